@@ -1,9 +1,14 @@
 """
 The engine: what programs use of one store.
 
-A reader's path: ``engine`` (the specification's interface, composed of the parts that follow), ``opened`` and ``own`` (the
-open store, and the device that it belongs to), ``opening`` and ``life`` (is this the store that it was?), ``reading`` (what
-is seen, without a write: ``matching`` and ``fresh`` rows, ``items`` made of them, ``conflicts`` and what is ``hidden``),
-``write_side`` (loaded when it is needed: ``transaction``, what becomes visible together; ``writing``, where drafts become a
-change; ``membership``, the workspace), ``standing`` (how the device stands), ``doctor`` (is all of it sound?).
+A reader's path:
+
+- ``engine`` is the specification's interface. It is composed of the other modules.
+- ``opened`` and ``own`` are the open store and the device that it belongs to. ``opening`` and ``life`` check whether it is
+  the same store as before.
+- ``reading`` shows what the store contains, without a write: ``matching`` and ``fresh`` find rows, ``items`` makes objects
+  of them, and ``conflicts`` and ``hidden`` list what no row shows.
+- ``write_side`` is loaded when it is first needed: ``transaction`` (what becomes visible together), ``writing`` (where
+  drafts become a change) and ``membership`` (the workspace).
+- ``standing`` tells how the device stands, and ``doctor`` checks whether the store is sound.
 """

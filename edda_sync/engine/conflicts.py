@@ -1,4 +1,4 @@
-"""Conflicts as people see them: which value is shown, and which ones are kept beside it."""
+"""Conflicts as people see them: the value that is shown, and the concurrent values that are kept beside it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from edda_sync.words.model import TEXT_FIELDS
 
 
 def kept_values(reader: StoreReader) -> list[Conflict]:
-    """Return every cell of a visible entity that has several concurrent values, by entity and cell."""
-    texts, found = Texts(), list[Conflict]()  # texts of its own: those that a writer uses may be ahead of the reader
+    """Return every cell of a visible entity that has several concurrent values, in the order of entities and cells."""
+    texts, found = Texts(), list[Conflict]()  # not the writer's texts: those may be ahead of the reader
     for key, record in sorted(reader.states.get(reader.index.conflicted()).items()):
         try:
             found += _of_entity(reader, texts, entity_of(key, record.state))
-        except (CorruptError, RefusedTextError):  # the scrub names it
+        except (CorruptError, RefusedTextError):  # the scrub reports it
             continue
     return found
 
@@ -54,7 +54,7 @@ def _as_value(reader: StoreReader, texts: Texts, entity: Entity, name: str, writ
 
 
 def _readable(reader: StoreReader, texts: Texts, entity: Entity, name: str, content: Any) -> Any:
-    """Return a cell's value as the API would."""
+    """Return a cell's value in the form in which the API returns it."""
     if name == TEXT_FIELDS.get(entity.kind):
         return texts.readable(View(reader), entity, name, content)
     if name == "parent_id" and content is not None:

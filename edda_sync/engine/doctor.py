@@ -1,9 +1,9 @@
 """
-The doctor: is the store what was written, and do its tables say what its log says?
+The doctor: checks that the store is what was written, and that its tables match its log.
 
-:func:`check` looks and changes nothing: the file (SQLite's own checks), the chains of the log, the tables against a fold of
-the whole log in a scratch store beside it, and the digest against the rows. :func:`rebuild` folds the log into the store's
-own tables anew: the cure for all that is wrong with them, while the log is sound.
+:func:`check` changes nothing. It checks the file (with SQLite's own checks), the chains of the log, the tables against
+a fold of the whole log in a scratch store, and the digest against the rows. :func:`rebuild` folds the log into the
+store's own tables again. That mends everything that is wrong with them, as long as the log is intact.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from edda_sync.words.callbacks import Callback
 from edda_sync.words.errors import CorruptError, RemoteProtocolError, StorageError
 from edda_sync.workspace.lives import Life
 
-NAMED_MAX: Final = 3  # damaged things that a finding names
+NAMED_MAX: Final = 3  # damaged items that a finding names
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found: whether all is sound, and in words what was looked at or what is wrong."""
+    """The result of one check: whether all is sound, and in words what was checked or what is wrong."""
 
     check: str
     sound: bool
@@ -53,9 +53,10 @@ class Rebuilt:
     What a rebuild did.
 
     Attributes:
-        changes: How many changes it folded.
-        different: Which tables had other rows before, with how many; of tables that were changed themselves it is not told.
-        mended: What somebody had changed in tables, indexes and triggers, in words.
+        changes: How many changes were folded.
+        different: The tables that had other rows before, with the number of these rows. Tables whose own definition was
+            changed are left out.
+        mended: What other programs had changed in tables, indexes and triggers, in words.
     """
 
     changes: int
@@ -65,19 +66,19 @@ class Rebuilt:
 
 def check(engine: StorageEngine, progress: Progress = lambda _done: None) -> list[Finding]:
     """
-    Look at everything that is stored; nothing is changed.
+    Check everything that is stored, and change nothing.
 
     Args:
         engine: An open store.
-        progress: Called with the number of changes that were folded, then with that of entities that were looked at,
-            until it raises something, which the log says.
+        progress: Called with the number of changes that were folded, then with the number of entities that were
+            checked. If it raises an exception, this is logged, and it is not called again.
     """
     progress = Callback(progress, "The progress of the doctor")
     findings = _check_file(engine)
     if any(each.check == "view" for each in findings):
-        return [*findings, _check_log(engine)]  # from which it can be made anew
+        return [*findings, _check_log(engine)]  # the view can be made again from the log
     if any(each.check in ("file", "schema") and not each.sound for each in findings):
-        return findings  # whatever else would be said of a broken file is not worth reading
+        return findings  # further findings about a broken file would mean nothing
     findings.append(_check_log(engine))
     if findings[-1].sound:
         findings.append(_check_tables(engine, progress))
@@ -98,14 +99,14 @@ def check(engine: StorageEngine, progress: Progress = lambda _done: None) -> lis
 
 def rebuild(engine: StorageEngine, progress: Progress = lambda _done: None) -> Rebuilt:
     """
-    Fold the whole log into fresh tables.
+    Fold the whole log into new tables.
 
     Args:
         engine: An open store.
-        progress: Called with the number of changes that were folded for the comparison; as :func:`check`.
+        progress: Called with the number of changes that were folded for the comparison; as for :func:`check`.
 
     Raises:
-        CorruptError: The log itself is damaged; nothing was changed.
+        CorruptError: The log itself is damaged. Nothing was changed.
     """
     found = _check_log(engine)
     if not found.sound:
@@ -151,12 +152,12 @@ def _check_file(engine: StorageEngine) -> list[Finding]:
 
 
 def _reference(name: str, table: str) -> str:
-    """Return what is to be said of a table of another program that refers to one of ours."""
+    """Return what to say about a table of another program that refers to one of ours."""
     return f"table {name} of another program refers to {table}: edda deletes what its rows point at all the same"
 
 
 def _changed_shape(engine: StorageEngine) -> list[str]:
-    """Return what somebody changed in the tables, indexes and triggers of a file, in words."""
+    """Describe what other programs changed in the tables, indexes and triggers of the file."""
     return engine.store.changed_shape() if isinstance(engine.store, SqliteStore) else []
 
 
@@ -213,7 +214,7 @@ def _check_tables(engine: StorageEngine, progress: Progress) -> Finding:
 
 
 def _compare_with_log(engine: StorageEngine, progress: Progress) -> dict[str, int]:
-    """Fold the log into a scratch store, and count the rows of each table that are not the same."""
+    """Fold the log into a scratch store, and count the rows of each table that differ."""
     with engine.snapshot() as reader, scratch_of(reader, progress) as scratch:
         Ledger(Texts()).rebuild(scratch, open_taken)
         different = {
@@ -224,7 +225,7 @@ def _compare_with_log(engine: StorageEngine, progress: Progress) -> dict[str, in
 
 
 def _tables(ours: StoreReader, theirs: StoreReader) -> Iterator[tuple[str, int, Iterable[Row], Iterable[Row]]]:
-    """Yield each table's name, how many columns its key has, and its rows on both sides, by key."""
+    """Yield each table's name, the number of columns in its key, and its rows on both sides, ordered by key."""
     for table, columns in (("tasks", 1), ("documents", 1), ("tags", 1), ("entity_tags", 3), ("task_documents", 2)):
         yield table, columns, ours.tables.scan(table), theirs.tables.scan(table)
     yield "entities", 1, ours.states.scan(), theirs.states.scan()
@@ -234,7 +235,7 @@ def _tables(ours: StoreReader, theirs: StoreReader) -> Iterator[tuple[str, int, 
         [(entity,) for entity in ours.index.conflicted()],
         [(entity,) for entity in theirs.index.conflicted()],
     )
-    # without why: what is refused is refused for one reason by who knows of a fork, and for another by who does not
+    # without the reason: a device that knows of a fork may refuse an operation for another reason
     yield (
         "unapplied",
         2,
@@ -245,7 +246,7 @@ def _tables(ours: StoreReader, theirs: StoreReader) -> Iterator[tuple[str, int, 
 
 
 def _count_differences(ours: Iterable[Row], theirs: Iterable[Row], columns: int) -> int:
-    """Count the keys that one side lacks or has another row of; both sides are in order of their keys."""
+    """Count the keys for which one side has no row or another row. Both sides are ordered by their keys."""
     left, right = iter(ours), iter(theirs)
     one, other = next(left, None), next(right, None)
     count = 0
@@ -264,12 +265,12 @@ def _count_differences(ours: Iterable[Row], theirs: Iterable[Row], columns: int)
 
 def _check_digest(engine: StorageEngine, progress: Progress, *, compared: bool) -> Finding:
     """
-    Compute the hashes of entities anew from what is stored of them.
+    Compute the hashes of entities again from what is stored, and compare them.
 
     Args:
         engine: An open store.
-        progress: Called with the number of entities that were looked at.
-        compared: Whether states, rows and sum are known to be what the log says: then only the texts are left.
+        progress: Called with the number of entities that were checked.
+        compared: Whether states, rows and sum are known to match the log. Then only the texts are left to check.
     """
     damaged: list[str] = []
     for looked, page in enumerate(_texts(engine) if compared else _entities(engine), start=1):
@@ -293,7 +294,7 @@ def _entities(engine: StorageEngine) -> Iterator[list[Damage]]:
 
 
 def _check_lives(engine: StorageEngine) -> Finding:
-    """Return how many lives there are and why, whether this store has copies, and whose chain is proved to fork."""
+    """Return how many lives there are and why, whether this store has copies, and which chains are proved to fork."""
     lives, forked = engine.reading.lives(), engine.reading.forked()
     devices = len({life.device for life in lives})
     many, others = ("life" if len(lives) == 1 else "lives"), ("device" if devices == 1 else "devices")
@@ -316,7 +317,7 @@ def _check_lives(engine: StorageEngine) -> Finding:
 
 
 def _check_missing(engine: StorageEngine) -> list[Finding]:
-    """Say what was acknowledged and is gone, and which journals were put aside; nothing of what is not so."""
+    """Return findings about acknowledged changes that are gone, and journals that were put aside; none if all is well."""
     findings = []
     if number := engine.reading.missing():
         findings.append(Finding("missing", False, missing.sentence(number).rstrip(".")))
@@ -326,7 +327,7 @@ def _check_missing(engine: StorageEngine) -> list[Finding]:
 
 
 def _check_names(engine: StorageEngine) -> list[Finding]:
-    """Say that the store's file has other names, which share what is written; nothing if it has one."""
+    """Return a finding if the store's file has other names, which share what is written; none otherwise."""
     if isinstance(engine.store, SqliteStore) and engine.store.has_other_names():
         detail = (
             "edda.db has another name (a hard link), which shows all that is written until no program uses the store"
@@ -336,7 +337,7 @@ def _check_names(engine: StorageEngine) -> list[Finding]:
 
 
 def _check_identity(engine: StorageEngine) -> list[Finding]:
-    """Return a finding when the identity is missing, damaged or locked away, and none otherwise."""
+    """Return a finding if the identity is missing, damaged or locked; none otherwise."""
     try:
         engine.own.check_identity()
         if engine.own.has_identity:
@@ -347,7 +348,7 @@ def _check_identity(engine: StorageEngine) -> list[Finding]:
 
 
 def _check_membership(engine: StorageEngine) -> list[Finding]:
-    """Return a finding when another device does not know this one any more, and none otherwise."""
+    """Return a finding if another device no longer knows this one; none otherwise."""
     by = standing.shut_out_by(engine)
     if by is None:
         return []
@@ -356,7 +357,7 @@ def _check_membership(engine: StorageEngine) -> list[Finding]:
 
 
 def _check_sizes(engine: StorageEngine) -> list[Finding]:
-    """Return a finding that names what is larger than can be shown, and none when there is nothing."""
+    """Return a finding that names entities that are too large to be shown; none if there are none."""
     names = [f"{kind} {entity_id}" for kind, entity_id in engine.reading.overfull()]
     if not names:
         return []

@@ -1,8 +1,8 @@
 """
 Drafting: what a transaction wants to do, as a list of drafts in their order.
 
-Nothing here looks into a store. What a draft must know of it (a tag's row, the text that an edit counts in) is handed in by
-the transaction, and the commit holds it against what it finds (``changes.drafts.Expect``).
+Nothing here reads a store. The transaction passes in what a draft must know (a tag's row, the text in which positions
+count), and the commit compares that with what it finds (``changes.drafts.Expect``).
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ _DEFAULTS: Final[dict[str, Cells]] = {
 
 class Drafts:
     """
-    The drafts of one transaction; each method adds some.
+    The drafts of one transaction. Each method adds some.
 
     Attributes:
-        listed: All of them, in order.
-        taken_back: How many deletions became something else.
+        listed: All drafts, in order.
+        taken_back: How many deletions were replaced by touches.
     """
 
     def __init__(self) -> None:
         self.listed: list[Draft] = []
         self.taken_back = 0
-        # Where they stand, by key; those that only expect something left out.
+        # The positions in ``listed`` of each entity's drafts, by key, without those that only expect something.
         self._of_entity: dict[bytes, list[int]] = {}
-        self._deleted: dict[bytes, list[int]] = {}  # where what deletes an entity stands, while nothing takes it back
+        self._deleted: dict[bytes, list[int]] = {}  # the positions of deletions that nothing has taken back, by key
 
     def of(self, key: bytes, first: int = 0) -> list[Draft]:
-        """Return what is to be done to an entity, in order, from the so-many-th on."""
+        """Return the drafts of an entity, in order, without the first ``first``."""
         return [self.listed[at] for at in self._of_entity.get(key, ())[first:]]
 
     def ids(self, kind: str) -> list[bytes]:
-        """Return the ids of the entities of a kind to which something is to be done."""
+        """Return the ids of the entities of a kind that have drafts."""
         return [entity for its, entity in map(kind_and_id, self._of_entity) if its == kind]
 
     def is_deleted(self, key: bytes) -> bool:
@@ -65,7 +65,7 @@ class Drafts:
 
     def _take_back_deletions(self, draft: Draft) -> None:
         """
-        Turn the deletions of what a draft restores, or tags with, into touches.
+        Turn deletions into touches, if the draft restores the deleted entity, or uses the deleted tag.
 
         A deletion covers its whole change, so nothing that follows it in the change would bring the entity back.
         """
@@ -88,7 +88,7 @@ class Drafts:
 
         Args:
             item: What to create.
-            item_id: Its own id, or a new one where it has none.
+            item_id: The item's own id, or a new one if it has none.
         """
         if item.title is UNSET:
             raise InvalidValueError("title", "is missing", None)
@@ -110,9 +110,9 @@ class Drafts:
         Write cells of a task or document.
 
         Args:
-            kind, entity: Which.
-            cells: What is written.
-            base: The text that a new one among the cells is compared with.
+            kind, entity: Kind and id of the task or document.
+            cells: The new values.
+            base: The text with which a new text among the cells is compared.
         """
         self.add(Expect(kind, entity))
         if isinstance(cells.get("parent_id"), bytes):
@@ -129,9 +129,9 @@ class Drafts:
         Edit a text by characters.
 
         Args:
-            kind, entity: Whose text it is.
+            kind, entity: Kind and id of the task or document that has the text.
             edits: As for ``Transaction.edit_text``.
-            seen: The text that the edits' positions count in; None when that is the text as the commit finds it.
+            seen: The text in which the edits' positions count; None for the text that the commit finds.
         """
         field = TEXT_FIELDS[kind]
         listed = [(int(at), int(deleted), values.text(field, inserted)) for at, deleted, inserted in edits]
@@ -140,7 +140,7 @@ class Drafts:
     # --- tags and links -----------------------------------------------------------------------------------------------
 
     def add_tag(self, kind: str, entity: bytes, name: str) -> None:
-        """Tag a task or document; the tag is made if need be."""
+        """Tag a task or document. The tag is created if it does not exist."""
         self.add(Expect(kind, entity))
         self.add(Put.of(kind, entity, tag_cells([name])))
 
@@ -151,10 +151,10 @@ class Drafts:
 
     def create_tag(self, name: str, color: str | None, description: str | None, existing: Row | None) -> str:
         """
-        Make a tag, or set what an existing one looks like; return its id.
+        Create a tag, or set the properties of an existing one; return its id.
 
         Args:
-            name, color, description: What is set.
+            name, color, description: The values to set.
             existing: The tag's row, if there is one.
         """
         tag_id = values.tag_id(name)
@@ -176,12 +176,12 @@ class Drafts:
 
     def rename_tag(self, old: str, new: str, new_name: str, carriers: Sequence[tuple[str, str]]) -> None:
         """
-        Let all that carry a tag carry another, and delete the first.
+        Give another tag to all carriers of a tag, and delete the tag.
 
         Args:
-            old, new: Ids of the two tags.
-            new_name: Name of the other one.
-            carriers: Kind and id of each task or document that carries the first.
+            old, new: Ids of the old and the new tag.
+            new_name: Name of the new tag.
+            carriers: Kind and id of each task or document that carries the old tag.
         """
         for kind, entity in carriers:
             cells: Cells = {f"tag.{new}": new_name, f"tag.{old}": None}
@@ -196,13 +196,13 @@ class Drafts:
         self.add(Put.of("task", task, {f"link.{values.id_text(document)}": relationship}))
 
     def unlink(self, task: bytes, document: bytes) -> None:
-        """Take a link away."""
+        """Remove a link."""
         self.add(Expect("task", task))
         self.add(Put.of("task", task, {f"link.{values.id_text(document)}": None}))
 
 
 class _Constant:
-    """A base text that is known already."""
+    """A base text that is already known."""
 
     __slots__ = ("_text",)
 

@@ -1,11 +1,12 @@
 """
-The storage engine: the specification's interface, over a store and its ledger.
+The storage engine: the specification's interface, on a store and its ledger.
 
-The engine is composed of parts, each with a state of its own: the open store (``opened``), the device that it belongs to
-(``own``), what is seen of it (``reading``), and the write side (``write_side``), which is loaded when it is first needed.
+The engine is composed of parts with their own state: the open store (``opened``), the device that it belongs to
+(``own``), what is read from it (``reading``), and the write side (``write_side``), which is loaded when it is first
+needed.
 
-The path of a write goes one way down: an object's set fields become drafts (``drafting``), which one transaction of the
-store takes (``writing``); the ledger makes operations of them and folds them, and one SQL commit holds log and tables.
+A write goes down one path: the set fields of an object become drafts (``drafting``), which one transaction of the store
+takes (``writing``). The ledger turns them into operations and folds them, and one SQL commit contains log and tables.
 """
 
 from __future__ import annotations
@@ -44,13 +45,13 @@ T = TypeVar("T")
 
 class StorageEngine:
     """
-    The tasks and documents of one device. Blocking and safe to share between threads.
+    The tasks and documents of one device. Its methods block, and may be called from several threads.
 
-    Open one with :func:`edda_sync.open`, and close it, or use it in a ``with`` block. Its parts have what it does not say
-    itself: :attr:`own` and :attr:`reading`, which look; :attr:`ledger`, :attr:`writing` and :attr:`membership`.
+    Open one with :func:`edda_sync.open`, and close it, or use it in a ``with`` block. Its parts have further methods:
+    :attr:`own` and :attr:`reading`, which only read; :attr:`ledger`, :attr:`writing` and :attr:`membership`.
 
     Args:
-        home: The store's folder; a relative path is one from the present folder, whatever that is later.
+        home: The store's folder. A relative path is resolved now, so it does not depend on later changes of folder.
         now: Wall clock, in seconds since 1970.
         random: Source of random bytes.
     """
@@ -68,51 +69,52 @@ class StorageEngine:
     # --- the specification's interface --------------------------------------------------------------------------------
 
     def initialize(self, config: StorageConfig | None = None) -> None:
-        """Open the store, and make it, its device and its workspace if there is none; it raises as :func:`open` does."""
+        """Open the store; create it, its device and its workspace if there is none. It raises the errors of :func:`open`."""
         if not self.open_store(config):
             self.found()
 
     def create_task(self, task: Task) -> TaskId:
         """
-        Create a task; durable when this returns.
+        Create a task. It is durable when this returns.
 
         Args:
-            task: What to create; ``title`` must be set, all else has defaults.
+            task: The task; ``title`` must be set, and all other fields have defaults.
 
         Returns:
-            Its id: a new one unless the task has one.
+            Its id: that of the task if it has one, otherwise a new one.
 
         Raises:
             InvalidValueError: A value is not acceptable.
-            NotFoundError: Its parent is not here.
+            NotFoundError: The parent does not exist here.
         """
         return self._writes().at_once(lambda tx: tx.create_task(task))
 
     def update_task(self, task: Task) -> None:
         """
-        Write what differs from the version a task was read at; of a task that was not read, all fields that are set.
+        Write the fields that differ from the version that was read. If the task was not read, write all fields that are
+        set.
 
-        None clears a field. A description is merged by word with what came meanwhile.
+        None clears a field. A description is merged by words with concurrent changes.
 
         Raises:
-            NotFoundError: It is not here, or in the trash.
+            NotFoundError: The task does not exist here, or is in the trash.
             InvalidValueError: A value is not acceptable.
         """
         self._writes().at_once(lambda tx: tx.update_task(task))
 
     def delete_task(self, task_id: TaskId) -> None:
-        """Move a task to the trash; an edit that is concurrent with this brings it back."""
+        """Move a task to the trash. An edit that is concurrent with this brings it back."""
         self._writes().at_once(lambda tx: tx.delete_task(task_id))
 
     def get_task(self, task_id: TaskId) -> Task | None:
-        """Return a task; None when there is none, or it is in the trash."""
+        """Return a task; None if there is none, or it is in the trash."""
         item = self.reading.get("task", task_id)
         assert item is None or isinstance(item, Task), "the tasks table holds tasks"
         return item
 
     def query_tasks(self, query: TaskQuery) -> list[Task]:
         """
-        Return the tasks that meet a query, in its order.
+        Return the tasks that meet a query, in the query's order.
 
         Raises:
             InvalidValueError: A condition is not acceptable.
@@ -120,25 +122,25 @@ class StorageEngine:
         return [item for item in self.reading.query(query) if isinstance(item, Task)]
 
     def create_document(self, document: Document) -> DocumentId:
-        """Create a document and return its id; as :meth:`create_task`."""
+        """Create a document and return its id; see :meth:`create_task`."""
         return self._writes().at_once(lambda tx: tx.create_document(document))
 
     def update_document(self, document: Document) -> None:
-        """Write what differs from the version a document was read at; as :meth:`update_task`."""
+        """Write the fields that differ from the version that was read; see :meth:`update_task`."""
         self._writes().at_once(lambda tx: tx.update_document(document))
 
     def delete_document(self, document_id: DocumentId) -> None:
-        """Move a document to the trash; as :meth:`delete_task`."""
+        """Move a document to the trash; see :meth:`delete_task`."""
         self._writes().at_once(lambda tx: tx.delete_document(document_id))
 
     def get_document(self, document_id: DocumentId) -> Document | None:
-        """Return a document; None when there is none, or it is in the trash."""
+        """Return a document; None if there is none, or it is in the trash."""
         item = self.reading.get("document", document_id)
         assert item is None or isinstance(item, Document), "the documents table holds documents"
         return item
 
     def query_documents(self, query: DocumentQuery) -> list[Document]:
-        """Return the documents that meet a query, in its order; as :meth:`query_tasks`."""
+        """Return the documents that meet a query, in the query's order; see :meth:`query_tasks`."""
         return [item for item in self.reading.query(query) if isinstance(item, Document)]
 
     def begin_transaction(self, agent: str | None = None, reason: str | None = None) -> Transaction:
@@ -146,20 +148,20 @@ class StorageEngine:
         Begin a transaction; use it in a ``with`` block.
 
         Args:
-            agent: Who does this, if it is not the person: the name of an AI agent or a program.
-            reason: Why.
+            agent: The name of the AI agent or program that does this; None for the person.
+            reason: Why it is done.
         """
         return self._writes().begin(agent, reason)
 
     def close(self) -> None:
         """
-        Finish running transactions and let go of the store; a second call does nothing.
+        Finish running transactions and release the store. A second call does nothing.
 
         Raises:
-            UsageError: This process was forked since the store was opened: the parent closes it.
+            UsageError: This process was forked after the store was opened: the parent closes it.
         """
         if self._opened.close() and self._write_side is not None:
-            self._write_side.ledger.forget()  # what is opened next may be what was put back
+            self._write_side.ledger.forget()  # the next store that is opened may be an older state
 
     # --- beyond it ----------------------------------------------------------------------------------------------------
 
@@ -167,15 +169,15 @@ class StorageEngine:
         self, work: Callable[[Transaction], T], *, retries: int = 5, agent: str | None = None, reason: str | None = None
     ) -> T:
         """
-        Run ``work`` in a transaction, and again when something that it read or wrote has changed meanwhile.
+        Run ``work`` in a transaction; if something that it read or wrote has changed meanwhile, run it again.
 
         Raises:
-            ConflictError: It changed every time.
+            ConflictError: It changed at every attempt.
         """
         return self._writes().transact(work, retries, agent, reason)
 
     def edit_text(self, item_id: str, field: str, edits: Iterable[Replacement]) -> None:
-        """Edit a description or content by characters; as ``Transaction.edit_text``, in the text as it reads now."""
+        """Edit the present text of a description or content by characters; see ``Transaction.edit_text``."""
         self._writes().at_once(lambda tx: tx.edit_text(item_id, field, edits))
 
     def restore_task(self, task_id: TaskId) -> None:
@@ -188,31 +190,32 @@ class StorageEngine:
 
     def resolve(self, kind: str, reference: str) -> str:
         """
-        Return the whole id of a whole or short one.
+        Return the complete id for a complete or short one.
 
         Args:
             kind: ``task`` or ``document``.
-            reference: A whole id, or at least six characters of its end.
+            reference: A complete id, or at least six characters of its end.
 
         Raises:
-            NotFoundError, AmbiguousIdError: It fits nothing, or several.
+            NotFoundError: No item has this id.
+            AmbiguousIdError: Several items have it.
         """
         return self.reading.resolve(kind, reference)
 
     def tags(self) -> list[Tag]:
-        """Return all tags, by name."""
+        """Return all tags, ordered by name."""
         return self.reading.tags()
 
     def links(self, *, task_id: TaskId | None = None, document_id: DocumentId | None = None) -> list[Link]:
-        """Return the links of a task, of a document, or all."""
+        """Return the links of a task, of a document, or all links."""
         return self.reading.links(task_id, document_id)
 
     def trash(self, kind: str) -> list[Item]:
-        """Return the tasks or documents in the trash; a task names the parent that it comes back to, wherever that is."""
+        """Return the tasks or documents in the trash. A task names its parent, even if that is in the trash, too."""
         return self.reading.trash(kind)
 
     def conflicts(self) -> list[Conflict]:
-        """Return every cell that has several concurrent values, with the ones that are kept but not shown."""
+        """Return every cell that has several concurrent values, with those that are kept but not shown."""
         return self.reading.conflicts()
 
     def counts(self) -> dict[str, int]:
@@ -220,11 +223,11 @@ class StorageEngine:
         return self.reading.counts()
 
     def table(self, name: str) -> list[Row]:
-        """Return all rows of one of the specification's tables, by primary key."""
+        """Return all rows of one of the specification's tables, ordered by primary key."""
         return self.reading.table(name)
 
     def sql(self) -> SqlConnection:
-        """Return a connection that reads the store's tables, for pandas and notebooks; close it. See ``Reading.sql``."""
+        """Return a connection that reads the store's tables, for pandas and notebooks. Close it. See ``Reading.sql``."""
         return self.reading.sql()
 
     def snapshot(self) -> AbstractContextManager[StoreReader]:
@@ -232,47 +235,47 @@ class StorageEngine:
         return self.reading.snapshot()
 
     def frontier(self) -> Frontier:
-        """Return which changes of each actor are here."""
+        """Return the frontier: which changes of each actor are here."""
         return self.reading.frontier()
 
     def digest(self) -> str:
-        """Return a digest of the whole content: equal on devices that are equal."""
+        """Return a digest of the whole content. It is equal on devices that are equal."""
         return self.reading.digest()
 
     def waiting(self) -> int:
-        """Return how many operations are here but not applied, since only a newer version knows them."""
+        """Return how many operations are here but not applied, because only a newer version knows them."""
         return self.reading.waiting()
 
     def refused(self) -> int:
-        """Return how many operations are refused for good, by every device alike."""
+        """Return how many operations are refused for good, on every device."""
         return self.reading.refused()
 
     def members(self) -> list[Member]:
-        """Return the devices of the workspace, by name."""
+        """Return the devices of the workspace, ordered by name."""
         return self.reading.members()
 
     def rebuild(self) -> int:
-        """Fold the whole log into fresh tables; return how many changes it was. See ``Writing.rebuild``."""
+        """Fold the whole log into new tables; return how many changes were folded. See ``Writing.rebuild``."""
         return self.writing.rebuild()
 
     def refold(self, keys: Sequence[bytes]) -> int:
-        """Fold some entities anew from the log; return how many changes it was. See ``Writing.refold``."""
+        """Fold some entities again from the log; return how many changes were folded. See ``Writing.refold``."""
         return self.writing.refold(keys)
 
     def check_still_there(self) -> None:
-        """Look whether the file of this open store is still where it was. See ``Opened.check_still_there``."""
+        """Check that the file of this open store is still where it was. See ``Opened.check_still_there``."""
         self._opened.check_still_there()
 
     # --- parts, device and workspace ----------------------------------------------------------------------------------
 
     @property
     def ledger(self) -> Ledger:
-        """The log's keeper; use it inside transactions of :attr:`store` only."""
+        """Appends to the log and folds it. Use it only inside transactions of :attr:`store`."""
         return self._writes().ledger
 
     @property
     def writing(self) -> Writing:
-        """What writes into the store."""
+        """Writes into the store."""
         return self._writes().writing
 
     @property
@@ -283,12 +286,12 @@ class StorageEngine:
         return Membership(self._opened, self.own, self.writing, self.ledger)
 
     def _writes(self) -> WriteSide:
-        """Return the write side, which the first caller loads."""
+        """Return the write side. The first caller loads it."""
         if self._write_side is None:
             from edda_sync.engine.write_side import WriteSide
 
             with self._loading:
-                if self._write_side is None:  # of several threads, the first makes it
+                if self._write_side is None:  # if several threads come here, the first one loads it
                     self._write_side = WriteSide(self._opened, self.own, self.reading, self._now, self._random)
         return self._write_side
 
@@ -314,7 +317,7 @@ class StorageEngine:
 
     @property
     def name(self) -> str:
-        """What people call this device."""
+        """The name of this device for people."""
         return self.own.name
 
     @property
@@ -329,9 +332,9 @@ class StorageEngine:
 
     def open_store(self, config: StorageConfig | None = None, *, anew: bool = False) -> bool:
         """
-        Open or make the store's files; tell whether the store belongs to a workspace. See ``Opened.open``.
+        Open the store's files, or create them; tell whether the store belongs to a workspace. See ``Opened.open``.
 
-        Unless it does, :meth:`found` or :meth:`adopt` come next.
+        If it does not, call :meth:`found` or :meth:`adopt` next.
         """
         on_end, on_idle = (lambda done: self.writing.ended(done)), (lambda tx: self.writing.catch_up(tx))
         return self._opened.open(config or StorageConfig(), on_end, on_idle, anew=anew)
@@ -343,7 +346,7 @@ class StorageEngine:
         identity: Identity,
         sidecar: Sidecar | None = None,
     ) -> None:
-        """Open over a store of the caller's own making, such as a simulated disk. See ``Opened.attach``."""
+        """Open a store that the caller has made, such as a simulated disk. See ``Opened.attach``."""
         self._opened.attach(lambda: make_store(lambda done: self.writing.ended(done)), config, sidecar)
         self.own.use(identity)
 
@@ -352,11 +355,11 @@ class StorageEngine:
         self.membership.found()
 
     def adopt(self, welcome: Welcome) -> None:
-        """Become a member of the workspace that a welcome describes, once more if the store belongs to it already."""
+        """Become a member of the workspace that a welcome describes, also if the store belongs to it already."""
         self.membership.adopt(welcome)
 
     def welcome(self, card: DeviceCard, port: int = 0) -> Welcome:
-        """Make a device a member, durably, and return what it must be told. See ``Membership.welcome``."""
+        """Make a device a member, durably, and return the welcome to send to it. See ``Membership.welcome``."""
         return self.membership.welcome(card, port)
 
     def __enter__(self) -> Self:
@@ -368,17 +371,18 @@ class StorageEngine:
 
 def open(path: str | os.PathLike[str], config: StorageConfig | None = None) -> StorageEngine:  # noqa: A001 - edda.open
     """
-    Open the store in a folder, and make it if there is none. Close it, or use it in a ``with`` block.
+    Open the store in a folder, and create it if there is none. Close it, or use it in a ``with`` block.
 
     Args:
-        path: The folder; ``~`` is the user's.
-        config: How to keep it; see :class:`StorageConfig`.
+        path: The folder; ``~`` is the user's home.
+        config: How to keep the store; see :class:`StorageConfig`.
 
     Returns:
         A :class:`StorageEngine` that is ready for use.
 
     Raises:
-        NotAStoreError, NewerStoreError, LostStoreError, NotPrivateError, ReadOnlyError, DiskFullError: As they say.
+        NotAStoreError, NewerStoreError, LostStoreError, NotPrivateError, ReadOnlyError, DiskFullError: The store cannot
+            be opened or created, for the reason in the error.
     """
     engine = StorageEngine(Path(path))
     try:

@@ -1,8 +1,8 @@
 """
-A reader that shows edited texts as they read now, where their rows are not written yet.
+A reader that shows texts with their latest edits, even if their rows have not been written yet.
 
-An edit of a text leaves its row and its hash for later (``fold.fold``, rule 4). Usually a reader lets them be written
-first. While another process holds the writer's lock that cannot be, so the rows are worked out here, and nothing is written.
+An edit of a text does not write its row and hash at once (``fold.fold``, rule 4). Usually they are written before a read.
+While another process holds the writer's lock, that is impossible. The rows are then computed here, and nothing is written.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from edda_sync.words.query import Plan
 
 def fresh(reader: StoreReader, stale: Collection[bytes]) -> StoreReader:
     """
-    Return a reader as its texts read now.
+    Return a reader that shows the latest state of some texts.
 
     Args:
         reader: A reader of the store.
-        stale: The entities whose rows wait for their texts, by key. One that cannot be read stays as it was shown.
+        stale: The keys of entities whose rows wait for their texts. An unreadable entity is shown as before.
     """
     texts = Texts()
     shown = [each for each in (_shown(reader, texts, key) for key in stale) if each is not None]
@@ -44,7 +44,7 @@ def fresh(reader: StoreReader, stale: Collection[bytes]) -> StoreReader:
 
 
 class _Shown(NamedTuple):
-    """An entity as it is to be shown: its row, and its hash as it is stored and as it will be."""
+    """An entity as it is to be shown: its row, its stored hash, and the hash that it will have."""
 
     kind: str
     key: bytes
@@ -68,13 +68,13 @@ def _shown(reader: StoreReader, texts: Texts, key: bytes) -> _Shown | None:
         return None
     parent_id = (
         stored[rows.COLUMNS["task"].index("parent_id")] if kind == "task" else None
-    )  # no edit of a text moves it
+    )  # an edit of a text never moves a task
     after = state.hash_entity(key, encoded, hashes)
     return _Shown(kind, key, rows.row_of(entity, text, parent_id), record.hash, after)
 
 
 class _FreshTables:
-    """The tables of a reader, with some rows as they read now."""
+    """The tables of a reader, with some rows replaced by their latest state."""
 
     def __init__(self, reader: StoreReader, shown: list[_Shown]) -> None:
         self._reader = reader
@@ -99,7 +99,7 @@ class _FreshTables:
 
 
 class _FreshStates:
-    """The states of a reader, with the hashes that some will have."""
+    """The states of a reader, with the hashes that some of them will have."""
 
     def __init__(self, states: StatesReader, shown: list[_Shown]) -> None:
         self._states = states
@@ -111,7 +111,7 @@ class _FreshStates:
 
 
 class _FreshIndex:
-    """The index of a reader, with the digest that follows from these hashes."""
+    """The index of a reader, with the digest that follows from the new hashes."""
 
     def __init__(self, index: IndexReader, shown: list[_Shown]) -> None:
         self._index, self._shown = index, shown

@@ -1,4 +1,4 @@
-"""Items from rows and cells: what a store or a change holds, as the objects that people use."""
+"""Items: the objects that people use, made from rows and cells of a store or a change."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from edda_sync.words.query import Plan, Row, matches
 
 def item_of_row(kind: str, row: Row, tags: Iterable[str]) -> Item:
     """
-    Return the task or document of a row, as it is stored; nothing of it is checked.
+    Return the task or document of a row, as it is stored. No value is checked.
 
-    The object remembers the row: ``words.model.changed_cells`` makes it once more when an update asks what differs.
+    The object remembers the row: ``words.model.changed_cells`` makes the object again, to find what an update changes.
     """
     names = tuple(tags)
     item = _item(kind, row, names)
@@ -24,7 +24,7 @@ def item_of_row(kind: str, row: Row, tags: Iterable[str]) -> Item:
 
 
 def _item(kind: str, row: Row, tags: tuple[str, ...]) -> Item:
-    if bytes in map(type, row):  # another program wrote them, and whoever shows them expects text
+    if bytes in map(type, row):  # another program wrote bytes, but callers expect text
         row = tuple(each.decode(errors="replace") if isinstance(each, bytes) else each for each in row)
     if kind == "task":
         return Task(
@@ -40,7 +40,7 @@ def _item(kind: str, row: Row, tags: tuple[str, ...]) -> Item:
 
 
 def blank_item(kind: str, entity_id: str) -> Item:
-    """Return an item that was created in a transaction and is not committed yet: its times are the epoch's."""
+    """Return an item that a transaction has created and not yet committed. Its times are the epoch."""
     common: dict[str, Any] = {
         "id": entity_id, "title": values.TITLE_DEFAULT, "metadata": {}, "agent_context": {}, "tags": set(),
         "created_at": values.time_of(0), "updated_at": values.time_of(0),
@@ -56,7 +56,7 @@ def blank_item(kind: str, entity_id: str) -> Item:
 
 
 def set_cells(item: Item, cells: Mapping[str, Any]) -> None:
-    """Write a draft's cells into an item."""
+    """Write the cells of a draft into an item."""
     for name, value in cells.items():
         group, dot, rest = name.partition(".")
         if group in ("metadata", "agent_context") and dot:

@@ -1,23 +1,25 @@
 """
-Lives: is this store what it was, or a copy, a restored backup, a rolled-back machine?
+Lives: whether a store is the same as before, or a copy, a restored backup, or the store of a machine that was rolled back.
 
-A store writes under an *actor*. Should two copies of a store write under one actor, each branch becomes a life of its own
-once that is proved; it is better that nobody has to. So a small file *outside* the store's folder, the sidecar, remembers
-for each file of a store, by its inode, the head of the store's own chain. Before a write the store begins a new life when
+A store writes under an *actor*, its life. If two copies of a store write under the same actor, their changes fork. Each
+branch becomes a life of its own once that is proved, but it is better to avoid this. So a small file *outside* the store's
+folder, the sidecar, remembers the head of the store's own chain. There is one sidecar for each file of a store, by inode.
+Before a write, the store begins a new life if one of these is true:
 
-* it has not written in its present one: a copy of it has not either, and both would write that life's first change, or
-* there is no sidecar of its file although the store has written before, and that is not because no sidecar of this store
-  is there at all while its file is the one that it was: a container whose state folder is always new is no copy, or
-* the sidecar's head is another life's, or not in the store's chain (an old copy was put back), or
-* it was written before the machine started last, and the store was not closed since: its last writes may be lost, and
-  what lags behind cannot tell a store from an old copy that was put in its place, or
-* its chain is proved to fork, or another copy of it said that its life has ended.
+* It has not written in its present life. A copy of it has not either, and both would write the first change of that life.
+* There is no sidecar for its file, although the store has written before. One case is excepted: there is no sidecar of this
+  store at all, and its file is still the one that it was. This happens in a container whose state folder is always new.
+* The sidecar's head belongs to another life, or is not in the store's chain: an old copy was put back.
+* It last wrote before the machine was started, and was not closed since. Its last writes may be lost, so the sidecar cannot
+  tell the store from an old copy that was put in its place.
+* Its chain is proved to fork, or another copy of it has said that this life is over.
 
-Starting a process begins no life, nor does a host's name that changes, or a machine's id that is missing. Each birth says
-why it was. A needless new life costs an entry of the frontier. The sidecar is written after the commit and not synced
-then: within one start of a machine it lags by no more than what is being written, and a chain that extends a lagging head
-is still itself. It is synced when a store is closed, which it notes, and once more before the next write, which it notes
-as well.
+A new process does not begin a life, nor does a changed host name or a missing machine id. Each birth says why it happened.
+An unneeded new life costs an entry in the frontier.
+
+The sidecar is written after each commit, without a sync. Within one start of a machine it lags by at most the write in
+progress; a store whose chain extends a lagging head is still the same store. The sidecar is synced when the store is closed,
+and notes that it is closed. It is synced again before the next write, and notes that the store is in use.
 
 Source: the same hazard in other systems: Riak's per-key actor epochs; Syncthing's index ids.
 """
@@ -47,7 +49,7 @@ PUT_BACK: Final = "an older state was put back"
 POWER: Final = "the machine stopped while it was open"
 FORKED: Final = "another copy wrote in the same life"
 CLOSED: Final = "the life was closed"
-_CLOSED: Final = bytes(16)  # in the place of the boot: the store was closed after this, and this is on disk
+_CLOSED: Final = bytes(16)  # in place of the boot id: the store was closed after this write, and the sidecar is on disk
 
 
 class _Remembered(NamedTuple):
@@ -60,53 +62,53 @@ class _Remembered(NamedTuple):
 
 
 class Slot(Protocol):
-    """A few bytes outside of the store's folder. They may lag, and be lost, but never run ahead of the store."""
+    """A few bytes outside the store's folder. They may lag behind the store or be lost, but are never ahead of it."""
 
     def read(self) -> bytes:
-        """Return what was written last; nothing when nothing was."""
+        """Return what was written last; nothing if nothing was written."""
         ...
 
     def write(self, record: bytes) -> None:
-        """Write, without waiting for the disk."""
+        """Write the record, without waiting for the disk."""
         ...
 
     def sync(self) -> None:
-        """Wait until what was written is on disk."""
+        """Wait until the last record is on disk."""
         ...
 
     def close(self) -> None:
-        """Let go of it."""
+        """Release the slot."""
         ...
 
 
 class Sidecar:
     """
-    What is remembered of a store outside of it. Ask :meth:`doubt` inside a write, :meth:`remember` after it.
+    What is remembered about a store outside of it. Call :meth:`doubt` inside a write, and :meth:`remember` after it.
 
-    :func:`open_sidecar` makes one that is a file.
+    :func:`open_sidecar` returns one that is kept in a file.
 
     Args:
-        slot: Where it is kept.
-        machine: What tells this machine from others, 16 bytes.
-        inode: What tells the store's file from its copies on this machine.
-        boot: What tells this start of the machine from others, 16 bytes.
-        alone: Whether there was no sidecar of this store at all, of no file of it.
+        slot: Where the record is kept.
+        machine: An id of this machine, 16 bytes.
+        inode: The inode of the store's file, which differs from those of its copies on this machine.
+        boot: An id of this start of the machine, 16 bytes.
+        alone: Whether there was no sidecar of this store for any file.
     """
 
     def __init__(self, slot: Slot, machine: bytes, inode: int, boot: bytes, *, alone: bool = False) -> None:
         self._slot, self._machine, self._inode, self._boot = slot, machine, inode, boot
         self._alone = alone
         self._written: Head | None = None
-        self._last: tuple[bytes, _Remembered | None] = (b"", None)  # what was read last, as bytes and as it means
+        self._last: tuple[bytes, _Remembered | None] = (b"", None)  # what was read last: its bytes and its meaning
         self._owner = Owner("The store of this sidecar")
 
     def doubt(self, reader: StoreReader, head: Head) -> str:
         """
-        Return why the store may not go on in its life; empty when it may.
+        Return why the store must not go on in its life; empty if it may.
 
         Args:
             reader: The store, inside the transaction that is about to write.
-            head: Its own actor's head.
+            head: The head of its own actor.
 
         Raises:
             UsageError: This process was forked since.
@@ -121,9 +123,7 @@ class Sidecar:
             return "" if is_itself else COPIED
         reissued = is_reissued(reader, known.actor, head.actor)
         if known.actor != head.actor and not reissued:
-            return (
-                PUT_BACK  # a later life wrote here; that peers brought its changes back makes this store no later one
-            )
+            return PUT_BACK  # a later life wrote here: this is an older store, even if peers brought changes back
         if known.boot not in (self._boot, _CLOSED):
             return POWER
         same = (known.seq == head.seq and known.hash == head.hash) or reader.log.hash_at(
@@ -131,7 +131,7 @@ class Sidecar:
         ) == known.hash
         if not same and not reissued:
             return PUT_BACK
-        if known.boot == _CLOSED:  # or a failing power would leave that the store is closed
+        if known.boot == _CLOSED:  # otherwise a power failure could leave the note that it is closed
             try:
                 self._write(head, self._boot, sync=True)
             except OSError:
@@ -139,31 +139,31 @@ class Sidecar:
         return ""
 
     def remembered(self) -> Dot | None:
-        """Return the last change that is remembered of this file; None for none."""
+        """Return the last change that is remembered for this file; None if there is none."""
         known = self._read()
         return None if known is None or known.inode != self._inode else (known.actor, known.seq)
 
     def note_file(self, tx: StoreWriter) -> None:
-        """Note in the store which file it is, should the sidecar be lost; inside a transaction that writes."""
+        """Note in the store which file it is, in case the sidecar is lost. Call this inside a transaction that writes."""
         encoded = self._inode.to_bytes(8, "big")
         if tx.meta.get(INODE_KEY) != encoded:
             tx.meta.set(INODE_KEY, encoded)
 
     def remember(self, head: Head) -> None:
-        """Note the head of the store's own chain."""
+        """Remember the head of the store's own chain."""
         self._owner.check()
         known = self._read()
-        self._write(head, self._boot, sync=known is not None and known.boot == _CLOSED)  # another process closed it
+        self._write(head, self._boot, sync=known is not None and known.boot == _CLOSED)  # another process has closed it
         self._written = head
 
     def close(self) -> None:
-        """Note that the store is closed, if this was the last to write, and let go of the slot."""
-        self._owner.check()  # what a forked child notes would say that the parent has closed its store
+        """Note that the store is closed, if it was the last to write, and release the slot."""
+        self._owner.check()  # otherwise a forked child would note that its parent has closed the store
         head, self._written = self._written, None
         if head is not None:
             known = self._read()
             if known is not None and (known.actor, known.seq, known.boot) == (head.actor, head.seq, self._boot):
-                with suppress(OSError):  # then it takes a new actor some time
+                with suppress(OSError):  # without the note, the store may begin a new life later
                     self._write(head, _CLOSED, sync=True)
         self._slot.close()
 
@@ -202,19 +202,19 @@ class _FileSlot:
 
 def open_sidecar(folder: Path, store_id: bytes, database: Path, *, boot: bytes | None = None) -> Sidecar:
     """
-    Open a store's sidecar, and make it if there is none.
+    Open the sidecar of a store, and create it if there is none.
 
     Args:
-        folder: Where sidecars are kept.
-        store_id: 16 random bytes that the store was made with; copies share them.
+        folder: The folder of sidecars.
+        store_id: 16 random bytes that the store got when it was created; its copies have the same.
         database: The store's file.
-        boot: What tells this start of the machine from others, 16 bytes; found out by default.
+        boot: An id of this start of the machine, 16 bytes; by default it is looked up.
 
     Raises:
         StorageError: It cannot be opened, or others can read it and that cannot be changed.
     """
     inode = os.stat(database).st_ino
-    path = folder / f"{store_id.hex()}-{inode:x}"  # copies share the first half: with one file they would take turns
+    path = folder / f"{store_id.hex()}-{inode:x}"  # copies have the same store id, and must not share a sidecar
     alone = False
     if not os.access(path, os.F_OK):
         try:
@@ -226,7 +226,7 @@ def open_sidecar(folder: Path, store_id: bytes, database: Path, *, boot: bytes |
 
 
 def is_remembered(folder: Path, database: Path) -> bool:
-    """Tell whether a store is remembered whose file this was on this machine, whatever is in the file by now."""
+    """Tell whether this file was remembered as a store's on this machine, whatever it contains now."""
     with suppress(OSError):
         inode = database.stat().st_ino
         known = [_remembered(path.read_bytes()) for path in folder.glob(f"*-{inode:x}")]
@@ -246,7 +246,7 @@ def _checksum(record: bytes) -> bytes:
 
 @cache
 def machine_id() -> bytes:
-    """Return a hash of what tells this machine from others; looked up once, since a process stays where it is."""
+    """Return a hash that names this machine. It is looked up once, since a process does not move to another."""
     for path in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
         with suppress(OSError):
             return blake2b(Path(path).read_bytes().strip(), digest_size=16, person=b"edda-machine").digest()
@@ -256,7 +256,7 @@ def machine_id() -> bytes:
 
 @cache
 def boot_id() -> bytes:
-    """Return a hash of what tells this start of this machine from others; the same for all where nothing does."""
+    """Return a hash that names this start of the machine. It is always the same on a system without boot ids."""
     with suppress(OSError):
         name = Path("/proc/sys/kernel/random/boot_id").read_bytes().strip()
         return blake2b(name, digest_size=16, person=b"edda-boot").digest()

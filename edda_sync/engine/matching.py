@@ -1,4 +1,4 @@
-"""The rows that meet a query, where the store's indexes do not have all of them yet."""
+"""The rows that meet a query, including rows that the full-text index does not have yet."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def matching(reader: StoreReader, plan: Plan) -> list[Row]:
-    """Return the rows of a query; those that the full-text index does not have yet are read for its words."""
+    """Return the rows of a query. Rows that wait for the full-text index are searched for the words one by one."""
     waiting = reader.tables.unindexed_of(plan.kind) if plan.words else ()
     if not waiting:
         return reader.tables.rows(plan)
@@ -23,16 +23,16 @@ def matching(reader: StoreReader, plan: Plan) -> list[Row]:
 
 def with_rows(reader: StoreReader, plan: Plan, others: Mapping[str, Row]) -> list[Row]:
     """
-    Return the rows of a query, of which some read otherwise than they are stored.
+    Return the rows of a query, with some rows replaced.
 
     Args:
         reader: A reader of the store.
         plan: The query.
-        others: The rows that read otherwise, by id.
+        others: The replacing rows, by id.
     """
     if not others:
         return reader.tables.rows(plan)
-    # They may push others out of the page, or leave it: read enough, and cut afterwards.
+    # These rows may move others out of the page, or leave it. So read enough rows, and cut the page afterwards.
     wide = plan._replace(limit=plan.limit + plan.offset + len(others), offset=0)
     found = [row for row in reader.tables.rows(wide) if row[0] not in others]
     names = COLUMNS[plan.kind]

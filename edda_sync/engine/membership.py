@@ -1,4 +1,4 @@
-"""Membership: how this device founds a workspace, joins one, and lets other devices in; and what its store knows of it."""
+"""Membership: how this device founds a workspace, joins one, and lets other devices in."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Membership:
     Args:
         opened: The store.
         own: This device.
-        writing: What writes into the store.
-        ledger: The log's keeper.
+        writing: Writes into the store.
+        ledger: Appends to the log and folds it.
     """
 
     def __init__(self, opened: Opened, own: OwnDevice, writing: Writing, ledger: Ledger) -> None:
@@ -36,7 +36,7 @@ class Membership:
 
     @property
     def workspace_key(self) -> bytes:
-        """The key of the workspace under which one writes: 32 bytes that only members know."""
+        """The workspace key under which new data is written: 32 bytes that only members know."""
         with self._opened.store.read() as reader:
             ring = workspaces.ring(reader)
         if not ring:
@@ -55,13 +55,13 @@ class Membership:
             if epoch is not None:
                 card = DeviceCard(identity.certificate, self._own.name, identity.sealing_keys)
                 drafts = [workspaces.member_draft(card, identity.public_key), epoch]
-                self._writing.write(tx, drafts, "founded")  # under the very actor that the workspace is named after
+                self._writing.write(tx, drafts, "founded")  # under the actor that the workspace is named after
 
         self._opened.store.transact(work)
         self._writing.announce()
 
     def adopt(self, welcome: Welcome) -> None:
-        """Become a member of the workspace that a welcome describes, once more if the store belongs to it already."""
+        """Become a member of the workspace that a welcome describes, also if the store belongs to it already."""
         public_key = self._own.make_identity().public_key
 
         def work(tx: StoreWriter) -> None:
@@ -72,9 +72,9 @@ class Membership:
 
     def readmit(self) -> bool:
         """
-        Go on behind what let this device in again, if that is here (``sync.readmission``); tell whether it is so.
+        Go on with the changes that let this device in again (``sync.readmission``), if these are here; tell whether it did.
 
-        Call it before the device talks with others; from then on its talks do this themselves.
+        Call this before the device connects to others. From then on its sessions do it.
         """
         with self._opened.store.read() as reader:
             if not readmission.is_due(reader):
@@ -83,15 +83,15 @@ class Membership:
 
     def welcome(self, card: DeviceCard, port: int) -> Welcome:
         """
-        Make a device a member of the workspace, durably; return what it must be told.
+        Make a device a member of the workspace, durably; return the welcome to send to it.
 
         Args:
             card: The device's certificate, name and sealing keys.
-            port: The one we listen on.
+            port: The port on which this device listens.
 
         Raises:
             LimitError: The workspace has as many devices as it may have.
-            UsageError: What this device holds is not proved yet.
+            UsageError: The log behind this device's segment is not proved yet.
         """
         from edda_sync.workspace.welcome import INVITER, Welcome, fitting
 
@@ -115,10 +115,10 @@ class Membership:
 
     def check_can_invite(self) -> None:
         """
-        Look whether :meth:`welcome` would let a device in.
+        Check that :meth:`welcome` would let a device in.
 
         Raises:
-            UsageError: What this device holds is not proved yet.
+            UsageError: The log behind this device's segment is not proved yet.
         """
         with self._opened.store.read() as reader:
             workspaces.check_proved(reader)

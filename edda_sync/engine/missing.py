@@ -1,13 +1,13 @@
 """
-Missing: changes that this device's store acknowledged and does not hold any more.
+Missing: changes that this device's store acknowledged, but no longer holds.
 
-What a disk was told to keep may be gone all the same: SQLite ends a damaged journal at the first byte that is wrong, and
-whoever puts an older state of a file back takes away what was written since. The sidecar tells it (see ``life``): it is
-written after each commit, so it never knows of a change that the store did not hold.
+A disk may lose what it was told to keep: SQLite ends a damaged journal at the first wrong byte, and an older file that is
+put back lacks what was written since. The sidecar shows this (see ``life``): it is written after each commit, so it never
+names a change that the store did not hold.
 
-How far the store had come is then noted in it, before it goes on in a new life and the sidecar tells of that one. Peers
-need not be told: a store says hello with what it holds, and whoever holds more of one of its lives sends it. What came
-back is missing no more.
+The store then notes how far it had come, before it goes on in a new life and the sidecar names a change of that life. Peers
+need not be told: a store's hello says what it holds, and any peer that holds more of its lives sends it. A change that came
+back is no longer missing.
 """
 
 from __future__ import annotations
@@ -23,20 +23,23 @@ if TYPE_CHECKING:
     from edda_sync.store.sqlite.store import SqliteStore
 
 MISSING_KEY: Final = "missing"
-_NOTE: Final = struct.Struct(">16sQ?")  # a life, its last change that was acknowledged, and whether it was given up
+_NOTE: Final = struct.Struct(">16sQ?")  # a life, its last acknowledged change, and whether that was given up
 
 
 def look(store: SqliteStore, last: Dot | None) -> list[str]:
     """
-    Look whether a store that was just opened lacks what it had, and note it; return what is news to a person, in sentences.
+    Check whether a store that was just opened lacks changes that it had, and note them.
 
-    The journal that may have held it is kept: SQLite is about to drop it.
+    The journal that may have held them is kept, since SQLite is about to drop it.
 
     Args:
         store: The store.
-        last: What its sidecar remembers.
+        last: The change that the sidecar remembers; None if it remembers none.
+
+    Returns:
+        What a person must know about it, in sentences.
     """
-    with store.read() as reader:  # after the sidecar was read: another process may write at this moment
+    with store.read() as reader:  # open the reader after reading the sidecar: another process may be writing
         lost = last if last is not None and is_lost(reader, last) else None
     if lost is not None:
         store.keep_journal()
@@ -48,17 +51,17 @@ def look(store: SqliteStore, last: Dot | None) -> list[str]:
 
 
 def is_whole(reader: StoreReader, last: Dot | None) -> bool:
-    """Tell whether a store surely holds all that it had, which is nearly always; :func:`look` looks closer."""
+    """Tell whether a store surely holds all that it had, which is the usual case. :func:`look` looks closer."""
     return last is None or reader.log.position_of(*last) is not None
 
 
 def is_lost(reader: StoreReader, last: Dot) -> bool:
     """
-    Tell whether a store lacks a change that it had, and nobody noted it yet.
+    Tell whether a store lacks a change that it had, and that nobody has noted yet.
 
     Args:
-        reader: The store, as it is after ``last`` was looked up: another process may write at this moment.
-        last: What the sidecar remembers.
+        reader: A reader that was opened after ``last`` was read: another process may be writing.
+        last: The change that the sidecar remembers.
     """
     from edda_sync.changes.chains import names_of, points_of
     from edda_sync.changes.early import is_reissued
@@ -71,7 +74,7 @@ def is_lost(reader: StoreReader, last: Dot) -> bool:
     if seq <= max(known, _held(reader, actor)):
         return False
     if points_of(reader, names_of(reader).actor(actor)):
-        return False  # of a life that is proved to fork, what was written is here under another name
+        return False  # a life that is proved to fork: its changes are here under other names
     return not is_reissued(reader, actor, actor_of(reader))
 
 
@@ -89,17 +92,17 @@ def count(reader: StoreReader) -> int:
 
 
 def give_up(tx: StoreWriter) -> None:
-    """Miss nothing any more of what is missing now."""
-    _write(tx, {actor: (seq, True) for actor, (seq, _) in _noted(tx).items()})  # the sidecar still tells of it
+    """Give up all changes that are missing now."""
+    _write(tx, {actor: (seq, True) for actor, (seq, _) in _noted(tx).items()})  # the sidecar still names them
 
 
 def sentences(number: int, aside: Sequence[str]) -> list[str]:
-    """Return what a person must know of so many changes that are missing, and of journals that were put aside."""
+    """Return what a person must know about missing changes and about journals that were put aside."""
     return ([sentence(number)] if number else []) + ([aside_sentence(aside)] if aside else [])
 
 
 def sentence(number: int) -> str:
-    """Return what a person must know, and do, whose store lacks so many changes."""
+    """Return what a person must know and do if changes are missing."""
     changes = "1 change that was" if number == 1 else f"{number:,} changes that were"
     it = "it" if number == 1 else "them"
     return (
@@ -110,7 +113,7 @@ def sentence(number: int) -> str:
 
 
 def aside_sentence(names: Sequence[str]) -> str:
-    """Return what a person must know of journals that were put aside."""
+    """Return what a person must know about journals that were put aside."""
     was = f"{names[0]} was" if len(names) == 1 else f"{', '.join(names[:3])} were"
     return (
         f"{was} put aside: a journal that is damaged, or belongs to another file than the one that is here now. It holds"

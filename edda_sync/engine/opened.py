@@ -1,4 +1,4 @@
-"""The open store of an engine: where it lies, how it is kept, and what tells its file from others."""
+"""The open store of an engine: its folder, its configuration, and the sidecar that tells its file from copies."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 STORE_ID: Final = "store_id"
 
 OnEnd = Callable[[bool], None]
-"""Called after each transaction: True when it is on disk, False when it left no trace."""
+"""Called after each transaction: True if it is on disk, False if it left no trace."""
 OnIdle = Callable[["StoreWriter"], bool]
-"""Run in a transaction of its own when nobody writes, and again while it returns True."""
+"""Runs in a transaction of its own when nobody writes, again and again while it returns True."""
 
 
 class Opened:
@@ -31,15 +31,15 @@ class Opened:
     The store of one folder, while it is open. Call :meth:`open` or :meth:`attach`, and :meth:`close` at the end.
 
     Args:
-        home: The store's folder; a relative path is one from the present folder, whatever that is later.
+        home: The store's folder. A relative path is resolved now, so it does not depend on later changes of folder.
         random: Source of random bytes.
 
     Attributes:
         home: The folder.
         config: How the store is kept.
-        sidecar: What tells this store from its copies; None for a store that is never copied.
-        file: The store itself, when it is a file; None for one in memory, and one of the caller's own making.
-        news: What a person must know of what was found when the store was opened, in sentences.
+        sidecar: Tells this store from its copies; None for a store that is never copied.
+        file: The store itself if it is a file; None for one in memory, or one that the caller made.
+        news: What a person must know about the state in which the store was found, in sentences.
     """
 
     def __init__(self, home: Path, random: Callable[[int], bytes]) -> None:
@@ -65,12 +65,13 @@ class Opened:
 
     def open(self, config: StorageConfig, on_end: OnEnd, on_idle: OnIdle, *, anew: bool = False) -> bool:
         """
-        Open or make the store's files.
+        Open the store's files, or create them.
 
         Args:
             config: How to keep the store.
-            on_end, on_idle: What to call after each transaction, and when nobody writes.
-            anew: Whether an empty store may be made beside the identity of a device, as when that device joins.
+            on_end: Called after each transaction.
+            on_idle: Called when nobody writes.
+            anew: Whether an empty store may be created beside the identity of a device, as when that device joins.
 
         Returns:
             Whether the store belongs to a workspace.
@@ -87,9 +88,9 @@ class Opened:
         state = state_folder(config)
         is_written = not can_only_be_read(config.database(self.home))
         if is_written:
-            make_state_folder(state)  # first: without it no store is made either
+            make_state_folder(state)  # first: if this fails, no store is created
             make_folder(self.home)
-        # Once: a link on the way may point elsewhere by the time of the next look.
+        # Resolve links only once: a link may point elsewhere at the next look.
         self.home = without_links(self.home)
         database = config.database(self.home)
         if config.database_path is not None and is_written:
@@ -106,7 +107,7 @@ class Opened:
         with store.read() as reader:
             store_id = reader.meta.get(STORE_ID)
             founded = reader.meta.get(WORKSPACE_KEY) is not None
-            if store.is_read_only:  # nothing is remembered of what is not written
+            if store.is_read_only:  # a store that cannot be written needs no sidecar
                 return founded
             if store_id is not None:
                 self.sidecar = _sidecar(state, store_id, store.path)
@@ -118,19 +119,19 @@ class Opened:
 
     def attach(self, store: Callable[[], Store], config: StorageConfig, sidecar: Sidecar | None) -> None:
         """
-        Use a store of the caller's own making, who then calls ``Writing.catch_up`` when nobody writes.
+        Use a store that the caller has made. The caller then calls ``Writing.catch_up`` when nobody writes.
 
         Args:
-            store: Opens it; its transactions must tell ``Writing.ended`` of their end.
-            config: Its name is what people call this device.
-            sidecar: What tells this store from its copies; None for a store that is never copied.
+            store: Opens the store. Its transactions must report their end to ``Writing.ended``.
+            config: Its name is the name of this device.
+            sidecar: Tells this store from its copies; None for a store that is never copied.
         """
         self._check_closed()
         self.config, self.sidecar = config, sidecar
         self._store = store()
 
     def close(self) -> bool:
-        """Finish running transactions and let go of the store; tell whether it was open."""
+        """Finish running transactions and release the store; tell whether it was open."""
         was_open = self._store is not None
         if self._store is not None:
             self._store.close()
@@ -142,11 +143,11 @@ class Opened:
 
     def check_still_there(self) -> None:
         """
-        Look whether the store's file is still where it was opened.
+        Check that the store's file is still where it was opened.
 
         Raises:
-            LostStoreError: It was taken away, its folder was moved, or it was emptied.
-            ReplacedStoreError: Another file is there, it was cut, or its journal or that one's index was taken away.
+            LostStoreError: It was removed, its folder was moved, or it was emptied.
+            ReplacedStoreError: Another file is there, it was truncated, or its journal or the journal's index was removed.
         """
         if self.file is not None:
             self.file.check_place()
@@ -156,7 +157,7 @@ class Opened:
             raise UsageError("This store is open already.")
 
     def _name_store(self, tx: StoreWriter) -> bytes:
-        store_id = tx.meta.get(STORE_ID)  # of two processes that make a store, the first one named it
+        store_id = tx.meta.get(STORE_ID)  # if two processes create a store, the first one names it
         if store_id is None:
             store_id = self._random(16)
             tx.meta.set(STORE_ID, store_id)

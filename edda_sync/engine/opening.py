@@ -1,9 +1,9 @@
 """
-Opening: what lies where a store should be, before one is made there.
+Opening: checks what lies where a store should be, before a store is created there.
 
-A folder keeps signs of a store whose file was lost: the identity of its device, the journal of a process that was killed,
-and outside of it the sidecar of the file. To make an empty store among them would hide the loss from the person, who may
-have a backup or other devices, and part the device from its workspace.
+A folder shows signs of a store whose file was lost: the identity of its device, the journal of a process that was killed,
+and, outside the folder, the sidecar of the file. An empty store among these would hide the loss from a person who may have
+a backup or other devices, and would separate the device from its workspace.
 """
 
 from __future__ import annotations
@@ -21,57 +21,57 @@ _RETRY_S: Final = 0.01
 
 
 def has_identity(home: Path) -> bool:
-    """Tell whether the folder has, or had, a device of its own; ``transport.identity`` says whether its key is whole."""
+    """Tell whether the folder has, or had, a device. ``transport.identity`` checks whether the key is complete."""
     return any((home / name).exists() for name in (NOTE_FILE, KEY_FILE))
 
 
 def has_store(database: Path) -> bool:
-    """Tell whether a file holds anything; what, is for the store to say."""
+    """Tell whether a file contains anything. The store itself checks what it contains."""
     return _size(database) > 0
 
 
 def check_not_lost(home: Path, database: Path, state: Path, *, anew: bool = False) -> None:
     """
-    Refuse to make a store where one was lost.
+    Refuse to create a store where one was lost.
 
     Args:
         home: The store's folder.
-        database: Its file.
+        database: The store's file.
         state: The folder of sidecars.
-        anew: Whether the caller means to begin an empty store for the device that is there, as whoever joins does.
+        anew: Whether the caller means to begin an empty store for the device that is there, as when it joins.
 
     Raises:
-        LostStoreError: The file is missing or empty, and something shows that it was not always so.
+        LostStoreError: The file is missing or empty, but something shows that there was a store.
     """
     if has_store(database):
         return
-    signs = _signs(home, database, state, anew=anew)  # first: they appear after the file, and would be found without it
+    signs = _signs(home, database, state, anew=anew)  # first: the file of a new store appears before its signs
     if signs and not _is_filled(database):
         raise LostStoreError(str(database), signs)
 
 
 def check_not_overwritten(home: Path, database: Path) -> None:
     """
-    Say of a file that is no store that one was lost there, if its device's identity is beside it.
+    Report a lost store, if a file that is no store lies beside the identity of a device.
 
     Raises:
-        LostStoreError: As it says.
+        LostStoreError: There is such an identity.
     """
     if has_identity(home):
         raise LostStoreError(str(database), [database.name, *_left(home, database)], overwritten=True)
 
 
 def _left(home: Path, database: Path) -> list[str]:
-    """Return what lies beside a lost file: its journal, and the identity of its device."""
+    """Return the names of what lies beside a lost file: its journal, and the identity of its device."""
     journal = Path(f"{database}-wal")
     names = [name for name in (NOTE_FILE, KEY_FILE) if (home / name).exists()]
     return [journal.name, *names] if _size(journal) else names
 
 
 def _signs(home: Path, database: Path, state: Path, *, anew: bool) -> list[str]:
-    """Return what is left of a store that was here: all that must be moved away, should it be given up."""
+    """Return the names of what is left of a store: the files to move away if the store is given up."""
     journal = Path(f"{database}-wal")
-    unwritten = _size(journal) > 0  # SQLite would delete it: it holds the last transactions
+    unwritten = _size(journal) > 0  # it holds the last transactions, and SQLite would delete it
     known = not anew and has_identity(home)
     remembered = not anew and not has_store(database) and life.is_remembered(state, database)
     if not (unwritten or known or remembered):
@@ -81,7 +81,7 @@ def _signs(home: Path, database: Path, state: Path, *, anew: bool) -> list[str]:
 
 
 def _is_filled(database: Path) -> bool:
-    """Tell whether a file holds something, or soon does: another process may be making the store at this moment."""
+    """Tell whether a file has content, or gets it soon: another process may be creating the store."""
     deadline = time.monotonic() + limits.MAKING_S
     while database.exists() and time.monotonic() < deadline:
         if _size(database) > 0:
@@ -93,5 +93,5 @@ def _is_filled(database: Path) -> bool:
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
-    except OSError:  # it is not there, or cannot be looked at: the store says which
+    except OSError:  # it is missing or unreadable: the store tells which
         return 0

@@ -1,4 +1,4 @@
-"""The device that an engine's store belongs to: its name, and the identity that proves who it is."""
+"""The device that an engine's store belongs to: its name and its identity."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edda_sync.words.errors import LostIdentityError, UsageError
 from edda_sync.workspace.keys import WORKSPACE_KEY
 
 if TYPE_CHECKING:
-    from edda_sync.transport.identity import Identity  # which imports cryptography: 40 ms
+    from edda_sync.transport.identity import Identity  # this imports cryptography, which takes 40 ms
 
 
 class OwnDevice:
@@ -19,7 +19,7 @@ class OwnDevice:
     This device.
 
     Args:
-        opened: Its store.
+        opened: The store of this device.
     """
 
     def __init__(self, opened: Opened) -> None:
@@ -34,10 +34,10 @@ class OwnDevice:
     @property
     def workspace(self) -> bytes:
         """
-        The id of the workspace that it belongs to: 16 bytes.
+        The id of the workspace that this device belongs to: 16 bytes.
 
         Raises:
-            UsageError: It belongs to none yet.
+            UsageError: It belongs to no workspace yet.
         """
         with self._opened.store.read() as reader:
             found = reader.meta.get(WORKSPACE_KEY)
@@ -46,7 +46,7 @@ class OwnDevice:
         return found
 
     def has_none(self) -> UsageError:
-        """Return what is wrong where it belongs to no workspace."""
+        """Return the error for a device that belongs to no workspace."""
         return UsageError(f"{self._opened.home} belongs to no workspace yet; run `edda init` or `edda join`.")
 
     @property
@@ -55,8 +55,8 @@ class OwnDevice:
         This device's identity.
 
         Raises:
-            LostIdentityError: The store has one, and it is not in the folder.
-            StorageError: It is damaged or locked away.
+            LostIdentityError: The store had an identity, but it is not in the folder.
+            StorageError: The identity is damaged or locked.
         """
         if self._identity is None:
             from edda_sync.transport import identity
@@ -70,19 +70,19 @@ class OwnDevice:
 
     @property
     def has_identity(self) -> bool:
-        """Whether there is one, or was one."""
+        """Whether this device has, or had, an identity."""
         return self._identity is not None or opening.has_identity(self._opened.home)
 
     def use(self, identity: Identity) -> None:
-        """Take an identity that somebody else keeps."""
+        """Use an identity that somebody else keeps."""
         self._identity = identity
 
     def check_identity(self) -> None:
         """
-        Look whether a store that belongs to a workspace still has the identity that it was made with.
+        Check that a store that belongs to a workspace still has the identity of its device.
 
         Raises:
-            LostIdentityError: It has none.
+            LostIdentityError: The identity is missing.
         """
         opened = self._opened
         if opened.config.backend == "memory" or self._identity is not None or opening.has_identity(opened.home):
@@ -93,7 +93,7 @@ class OwnDevice:
             raise LostIdentityError(str(opened.home))
 
     def make_identity(self) -> Identity:
-        """Return this device's identity; a new one, kept, when it has none."""
+        """Return this device's identity. If there is none, make one and keep it."""
         from edda_sync.transport import identity
 
         home, kept = self._opened.home, self._opened.config.backend != "memory"

@@ -1,4 +1,4 @@
-"""Pending: a reader and drafts that are not committed, as one view; what a commit of the drafts would show."""
+"""Pending: a reader with uncommitted drafts on top, as one view: what a commit of the drafts would show."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from edda_sync.words.model import TEXT_FIELDS, Item, remember_base
 from edda_sync.words.query import Plan, Query, in_order, plan
 
 Look = Callable[[str, bytes], None]
-"""Told of each entity that is looked at: its kind and id."""
+"""Called with the kind and id of each entity that is read."""
 
 
 class _Made:
-    """An item with drafts, as far as they were applied: how many of them."""
+    """An item to which some drafts were applied, and how many."""
 
     __slots__ = ("drafts", "item")
 
@@ -38,21 +38,21 @@ class _Made:
 
 class Pending:
     """
-    One unmoving state of a store, with drafts on top.
+    One fixed state of a store, with drafts on top.
 
     Args:
         reader: The state.
-        drafts: What is to be done to it; more may be added later.
-        look: Told of each entity that is looked at.
+        drafts: The drafts; more may be added later.
+        look: Called with each entity that is read.
     """
 
     def __init__(self, reader: StoreReader, drafts: Drafts, look: Look) -> None:
         self.reader, self._drafts, self._look = reader, drafts, look
-        self._made: dict[bytes, _Made] = {}  # what was made of items with drafts; nobody else has these objects
+        self._made: dict[bytes, _Made] = {}  # items with drafts applied; nobody else has these objects
         self._taken_back = 0
 
     def item(self, kind: str, entity: bytes) -> Item | None:
-        """Return a task or document; None when there is none, or it is in the trash."""
+        """Return a task or document; None if there is none, or it is in the trash."""
         self._look(kind, entity)
         key = key_of(kind, entity)
         if self._drafts.taken_back != self._taken_back:
@@ -83,7 +83,7 @@ class Pending:
 
     def text(self, kind: str, entity: bytes) -> str:
         """
-        Return a description or content.
+        Return the description of a task or the content of a document.
 
         Raises:
             NotFoundError: There is no such task or document.
@@ -98,7 +98,7 @@ class Pending:
         checked = plan(query)
         kind, reader = checked.kind, self.reader
         pending = self._drafts.ids(kind)
-        # What is pending may push others out of the page, or leave it: read enough, and cut afterwards.
+        # Items with drafts may move others out of the page, or leave it. So read enough, and cut the page afterwards.
         wide = checked._replace(limit=checked.limit + checked.offset + len(pending), offset=0) if pending else checked
         left_out = {values.id_text(entity) for entity in pending}
         found_rows = [row for row in matching(reader, wide) if row[0] not in left_out]
@@ -113,7 +113,7 @@ class Pending:
         return ordered[checked.offset : checked.offset + checked.limit]
 
     def stored(self, kind: str, entity: bytes) -> Entity | None:
-        """Return an entity as the store has it, without the drafts."""
+        """Return an entity as it is stored, without the drafts."""
         key = key_of(kind, entity)
         record = self.reader.states.get([key]).get(key)
         return None if record is None else entity_of(key, record.state)
@@ -126,7 +126,7 @@ class Pending:
         return [item for item in items if item is not None and matches_item(checked, item, item.id in linked)]
 
     def _with_draft(self, kind: str, entity: bytes, item: Item | None, draft: Draft) -> Item | None:
-        """Return an item as a draft leaves it."""
+        """Return an item with a draft applied."""
         if isinstance(draft, Delete):
             return None
         if isinstance(draft, Touch):
@@ -154,8 +154,8 @@ class Pending:
 
 
 def _with_text_draft(text: str, draft: Rewrite | EditText) -> str | None:
-    """Return a text as a draft leaves it."""
-    from edda_sync.crdt.text.diff import apply_edits, diff, rebase  # only who looks at a text of its own needs it
+    """Return a text with a draft applied."""
+    from edda_sync.crdt.text.diff import apply_edits, diff, rebase  # only needed by those who read a changed text
 
     if isinstance(draft, EditText):
         return apply_edits(text, list(draft.edits))

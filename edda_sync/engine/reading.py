@@ -1,9 +1,9 @@
 """
 Reading: what is stored, as the objects that people use.
 
-Looking needs a reader only, so it never waits for whoever writes. Where nobody writes, the rows of edited texts are written
-first, for all who look afterwards; else they are worked out (``fresh``). What cannot be read is left out of a listing, and
-the scrub names it.
+Reading needs only a reader, so it never waits for a writer. If nobody is writing, the rows of edited texts are written
+first, for all later reads; otherwise they are computed (``fresh``). Items that cannot be read are left out of a
+listing, and the scrub reports them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 class Reading:
     """
-    What is to be seen of one store.
+    Reads one store.
 
     Args:
         opened: The store.
@@ -67,11 +67,11 @@ class Reading:
             yield fresh(reader, reader.index.stale())
 
     def _refresh(self) -> None:
-        """Write the rows of edited texts, unless somebody else writes at this moment."""
+        """Write the rows of edited texts, unless somebody else is writing now."""
         self._write_ahead(self._write_texts)
 
     def index_texts(self) -> None:
-        """Bring the full-text index up to date, unless somebody else writes at this moment."""
+        """Bring the full-text index up to date, unless somebody else is writing now."""
         store = self._opened.store
         with store.read() as reader:
             due = reader.tables.unindexed() or bool(reader.index.stale())
@@ -84,21 +84,21 @@ class Reading:
             self._write_ahead(work)
 
     def _write_ahead(self, work: Callable[[StoreWriter], object]) -> None:
-        """Write what all who look can do without, unless somebody else writes at this moment, or nothing can be written."""
-        with suppress(DiskFullError, DiskFaultError, ReadOnlyError):  # whoever writes is told so
+        """Write something that readers can do without, unless somebody else is writing now, or nothing can be written."""
+        with suppress(DiskFullError, DiskFaultError, ReadOnlyError):  # a writer will get this error
             self._opened.store.transact_unless_busy(work)
 
     # --- tasks and documents ------------------------------------------------------------------------------------------
 
     def get(self, kind: str, item_id: str) -> Item | None:
-        """Return a task or document; None when there is none, or it is in the trash."""
+        """Return a task or document; None if there is none, or it is in the trash."""
         checked = values.id_text(values.id_bytes("id", item_id))
         with self.snapshot() as reader:
             row = reader.tables.row(kind, checked)
             return None if row is None else item_of_row(kind, row, tag_names(reader, kind, [checked])[checked])
 
     def query(self, query: Query) -> list[Item]:
-        """Return the tasks or documents that meet a query, in its order."""
+        """Return the tasks or documents that meet a query, in the query's order."""
         checked = plan(query)
         if checked.words:
             self.index_texts()
@@ -108,20 +108,20 @@ class Reading:
         return [item_of_row(checked.kind, row, names[row[0]]) for row in found]
 
     def trash(self, kind: str) -> list[Item]:
-        """Return the tasks or documents in the trash; a task names the parent that it comes back to, wherever that is."""
+        """Return the tasks or documents in the trash. A task names its parent, even if that is in the trash, too."""
         from edda_sync.engine import hidden
 
         with self._opened.store.read() as reader:
             return hidden.trash(reader, kind)
 
     def in_trash(self, kind: str, ids: Iterable[str]) -> set[str]:
-        """Return those of some ids that are of tasks or documents in the trash."""
+        """Return those of some ids that belong to tasks or documents in the trash."""
         keys = {key_of(kind, values.id_bytes("id", each)): each for each in ids}
         with self._opened.store.read() as reader:
             return {keys[key] for key, record in reader.states.get(keys).items() if record.hidden}
 
     def resolve(self, kind: str, reference: str) -> str:
-        """Return the whole id of a whole or short one; as ``StorageEngine.resolve``."""
+        """Return the complete id for a complete or short one; see ``StorageEngine.resolve``."""
         digits = values.digits_of_id(reference)
         with self._opened.store.read() as reader:
             if len(digits) == 32:
@@ -136,7 +136,7 @@ class Reading:
         return found[0]
 
     def overfull(self) -> list[tuple[str, str]]:
-        """Return kind and id of what is larger than can be shown: so much did all devices together write into it."""
+        """Return kind and id of each entity that is too large to be shown, because its devices wrote too much into it."""
         from edda_sync.engine import hidden
 
         with self._opened.store.read() as reader:
@@ -145,7 +145,7 @@ class Reading:
     # --- tags, links, conflicts, tables -------------------------------------------------------------------------------
 
     def tags(self) -> list[Tag]:
-        """Return all tags, by name."""
+        """Return all tags, ordered by name."""
         from edda_sync.words.listed import Tag
 
         with self._opened.store.read() as reader:
@@ -154,7 +154,7 @@ class Reading:
         return sorted(tags, key=lambda tag: values.tag_name_normal(tag.name))
 
     def links(self, task_id: str | None, document_id: str | None) -> list[Link]:
-        """Return the links of a task, of a document, or all."""
+        """Return the links of a task, of a document, or all links."""
         from edda_sync.words.listed import Link
 
         with self._opened.store.read() as reader:
@@ -162,14 +162,14 @@ class Reading:
         return [Link(task_id=r[0], document_id=r[1], relationship_type=r[2], created_at=r[3]) for r in found]
 
     def conflicts(self) -> list[Conflict]:
-        """Return every cell that has several concurrent values, with the ones that are kept but not shown."""
+        """Return every cell that has several concurrent values, with those that are kept but not shown."""
         from edda_sync.engine.conflicts import kept_values
 
         with self._opened.store.read() as reader:
             return kept_values(reader)
 
     def table(self, name: str) -> list[Row]:
-        """Return all rows of one of the specification's tables, by primary key."""
+        """Return all rows of one of the specification's tables, ordered by primary key."""
         with self.snapshot() as reader:
             return reader.tables.all(name)
 
@@ -180,20 +180,22 @@ class Reading:
 
     def sql(self) -> SqlConnection:
         """
-        Return a connection that reads the store's file as it is now and later, for SQL, pandas and notebooks; close it.
+        Return a connection that reads the store's file, for SQL, pandas and notebooks. It also sees later changes.
+        Close it.
 
-        It is of the Python DB-API, as the standard library's ``sqlite3.Connection``. Do not open the file with that one, nor
-        with a library that does, in a process that uses the store: two copies of SQLite in one process undo each other's
-        locks, which damages what is read and ends the process. Other programs may open it.
+        It follows the Python DB-API, like the standard library's ``sqlite3.Connection``. In a process that uses the
+        store, do not
+        open the file with that module, or with a library that uses it: two copies of SQLite in one process undo each
+        other's locks, which damages what is read and crashes the process. Other programs may open the file.
 
-        Fetch all of an answer, or close its cursor: as long as one is open, the journal cannot shrink. Once 64 MB were
-        written meanwhile, by any program, the cursor is ended, and so is a transaction: what is fetched of it, or run in it,
-        raises ``OutdatedError``. No other file can be attached, since it could be written.
+        Fetch all rows of a result, or close its cursor: while a cursor is open, the journal cannot shrink. Once any
+        program has written 64 MB in that time, the cursor is ended, and so is a transaction. Further use of it raises
+        ``OutdatedError``. No other file can be attached, since it could be written.
 
         Raises:
             UsageError: The store is in memory.
         """
-        with self.snapshot():  # what was edited a moment ago is in the tables now
+        with self.snapshot():  # the latest edits are in the tables now
             if self._opened.file is None:
                 raise UsageError("A store in memory has no SQL; open one in a folder.")
             return self._opened.file.sql()
@@ -201,29 +203,29 @@ class Reading:
     # --- the log ------------------------------------------------------------------------------------------------------
 
     def frontier(self) -> Frontier:
-        """Return which changes of each actor are here."""
+        """Return the frontier: which changes of each actor are here."""
         with self._opened.store.read() as reader:
             return {head.actor: head.seq for head in reader.log.heads().values()}
 
     def digest(self) -> str:
-        """Return a digest of the whole content: equal on devices that are equal."""
+        """Return a digest of the whole content. It is equal on devices that are equal."""
         with self.snapshot() as reader:
             return f"{reader.index.digest():032x}"
 
     def waiting(self) -> int:
-        """Return how many operations are here but not applied, since only a newer version knows them."""
+        """Return how many operations are here but not applied, because only a newer version knows them."""
         with self._opened.store.read() as reader:
             return reader.unapplied.waiting()
 
     def refused(self) -> int:
-        """Return how many operations are refused for good, by every device alike."""
+        """Return how many operations are refused for good, on every device."""
         with self._opened.store.read() as reader:
             return sum(each.refused for each in reader.unapplied.operations())
 
     # --- devices ------------------------------------------------------------------------------------------------------
 
     def members(self) -> list[Member]:
-        """Return the devices of the workspace, by name."""
+        """Return the devices of the workspace, ordered by name."""
         from edda_sync.workspace import members
 
         with self._opened.store.read() as reader:
@@ -237,21 +239,21 @@ class Reading:
             return members.certificates(reader)
 
     def lives(self) -> list[Life]:
-        """Return the lives of the devices' stores, as the log tells of them."""
+        """Return the lives of the devices' stores, as the log shows them."""
         from edda_sync.workspace import lives
 
         with self._opened.store.read() as reader:
             return lives.lives(reader)
 
     def forked(self) -> list[str]:
-        """Return the devices of which a chain is proved to fork, by id."""
+        """Return the ids of the devices with a chain that is proved to fork."""
         from edda_sync.workspace import lives
 
         with self._opened.store.read() as reader:
             return lives.forked(reader)
 
     def copies(self) -> list[Life]:
-        """Return the lives of other copies of this device's store, latest first; see ``lives.copies``."""
+        """Return the lives of other copies of this device's store, the latest first; see ``lives.copies``."""
         from edda_sync.workspace import lives
 
         with self._opened.store.read() as reader:
@@ -260,24 +262,24 @@ class Reading:
     # --- soundness ----------------------------------------------------------------------------------------------------
 
     def news(self) -> list[str]:
-        """Return what a person must know of what was found when the store was opened, in sentences."""
+        """Return what a person must know about the state in which the store was found when it was opened, in sentences."""
         return self._opened.news
 
     def missing(self) -> int:
-        """Return how many changes were acknowledged here and are gone, until a peer brings them back."""
+        """Return how many changes were acknowledged here and are missing, until a peer brings them back."""
         with self._opened.store.read() as reader:
             return missing.count(reader)
 
     def journals_aside(self) -> list[str]:
-        """Return the names of the journals beside the store's file that were put aside: of another file, or damaged."""
+        """Return the names of journals beside the file that were put aside: those of another file, and damaged ones."""
         return [] if self._opened.file is None else self._opened.file.journals_aside()
 
     def damaged_parts(self, bytes_max: int | None = None) -> list[str]:
         """
-        Return which parts of the store's file are damaged, as a person calls them; it is read whole for that.
+        Return which parts of the store's file are damaged, in words for a person. The whole file is read.
 
         Args:
-            bytes_max: A larger file is not looked at; None for any.
+            bytes_max: A larger file is not checked; None for no limit.
         """
         file = self._opened.file
         if file is None or (bytes_max is not None and file.path.stat().st_size > bytes_max):
@@ -286,14 +288,14 @@ class Reading:
 
     def scrub(self, after: bytes = b"", limit: int = 1_000) -> tuple[list[Damage], bytes | None]:
         """
-        Look whether stored entities still are what was written; ``Writing.refold`` or ``rebuild`` mends what is not.
+        Check whether stored entities are still what was written. ``Writing.refold`` or ``rebuild`` mends damaged ones.
 
         Args:
-            after: Where the last call said to go on; empty at the start.
-            limit: How many to look at.
+            after: Where to continue, as the last call returned it; empty at the start.
+            limit: How many entities to check.
 
         Returns:
-            What is damaged, and where to go on; None once the digest's sum, at the end, was looked at too.
+            The damage, and where to continue; None once the digest's sum was checked, too, at the end.
         """
         from edda_sync.fold.scrub import scrub_digest, scrub_entities
 

@@ -1,4 +1,4 @@
-"""A scratch store: where the doctor folds the log of a store anew, to compare what comes of it with the store's tables."""
+"""A scratch store: the doctor folds the log into it, to compare the result with the store's own tables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Progress = Callable[[int], object]
 
 
 class _Watched:
-    """What becomes of reading a log when somebody watches how far that has come."""
+    """A log that reports progress when it is read."""
 
     def __init__(self, log: LogWriter, progress: Progress) -> None:
         self._log, self._progress = log, progress
@@ -32,7 +32,7 @@ class _Watched:
 
 
 class _Meta:
-    """The small values of another store: what is written of them stays in the scratch store, and is never read."""
+    """The small values of another store. What is written to them stays in the scratch store, and is not read again."""
 
     def __init__(self, meta: MetaReader) -> None:
         self._meta = meta
@@ -42,8 +42,8 @@ class _Meta:
 
 
 def _beside(whole: StoreReader, scratch: StoreWriter, progress: Progress) -> StoreWriter:
-    """Return a transaction with the view of a scratch store, and the log of another store."""
-    other = cast("StoreWriter", whole)  # to fold a log writes nothing into it
+    """Return a transaction with the view of a scratch store and the log of another store."""
+    other = cast("StoreWriter", whole)  # folding a log does not write to it
     return replace(
         ComposedWriter.of(scratch),
         log=over(other.log, _Watched(other.log, progress)),
@@ -58,9 +58,9 @@ def _beside(whole: StoreReader, scratch: StoreWriter, progress: Progress) -> Sto
 @contextmanager
 def scratch_of(whole: StoreReader, progress: Progress) -> Iterator[StoreWriter]:
     """
-    Make a store that is forgotten at the end, in a private file without a name: in memory it would be as large as the store.
+    Make a temporary store in a private file without a name. In memory it would be as large as the store.
 
-    SQLite's own nameless files stay in memory, since SQLCipher is built so.
+    SQLite's own nameless files are not used: SQLCipher is built so that they stay in memory.
     """
     with tempfile.TemporaryDirectory(prefix="edda-doctor-", ignore_cleanup_errors=True) as folder:
         path = Path(folder) / "scratch.db"
@@ -71,7 +71,7 @@ def scratch_of(whole: StoreReader, progress: Progress) -> Iterator[StoreWriter]:
                 connection.execute("PRAGMA synchronous = OFF")
                 connection.execute("BEGIN")
                 schema.migrate(connection)
-            with suppress(OSError):  # where an open file cannot go, it goes with its folder
+            with suppress(OSError):  # a system that cannot remove an open file removes it with the folder
                 path.unlink()
             yield _beside(whole, SqliteWriter(connection), progress)
         finally:

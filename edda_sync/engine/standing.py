@@ -1,4 +1,4 @@
-"""How a device stands: what is to be said of its store, and what it remembers of its peers, whether or not it runs."""
+"""How a device stands: facts about its store, and what it remembers about its peers, whether or not it is running."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PORT_KEY: Final = "port"
 
 
 class Remembered(msgspec.Struct, array_like=True):
-    """When a peer was last proved equal (wall seconds), with how many changes, and the address where it answered."""
+    """When a peer was last proved equal (in wall seconds), the number of changes then, and the address where it answered."""
 
     proved_s: float = 0.0
     changes: int = 0
@@ -38,7 +38,7 @@ class Remembered(msgspec.Struct, array_like=True):
 
 
 def load(engine: StorageEngine) -> dict[str, Remembered]:
-    """Return what is remembered of each member, by device id."""
+    """Return what is remembered about each member, by device id."""
     found = {}
     members = engine.reading.certificates()
     with engine.store.read() as reader:
@@ -50,7 +50,7 @@ def load(engine: StorageEngine) -> dict[str, Remembered]:
 
 
 def save(engine: StorageEngine, remembered: Mapping[str, Remembered]) -> None:
-    """Remember something of peers, by device id."""
+    """Remember facts about peers, given by device id."""
 
     def work(tx: StoreWriter) -> None:
         for device, each in remembered.items():
@@ -60,19 +60,19 @@ def save(engine: StorageEngine, remembered: Mapping[str, Remembered]) -> None:
 
 
 def port(engine: StorageEngine) -> int:
-    """Return the port that this device listened on last; 0 when it never did."""
+    """Return the port on which this device last listened; 0 if it never did."""
     with engine.store.read() as reader:
         return int(reader.meta.get(_PORT_KEY) or b"0")
 
 
 def save_port(engine: StorageEngine, number: int) -> None:
-    """Remember the port, so that peers find this device where it was."""
+    """Remember the port, so that peers find this device at the same address again."""
     if port(engine) != number:
         engine.store.transact(lambda tx: tx.meta.set(_PORT_KEY, b"%d" % number))
 
 
 def written(engine: StorageEngine) -> Written:
-    """Return how far the log goes, and what of that this device itself wrote last."""
+    """Return the end of the log, and the last change in it that this device wrote."""
     from edda_sync.sync.orders import Written
 
     with engine.store.read() as reader:
@@ -87,7 +87,7 @@ def count(frontier: Frontier) -> int:
 
 
 def facts(engine: StorageEngine) -> Facts:
-    """Return what is to be said of a store, whether or not its device is running."""
+    """Return facts about a store, whether or not its device is running."""
     return {
         "device": engine.identity.device,
         "name": own_name(engine),
@@ -111,7 +111,7 @@ def facts(engine: StorageEngine) -> Facts:
 
 
 def _copies(engine: StorageEngine) -> Facts:
-    """Return how many other copies of this store write, when one of them wrote last, and until when that is shown."""
+    """Return how many other copies of this store write, when one of them last wrote, and until when that is shown."""
     found = engine.reading.copies()
     wrote_ms = found[0].wrote_ms if found else None
     return {
@@ -123,8 +123,8 @@ def _copies(engine: StorageEngine) -> Facts:
 
 def _segment(engine: StorageEngine) -> Facts:
     """
-    Return how much of the log behind a segment is here, whose segment was a lie, or could not be proved, and in which
-    documents is kept what was written on it and did not fit.
+    Return facts about the log behind a segment: how much of it is here, which device forged the segment or could not prove
+    it, and in which documents we kept what was written on a forged segment and did not fit.
     """
     with engine.store.read() as reader:
         reached, kept = provisional.progress(reader), kept_in(reader)
@@ -138,7 +138,7 @@ def _segment(engine: StorageEngine) -> Facts:
 
 
 def _admission(engine: StorageEngine) -> Facts:
-    """Return which device does not know this one any more, and how many changes wait here until this one is let in."""
+    """Return which device no longer knows this one, and how many changes wait here until this device is let in again."""
     with engine.store.read() as reader:
         lives = early.lives(reader)
         waiting = sum(head.seq for name, head in reader.log.heads().items() if name in lives)
@@ -146,28 +146,28 @@ def _admission(engine: StorageEngine) -> Facts:
 
 
 def given(engine: StorageEngine) -> Frontier:
-    """Return which changes here are given to others; while there are more here, this device is equal to nobody."""
+    """Return the frontier of the changes that are given to others. If more is here, this device is equal to no other."""
     with engine.store.read() as reader:
         kept = early.held_back(reader)
         return {name: head.seq for name, head in reader.log.heads().items() if name not in kept}
 
 
 def shut_out_by(engine: StorageEngine) -> str | None:
-    """Return the id of the device that knew this one and does not know it any more, as far as this one has heard."""
+    """Return the id of the device that knew this one but no longer does, as far as is known here; or None."""
     with engine.store.read() as reader:
         return shut_out.by(reader)
 
 
 def note_refusal(engine: StorageEngine, device: str, known: Remembered) -> bool:
     """
-    Note that a device refused this one as a stranger, if it knew it before; tell whether it did.
+    Note that a device refused this one as a stranger, if it knew this one before; tell whether it did.
 
-    It did if it let this one in, or was proved equal. Others may not have heard of this device yet.
+    A device knew this one if it let this one in, or was proved equal. Other devices may just not have heard of this one yet.
 
     Args:
         engine: The engine of the store.
-        device: The other device's id.
-        known: What is remembered of it.
+        device: The id of the other device.
+        known: What is remembered about that device.
     """
     with engine.store.read() as reader:
         if device != inviter(reader) and not known.proved_s:
@@ -185,7 +185,7 @@ def note_known(engine: StorageEngine, device: str) -> None:
 
 
 def shut_out_sentence(name: str, unshared: int = 0) -> str:
-    """Return what to tell a person whose device is not known any more where it was let in, and what to do."""
+    """Return what to tell a person whose device is no longer known where it was let in, and what to do."""
     waiting = f"; {unshared:,} changes that were written here wait for that" if unshared > 1 else ""
     return (
         f"{name} does not know this device any more: it seems that an older state of its disk was put back. All that is"
@@ -195,7 +195,7 @@ def shut_out_sentence(name: str, unshared: int = 0) -> str:
 
 
 def _lives(engine: StorageEngine) -> Facts:
-    """Return for each device how many lives its stores had, how many of them still write, and why they began."""
+    """Return for each device how many lives its stores had, how many of these still write, and why they began."""
     found: Facts = {}
     for life in engine.reading.lives():
         counted = found.setdefault(life.device, {"all": 0, "writing": 0, "why": {}})
@@ -207,23 +207,23 @@ def _lives(engine: StorageEngine) -> Facts:
 
 
 def own_name(engine: StorageEngine) -> str:
-    """Return what the workspace calls this device."""
+    """Return the name of this device in the workspace."""
     return names(engine).get(engine.identity.device, engine.name)
 
 
 def _sizes(database: Path | None) -> dict[str, int]:
-    """Return how many bytes the database takes on disk, and how many its journal."""
+    """Return the sizes of the database and its journal on disk, in bytes."""
     sizes = {}
     for key, suffix in (("database_bytes", ""), ("wal_bytes", "-wal")):
         try:
             sizes[key] = Path(f"{database}{suffix}").stat().st_size if database is not None else 0
-        except FileNotFoundError:  # there is no -wal when nothing is open
+        except FileNotFoundError:  # there is no -wal while nothing is open
             sizes[key] = 0
     return sizes
 
 
 def status(engine: StorageEngine) -> Facts:
-    """Return the status of a device that is not running; its keys are those of ``Device.status``."""
+    """Return the status of a device that is not running. Its keys are those of ``Device.status``."""
     held = engine.frontier()
     remembered = load(engine)
     peers = []
@@ -242,7 +242,7 @@ def status(engine: StorageEngine) -> Facts:
 
 
 def peer(device: str, name: str, known: Remembered, **now: Any) -> Facts:
-    """Return what is to be said of a peer: what is remembered, and what its link says now, if there is one."""
+    """Return facts about a peer: what is remembered, and what its link says now, if there is one."""
     return {
         "device": device,
         "name": name,
@@ -262,24 +262,24 @@ def peer(device: str, name: str, known: Remembered, **now: Any) -> Facts:
 
 
 def difference(each: Difference) -> Facts:
-    """Return what is to be said of an entity that a peer has otherwise, with both hashes for the search for the fault."""
+    """Return facts about an entity that differs at a peer, with both hashes, which help to find the fault."""
     kind, entity_id = kind_and_id(each.key)
     ours, theirs = each.ours.hex() or None, each.theirs.hex() or None
     return {"kind": kind, "id": values.id_text(entity_id), "ours": ours, "theirs": theirs}
 
 
 def ahead_of(known: Remembered, held: Frontier) -> int:
-    """Return how many changes are here since a peer without a link was proved equal."""
+    """Return how many changes are here that were not when a peer without a link was last proved equal."""
     return max(0, count(held) - known.changes)
 
 
 def proved_at(known: Remembered) -> str | None:
-    """Return when a peer was last proved equal, as RFC 3339."""
+    """Return when a peer was last proved equal, as RFC 3339; None if it never was."""
     return values.time_of(int(known.proved_s * 1000)) if known.proved_s else None
 
 
 def devices(engine: StorageEngine) -> list[Facts]:
-    """Return the devices of the workspace, by name; this one among them."""
+    """Return the devices of the workspace, with this one, ordered by name."""
     remembered = load(engine)
     own = engine.identity.device
     listed = [
@@ -296,19 +296,19 @@ def devices(engine: StorageEngine) -> list[Facts]:
 
 
 def names(engine: StorageEngine) -> dict[str, str]:
-    """Return what people call the members, by device id."""
+    """Return the names of the members, by device id."""
     return {device: name for device, (name, _) in _members(engine).items()}
 
 
 def met(engine: StorageEngine) -> tuple[dict[str, bytes], dict[str, str]]:
-    """Return the certificates that links trust, and the members' :func:`names`, both from one reader."""
+    """Return the certificates that links trust, and the :func:`names` of the members, both from one reader."""
     with engine.store.read() as reader:
         listed = cards(reader)
     return trusted(listed), {device: card.name for device, card in listed.items()}
 
 
 def _members(engine: StorageEngine) -> dict[str, tuple[str, str | None]]:
-    """Return name and time of each member: those in the log and, until the log is here, those of the welcome."""
+    """Return the name and admission time of each member: from the log, and from the welcome until the log is here."""
     with engine.store.read() as reader:
         told = cards_told(reader)
     found: dict[str, tuple[str, str | None]] = {device: (record.name, None) for device, record in told.items()}

@@ -1,8 +1,8 @@
 """
 Transactions: operations that become visible together, here and on every device.
 
-A transaction buffers what it is to do and reads one unmoving state of the store plus its own buffer. Its commit takes
-the store's lock, checks that no cell that it read or wrote has changed meanwhile, and makes one change of all of it.
+A transaction buffers what it is to do. It reads one fixed state of the store, with its own buffer on top. Its commit takes
+the store's lock, checks that no cell that it read or wrote has changed meanwhile, and writes everything as one change.
 """
 
 from __future__ import annotations
@@ -47,22 +47,22 @@ T = TypeVar("T")
 
 
 class TransactionState(enum.Enum):
-    """Where a transaction stands."""
+    """The state of a transaction."""
 
     ACTIVE = "active"
     COMMITTED = "committed"
     ROLLED_BACK = "rolled back"
-    ABORTED = "aborted"  # its commit failed; nothing of it was written
+    ABORTED = "aborted"  # its commit failed, and nothing was written
 
 
 class Transaction:
     """
-    A set of operations that commits whole or not at all. Use it in a ``with`` block, which commits at its end, or rolls
-    back when an exception leaves it; or call :meth:`commit` or :meth:`rollback`.
+    A set of operations that commits as a whole or not at all. Use it in a ``with`` block. The block commits at its end, or
+    rolls back if an exception leaves it. Otherwise call :meth:`commit` or :meth:`rollback`.
 
     Attributes:
         state: A :class:`TransactionState`.
-        dot: The committed change; None before, or when nothing was to be done.
+        dot: The committed change; None before the commit, or if there was nothing to do.
     """
 
     def __init__(
@@ -80,8 +80,8 @@ class Transaction:
         self._agent, self._reason = agent, reason
         self._checked = checked
         self._drafts = Drafts()
-        self._seen: dict[bytes, Entity | None] = {}  # as the snapshot has what was read or written, by key
-        self._bases: list[tuple[Item, Base]] = []  # what objects were read at, should this come to nothing
+        self._seen: dict[bytes, Entity | None] = {}  # what was read or written, as the snapshot has it, by key
+        self._bases: list[tuple[Item, Base]] = []  # the versions at which objects were read, for a rollback
         self._opened: AbstractContextManager[StoreReader] | None = None
         self._pending: Pending | None = None
 
@@ -97,7 +97,7 @@ class Transaction:
         return self._create(task)
 
     def update_task(self, task: Task) -> None:
-        """Write what differs from the version a task was read at. See ``StorageEngine.update_task``."""
+        """Write the fields that differ from the version that was read. See ``StorageEngine.update_task``."""
         self._update(task)
 
     def delete_task(self, task_id: TaskId) -> None:
@@ -125,7 +125,7 @@ class Transaction:
         return self._create(document)
 
     def update_document(self, document: Document) -> None:
-        """Write what differs from the version a document was read at. See ``StorageEngine.update_document``."""
+        """Write the fields that differ from the version that was read. See ``StorageEngine.update_document``."""
         self._update(document)
 
     def delete_document(self, document_id: DocumentId) -> None:
@@ -154,49 +154,49 @@ class Transaction:
 
         Args:
             item_id: Id of a task (``description``) or document (``content``).
-            field: Which of the two.
-            edits: ``(position, deleted, inserted)`` in code points of the text as this transaction sees it, one after
-                another: each counts in what the one before it left.
+            field: ``description`` or ``content``.
+            edits: Triples ``(position, deleted, inserted)``, counted in code points. The first position counts in the text
+                as this transaction sees it; each other position counts in the text after the edit before it.
 
         Raises:
-            InvalidValueError: The field is no text. A position outside the text is found at the commit.
+            InvalidValueError: The field is not a text. (Only the commit finds a position outside the text.)
         """
         kind = KINDS_BY_TEXT.get(field)
         if kind is None:
             raise InvalidValueError("field", "must be description (of a task) or content (of a document)", field)
         drafts, entity = self._active(), values.id_bytes("id", item_id)
-        seen = None if self._pending is None else self._pending.text(kind, entity)  # positions count in what it saw
+        seen = None if self._pending is None else self._pending.text(kind, entity)  # positions count in it
         drafts.edit_text(kind, entity, edits, seen)
 
     def add_tag(self, item_id: str, name: str, kind: str = "task") -> None:
-        """Tag a task, or with ``kind="document"`` a document; the tag is made if need be."""
+        """Tag a task, or a document with ``kind="document"``. The tag is created if it does not exist."""
         self._active().add_tag(kind, values.id_bytes("id", item_id), name)
 
     def remove_tag(self, item_id: str, name: str, kind: str = "task") -> None:
-        """Take a tag off a task or document."""
+        """Remove a tag from a task or document."""
         self._active().remove_tag(kind, values.id_bytes("id", item_id), name)
 
     def create_tag(self, name: str, color: str | None = None, description: str | None = None) -> str:
-        """Make a tag, or set what an existing one looks like; return its id."""
+        """Create a tag, or set the properties of an existing one; return its id."""
         name = values.line("name", name)
         existing = self._view().reader.tables.row("tag", values.tag_id(name))
         return self._active().create_tag(name, color, description, existing)
 
     def delete_tag(self, name: str) -> None:
-        """Delete a tag: nothing carries it any more, unless somebody uses it meanwhile."""
+        """Delete a tag. Nothing carries it any more, unless somebody uses it concurrently."""
         tag_id = values.tag_id(values.line("name", name))
         if self._view().reader.tables.row("tag", tag_id) is None:
             raise NotFoundError("tag", name)
         self._active().add(Delete("tag", values.id_bytes("id", tag_id)))
 
     def rename_tag(self, name: str, new_name: str) -> str:
-        """Rename a tag: a new tag, carried by all that carried the old one, in one change; return the new id."""
+        """Rename a tag in one change: create the new tag, give it to all carriers of the old one; return the new id."""
         reader, drafts = self._view().reader, self._active()
         old_id, new_id = values.tag_id(values.line("name", name)), values.tag_id(values.line("name", new_name))
         row = reader.tables.row("tag", old_id)
         if row is None:
             raise NotFoundError("tag", name)
-        if old_id == new_id:  # only its case or composition changes
+        if old_id == new_id:  # only its case or its Unicode composition changes
             drafts.add(Put.of("tag", values.id_bytes("id", old_id), {"name": new_name}))
             return new_id
         self.create_tag(new_name, row[2], row[3])
@@ -209,18 +209,18 @@ class Transaction:
         self._active().link(task, document, relationship_type)
 
     def unlink(self, task_id: TaskId, document_id: DocumentId) -> None:
-        """Take a link away."""
+        """Remove a link."""
         self._active().unlink(values.id_bytes("task", task_id), values.id_bytes("document", document_id))
 
     # --- end ----------------------------------------------------------------------------------------------------------
 
     def commit(self) -> Dot | None:
         """
-        Make one durable change of all of it; return its dot, or None when nothing was to be done.
+        Write everything as one durable change; return its dot, or None if there was nothing to do.
 
         Raises:
-            ConflictError: A cell that it read or wrote has changed meanwhile.
-            NotFoundError, LimitError, StorageError: As they say; nothing was written.
+            ConflictError: A cell that the transaction read or wrote has changed meanwhile.
+            NotFoundError, LimitError, StorageError: Nothing was written, for the reason in the error.
         """
         self._active()
         try:
@@ -238,7 +238,7 @@ class Transaction:
         return self.dot
 
     def rollback(self) -> None:
-        """Forget all that was to be done."""
+        """Forget everything that was to be done."""
         self._active()
         self.state = TransactionState.ROLLED_BACK
         self._restore_bases()
@@ -258,7 +258,7 @@ class Transaction:
             self.rollback()
 
     def _active(self) -> Drafts:
-        """Return the drafts, while they may grow."""
+        """Return the drafts, if the transaction is still active."""
         if self.state is not TransactionState.ACTIVE:
             raise UsageError(f"This transaction is {self.state.value}; begin another.")
         return self._drafts
@@ -273,7 +273,7 @@ class Transaction:
             item._base = base
 
     def _check(self, tx: StoreWriter) -> None:
-        """Compare the cells that were read or written with what the commit finds."""
+        """Compare the cells that were read or written with their values at the commit."""
         now = tx.states.get(self._seen)
         changed = []
         for key, seen in self._seen.items():
@@ -281,7 +281,7 @@ class Transaction:
             if (seen is None) != (current is None):
                 changed.append((values.id_text(entity_id), "existence"))
             elif seen is not None and current is not None:
-                texts = TEXT_FIELDS.get(seen.kind)  # they merge
+                texts = TEXT_FIELDS.get(seen.kind)  # texts are not compared, since they merge
                 names = {*seen.cells, *current.cells}
                 different = [n for n in sorted(names) if n != texts and seen.cells.get(n) != current.cells.get(n)]
                 if seen.hidden != current.hidden:
@@ -318,7 +318,7 @@ class Transaction:
         drafts.add(Delete(kind, entity))
 
     def _view(self) -> Pending:
-        """Return the state that this transaction sees, which is opened at the first look and does not move."""
+        """Return the state that this transaction sees. It is opened at the first read, and stays the same."""
         drafts = self._active()
         if self._pending is None:
             self._opened = self._reading.snapshot()
@@ -334,10 +334,10 @@ class Transaction:
 
 def retried(begin: Callable[[], Transaction], work: Callable[[Transaction], T], retries: int) -> T:
     """
-    Run ``work`` in a transaction, and again in another when something that it read or wrote has changed meanwhile.
+    Run ``work`` in a transaction; if something that it read or wrote has changed meanwhile, run it again in another one.
 
     Raises:
-        ConflictError: It changed every time.
+        ConflictError: It changed at every attempt.
     """
     for attempt in range(retries + 1):
         try:

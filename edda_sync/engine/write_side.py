@@ -1,7 +1,7 @@
 """
-The write side of an engine: the ledger, and what writes through it.
+The write side of an engine: the ledger, and the modules that write through it.
 
-It is loaded when it is first needed: a command that only looks, which is most of them, does not wait for the fold.
+It is loaded when it is first needed, so that a command that only reads, as most do, need not load the fold.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ T = TypeVar("T")
 
 class WriteSide:
     """
-    What an engine has beyond looking.
+    The parts of an engine that write.
 
     Args:
         opened: The store.
         own: The device that writes.
-        reading: What transactions look at.
+        reading: Reads for transactions.
         now: Wall clock, in seconds since 1970.
         random: Source of random bytes.
 
     Attributes:
-        ledger: The log's keeper.
-        writing: What writes into the store.
+        ledger: Appends to the log and folds it.
+        writing: Writes into the store.
     """
 
     def __init__(
@@ -50,17 +50,17 @@ class WriteSide:
         self.writing = Writing(opened, own, self.ledger, now, random)
 
     def begin(self, agent: str | None, reason: str | None) -> Transaction:
-        """Begin a transaction; as ``StorageEngine.begin_transaction``."""
+        """Begin a transaction. See ``StorageEngine.begin_transaction``."""
         agent = None if agent is None else values.line("agent", agent)
         if reason is not None:
             reason = values.line("reason", reason, code_points_max=limits.REASON_CODE_POINTS_MAX)
         return Transaction(self._reading, self.writing, agent, reason)
 
     def at_once(self, work: Callable[[Transaction], T]) -> T:
-        """Run work in a transaction of its own, which reads nothing that a commit would have to compare."""
+        """Run ``work`` in a transaction of its own, which reads nothing that the commit would have to compare."""
         with Transaction(self._reading, self.writing, checked=False) as tx:
             return work(tx)
 
     def transact(self, work: Callable[[Transaction], T], retries: int, agent: str | None, reason: str | None) -> T:
-        """Run work in a transaction, and again where need be; as ``StorageEngine.transact``."""
+        """Run ``work`` in a transaction, and repeat it after a conflict. See ``StorageEngine.transact``."""
         return retried(lambda: self.begin(agent, reason), work, retries)

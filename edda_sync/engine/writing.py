@@ -1,8 +1,8 @@
 """
-Writing: drafts become this device's next change, in a life that may go on, and whoever listens is told.
+Writing: drafts become this device's next change, in a life that may go on, and listeners are told.
 
-The path of a write goes one way down: ``transaction`` makes drafts, :meth:`Writing.commit_drafts` opens a transaction of
-the store, the ledger makes operations of the drafts and folds them, and one SQL commit holds log, entities and tables.
+A write goes down one path: ``transaction`` makes drafts, :meth:`Writing.commit_drafts` opens a transaction of the store, the
+ledger turns drafts into operations and folds them, and one SQL commit contains log, entities and tables.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from edda_sync.workspace import actor as actors
 from edda_sync.workspace import lives
 from edda_sync.workspace.keys import WORKSPACE_KEY
 
-INDEX_ROWS: Final = 2_000  # rows of one step of the full-text index: a writer beside it waits no longer
+INDEX_ROWS: Final = 2_000  # rows in one step of the full-text index, so that another writer need not wait long
 
 
 class Writing:
     """
-    What writes into one store.
+    Writes into one store.
 
     Args:
         opened: The store.
         own: The device that writes.
-        ledger: The log's keeper.
+        ledger: Appends to the log and folds it.
         now: Wall clock, in seconds since 1970.
         random: Source of random bytes.
 
     Attributes:
-        latest: This device's last change, of those that this process made durable.
-        on_broken: Called when a listener has raised something, with what to say of it; it goes to the log by default.
+        latest: The last change of this device that this process made durable.
+        on_broken: Called with the error when a listener has raised an exception; by default it is logged.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Writing:
     ) -> None:
         self._opened, self._own, self._ledger = opened, own, ledger
         self.now, self.random = now, random
-        self._written: Head | None = None  # by the transaction that runs
+        self._written: Head | None = None  # by the running transaction
         self.latest: Dot | None = None
         self._listeners: list[Callback[[]]] = []
         self.on_broken: Callable[[CallbackError], None] = log_broken
@@ -72,12 +72,12 @@ class Writing:
         check: Callable[[StoreWriter], None] | None,
     ) -> Dot | None:
         """
-        Make one change of drafts, durably; return its dot, or None when there is nothing to do. :meth:`announce` it then.
+        Make one durable change of drafts; return its dot, or None if there was nothing to do. Call :meth:`announce` next.
 
         Args:
             drafts: What to do, in order.
-            agent, reason: Who asks for it and why.
-            check: Looks, inside the store's transaction, whether the drafts may still be done, and raises if not.
+            agent, reason: Who asks for it, and why.
+            check: Checks, inside the store's transaction, that the drafts may still be applied; raises if not.
         """
         store = self._opened.store
 
@@ -105,15 +105,15 @@ class Writing:
         return dot
 
     def new_id(self) -> str:
-        """Return an id that nobody has: time-ordered, so that rows made together lie together."""
+        """Return a new unique id. It is ordered by time, so that rows that are made together are stored together."""
         return values.uuid7(int(self.now() * 1000), self.random(10))
 
     # --- lives --------------------------------------------------------------------------------------------------------
 
     def live(self, tx: StoreWriter) -> None:
-        """Begin a new life when this store may not be what it was, or its present life is known to be over: see ``life``."""
+        """Begin a new life if this store may not be the same as before, or if its present life is over. See ``life``."""
         actor = actors.actor_of(tx)
-        if actor not in tx.log.heads() and not early.is_pending(tx):  # else peers must hear of it
+        if actor not in tx.log.heads() and not early.is_pending(tx):  # otherwise peers must hear of it
             from edda_sync.sync import readmission
 
             readmission.readmit(tx, self._ledger, self.random)
@@ -121,17 +121,17 @@ class Writing:
         head = tx.log.heads().get(actor)
         why = self._doubt(tx, actor, head)
         if self._opened.sidecar is not None:
-            self._opened.sidecar.note_file(tx)  # only now: what stood there tells a copy
+            self._opened.sidecar.note_file(tx)  # only now, since the former note is what gives a copy away
         if why is not None:
             actors.new_life(tx, self.random(16), why)
             if tx.log.heads():
-                with suppress(LostIdentityError):  # nothing hangs on it: the next life of whoever has the key does it
+                with suppress(LostIdentityError):  # without the key, a later life closes the former ones
                     identity, now_ms = self._own.identity, int(self.now() * 1000)
                     workspace = tx.meta.get(WORKSPACE_KEY) or b""
                     lives.close_quiet(tx, workspace, identity.public_key, identity.sign, now_ms)
 
     def _doubt(self, tx: StoreWriter, actor: bytes, head: Head | None) -> str | None:
-        """Return why the present life must not go on; None when it may."""
+        """Return why the present life must not go on; None if it may."""
         if head is None:
             return ""
         if points_of(tx, names_of(tx).actor(actor)):
@@ -139,7 +139,7 @@ class Writing:
         if lives.is_closed(tx, actor):
             return life.CLOSED
         sidecar = self._opened.sidecar
-        if sidecar is None or head == self._written:  # this very transaction wrote it, and looked before
+        if sidecar is None or head == self._written:  # this very transaction wrote it, and has checked
             return None
         return sidecar.doubt(tx, head) or None
 
@@ -147,28 +147,28 @@ class Writing:
 
     def on_commit(self, listener: Callable[[], None]) -> Callable[[], None]:
         """
-        Call ``listener`` after each of this process's own changes is durable, on the caller's thread.
+        Call ``listener`` whenever a change of this process is durable, on the thread of the caller who wrote it.
 
-        Should it raise something, it is not called any more, and the log says so once; what was written stays written.
+        If the listener raises an exception, it is not called again, and this is logged once. What was written stays written.
 
         Returns:
-            What to call to end this; once.
+            A function that ends this. Call it once.
         """
         callback = Callback(listener, "What is committed", lambda error: self.on_broken(error))
         self._listeners.append(callback)
         return lambda: self._listeners.remove(callback)
 
     def announce(self) -> None:
-        """Tell who listens that a change of this process is durable."""
+        """Tell the listeners that a change of this process is durable."""
         for listener in tuple(self._listeners):
             listener()
 
     def note_written(self, head: Head) -> None:
-        """Note the head that this transaction gives the store's own chain."""
+        """Note the head that the running transaction gives to the store's own chain."""
         self._written = head
 
     def ended(self, committed: bool) -> None:
-        """Keep in memory what a transaction that just ended did, or throw it away when the transaction left no trace."""
+        """Keep in memory what a transaction did, now that it has ended; drop it if the transaction left no trace."""
         if not committed:
             self._ledger.rolled_back()
             self._written = None
@@ -179,22 +179,22 @@ class Writing:
             return
         self.latest = (written.actor, written.seq)
         if self._opened.sidecar is not None:
-            with suppress(OSError):  # the change is on disk already, and a sidecar may lag
+            with suppress(OSError):  # the change is already on disk, and a sidecar may lag
                 self._opened.sidecar.remember(written)
 
     def catch_up(self, tx: StoreWriter) -> bool:
-        """Do what may wait a moment after a write (rows of edited texts, the full-text index); tell if there is more."""
+        """Do work that may wait after a write (rows of edited texts, the full-text index); tell whether there is more."""
         self._ledger.refresh(tx)
         return tx.tables.index_texts(INDEX_ROWS) == INDEX_ROWS
 
-    # --- folding anew -------------------------------------------------------------------------------------------------
+    # --- folding again ------------------------------------------------------------------------------------------------
 
     def rebuild(self) -> int:
         """
-        Fold the whole log into fresh tables, each as the schema has it; return how many changes it was.
+        Fold the whole log into new tables that are as the schema says; return how many changes were folded.
 
         Raises:
-            CorruptError: A change in the log is not what was written; nothing has changed.
+            CorruptError: A change in the log is damaged; nothing was changed.
         """
         from edda_sync.sync.making import forget_made
         from edda_sync.sync.merging import open_taken
@@ -203,7 +203,7 @@ class Writing:
             for position in tx.log.positions_after({}):
                 verify_logged(tx, tx.log.read(position))
             folded = self._ledger.rebuild(tx, open_taken)
-            forget_made(tx)  # last: only now is every table what it should be
+            forget_made(tx)  # last: only now are all tables as they should be
             if missing.count(tx):
                 missing.give_up(tx)
             return folded
@@ -212,10 +212,10 @@ class Writing:
 
     def refold(self, keys: Sequence[bytes]) -> int:
         """
-        Fold some entities anew from the log, each change of it verified by its hash; return how many changes it was.
+        Fold some entities again from the log, and verify each change by its hash; return how many changes were folded.
 
         Raises:
-            CorruptError: A change in the log is not what was written; nothing has changed.
+            CorruptError: A change in the log is damaged; nothing was changed.
         """
         from edda_sync.sync.making import forget_made
 
