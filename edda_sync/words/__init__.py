@@ -1,1 +1,1 @@
-"""Words: what everything speaks: values, errors, limits, queries, paths. It imports nothing else of ours."""
+"""Words that all parts use: values, errors, limits, queries, paths. This package imports nothing else of ours."""

@@ -8,7 +8,7 @@ PORT_MAX: Final = 65_535
 
 
 def host_port(host: str, port: int | str) -> str:
-    """Return an address as people write it: ``HOST:PORT``, or ``[IPV6]:PORT``; :func:`split` takes it apart again."""
+    """Return an address as people write it: ``HOST:PORT``, or ``[IPV6]:PORT``. :func:`split` is the reverse."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
@@ -17,10 +17,10 @@ def split(text: str) -> tuple[str, int]:
     Return the host and the port of an address.
 
     Args:
-        text: ``HOST:PORT``, or ``[IPV6]:PORT``; without brackets a colon of IPv6 could begin the port.
+        text: ``HOST:PORT``, or ``[IPV6]:PORT``. The brackets are needed, because an IPv6 address contains colons.
 
     Raises:
-        ValueError: It is no address.
+        ValueError: It is not an address.
     """
     host, colon, port = text.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")

@@ -1,4 +1,4 @@
-"""What a program gave to be called: its functions, and the handlers of its log. None of them may fail a step of ours."""
+"""Code of the program that we call: its functions, and the handlers of its log. It must not make our own steps fail."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ MEANT_FOR_ALL: Final = (KeyboardInterrupt, SystemExit)
 
 class Callback(Generic[P]):
     """
-    A function that a program gave to be called. Once it has raised something, it is not called any more: it runs in the
-    midst of our own steps, and none of these may end over it, or seem to have failed.
+    A function that a program gave us to call. Once it has raised an exception, it is not called again: it runs in the middle
+    of our own steps, and must not end them or make them look failed.
 
-    What is meant for the whole program, such as :class:`KeyboardInterrupt`, goes on its way.
+    An exception that is meant for the whole program, such as :class:`KeyboardInterrupt`, is raised on.
 
     Args:
         function: The function.
-        about: What it is told, as a sentence begins: ``What happens``.
-        on_broken: Called once, with what to say of the function; it goes to the log by default.
-        passes: Tells of anything else that was raised whether it goes on its way; nothing does by default.
+        about: What the function is told, as a phrase that can begin a sentence: ``What happens``.
+        on_broken: Called once, with the error to report; by default it is logged.
+        passes: Tells whether another exception is raised on, too; by default none is.
     """
 
     def __init__(
@@ -42,10 +42,10 @@ class Callback(Generic[P]):
         self._about = about
         self._on_broken = on_broken or log_broken
         self._passes = passes
-        self._said = threading.Lock()  # taken once and for all: several threads may call
+        self._said = threading.Lock()  # taken once and never released: several threads may call
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> None:
-        """Call the function, unless it has raised something before."""
+        """Call the function, unless it has raised an exception before."""
         function = self._function
         if function is None:
             return
@@ -53,7 +53,7 @@ class Callback(Generic[P]):
             function(*args, **kwargs)
         except MEANT_FOR_ALL:
             raise
-        except BaseException as raised:  # a panic of native code is no Exception
+        except BaseException as raised:  # a panic of native code is not an Exception
             if self._passes(raised):
                 raise
             self._function = None
@@ -62,7 +62,7 @@ class Callback(Generic[P]):
 
 
 def log_broken(error: CallbackError) -> None:
-    """Write to the log that a function of the program's raised something, with its trace."""
+    """Log that a function of the program raised an exception, with the traceback."""
     import logging
 
     log(logging.getLogger(LOG_NAME), logging.ERROR, str(error), error.raised)
@@ -70,13 +70,13 @@ def log_broken(error: CallbackError) -> None:
 
 def log(logger: logging.Logger, level: int, text: str, cause: BaseException | None = None) -> None:
     """
-    Write to the log. Should a handler of the program's raise something, the text goes to standard error instead.
+    Write to the log. If a handler of the program raises an exception, the text goes to standard error instead.
 
     Args:
-        logger: Where to.
-        level: How bad it is, such as ``logging.ERROR``.
-        text: What to say.
-        cause: What raised; its trace is logged too.
+        logger: The logger.
+        level: The severity, such as ``logging.ERROR``.
+        text: The message.
+        cause: An exception whose traceback is logged, too.
     """
     try:
         logger.log(level, "%s", text, exc_info=cause)

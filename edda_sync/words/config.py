@@ -1,4 +1,4 @@
-"""How a store is kept, and where: the part of the specification's ``StorageConfig`` that this version has."""
+"""How and where a store is kept: the fields of the specification's ``StorageConfig`` that this version has."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class StorageConfig:
     """
     Configuration of a :class:`~edda_sync.engine.engine.StorageEngine`.
 
-    A relative path is one from the folder that is the current one when the configuration is made.
+    A relative path is resolved when the configuration is made, from the current folder of that moment.
 
     Attributes:
         backend: ``sqlite``, or ``memory`` for a store that ends with its process.
         database_path: The SQLite file; ``edda.db`` in the store's folder by default.
-        state_path: Folder *outside* the store's, where a store's last life is remembered, so that a copied or restored
-            store is told from the original; the user's state folder by default.
+        state_path: A folder *outside* the store's folder. It remembers the store's last life, so that a copied or restored
+            store can be told from the original. By default it is the user's state folder.
         name: What people call this device; its host name by default.
     """
 
@@ -39,15 +39,15 @@ class StorageConfig:
                 object.__setattr__(self, field, absolute(path))  # the class is frozen
 
     def database(self, home: Path) -> Path:
-        """Return where the SQLite file of the store in a folder is."""
+        """Return the path of the SQLite file of the store in a folder."""
         return self.database_path or absolute(home) / DATABASE_FILE
 
 
 def absolute(path: Path | str) -> Path:
     """
-    Return a path that means the same for as long as the process lives, whatever its current folder is by then.
+    Return a path that keeps its meaning when the current folder of the process changes.
 
-    Every path that a caller names goes through here once, when it is taken. ``~`` is the user's home.
+    Every path from a caller is passed through this function once, when it is received. ``~`` is the user's home.
 
     Raises:
         UsageError: There is no current folder, or no such user.

@@ -1,4 +1,4 @@
-"""Exit codes: how every command ends. Scripts depend on them, so a code never changes its meaning."""
+"""Exit codes of the commands. Scripts depend on them, so a code never changes its meaning."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ DONE: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
 NOT_FOUND: Final = 3
-NOT_EQUAL: Final = 4  # what was to be the same is not proved equal yet
-UNSHOWN: Final = 5  # done, but the answer could not be shown
+NOT_EQUAL: Final = 4  # not yet proved to be the same
+UNSHOWN: Final = 5  # done, but the result could not be printed
 INTERRUPTED: Final = 130
-PIPE: Final = 141  # what a shell reports of a program that a closed pipe ended
+PIPE: Final = 141  # what a shell reports if a closed pipe ended a program

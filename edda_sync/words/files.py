@@ -1,9 +1,9 @@
 """
-Files that only their owner reads: made so whatever the umask is, and mended when they were not.
+Files that only their owner can read: created so under any umask, and repaired if they were not.
 
-A umask takes permissions away from what a program asks for and adds none, so a file is made with no more than its owner
-needs. A file that was unpacked, copied or made by an earlier version may be open to others, so it is looked at when it is
-opened.
+A umask removes permissions from those that a program asks for, and never adds any. So files are created with the
+permissions that the owner needs, and no others. A file that was unpacked, copied or made by an earlier version may be open
+to others, so its permissions are checked when it is opened.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from edda_sync.words.errors import (
 )
 
 PRIVATE: Final = 0o600
-_OTHERS: Final = 0o077  # every permission of the group and of the rest
+_OTHERS: Final = 0o077  # all permissions of the group and of others
 
 
 def without_links(path: Path) -> Path:
-    """Return where a path leads, with no link on the way: the path itself, if it has none."""
+    """Return a path with all symbolic links resolved."""
     real = os.path.realpath(path)
     return path if real == str(path) else Path(real)
 
 
 def make_file(path: Path) -> None:
     """
-    Make an empty file that only its owner reads, durably; a file that is there stays as it is.
+    Create an empty file that only its owner can read, durably. An existing file stays as it is.
 
     Raises:
-        LinkError: A link that points at nothing is in its place.
-        StorageError: It cannot be made.
+        LinkError: A symbolic link that points at nothing is in its place.
+        StorageError: It cannot be created.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE)
@@ -57,30 +57,28 @@ def make_file(path: Path) -> None:
 
 def make_folders(path: Path) -> None:
     """
-    Make a folder and those above it that are missing, each for its owner only, durably.
+    Create a folder and its missing parents, each private to its owner, durably.
 
     Raises:
-        OSError: They cannot be made, or there is something else in the way.
+        OSError: They cannot be created, or something else is in the way.
     """
     if path.is_dir():
         return
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
-    for folder in reversed(
-        missing or [path]
-    ):  # one by one: a mode that is given with ``parents`` is the last one's alone
-        folder.mkdir(mode=0o700, exist_ok=True)  # a file that is in the way is an error
+    for folder in reversed(missing or [path]):  # one by one: with ``parents``, only the last folder gets the mode
+        folder.mkdir(mode=0o700, exist_ok=True)  # raises if a file is in the way
         sync_folder(folder.parent)
 
 
 def open_file(path: Path) -> int:
     """
-    Open a file for reading and writing, or make it; only its owner reads it.
+    Open a file for reading and writing, or create it. Only its owner can read it.
 
     Returns:
         Its descriptor, which the caller closes.
 
     Raises:
-        LinkError: A link is in its place.
+        LinkError: A symbolic link is in its place.
         NotPrivateError: Others can read it, and that cannot be changed.
         StorageError: It cannot be opened.
     """
@@ -97,19 +95,19 @@ def open_file(path: Path) -> int:
 
 
 def mend_open_file(path: Path, descriptor: int) -> None:
-    """Take every permission from others; as :func:`mend_file`, for a file that is open."""
+    """Take every permission from others, like :func:`mend_file`, for an open file."""
     mode = os.fstat(descriptor).st_mode
     if mode & _OTHERS:
         try:
             os.fchmod(descriptor, stat.S_IMODE(mode) & ~_OTHERS)
         except OSError:
             raise NotPrivateError(str(path)) from None
-        if os.fstat(descriptor).st_mode & _OTHERS:  # some file systems agree and do nothing
+        if os.fstat(descriptor).st_mode & _OTHERS:  # some file systems accept the change but do nothing
             raise NotPrivateError(str(path))
 
 
 def can_only_be_read(path: Path) -> bool:
-    """Tell whether a store's file may be read, and it, or the folder in which SQLite makes its journal, not be written."""
+    """Tell whether a store's file can be read, but not written, or not its folder, where SQLite makes the journal."""
     if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
         return False
     return os.access(path, os.R_OK) and os.path.isfile(path) and os.path.getsize(path) > 0
@@ -117,12 +115,12 @@ def can_only_be_read(path: Path) -> bool:
 
 def mend_file(path: Path | str) -> None:
     """
-    Take every permission on a file from others; a file that is not there is fine.
+    Take every permission on a file from others. The file may be missing.
 
-    It is not opened for that: a process that closes any descriptor of an SQLite file loses its locks on it.
+    The file is not opened for this: a process that closes any descriptor of an SQLite file loses its locks on it.
 
     Raises:
-        LinkError: A link is in its place.
+        LinkError: A symbolic link is in its place.
         NotPrivateError: Others can read it, and that cannot be changed.
     """
     try:
@@ -136,7 +134,7 @@ def mend_file(path: Path | str) -> None:
             os.chmod(path, stat.S_IMODE(mode) & ~_OTHERS)
             is_private = not os.lstat(path).st_mode & _OTHERS
         except FileNotFoundError:
-            return  # a journal goes when another process closes the store
+            return  # a journal disappears when another process closes the store
         except OSError:
             raise NotPrivateError(str(path)) from None
         if not is_private:
@@ -145,20 +143,20 @@ def mend_file(path: Path | str) -> None:
 
 def replace_file(path: Path, write: Callable[[IO[bytes]], object], *, keep_mode: bool = False) -> None:
     """
-    Write a file that is there whole or not at all, durably: a temporary one beside it takes its place.
+    Write a whole file or nothing, durably: a temporary file beside it takes its place.
 
     Args:
         path: The file; its folder exists.
         write: Writes the content.
-        keep_mode: Whether a file that is replaced hands on its permissions; only its owner reads any other.
+        keep_mode: Whether a replaced file passes on its permissions. Otherwise only the owner can read the new one.
 
     Raises:
-        OSError: It cannot be written; what was there still is. It names the file, or its folder, whichever is in the way.
+        OSError: It cannot be written, and the former file is still there. The error names the file or folder at fault.
     """
     import tempfile
 
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=".edda-", dir=path.parent)  # made for its owner only
+        descriptor, temporary = tempfile.mkstemp(prefix=".edda-", dir=path.parent)  # mkstemp makes it private
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path.parent)) from None
     try:
@@ -180,7 +178,7 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object], *, keep_mode:
 
 
 def sync_folder(path: Path) -> None:
-    """Wait until the names in a folder are on disk."""
+    """Wait until the names of the files in a folder are on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -189,7 +187,7 @@ def sync_folder(path: Path) -> None:
 
 
 def disk_error(path: Path, error: OSError) -> StorageError:
-    """Return what an error of the operating system says of a disk, as one of ours."""
+    """Return one of our errors for an error of the operating system about a disk."""
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         return ReadOnlyError(str(path))
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -1,4 +1,4 @@
-"""Where things lie on disk: a store's own folder and its socket, and outside of it where its last life is remembered."""
+"""Where things are on disk: a store's folder and its socket, and, outside the store, the folder of sidecars."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edda_sync.words.files import disk_error, make_folders
 
 NOTE_FILE: Final = "identity.json"
 KEY_FILE: Final = "identity.key"
-"""The files of a device's identity, in the folder of its store; ``transport.identity`` says what is in them."""
+"""The files of a device's identity, in the folder of its store. ``transport.identity`` describes their content."""
 
 SOCKET_PATH_BYTES_MAX: Final = 100  # the kernel's own limit is 108
 
@@ -28,19 +28,19 @@ _SYSTEM: Final[str] = "android" if hasattr(sys, "getandroidapilevel") else sys.p
 
 def user_folder(kind: Literal["data", "state"]) -> Path:
     """
-    Return where this user's programs keep something, and there our folder.
+    Return our folder among those where this user's programs keep something.
 
-    Where Linux says it plainly, it is worked out here: platformdirs, which knows the rest, takes 4 ms of each command.
+    On Linux it is computed here if possible: platformdirs, which knows the other systems, costs each command 4 ms.
 
     Args:
-        kind: What is kept: ``data`` that is the user's own, or the ``state`` of a program on this machine.
+        kind: ``data`` for data that belongs to the user, or ``state`` for the state of a program on this machine.
 
     Source: XDG Base Directory Specification 0.8.
     """
     if _SYSTEM == "linux":
         variable, usual = _XDG[kind]
         named, home = os.environ.get(variable, ""), os.environ.get("HOME", "")
-        if os.path.isabs(named):  # a relative one means nothing
+        if os.path.isabs(named):  # the specification ignores relative paths
             return Path(named, "edda")
         if os.path.isabs(home):
             return Path(home, usual, "edda")
@@ -51,11 +51,11 @@ def user_folder(kind: Literal["data", "state"]) -> Path:
 
 def make_folder(path: Path) -> None:
     """
-    Make a folder, for its owner only; it is on disk when this returns, before anything in it is acknowledged.
+    Create a folder that is private to its owner. It is on disk when this returns, before anything in it is acknowledged.
 
     Raises:
         NotAStoreError: A file is in the way.
-        StorageError: It cannot be made.
+        StorageError: It cannot be created.
     """
     try:
         make_folders(path)
@@ -67,10 +67,10 @@ def make_folder(path: Path) -> None:
 
 def make_state_folder(path: Path) -> None:
     """
-    Make the folder of sidecars, as :func:`make_folder` does.
+    Create the folder of sidecars, like :func:`make_folder`.
 
     Raises:
-        StorageError: It cannot be made: what is in the way is named, or the way out.
+        StorageError: It cannot be created. The error names what is in the way, or says what to do.
     """
     try:
         make_folders(path)
@@ -82,10 +82,10 @@ def make_state_folder(path: Path) -> None:
 @contextmanager
 def naming_state() -> Iterator[None]:
     """
-    Name the way out where the block finds that nothing can be written in the folder of sidecars.
+    Add advice to a ReadOnlyError that the block raises about the folder of sidecars.
 
     Raises:
-        ReadOnlyError: As it says.
+        ReadOnlyError: The same error, with the advice.
     """
     try:
         yield
@@ -94,7 +94,7 @@ def naming_state() -> Iterator[None]:
 
 
 def state_folder(config: StorageConfig) -> Path:
-    """Return the folder of sidecars: outside of any store's."""
+    """Return the folder of sidecars. It is outside every store's folder."""
     if config.state_path is not None:
         return config.state_path
     if named := os.environ.get("EDDA_STATE"):
@@ -103,7 +103,7 @@ def state_folder(config: StorageConfig) -> Path:
 
 
 def socket_path(home: Path) -> Path:
-    """Return where a store's socket is: in its folder, or in a short private one when that path is too long for a socket."""
+    """Return the path of a store's socket: in its folder, or in a short private folder if that path is too long."""
     home = absolute(home)
     path = home / "run" / "edda.sock"
     if len(os.fsencode(path)) <= SOCKET_PATH_BYTES_MAX:

@@ -1,4 +1,4 @@
-"""What is listed, and never handed back: tags, links, members, and values in conflict."""
+"""Objects that are only listed, and never passed back: tags, links, members, and values in conflict."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tag:
-    """A tag: its name is its identity, whatever its case or accents' composition."""
+    """A tag. Its name is its identity, without regard to case or Unicode composition."""
 
     id: str
     name: str
@@ -29,8 +29,9 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConflictValue:
-    """One of the concurrent values of a cell: what was written, when (that device's clock) and in which change:
-    the actor in hex, and its number.
+    """
+    One of the concurrent values of a cell: what was written, when (by that device's clock), and in which change (the actor
+    in hex, and the number of the change).
     """
 
     value: Any
@@ -41,7 +42,7 @@ class ConflictValue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:
-    """A cell with several concurrent values: one is shown, the others are kept here until someone writes anew."""
+    """A cell with several concurrent values. One is shown; the others are kept until somebody writes the cell again."""
 
     kind: str
     id: str

@@ -1,9 +1,9 @@
 """
-What people and programs hold in their hands: tasks and documents; ``listed`` has what is only read.
+The objects that people and programs use: tasks and documents. Objects that are only read are in ``listed``.
 
-An object's fields are :data:`UNSET` until somebody sets them. What is read from a store has every field set and
-carries, out of sight, the version it was read at: an update writes only what differs from *that*, so that it never
-reverts what sync brought meanwhile. What is read is shown as it is stored; only what somebody sets is checked.
+An object's fields are :data:`UNSET` until somebody sets them. An object that was read from a store has every field set. It
+also remembers the version that was read: an update writes only the differences from *that*, so that it never reverts what
+sync brought meanwhile. Values that are read are shown as they are stored; only values that somebody sets are checked.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 TaskId = str
 DocumentId = str
 Replacement = tuple[int, int, str]
-"""Position, code points deleted, text inserted; of several, each applies to the text that the one before it left."""
+"""Position, number of deleted code points, inserted text. Each position counts in the text after the edit before it."""
 
 T = TypeVar("T", str, str | None)
 
 
 class Time(Protocol[T]):
     """
-    What a type checker is to know of a field that holds a moment; at run time it is a field like any other.
+    The type of a field that holds a moment, for type checkers. At run time it is a field like any other.
 
-    Whatever ``values.time`` understands may be set, and what was read from a store is text.
+    Any value that ``values.time`` understands may be set. What was read from a store is text.
     """
 
     def __get__(self, item: object, kind: type | None = None, /) -> T:
@@ -42,12 +42,12 @@ class Time(Protocol[T]):
         ...
 
     def __set__(self, item: object, value: datetime.date | T, /) -> None:
-        """Take text, a ``datetime``, or a ``date``: its first moment, UTC."""
+        """Take text, a ``datetime``, or a ``date``, which means its first moment in UTC."""
         ...
 
 
 class _Unset:
-    """The one value of a field that nobody set."""
+    """The value of a field that nobody has set. There is only one."""
 
     def __repr__(self) -> str:
         return "UNSET"
@@ -56,7 +56,7 @@ class _Unset:
         return False
 
     def __reduce__(self) -> str:
-        return "UNSET"  # a copy of it, or what pickle makes of it, is the same one
+        return "UNSET"  # so that copying or unpickling gives the same object
 
 
 UNSET: Final[Any] = _Unset()
@@ -73,17 +73,17 @@ class Task:
     Attributes:
         id: UUID text; made by ``create_task`` when unset.
         title: 1 to 500 code points.
-        description: Text that merges, by word where it is written anew; None when there is none.
+        description: Text that merges; a rewritten text is compared by words. None if there is none.
         status: ``open``, ``in_progress``, ``blocked``, ``done`` or ``cancelled``.
         priority: 0 (most urgent) to 4.
         due_date: RFC 3339 UTC; a ``date`` or ``datetime`` may be set too, here and below.
         parent_id: Id of the task that this one is part of.
         metadata: Any JSON by key; each key merges by itself.
         agent_context: The same, for AI agents.
-        tags: Names of tags; made as needed.
-        created_at: RFC 3339 UTC; derived, but an import may set it.
-        updated_at: RFC 3339 UTC; derived.
-        completed_at: RFC 3339 UTC; part of the status, derived unless an import sets both.
+        tags: Names of tags. Missing tags are created.
+        created_at: RFC 3339 UTC. It is derived, but an import may set it.
+        updated_at: RFC 3339 UTC. It is derived.
+        completed_at: RFC 3339 UTC. It is part of the status, and derived unless an import sets both.
     """
 
     id: str = UNSET
@@ -110,15 +110,15 @@ class Document:
     Attributes:
         id: UUID text; made by ``create_document`` when unset.
         title: 1 to 500 code points.
-        content: Text that merges, by word where it is written anew; None when there is none.
+        content: Text that merges; a rewritten text is compared by words. None if there is none.
         content_type: A media type; ``text/markdown`` by default.
-        doc_type: What it is for, such as ``note`` (the default), ``spec``, ``journal``.
+        doc_type: The purpose, such as ``note`` (the default), ``spec`` or ``journal``.
         metadata: Any JSON by key; each key merges by itself.
         agent_context: The same, for AI agents.
-        tags: Names of tags; made as needed.
-        created_at: RFC 3339 UTC; derived, but an import may set it.
-        updated_at: RFC 3339 UTC; derived.
-        version: Short hash that changes with every edit and is equal on equal devices; derived.
+        tags: Names of tags. Missing tags are created.
+        created_at: RFC 3339 UTC. It is derived, but an import may set it.
+        updated_at: RFC 3339 UTC. It is derived.
+        version: Short hash that changes with every edit and is equal on equal devices. It is derived.
     """
 
     id: str = UNSET
@@ -138,11 +138,11 @@ class Document:
 Item = Task | Document
 
 Base = Callable[[], Item]
-"""Makes, once more, the object as it was read; most objects are read and never asked."""
+"""Makes the object again as it was read. Most objects are read and never updated, so this is done only if needed."""
 
 
 KINDS: Final = ("task", "document", "tag", "device", "workspace")
-"""In the order of their numbers in stores (``crdt.keys.key_of``): a new one goes to the end."""
+"""The kinds, in the order of their numbers in stores (``crdt.keys.key_of``). A new kind goes to the end."""
 
 TASK_COLUMNS: Final = (
     "id", "title", "description", "status", "priority", "created_at", "updated_at", "completed_at", "due_date",
@@ -153,7 +153,7 @@ DOCUMENT_COLUMNS: Final = (
 )  # fmt: skip
 TAG_COLUMNS: Final = ("id", "name", "color", "description", "created_at")
 COLUMNS: Final = {"task": TASK_COLUMNS, "document": DOCUMENT_COLUMNS, "tag": TAG_COLUMNS}
-"""Of the specification's tables that show entities, by kind: the same names as the objects' fields."""
+"""Columns of the specification's tables of entities, by kind. The names are those of the objects' fields."""
 
 TEXT_FIELDS: Final = {"task": "description", "document": "content"}
 KINDS_BY_TEXT: Final = {field: kind for kind, field in TEXT_FIELDS.items()}
@@ -166,12 +166,12 @@ def kind_of(item: Item) -> str:
 
 def cells_of(item: Item, read: Item | None = None) -> Cells:
     """
-    Return the cells that an object's set fields stand for, each checked and canonical.
+    Return the cells of the fields that are set in an object. Each value is checked and canonical.
 
     Args:
         item: The object.
-        read: The object as it was read. A field that is still the same is not checked: what is stored may be what only
-            another version writes, and a text may be longer after a merge than anybody may make it.
+        read: The object as it was read. A field that has not changed is not checked: another version may have written a
+            value that this one would refuse, and a merge may make a text longer than anybody may write.
 
     Raises:
         InvalidValueError: A value is not acceptable.
@@ -236,23 +236,23 @@ def _mapping_cells(name: str, mapping: object) -> Cells:
 
 
 def tag_cells(names: Iterable[str]) -> Cells:
-    """Return the cells that carry tags: ``tag.ID`` with the tag's name, which the change makes if need be."""
+    """Return the cells that carry tags: ``tag.ID`` with the tag's name. The change creates missing tags."""
     if isinstance(names, str) or not isinstance(names, Iterable):
         raise InvalidValueError("tags", "must be a set of names, not one text", names)
     return {_tag_cell(values.text("tags", name)): name for name in names}
 
 
-@lru_cache(maxsize=1_024)  # a few names, again and again
+@lru_cache(maxsize=1_024)  # the same few names come again and again
 def _tag_cell(name: str) -> str:
     return "tag." + values.tag_id(values.line("tags", name))
 
 
 def changed_cells(item: Item) -> Cells:
     """
-    Return what an update of an object must write: the cells that differ from the version it was read at.
+    Return what an update of an object must write: the cells that differ from the version that was read.
 
-    A key or tag that the object was read with and has lost is written as None. An object that was not read from a store
-    writes all the fields that are set.
+    A key or tag that the object has lost since is written as None. An object that was not read from a store writes all the
+    fields that are set.
     """
     read = base_of(item)
     if read is None:
@@ -261,7 +261,7 @@ def changed_cells(item: Item) -> Cells:
     if isinstance(read, Task):
         base["status"] = read.status
         if isinstance(item, Task) and now.get("status") == ["done", read.completed_at]:
-            now["status"] = "done"  # completed_at came with the object: nobody set it
+            now["status"] = "done"  # completed_at came with the object, and was not set by anybody
     changed = {name: value for name, value in now.items() if base.get(name) != value}
     for name in base:
         group, dot, _ = name.partition(".")
@@ -272,17 +272,17 @@ def changed_cells(item: Item) -> Cells:
 
 
 def base_of(item: Item) -> Item | None:
-    """Return an object as it was read; None when it was not read from a store."""
+    """Return an object as it was read; None if it was not read from a store."""
     return None if item._base is None else item._base()
 
 
 def remember_base(item: Item) -> None:
-    """Note an object as it is now as the version it was read at; :func:`changed_cells` compares with that."""
+    """Note the present state of an object as the version that was read. :func:`changed_cells` compares with that."""
     item._base = partial(copy, deepcopy(replace(item, _base=None)))
 
 
 def as_json(item: Item | Tag | Link) -> dict[str, Any]:
-    """Return an object as JSON can hold it; keys are the specification's column names, and ``tags`` sorted names."""
+    """Return an object as JSON data. The keys are the specification's column names, and ``tags`` with sorted names."""
     names = [name for name in item.__dataclass_fields__ if not name.startswith("_")]
     found = {name: getattr(item, name) for name in names}
     return {
@@ -293,7 +293,7 @@ def as_json(item: Item | Tag | Link) -> dict[str, Any]:
 
 
 def parse_mapping(encoded: str | None) -> dict[str, Any]:
-    """Return a metadata column as a dictionary; an empty one when somebody else wrote what is no JSON object there."""
+    """Return a metadata column as a dictionary; an empty one if another program wrote something else than a JSON object."""
     if encoded is None:
         return {}
     try:

@@ -1,9 +1,9 @@
 """
-What belongs to one process. A fork makes a second process with a copy of the first one's memory and the same open files.
+Resources that belong to one process. A fork makes a second process, with a copy of the memory and the same open files.
 
-Connections, locks, threads and sockets do not survive that: the child has no thread to serve it and holds none of the
-locks that its memory speaks of, and what it wrote would go over or under what the parent writes. So whatever is opened
-notes its :class:`Owner`, and refuses to be used by anybody else.
+Connections, locks, threads and sockets do not survive a fork: the child has no thread that serves them, and holds none of
+the locks that its memory says it holds. Its writes would collide with those of the parent. So everything that is opened
+notes its :class:`Owner`, and refuses to be used in another process.
 
 Source: https://sqlite.org/howtocorrupt.html, "Carrying an open database connection across a fork".
 """
@@ -30,7 +30,7 @@ class Owner:
     The process that opened something. Call :meth:`check` at each use.
 
     Args:
-        what: What it opened, as a sentence begins: ``This store``.
+        what: The opened thing, as the beginning of a sentence: ``This store``.
     """
 
     def __init__(self, what: str) -> None:
@@ -43,6 +43,8 @@ class Owner:
 
     def check(self) -> None:
         """
+        Check that this process is the owner.
+
         Raises:
             UsageError: This process is a fork of the owner.
         """
@@ -50,13 +52,13 @@ class Owner:
             self.refuse()
 
     def refuse(self, *_: object) -> NoReturn:
-        """Raise what :meth:`check` raises."""
+        """Raise the error of :meth:`check`."""
         raise UsageError(f"{self._what} was opened before this process was forked; open it again in this process.")
 
 
 def keep_for_ever(thing: object) -> None:
-    """Let nothing free an object, not even the end of the interpreter: for what must never be closed here."""
-    import ctypes  # seldom needed
+    """Keep an object from ever being freed, even at the end of the interpreter, because it must not be closed here."""
+    import ctypes  # rarely needed
 
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
@@ -65,27 +67,27 @@ def hold_loop(holder: object, loop: AbstractEventLoop) -> None:
     """
     Keep a forked child from running an event loop, until :func:`release_loop`.
 
-    On Linux the list of files that a loop waits for is the kernel's, and a fork shares it. A child that runs the loop, if
-    only to end its tasks as ``asyncio.run`` does, sends over its parent's connections and takes the parent's files off
-    the list. In the child the loop fails at its next step instead.
+    On Linux, the list of files that a loop waits for is in the kernel, and a fork shares it. If the child runs the loop,
+    even only to end its tasks as ``asyncio.run`` does, it sends over its parent's connections and removes the parent's files
+    from the list. So in the child, the loop fails at its next step instead.
 
     Args:
-        holder: What runs on the loop.
+        holder: The object that runs on the loop.
         loop: The running loop.
     """
     _loops[holder] = loop
 
 
 def release_loop(holder: object) -> None:
-    """Let go of the loop that this holder runs on."""
+    """Release the loop on which this holder runs."""
     _loops.pop(holder, None)
 
 
 @contextmanager
 def held(descriptor: int) -> Iterator[None]:
     """
-    Keep a file from a forked child for as long as the context lasts: a lock or a port that the child has as well is held
-    for as long as the child lives, whatever becomes of the process that needs it.
+    Keep a file from forked children while the context lasts. Otherwise a child that lives on would hold a lock or port, even
+    after the process that needs it has released it.
     """
     _descriptors.add(descriptor)
     try:
@@ -95,18 +97,18 @@ def held(descriptor: int) -> Iterator[None]:
 
 
 def _let_go() -> None:
-    """Point descriptors that a forked child must not have at nothing: with them it would change its parent's lists."""
+    """Redirect descriptors that a forked child must not have to /dev/null, so that it cannot change its parent's lists."""
     if not _loops and not _descriptors:
         return
     nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     for descriptor in (*_descriptors, *_lists()):
-        os.dup2(nowhere, descriptor, inheritable=False)  # and not closed: its holder closes the number later
+        os.dup2(nowhere, descriptor, inheritable=False)  # not closed, since the holder will close this number later
     os.close(nowhere)
     _descriptors.clear()
 
 
 def _lists() -> Iterator[int]:
-    """Yield the descriptors of the kernel's lists that the loops wait for."""
+    """Yield the descriptors of the kernel's lists of files that loops wait for."""
     for loop in set(_loops.values()):
         selector: Any = getattr(loop, "_selector", None)  # asyncio has no public name for it
         if type(selector).__name__ == "EpollSelector":

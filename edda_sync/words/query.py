@@ -1,4 +1,4 @@
-"""Queries over tasks and documents: what to find, in which order, how many."""
+"""Queries for tasks and documents: which ones, in which order, and how many."""
 
 from __future__ import annotations
 
@@ -20,20 +20,22 @@ DOCUMENT_ORDERS = ("updated_at", "created_at", "title", "relevance")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskQuery:
     """
-    Which tasks; every condition that is set must hold. :data:`MOST_URGENT` is what is to be done next.
+    Which tasks to find. Every condition that is set must hold. :data:`MOST_URGENT` finds what to do next.
 
     Attributes:
         status: One status or several.
         priority: One priority or several.
-        tags: One name or several; a task must carry all of them.
+        tags: One name or several. A task must carry all of them.
         parent: Id of a parent; ``""`` finds tasks without one.
-        due_from, due_before: Range of ``due_date``, the end not included: text, a ``datetime``, or a ``date``.
-        created_from, created_before, updated_from, updated_before: The same for these.
-        text: Words that title or description must hold, each as a whole word or, with a ``*`` at its end, as a beginning.
+        due_from, due_before: Range of ``due_date``, without its end: text, a ``datetime``, or a ``date``.
+        created_from, created_before, updated_from, updated_before: Ranges of ``created_at`` and ``updated_at``.
+        text: Words that the title or description must contain, each as a whole word, or with a final ``*`` as the beginning
+            of a word.
         order: One of ``urgent`` (by priority, due date with none last, age; the default), ``created_at``, ``updated_at``,
             ``due_date``, ``title``, ``priority``, ``relevance`` (needs ``text``).
-        descending: Turn the order round.
-        limit, offset: How many, after how many.
+        descending: Whether to reverse the order.
+        limit: How many tasks to find at most.
+        offset: How many tasks to skip first.
     """
 
     status: str | Sequence[str] | None = None
@@ -56,7 +58,7 @@ class TaskQuery:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentQuery:
     """
-    Which documents; every condition that is set must hold. Fields as in :class:`TaskQuery`.
+    Which documents to find. Every condition that is set must hold. The other fields are as in :class:`TaskQuery`.
 
     Attributes:
         doc_type: One type or several.
@@ -89,16 +91,16 @@ MOST_URGENT = TaskQuery(status=("open", "in_progress"), limit=50)
 
 class Plan(NamedTuple):
     """
-    A checked query, as every store answers it.
+    A checked query, in the form that every store understands.
 
     Attributes:
         kind: ``task`` or ``document``.
-        equal: Column and the values of which one must match; None stands for NULL.
-        ranges: Column, first value, first value past the end; either may be None.
-        tag_ids: Ids of tags, each of which must be carried.
-        linked_from: Id of a task that must link to the document, or None.
-        words: Full-text words; the flag says "begins with".
-        order: Column names, each with True for descending; NULLs come last in either direction; ends with ``id``.
+        equal: Columns, each with the values of which one must match. None stands for NULL.
+        ranges: Columns, each with the first value in the range and the first value after it. Either may be None.
+        tag_ids: Ids of tags that the entity must carry.
+        linked_from: Id of a task that must link to the document; None for any.
+        words: Words that must occur, each with True if it is the beginning of a word.
+        order: Column names, each with True for descending. NULLs come last in both directions. The last one is ``id``.
     """
 
     kind: str
@@ -114,10 +116,10 @@ class Plan(NamedTuple):
 
 def pages(read: Callable[[Plan], Sequence[Row]], kind: str, size: int) -> Iterator[Sequence[Row]]:
     """
-    Yield all rows of a table by id, some at a time, so that neither memory nor one statement holds them all.
+    Yield all rows of a table ordered by id, in pages, so that neither memory nor one statement holds all of them.
 
     Args:
-        read: Returns the rows of a plan, as a store's reader does; their first column is the id.
+        read: Returns the rows of a plan, as a store's reader does. The first column must be the id.
         kind: ``task`` or ``document``.
         size: How many rows a page has.
     """
@@ -127,12 +129,12 @@ def pages(read: Callable[[Plan], Sequence[Row]], kind: str, size: int) -> Iterat
         yield rows
         if len(rows) < size:
             return
-        after = rows[-1][0] + "!"  # past it: no id has a character below this one
+        after = rows[-1][0] + "!"  # after this id: no id contains a character below this one
 
 
 def plan(query: Query) -> Plan:
     """
-    Check a query and return what a store has to do.
+    Check a query, and return it as a plan for a store.
 
     Raises:
         InvalidValueError: A condition is not acceptable.
@@ -180,7 +182,7 @@ def _several(value: object) -> Sequence[object]:
 
 
 def _range(query: Query, name: str) -> tuple[str, str | None, str | None]:
-    """Return a column, and from when on, and before when its time must be."""
+    """Return a column, and the start and end of the range of its time."""
     column = "due_date" if name == "due" else f"{name}_at"
     start, end = (_moment(field, getattr(query, field)) for field in (f"{name}_from", f"{name}_before"))
     return column, start, end
@@ -211,13 +213,12 @@ def _order(query: Query, task: bool, has_words: bool) -> tuple[tuple[str, bool],
     down = query.descending
     if query.order == "urgent":
         return (("priority", down), ("due_date", down), ("created_at", down), ("id", down))
-    latest_first = not task and query.order.endswith("_at")  # documents: the latest first, unless turned round
+    latest_first = not task and query.order.endswith("_at")  # documents begin with the latest, unless reversed
     direction = down != latest_first
-    return ((query.order, direction), ("id", direction))  # one direction for both: an index has them so
+    return ((query.order, direction), ("id", direction))  # both in one direction, as in the index
 
 
-# --- the same plan over rows in memory: for the memory store, and for what a transaction has not committed yet
-# ---------
+# --- the same plan over rows in memory: for the memory store, and for what a transaction has not committed yet ---
 
 
 def matches(plan: Plan, row: Mapping[str, Any], tag_ids: Collection[str], linked: bool) -> bool:
@@ -245,15 +246,15 @@ def matches(plan: Plan, row: Mapping[str, Any], tag_ids: Collection[str], linked
 
 
 def occurrences(plan: Plan, row: Mapping[str, Any]) -> int:
-    """Return how often the words of a plan stand in a row; 0 unless each of them does."""
+    """Return how often the words of a plan occur in a row; 0 unless each of them does."""
     held = [tokens(row["title"]), tokens(row["description" if plan.kind == "task" else "content"] or "")]
-    phrases = [(phrase, begins) for word, begins in plan.words if (phrase := tokens(word))]  # marks alone say nothing
+    phrases = [(phrase, begins) for word, begins in plan.words if (phrase := tokens(word))]  # without punctuation
     counts = [sum(_count(words, phrase, begins) for words in held) for phrase, begins in phrases]
     return sum(counts) if all(counts) else 0
 
 
 def _count(words: list[str], phrase: list[str], begins: bool) -> int:
-    """Count a phrase among words: what a person typed as one word can be several, such as ``local-first``."""
+    """Count a phrase among words. What a person typed as one word can be several, such as ``local-first``."""
     *whole, last = phrase
     found = 0
     for at in range(len(words) - len(whole)):
@@ -265,16 +266,17 @@ def _count(words: list[str], phrase: list[str], begins: bool) -> int:
 
 def tokens(text: str) -> list[str]:
     """
-    Return a text's words as the full-text index sees them: letters and digits, without case or a Latin letter's marks.
+    Return a text's words as the full-text index splits them: letters and digits, without case and without the diacritics of
+    Latin letters.
 
-    Source: the tokenizer ``unicode61 remove_diacritics 2`` of SQLite's FTS5. Its tables are those of Unicode 6.1: of
-    characters that are younger it may think otherwise.
+    Source: the tokenizer ``unicode61 remove_diacritics 2`` of SQLite's FTS5. It uses the tables of Unicode 6.1, and may
+    treat newer characters differently.
     """
     return text.translate(_FOLDED).split()
 
 
 class _Folded(dict[int, str]):
-    """What becomes of each character, by code point: worked out when it is first met."""
+    """The folded form of each character, by code point. It is computed when the character first occurs."""
 
     def __missing__(self, code_point: int) -> str:
         folded = self[code_point] = _fold(chr(code_point))
@@ -285,7 +287,7 @@ _FOLDED: Final = _Folded()
 _MARKS: Final = frozenset(
     "\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u0309\u030a\u030b\u030c\u030f\u0311\u031b\u0323\u0324\u0325\u0326"
     "\u0327\u0328\u032d\u032e\u0330\u0331"
-)  # those of Latin letters; any other mark parts words
+)  # the marks of Latin letters; any other mark separates words
 
 
 def _fold(character: str) -> str:
@@ -300,7 +302,7 @@ def _fold(character: str) -> str:
 
 
 def in_order(plan: Plan, rows: list[R], column: Callable[[R, str], Any]) -> list[R]:
-    """Return rows in a plan's order; ``column`` reads one value of a row. In order of relevance they stay as given."""
+    """Return rows in a plan's order; ``column`` reads one value of a row. For relevance, the given order is kept."""
     if plan.order[0][0] == "relevance":
         return rows
     for name, descending in reversed(plan.order):
@@ -311,7 +313,7 @@ def in_order(plan: Plan, rows: list[R], column: Callable[[R, str], Any]) -> list
 
 
 def _comparable(name: str, value: Any) -> Any:
-    """Return what a value is ordered by: as in SQLite, nothing comes before numbers, and these before texts."""
+    """Return the sort key of a value. As in SQLite, NULL comes before numbers, and numbers before texts."""
     if isinstance(value, str):
         return 2, value.translate(_ASCII_LOWER) if name == "title" else value
     if value is None:

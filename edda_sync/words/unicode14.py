@@ -1,14 +1,14 @@
 """
-The parts of Unicode that rules of the wire rest on, pinned at version 14.0: which characters are there, which show
-nothing, which are spaces, and how a name is folded.
+The parts of Unicode on which rules of the protocol depend, pinned at version 14.0: which characters are assigned, which are
+invisible, which are spaces, and how a name is folded.
 
-Each Python brings tables of its own. Two devices that ask them disagree about every character that is in one table and
-not in the other, and about those whose category was changed; what one accepts from a peer the other refuses, for good.
+Each version of Python has its own tables. Two devices that used them would disagree about a character that only one of the
+tables has, or whose category was changed: one device would accept from a peer what the other refuses for good.
 
-Of strings of characters that a version of Unicode has, all later versions promise the same NFKC and the same case
-folding of it (the stability policies on normalization and on case folding). So the interpreter may fold what is pinned
-here as assigned, and nothing else: it sees no character that is younger than the table, and cannot know better. 14.0
-are the tables of Python 3.11, the oldest one that edda-sync runs on.
+For a string of characters that are assigned in a version of Unicode, all later versions guarantee the same NFKC form and
+the same case folding (the stability policies on normalization and on case folding). So the interpreter may fold characters
+that are assigned in this table. It is not given any newer character. Version 14.0 is that of Python 3.11, the oldest one
+that edda-sync supports.
 
 Sources: Unicode 14.0, UnicodeData.txt for what is assigned (its general category is not Cn) and for format characters
 (Cf), PropList.txt for White_Space and Prepended_Concatenation_Mark, DerivedCoreProperties.txt for
@@ -26,8 +26,8 @@ from typing import Final
 # White_Space, and the blank Braille cell, which is the space between words in Braille.
 _SPACES: Final = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u2800\u3000"
 
-# What shows nothing: control characters that are no spaces, Default_Ignorable_Code_Point, and the other format
-# characters but those that are drawn (the signs that Arabic, Syriac and Kaithi write under or over a number).
+# Invisible characters: control characters that are not spaces, Default_Ignorable_Code_Point, and the other format
+# characters, without those that are drawn (signs that Arabic, Syriac and Kaithi write under or over a number).
 _UNSEEN: Final = (
     r"\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f"
     r"\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
@@ -39,7 +39,7 @@ _UNSEEN_RUN: Final = re.compile(f"[{_UNSEEN}]+")
 _BLANK: Final = re.compile(f"[{_SPACES}{_UNSEEN}]*")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
-# How many code points are assigned, how many are not, how many are again, and so on from U+0000.
+# How many code points are assigned, then how many are not, then how many are, and so on, from U+0000.
 _RUN_LENGTHS: Final = """
 888 2 6 4 7 1 1 1 20 1 397 1 38 2 50 2 3 1 55 8 27 4 6 11 270 1 60 2 101 14 59 2 49 2 15 1 28 2 1 1 11 5 31 1 2 6 236
 1 8 2 2 2 22 1 7 1 1 3 4 2 9 2 2 2 4 8 1 4 2 1 5 2 25 2 3 1 6 4 2 2 22 1 7 1 2 1 2 1 2 2 1 1 5 4 2 2 3 3 1 7 4 1 1 7
@@ -76,12 +76,12 @@ _ENDS: Final = tuple(accumulate(map(int, _RUN_LENGTHS.split())))
 
 
 def is_assigned(character: str) -> bool:
-    """Return whether Unicode 14.0 has a character; private use counts, and code points that never will be one do not."""
+    """Return whether a character is assigned in Unicode 14.0. Private use counts as assigned; noncharacters do not."""
     return bisect_right(_ENDS, ord(character)) % 2 == 0
 
 
 def is_blank(text: str) -> bool:
-    """Return whether nothing of a text shows: it is empty, or all spaces and characters that show nothing."""
+    """Return whether a text shows nothing: it is empty, or has only spaces and invisible characters."""
     return _BLANK.fullmatch(text) is not None
 
 
@@ -92,14 +92,14 @@ def has_control(text: str) -> bool:
 
 def fold(name: str) -> str:
     """
-    Return the form in which two names are the same: without case, width, ligatures, what shows nothing, or odd spaces.
+    Return the form in which equal names are the same: without case, width, ligatures, invisible characters and extra spaces.
 
-    A character that Unicode 14.0 has not stays as it is, and nothing is composed with it or carried over it.
+    A character that Unicode 14.0 does not have stays as it is; nothing is composed with it or reordered across it.
 
     Returns:
-        NFKC(casefold(NFKC(name without what shows nothing))), its outer spaces off and each inner run one space.
+        NFKC(casefold(NFKC(name without invisible characters))), without outer spaces, and with one space for each inner run.
     """
-    if name.isascii() and name.isprintable():  # nearly always, and alike on every Python
+    if name.isascii() and name.isprintable():  # the usual case, and the same on every Python
         return " ".join(name.lower().split())
     seen = _UNSEEN_RUN.sub("", name)
     parts = [_fold("".join(run)) if known else "".join(run) for known, run in groupby(seen, is_assigned)]

@@ -1,11 +1,11 @@
 """
-The values that fields hold: how each is read from a caller, checked, and written canonically.
+The values of fields: how each is read from a caller, checked, and written canonically.
 
 Every function takes what a person or program gave and returns the canonical form, or raises
-:class:`~edda_sync.words.errors.InvalidValueError`. Peers' values are checked by the same functions, so a value is either
-acceptable on every device or on none. So no rule here may rest on what differs between interpreters: their Unicode
-tables (:mod:`~edda_sync.words.unicode14` has ours), what ``fromisoformat`` reads, how many digits ``int`` takes, how deep a
-parser may go.
+:class:`~edda_sync.words.errors.InvalidValueError`. Values from peers are checked by the same functions, so a value is
+acceptable on every device or on none. So no rule here may depend on things that differ between interpreters: their Unicode
+tables (:mod:`~edda_sync.words.unicode14` has ours), what ``fromisoformat`` accepts, how many digits ``int`` accepts, how
+deeply a parser can nest.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ STATUS_DEFAULT = "open"
 PRIORITY_DEFAULT = 2
 CONTENT_TYPE_DEFAULT = "text/markdown"
 DOC_TYPE_DEFAULT = "note"
-TITLE_DEFAULT = "(untitled)"  # shown where a title was purged; never written
+TITLE_DEFAULT = "(untitled)"  # shown if a title was purged; never written
 
 When = str | datetime.date
-"""A moment as callers may name it: see :func:`time`. A ``datetime`` is a ``date`` too."""
+"""A moment, in the forms that callers may use: see :func:`time`. A ``datetime`` is a ``date`` too."""
 
 _SCALARS = (str, int, float, bool, type(None))
 
@@ -55,7 +55,7 @@ def line(field: str, value: object, *, code_points_max: int = limits.NAME_CODE_P
     if not 0 < len(checked) <= code_points_max:
         count = "is empty" if not checked else f"has {len(checked):,} characters"
         raise InvalidValueError(field, f"{count}; 1 to {code_points_max} are possible", value)
-    if checked.isascii() and checked.isprintable() and not checked.isspace():  # alike on every Python
+    if checked.isascii() and checked.isprintable() and not checked.isspace():  # the same on every Python
         return checked
     if unicode14.is_blank(checked):
         raise InvalidValueError(field, "is blank; write at least one visible character", value)
@@ -97,7 +97,7 @@ def time(field: str, value: object) -> str:
     """
     moment: datetime.datetime
     if isinstance(value, str):
-        if _is_canonical_time(value):  # nearly always, and the only way for what a peer wrote to stay as it is
+        if _is_canonical_time(value):  # the usual case; a time from a peer must stay as it is
             return value
         try:
             moment = datetime.datetime.fromisoformat(value.strip())
@@ -118,9 +118,10 @@ def time(field: str, value: object) -> str:
 
 def _is_canonical_time(text: str) -> bool:
     """
-    Return whether a text is a time as it is kept: a day of the proleptic Gregorian calendar, 00:00:00.000 to 23:59:59.999.
+    Return whether a text is a time in the stored form: a day of the proleptic Gregorian calendar, from 00:00:00.000 to
+    23:59:59.999.
 
-    Counted here, since what ``fromisoformat`` takes grows: hour 24 from Python 3.14 on.
+    It is checked here, because ``fromisoformat`` accepts more in newer versions: hour 24 since Python 3.14.
     """
     match = _CANONICAL_TIME.fullmatch(text)
     if match is None:
@@ -140,15 +141,15 @@ _TIME_HELP = "is not a date or time such as 2026-03-01 or 2026-03-01T09:30:00Z"
 _EPOCH = datetime.datetime(1970, 1, 1)
 
 
-@lru_cache(maxsize=4_096)  # what one change wrote has one time
+@lru_cache(maxsize=4_096)  # all that one change wrote has the same time
 def time_of(wall_ms: int) -> str:
-    """Return wall milliseconds since 1970 as RFC 3339 text; years outside 1..9999 are shown as the nearest."""
+    """Return wall milliseconds since 1970 as RFC 3339 text. Times outside the years 1..9999 are shown as the nearest one."""
     wall_ms = min(max(wall_ms, 0), limits.WALL_MS_MAX)
     return (_EPOCH + datetime.timedelta(milliseconds=wall_ms)).isoformat(timespec="milliseconds") + "Z"
 
 
 _encode_json = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
-_PLAIN_JSON = re.compile(r'0|-?[1-9][0-9]{0,17}|"[^"\\\x00-\x1f]*"|true|false|null')  # canonical by its looks alone
+_PLAIN_JSON = re.compile(r'0|-?[1-9][0-9]{0,17}|"[^"\\\x00-\x1f]*"|true|false|null')  # canonical by its form alone
 
 
 def json_value(field: str, value: object) -> str:
@@ -171,7 +172,7 @@ def parse_json(field: str, encoded: str) -> Any:
     """Parse JSON text from a person or a peer; depth and size are bounded."""
     if len(encoded) > limits.JSON_BYTES_MAX:
         raise InvalidValueError(field, f"is longer than {limits.JSON_BYTES_MAX:,} bytes", None)
-    if _nests_too_deep(encoded):  # asked first: how deep the parser may go depends on the caller's stack
+    if _nests_too_deep(encoded):  # checked first: how deep the parser may go depends on the caller's stack
         raise InvalidValueError(field, f"is nested deeper than {limits.JSON_DEPTH_MAX} levels", None)
     try:
         return _decode_json(encoded)
@@ -186,13 +187,13 @@ def _nests_too_deep(encoded: str) -> bool:
     for part in _STRINGS_AND_BRACKETS.finditer(encoded):
         first = encoded[part.start()]
         depth += (first in "[{") - (first in "]}")
-        if depth > limits.JSON_DEPTH_MAX + 1:  # an empty list may stand in the deepest one
+        if depth > limits.JSON_DEPTH_MAX + 1:  # the deepest level may contain an empty list
             return True
     return False
 
 
 def _whole_number(digits: str) -> int:
-    if len(digits.lstrip("-")) > limits.JSON_DIGITS_MAX:  # asked first: what ``int`` takes is set from outside
+    if len(digits.lstrip("-")) > limits.JSON_DIGITS_MAX:  # checked first: the limit of ``int`` is configurable
         raise ValueError(_DIGITS_HELP)
     return int(digits)
 
@@ -248,19 +249,19 @@ def uuid7(wall_ms: int, random: bytes) -> str:
 
 
 def uuid8(source: str, source_id: str) -> str:
-    """Return the id of something imported, the same on every device. Source: RFC 9562 section 5.8."""
+    """Return the id of an imported item, the same on every device. Source: RFC 9562 section 5.8."""
     name = source.encode(errors="surrogatepass") + b"\0" + source_id.encode(errors="surrogatepass")
     return _uuid(bytearray(blake2b(name, digest_size=16, person=b"edda-import").digest()), 8)
 
 
 def tag_name_normal(name: str) -> str:
-    """Return the form in which two names are the same tag, as :func:`~edda_sync.words.unicode14.fold` folds them."""
+    """Return the normal form of a tag's name. Names with the same form are the same tag (:func:`.unicode14.fold`)."""
     return unicode14.fold(name)
 
 
-@lru_cache(maxsize=1_024)  # a few names, again and again; what a name is folded into never changes
+@lru_cache(maxsize=1_024)  # the same few names come again and again; folding never changes
 def tag_id(name: str) -> str:
-    """Return the id of the tag of a name: its identity is its name."""
+    """Return the id of the tag with a name. The name is the tag's identity."""
     normal = tag_name_normal(name).encode()
     return _uuid(bytearray(blake2b(normal, digest_size=16, person=b"edda-tag").digest()), 8)
 
@@ -278,7 +279,7 @@ def id_text(raw: bytes) -> str:
 
 
 def id_bytes(field: str, value: object) -> bytes:
-    """Return the 16 bytes of a whole id as text."""
+    """Return the 16 bytes of a complete id in text form."""
     if isinstance(value, str) and len(value) == 36 and value[8] == value[13] == value[18] == value[23] == "-":
         try:
             raw = bytes.fromhex(value.replace("-", ""))
@@ -291,10 +292,10 @@ def id_bytes(field: str, value: object) -> bytes:
 
 def digits_of_id(reference: str) -> str:
     """
-    Return the hexadecimal digits of an id, whole or its end, as a person types it; empty when it cannot be one.
+    Return the hexadecimal digits of an id, or of the end of an id, as a person typed it; empty if it cannot be one.
 
     Args:
-        reference: At least six characters of an id's end; dashes and case do not matter.
+        reference: At least six characters of the end of an id. Dashes and case do not matter.
     """
     digits = reference.strip().replace("-", "").lower()
     if not limits.SHORT_ID_CHARACTERS_MIN <= len(digits) <= 32 or any(c not in "0123456789abcdef" for c in digits):

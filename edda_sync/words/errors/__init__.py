@@ -1,8 +1,8 @@
 """
-All errors of edda-sync, one tree. Each says whose fault it is, what happened and what to do, and carries its fields.
+All errors of edda-sync, as one tree. Each says whose fault it is, what happened and what to do, and has fields for details.
 
     EddaError
-    ├── LocalError                 the caller's: ask differently
+    ├── LocalError                 the caller's fault: change the call
     │   ├── InvalidValueError      a value is not acceptable (field, value, why)
     │   ├── NotFoundError          no such task, document, tag or device (kind, reference)
     │   │   ├── InTrashError       it was deleted, and can come back (kind, reference)
@@ -10,39 +10,39 @@ All errors of edda-sync, one tree. Each says whose fault it is, what happened an
     │   │   └── NotTaggedError     a task or document does not carry a tag (kind, reference, tag)
     │   ├── AmbiguousIdError       a short id fits several (reference, candidates)
     │   ├── ConflictError          something the transaction read or wrote has changed meanwhile (cells)
-    │   │   └── OutdatedError      it was open for so long that it has been ended (path)
+    │   │   └── OutdatedError      it was open for too long, and was ended (path)
     │   ├── LimitError             larger than a limit allows (what, size, limit)
-    │   ├── CallbackError          a function that the caller gave to be called raised something (about, raised)
+    │   ├── CallbackError          a function that the caller gave us to call raised an exception (about, raised)
     │   └── UsageError             the call does not fit the state (a closed store, no workspace, ...)
     │       └── NestedError        it would wait, inside a transaction, for the end of that transaction (what)
-    ├── StorageError               this device's disk or store
+    ├── StorageError               the fault of this device's disk or store
     │   ├── NotAStoreError         the path holds something else (path)
     │   ├── NewerStoreError        made by a newer version (found, known)
-    │   ├── LostStoreError         a store was here, and its file is missing, empty or no store (path, signs)
+    │   ├── LostStoreError         a store was here, but its file is missing, empty or not a store (path, signs)
     │   ├── ReplacedStoreError     another file lies where the open store was (path)
     │   │   ├── CutStoreError      the open store's file became shorter (path)
-    │   │   └── LostJournalError   the journal of the open store was taken away (path)
-    │   │       └── LostIndexError  or the index of that journal, which all processes share (path)
-    │   ├── LostIdentityError      a store is here, and its device's key is missing (path)
+    │   │   └── LostJournalError   the journal of the open store was removed (path)
+    │   │       └── LostIndexError  the index of that journal, which all processes share, was removed (path)
+    │   ├── LostIdentityError      a store is here, but its device's key is missing (path)
     │   ├── LinkError              a symbolic link lies where a file of ours goes (path)
     │   ├── LinkedStoreError       the file has several names (hard links), and is in use under another (path)
     │   ├── NotPrivateError        others can read a file of ours, and we may not change that (path)
     │   ├── ReadOnlyError          the store cannot be written (path)
     │   ├── UnreadableError        the store's file may not be read (path)
-    │   ├── DiskFullError          no room left; nothing was half written (path)
+    │   ├── DiskFullError          no room left; nothing was partly written (path)
     │   ├── DiskFaultError         the disk failed to read or write (path, detail)
     │   ├── BusyError              another process has held the store for too long (path)
     │   └── CorruptError           stored bytes are not what was written (what)
-    │       └── DamagedStoreError  and cannot be made anew from what is here (path)
-    ├── RemoteError                a peer's, or the network's
+    │       └── DamagedStoreError  and cannot be restored from what is here (path)
+    ├── RemoteError                the fault of a peer or the network
     │   ├── RemoteProtocolError    the peer broke the protocol (peer, reason)
-    │   ├── RemoteMismatchError    the peer is of another workspace or version (peer, reason)
+    │   ├── RemoteMismatchError    the peer belongs to another workspace or has another version (peer, reason)
     │   ├── RemoteFaultError       the peer's own disk or store failed (peer, reason)
     │   ├── RefusedTextError       a text update that no honest device writes (reason)
     │   ├── NotReachableError      nobody answered (address)
     │   ├── LinkClosedError        a link has ended (peer, reason)
-    │   └── NotAMemberError        the peer is no member, or we are none there (peer, by_peer)
-    ├── BugError                   edda-sync itself failed in a talk, which ends (bug)
+    │   └── NotAMemberError        the peer is not a member, or we are not a member there (peer, by_peer)
+    ├── BugError                   edda-sync itself failed in a session, which ends (bug)
     └── PairingError               an invitation that did not work (reason)
 
 The command turns each into one sentence and an exit code: ``exit_code``.

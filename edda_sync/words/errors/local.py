@@ -1,4 +1,4 @@
-"""Errors of the caller: ask differently."""
+"""Errors of the caller, who should change the call."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edda_sync.words.errors.root import LISTED, EddaError, bare, command_of, sho
 
 
 class LocalError(EddaError):
-    """The caller asked for something that cannot be."""
+    """The caller asked for something that is not possible."""
 
     exit_code = exits.USAGE
 
@@ -36,7 +36,7 @@ class NotFoundError(LocalError):
 
 
 class InTrashError(NotFoundError):
-    """It was deleted; restore it first."""
+    """The entity was deleted; restore it first."""
 
     def __init__(self, kind: str, reference: str) -> None:
         super().__init__(kind, reference)
@@ -45,7 +45,7 @@ class InTrashError(NotFoundError):
 
 
 class NotLinkedError(NotFoundError):
-    """A task and a document are here, and there is no link between them."""
+    """A task and a document exist, but there is no link between them."""
 
     def __init__(self, task: str, document: str) -> None:
         super().__init__("link", task)
@@ -56,7 +56,7 @@ class NotLinkedError(NotFoundError):
 
 
 class NotTaggedError(NotFoundError):
-    """A task or document is here, and does not carry a tag."""
+    """A task or document exists, but does not carry a tag."""
 
     def __init__(self, kind: str, reference: str, tag: str) -> None:
         super().__init__(kind, reference)
@@ -74,7 +74,7 @@ class AmbiguousIdError(LocalError):
 
 
 class ConflictError(LocalError):
-    """Something the transaction read or wrote was changed meanwhile; run it again, or use ``transact``."""
+    """Something that the transaction read or wrote has changed meanwhile. Run it again, or use ``transact``."""
 
     exit_code = exits.FAILED
 
@@ -87,7 +87,7 @@ class ConflictError(LocalError):
 
 
 class OutdatedError(ConflictError):
-    """A transaction, or another look at one state of the store, was open for too long and has been ended."""
+    """A transaction or reader was open for too long, and was ended."""
 
     def __init__(self, path: str) -> None:
         self.path, self.cells = path, []
@@ -104,11 +104,11 @@ class LimitError(LocalError):
 
 
 class UsageError(LocalError):
-    """The call does not fit the state of things; the text says what to do first."""
+    """The call does not fit the present state. The text says what to do first."""
 
 
 class NestedError(UsageError):
-    """Something would wait, inside a transaction of a store, for that very transaction to end."""
+    """Something inside a transaction of a store would wait for the end of that same transaction."""
 
     def __init__(self, what: str) -> None:
         self.what = what
@@ -120,11 +120,11 @@ class NestedError(UsageError):
 
 class CallbackError(LocalError):
     """
-    What a program gave to be called raised something; it is not called any more, and all else goes on.
+    A function that the program gave us to call raised an exception. It is not called again; everything else goes on.
 
     Attributes:
-        about: What it was told, as a sentence begins.
-        raised: What it raised; its trace is in the log.
+        about: What the function was told, as a phrase that can begin a sentence.
+        raised: The exception. Its traceback is in the log.
     """
 
     def __init__(self, about: str, raised: BaseException) -> None:

@@ -1,4 +1,4 @@
-"""Errors of a peer, of the network, or of a talk: what is here is safe."""
+"""Errors of a peer, of the network, or of a session. What is stored here is safe."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from edda_sync.words.errors.root import EddaError, bare, named
 
 
 class RemoteError(EddaError):
-    """A peer's fault, or the network's; everything here is safe."""
+    """A fault of a peer or the network. Everything here is safe."""
 
     peer = ""
 
     def told(self, name: str) -> str:
-        """Return its text with what people call the peer where it has its id."""
+        """Return the text with the peer's name in place of its id."""
         return str(self).replace(self.peer, name).replace(self.peer[:12], name) if self.peer else str(self)
 
 
@@ -34,7 +34,7 @@ class RemoteMismatchError(RemoteError):
 
 
 class RemoteFaultError(RemoteError):
-    """The peer's own disk or store failed, as it said when it ended the talk; it is tried again."""
+    """The peer's own disk or store failed, as the peer said when it ended the session. We try again later."""
 
     def __init__(self, reason: str, peer: str = "") -> None:
         self.reason, self.peer = reason, peer
@@ -42,7 +42,7 @@ class RemoteFaultError(RemoteError):
 
 
 class RefusedTextError(RemoteError):
-    """A text update or state is not what an honest device writes; the text stays as it was."""
+    """A text update or state that no honest device writes. The text stays as it was."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -52,7 +52,7 @@ class RefusedTextError(RemoteError):
 
 
 class NotReachableError(RemoteError):
-    """Nobody answered at an address: of a member, or where somebody was said to invite."""
+    """Nobody answered at an address: that of a member, or that of a device that invites."""
 
     def __init__(self, address: str, reason: str = "", *, invites: bool = False) -> None:
         self.address, self.reason = address, reason
@@ -67,7 +67,7 @@ class NotReachableError(RemoteError):
 
 
 class LinkClosedError(RemoteError):
-    """A link to a peer has ended; what was not acknowledged is sent again over the next one."""
+    """A link to a peer has ended. What was not acknowledged is sent again over the next link."""
 
     def __init__(self, peer: str, reason: str = "") -> None:
         self.peer, self.reason = peer, reason
@@ -77,10 +77,10 @@ class LinkClosedError(RemoteError):
 
 class NotAMemberError(RemoteError):
     """
-    The peer is not a member of this workspace, or this device is no member of the peer's.
+    The peer is not a member of this workspace, or this device is not a member of the peer's.
 
     Attributes:
-        peer: Its device id.
+        peer: The peer's device id.
         by_peer: Whether it is the peer that does not know this device.
     """
 
@@ -93,22 +93,22 @@ class NotAMemberError(RemoteError):
 
 class BugError(EddaError):
     """
-    edda-sync itself failed, in something that ends with a talk and nothing else.
+    edda-sync itself failed, in a part that ends with its session.
 
     Attributes:
-        bug: What was raised; its trace is in the log.
+        bug: The exception. Its traceback is in the log.
     """
 
     def __init__(self, bug: BaseException) -> None:
         self.bug = bug
         super().__init__(
-            f"edda-sync has a bug that ended this talk ({type(bug).__name__}: {bare(str(bug))}); it is begun anew after a "
-            "while. Please report it, with what the log says."
+            f"edda-sync has a bug that ended this session ({type(bug).__name__}: {bare(str(bug))}); the next one starts "
+            "after a while. Please report it, with what the log says."
         )
 
 
 class PairingError(EddaError):
-    """An invitation did not work; a code is good for one try, and only where somebody was asked that was one."""
+    """An invitation did not work. A code is good for one try, but only at a device that has an open invitation."""
 
     def __init__(self, reason: str, *, nobody_asked: bool = False) -> None:
         self.reason = reason

@@ -1,4 +1,4 @@
-"""Errors of this device's disk or store: what was acknowledged is safe."""
+"""Errors of this device's disk or store. What was acknowledged is safe."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from edda_sync.words.errors.root import EddaError
 WAYS_BACK: Final = (
     "put it back from a backup, or get its content from another device (`edda invite` there, `edda join` here)"
 )
-"""How a store that was lost comes back."""
+"""What to do to get a lost store back."""
 
 
 class StorageError(EddaError):
-    """This device's disk or store failed; what was acknowledged is safe."""
+    """This device's disk or store failed. What was acknowledged is safe."""
 
 
 class NotAStoreError(StorageError):
-    """The path holds something that is not a store; it was not touched."""
+    """The path holds something that is not a store. It was not touched."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -26,7 +26,7 @@ class NotAStoreError(StorageError):
 
 
 class NewerStoreError(StorageError):
-    """The store was made by a newer version; it was not touched."""
+    """The store was made by a newer version. It was not touched."""
 
     def __init__(self, path: str, found: int, known: int) -> None:
         self.path, self.found, self.known = path, found, known
@@ -36,20 +36,20 @@ class NewerStoreError(StorageError):
 
 
 class LostStoreError(StorageError):
-    """A store was here, and its file is missing, empty or something else; none was made in its place."""
+    """A store was here, but its file is missing, empty or something else. No new store was made."""
 
     def __init__(self, path: str, signs: Sequence[str], *, overwritten: bool = False) -> None:
         self.path, self.signs = path, list(signs)
         what = "no store any more" if overwritten else "missing or empty"
         kept = self.signs[:1] if overwritten else []
-        kept += [sign for sign in self.signs if sign.endswith("-wal")]  # it does not fit another file
+        kept += [sign for sign in self.signs if sign.endswith("-wal")]  # a journal does not fit another file
         first = f"keep {' and '.join(kept)} elsewhere first, then " if kept else ""
         anew = f", or, to begin anew, move away {', '.join(self.signs)}" if self.signs else ""
         super().__init__(f"{path} is {what}, although a store was here; nothing was made: {first}{WAYS_BACK}{anew}.")
 
 
 class ReplacedStoreError(StorageError):
-    """Another file lies where the store was opened; neither was written since."""
+    """Another file is at the path where the store was opened. Nothing has been written to either file since."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -57,7 +57,7 @@ class ReplacedStoreError(StorageError):
 
 
 class CutStoreError(ReplacedStoreError):
-    """The file of an open store became shorter: it was cut, or another one was copied over it; it was not written since."""
+    """The file of an open store became shorter: it was truncated, or replaced by a copy. It was not written since."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
@@ -68,7 +68,7 @@ class CutStoreError(ReplacedStoreError):
 
 
 class LostJournalError(ReplacedStoreError):
-    """The journal of an open store was taken away: others cannot see what is in it, and nothing was written to it since."""
+    """The journal of an open store was removed, so others cannot see what it contains. Nothing was written to it since."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
@@ -77,7 +77,7 @@ class LostJournalError(ReplacedStoreError):
 
 
 class LostIndexError(LostJournalError):
-    """The journal's index was taken away: others make one of their own, and nothing was written by the old one since."""
+    """The journal's index was removed, so other processes create a second one. Nothing was written with it since."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
@@ -88,7 +88,7 @@ class LostIndexError(LostJournalError):
 
 
 class LostIdentityError(StorageError):
-    """A store is here, and the key of its device is missing: it can be read and written, but not synced."""
+    """A store is here, but the key of its device is missing: it can be read and written, but not synced."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -100,7 +100,7 @@ class LostIdentityError(StorageError):
 
 
 class LinkError(StorageError):
-    """A symbolic link lies where a file of ours goes; nothing was written through it."""
+    """A symbolic link is where one of our files should be. Nothing was written through it."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -110,7 +110,7 @@ class LinkError(StorageError):
 
 
 class LinkedStoreError(StorageError):
-    """A store's file has several names (hard links), and is open under another one; it was not opened."""
+    """A store's file has several names (hard links), and is open under another one. It was not opened."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -121,7 +121,7 @@ class LinkedStoreError(StorageError):
 
 
 class NotPrivateError(StorageError):
-    """Others on this computer can read a file of ours, and its permissions cannot be changed; it was not used."""
+    """Others on this computer can read one of our files, and its permissions cannot be changed. It was not used."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -140,7 +140,7 @@ class ReadOnlyError(StorageError):
 
 
 class UnreadableError(StorageError):
-    """The store's file is there and may not be read; it was not touched."""
+    """The store's file exists, but may not be read. It was not touched."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -148,7 +148,7 @@ class UnreadableError(StorageError):
 
 
 class DiskFullError(StorageError):
-    """No room is left; the write was refused whole."""
+    """No room is left. Nothing of the write was kept."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -156,7 +156,7 @@ class DiskFullError(StorageError):
 
 
 class DiskFaultError(StorageError):
-    """The disk failed to read or write; the write was refused whole."""
+    """The disk failed to read or write. Nothing of the write was kept."""
 
     def __init__(self, path: str, detail: str) -> None:
         self.path, self.detail = path, detail
@@ -182,7 +182,7 @@ class CorruptError(StorageError):
 
 
 class DamagedStoreError(CorruptError):
-    """What is damaged cannot be made anew from what is here."""
+    """A file is damaged, and cannot be restored from what is here."""
 
     def __init__(self, path: str, what: str = "") -> None:
         super().__init__(what or path)
@@ -193,10 +193,10 @@ class DamagedStoreError(CorruptError):
 
 
 def damage(path: str, parts: Sequence[str]) -> str:
-    """Return what is damaged, as a :class:`CorruptError` names it: a store's file, and which parts of it."""
+    """Return what is damaged, in the words of a :class:`CorruptError`: the path of a store's file, and the damaged parts."""
     return f"{path} ({', '.join(parts)})"
 
 
 def damage_sentence(parts: Sequence[str]) -> str:
-    """Return what to tell a person who looks at a store whose file is damaged in some parts."""
+    """Return what to tell a person about a store whose file is damaged in some parts."""
     return f"this store is damaged on this disk ({', '.join(parts)}): `edda doctor` says what helps."
