@@ -1,6 +1,6 @@
 """
-The replicated data types: a pure core that knows neither disk, network, clock nor chance.
+The replicated data types: a pure core without disk, network, clock or randomness.
 
-A reader's path: ``operation`` (what a change does), ``entity``, ``cells`` and ``state`` (to what), ``text`` (to texts),
-``rows`` and ``integrity`` (what tables show of it), ``digests`` and ``sketch`` (whether two devices hold the same).
+A reader's path: ``operation`` (what a change does), ``entity``, ``cells`` and ``state`` (what it changes), ``text``
+(texts), ``rows`` and ``integrity`` (what tables show), ``digests`` and ``sketch`` (whether two devices hold the same).
 """

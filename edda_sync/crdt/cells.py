@@ -1,14 +1,14 @@
 """
 Cells: a multi-value register for each structured field.
 
-A cell is *the set of its writes that no other write replaced*. A write replaces every write of the cell in its change's
-causal past. Visible is the sibling with the greatest stamp; siblings of another value are conflicts. So the cell is a
-function of the set of writes and not of their order:
+A cell is *the set of its writes that no other write replaced*. A write replaces every write of the cell that is in the
+causal past of its change. The writes that remain are *siblings*. The sibling with the greatest stamp is shown; siblings
+with another value are conflicts. So the cell depends on the set of its writes, and not on their order:
 
-1. A later edit always beats what its author saw, whatever the clocks say.
-2. Wall clocks rank only writes that are truly concurrent, by one stamp a change, so that a transaction wins or loses
-   whole.
-3. The conflict list is equal on devices that hold the same writes.
+1. A later edit always wins over what its author saw, whatever the clocks say.
+2. Wall clocks only rank writes that are concurrent. All writes of a change have the same stamp, so that a transaction
+   wins or loses as a whole.
+3. The list of conflicts is equal on devices that hold the same writes.
 
 Source: Preguiça et al. 2010, "Dotted version vectors"; Shapiro et al. 2011, "A comprehensive study of CRDTs", section 3.2.2.
 """
@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Write = tuple[bytes, int, int, Any]
-"""``(actor, seq, wall_ms, value)``: one write of a cell, named by its change's dot."""
+"""``(actor, seq, wall_ms, value)``: one write of a cell, named by the dot of its change."""
 
 Siblings = list[Write]
 """The writes that no other write replaced, sorted by dot; never empty."""
@@ -40,7 +40,7 @@ def unseen(siblings: Sequence[Write], past: Mapping[bytes, int]) -> Siblings:
     """Return the siblings that are not in a causal past."""
     if len(siblings) <= len(past):
         return [write for write in siblings if write[1] > past.get(write[0], 0)]
-    kept = list(siblings)  # of many concurrent writes, each of which knows of few: those few are looked up
+    kept = list(siblings)  # many concurrent writes, and a past of few actors: look up only these
     for actor, seq in past.items():
         del kept[bisect_left(kept, (actor, 0)) : bisect_left(kept, (actor, seq + 1))]
     return kept
@@ -53,7 +53,7 @@ def written(siblings: Sequence[Write], write: Write, past: Mapping[bytes, int]) 
     Args:
         siblings: The cell before it.
         write: The new write.
-        past: Causal past of its change, the change's own dot included.
+        past: Causal past of its change, with the change itself.
     """
     kept = unseen(siblings, past)
     kept.insert(bisect_left(kept, write[:2]), write)
@@ -61,7 +61,7 @@ def written(siblings: Sequence[Write], write: Write, past: Mapping[bytes, int]) 
 
 
 def conflicts(siblings: Sequence[Write]) -> Siblings:
-    """Return one sibling for each value that is not the visible one, the greatest stamp first; equal values are none."""
+    """Return one sibling for each value other than the visible one, the greatest stamp first."""
     if len(siblings) == 1:
         return []
     found, seen = [], set[Any]()

@@ -1,15 +1,17 @@
 """
-Entities: a task, a document, a tag or a device as a flat map of cells, with what touched it and what deleted it.
+Entities: a task, a document, a tag or a device as a flat map of cells, with the changes that touched and deleted it.
 
-1. The state of an entity is a function of the set of operations on it; any causal order gives the same.
-2. It is hidden iff ``touched`` is within ``deleted``: an edit that the deletion had not seen revives it, one that it
-   had seen does not, in every order. A deletion carries what its author had seen of the entity, so the join needs no
-   cut.
-3. An operation that is refused changes nothing but ``refused``, on every device alike.
-4. An entity into which all lives together wrote more than it may hold is *overfull*: its state says that and nothing else,
-   and no operation has any effect on it any more, so the order of arrival does not matter. The log keeps all of it.
-5. An entity is named by kind and id. A task and a document of one id, as a careless or lying member may write them, know
-   nothing of each other: if the kind that came first owned the id, what is shown would depend on the order of arrival.
+1. The state of an entity depends on the set of operations on it. Every causal order gives the same state.
+2. It is hidden if and only if ``touched`` is within ``deleted``. So an edit that the deletion had not seen brings it
+   back, in every order, and an edit that it had seen does not. A deletion carries what its author had seen of the
+   entity, so deletions can be joined.
+3. An operation that is refused changes only ``refused``, on every device.
+4. If all lives together write more into an entity than it may hold, it becomes *overfull*. Its state then says only
+   that, and no further operation has an effect on it, so the order of arrival does not matter. The log keeps
+   everything.
+5. An entity is named by its kind and its id. A careless or lying member may write a task and a document with the same id;
+   these are two independent entities. If the kind that came first owned the id, the order of arrival would decide what is
+   shown.
 """
 
 from __future__ import annotations
@@ -29,46 +31,46 @@ from edda_sync.words.errors import LimitError
 from edda_sync.words.model import TEXT_FIELDS
 
 OWN_TIME: Final = 0
-"""Value of a ``created_at`` cell that means: the time of this very write."""
+"""Value of a ``created_at`` cell that means: the time of this write."""
 
 _SETS_END: Final = 1 << 256
 
 
 NEVER_OVERFULL: Final = ("device", "workspace")
-"""Kinds that no amount of writing takes away: nobody loses their membership so."""
+"""Kinds that never become overfull: otherwise devices could lose their membership by it."""
 
 Spent = tuple[int, int]
-"""How many cells and how many bytes."""
+"""How many cells, and how many bytes."""
 
 
 class Refused(NamedTuple):
     """
-    The operations on an entity that are refused for good: how many, and a hash of their set that grows with each.
+    The operations on an entity that are refused for good: their number, and a hash of their set, updated with each.
 
-    The hash is a sum modulo 2**256 of each one's hash. It tells honest devices of a difference; a member who makes
-    operations for the purpose could make two sets of one sum, so it is evidence of nothing.
+    The hash is the sum of their hashes modulo 2**256. It shows honest devices that they differ. It is no evidence: a
+    member could make operations on purpose so that two sets have the same sum.
     """
 
     size: int = 0
     total: int = 0
 
     def with_one(self, actor: bytes, seq: int, number: int) -> Refused:
-        """Return the set with one more: operation ``number`` of a change."""
+        """Return the set with one more operation: number ``number`` of a change."""
         name = actor + seq.to_bytes(8, "big") + number.to_bytes(4, "big")
         digest = blake2b(name, digest_size=32, person=b"edda-refused").digest()
         return Refused(self.size + 1, (self.total + int.from_bytes(digest, "big")) % _SETS_END)
 
     def encode(self) -> bytes:
-        """Return 40 bytes: count and sum, big endian."""
+        """Return 40 bytes: the count and the sum, big endian."""
         return self.size.to_bytes(8, "big") + self.total.to_bytes(32, "big")
 
     @classmethod
     def decode(cls, encoded: bytes) -> Refused:
         """
-        Return what :meth:`encode` wrote.
+        Decode what :meth:`encode` returned.
 
         Raises:
-            ValueError: These are not 40 bytes that count something.
+            ValueError: These are not 40 bytes with a count above 0.
         """
         found = cls(int.from_bytes(encoded[:8], "big"), int.from_bytes(encoded[8:], "big"))
         if len(encoded) != 40 or not found.size:
@@ -81,21 +83,21 @@ _NOTHING_REFUSED: Final = Refused()
 
 class Entity:
     """
-    The replicated state of one entity. :mod:`~edda_sync.crdt.state` has its canonical bytes.
+    The replicated state of one entity. Its canonical bytes are in :mod:`~edda_sync.crdt.state`.
 
     Attributes:
         id: 16 bytes.
         kind: One of ``model.KINDS``.
-        key: Its name in a store: :func:`key_of` both.
-        touched: Join of the dots of all operations on it but deletions.
-        spent: How many cells and bytes each life has written into it, of those in ``touched``: see :meth:`charge`.
-        weight: What all of that is together, in bytes, with ``limits.ENTITY_CELL_BYTES`` for each cell.
-        overfull: Whether that was more than an entity may hold: then it has nothing of all the rest.
+        key: Its key in a store, from :func:`key_of`.
+        touched: Join of the dots of all operations on it that are not deletions.
+        spent: How many cells and bytes each life in ``touched`` has written into it; see :meth:`charge`.
+        weight: The total of these in bytes, with ``limits.ENTITY_CELL_BYTES`` for each cell.
+        overfull: Whether more was written than an entity may hold. It then has no other content.
         deleted: Join of what its deletions had seen of ``touched``.
-        cells: Siblings by cell name. A text cell's value is its start (a string), the 16-byte genesis of an edited text,
-            or None.
+        cells: Siblings by cell name. The value of a text cell is its start (a string), the 16-byte genesis of an edited
+            text, or None.
         refused: The operations on it that are refused for good.
-        ext: What a newer version says of it; kept.
+        ext: Fields of a newer version, which are kept.
     """
 
     __slots__ = ("cells", "deleted", "ext", "id", "key", "kind", "overfull", "refused", "spent", "touched", "weight")
@@ -114,7 +116,7 @@ class Entity:
         self.ext: Ext = exts.NONE
 
     def __eq__(self, other: object) -> bool:
-        return (  # not in a loop over the slots: whatever a peer makes is read back and compared
+        return (  # faster than a loop over the slots: entities from peers are decoded and compared
             isinstance(other, Entity)
             and (self.key, self.cells, self.touched, self.spent) == (other.key, other.cells, other.touched, other.spent)
             and (self.deleted, self.refused, self.ext) == (other.deleted, other.refused, other.ext)
@@ -126,9 +128,9 @@ class Entity:
 
     @property
     def hidden(self) -> bool:
-        """Whether it is in the trash, or nothing visible ever touched it; or it is a tag that nobody has named."""
+        """Whether it is in the trash, or nothing has touched it, or it is a tag without a name."""
         if self.kind == "tag" and "name" not in self.cells:
-            return True  # shown by its id it could bear the name of another
+            return True  # shown by its id, it could look like another tag
         if not self.deleted:
             return not self.touched
         return frontier.covers(self.deleted, self.touched)
@@ -139,7 +141,7 @@ class Entity:
         self.cells[name] = [write] if siblings is None else cells.written(siblings, write, past)
 
     def touch(self, actor: bytes, seq: int) -> None:
-        """Note that a change's operation is about this entity."""
+        """Note that an operation of a change is about this entity."""
         if seq > self.touched.get(actor, 0):
             self.touched[actor] = seq
 
@@ -147,15 +149,15 @@ class Entity:
         """
         Count what a life writes. Call :meth:`touch` too.
 
-        Counted is along the author's own chain, so that the verdict needs nobody else's changes: what stood before a branch
-        counts in each of its branches.
+        The count follows the author's own chain, so that the verdict does not depend on changes of others. What was
+        written before a branch counts in each of the branches.
 
         Args:
-            chain: The names of the author's chain, from the actor down to the branch that writes.
+            chain: The names in the author's chain, from the actor to the branch that writes.
             cells, size: How many cells, and how many bytes.
 
         Raises:
-            LimitError: The life would have written more into it than one may; nothing has changed.
+            LimitError: The life would have written more into this entity than it may. Nothing has changed.
         """
         own_cells, own_bytes = self.spent.get(chain[-1], (0, 0))
         all_cells, all_bytes = own_cells + cells, own_bytes + size
@@ -174,7 +176,7 @@ class Entity:
         raise LimitError(f"the {what} that one device wrote into one {self.kind}", total, most, "go on in a new one")
 
     def refund(self, name: bytes, cells: int, size: int) -> None:
-        """Take back what was counted of one life for what was refused after all."""
+        """Subtract what was counted for a life, because the operation was refused after all."""
         own_cells, own_bytes = self.spent[name]
         self.spent[name] = own_cells - cells, own_bytes - size
         if self.spent[name] == (0, 0):
@@ -183,16 +185,16 @@ class Entity:
 
     @property
     def is_too_heavy(self) -> bool:
-        """Whether all lives together have written more into it than an entity may hold; call :meth:`overfill` then."""
+        """Whether all lives together have written more than an entity may hold. If so, call :meth:`overfill`."""
         return self.weight > limits.ENTITY_BYTES_MAX and self.kind not in NEVER_OVERFULL
 
     def overfill(self) -> None:
-        """Make it overfull: all that is left of it is that it is."""
+        """Make this entity overfull, and drop its content."""
         self.touched, self.deleted, self.spent, self.cells = {}, {}, {}, {}
         self.refused, self.ext, self.weight, self.overfull = _NOTHING_REFUSED, exts.NONE, 0, True
 
     def delete(self, seen: Mapping[bytes, int]) -> None:
-        """Hide what a deletion's author had seen."""
+        """Hide what the author of a deletion had seen."""
         self.deleted = frontier.join(self.deleted, seen)
 
     def refuse(self, actor: bytes, seq: int, number: int) -> None:
@@ -200,12 +202,12 @@ class Entity:
         self.refused = self.refused.with_one(actor, seq, number)
 
     def value(self, name: str) -> Any:
-        """Return the visible value of a cell; None where there is none."""
+        """Return the visible value of a cell; None if there is none."""
         siblings = self.cells.get(name)
         return None if siblings is None else cells.visible(siblings)[3]
 
     def edited_texts(self) -> list[tuple[str, bytes]]:
-        """Return field and genesis of each edited text among its siblings, in canonical order."""
+        """Return the field and genesis of each edited text among the siblings, in canonical order."""
         field = TEXT_FIELDS.get(self.kind, "")
         found = {write[3] for write in self.cells.get(field, ()) if isinstance(write[3], bytes)}
         return [(field, genesis) for genesis in sorted(found)] if found else []

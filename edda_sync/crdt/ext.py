@@ -1,10 +1,10 @@
 """
 Room to grow: what a format says beyond its fixed fields, as numbered byte strings.
 
-Every format ends in such a list. A version that does not know a number keeps it and passes it on. A value under an
-*even* number may be ignored, and influences nothing that is computed. An *odd* number says that a version that does not
-know it cannot understand the rest, so a change that has one is held as unknown. In births and records only even numbers are
-given out: what must be understood there raises the level of its change.
+Every format ends with such a list. A version keeps numbers that it does not know, and passes them on. A value with an
+*even* number may be ignored, and must not influence any computation. A value with an *odd* number must be understood: a
+change that has an unknown odd number is held as unknown. In births and records only even numbers are used; whatever
+must be understood there raises the level of its change.
 
 Source of the convention: BOLT 1, "It's ok to be odd", with even and odd exchanged; PNG's critical and ancillary chunks.
 """
@@ -20,18 +20,18 @@ import msgspec
 from edda_sync.words.errors import RemoteProtocolError
 
 Ext = tuple[tuple[Annotated[int, msgspec.Meta(gt=0, lt=1 << 32)], bytes], ...]
-"""``(number, bytes)`` in ascending order of numbers, none twice."""
+"""``(number, bytes)`` in ascending order of the numbers, each number once."""
 
 NONE: Final[Ext] = ()
 
 
 def of(entries: Mapping[int, bytes | None]) -> Ext:
-    """Return the canonical form of some entries; those that are None are left out."""
+    """Return the canonical form of some entries, without those that are None."""
     return tuple(sorted((number, value) for number, value in entries.items() if value is not None))
 
 
 def get(ext: Ext, number: int) -> bytes | None:
-    """Return what stands under a number; None when nothing does."""
+    """Return the value of a number; None if it has none."""
     for known, value in ext:
         if known == number:
             return value
@@ -39,16 +39,16 @@ def get(ext: Ext, number: int) -> bytes | None:
 
 
 def is_canonical(ext: Ext) -> bool:
-    """Tell whether numbers ascend and none stands twice."""
+    """Tell whether the numbers ascend, each occurring once."""
     return all(one[0] < other[0] for one, other in itertools.pairwise(ext))
 
 
 def check(ext: Ext, known: Collection[int] = ()) -> None:
     """
-    Check what stands in something of which nothing may be held as unknown: a message, a welcome, a segment.
+    Check the extensions of something that cannot be held as unknown: a message, a welcome, a segment.
 
     Raises:
-        RemoteProtocolError: Only a newer version understands it, or it is not canonical.
+        RemoteProtocolError: Only a newer version understands them, or they are not canonical.
     """
     if not ext:
         return
@@ -59,5 +59,5 @@ def check(ext: Ext, known: Collection[int] = ()) -> None:
 
 
 def is_understood(ext: Ext, known: Collection[int]) -> bool:
-    """Tell whether a version that knows some numbers understands what this is part of: no other one is odd."""
+    """Tell whether a version that knows some numbers understands a list: none of its other numbers is odd."""
     return all(number % 2 == 0 or number in known for number, _ in ext)

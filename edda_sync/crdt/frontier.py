@@ -1,9 +1,10 @@
 """
-Frontiers: which changes of each actor are held, as a map from actor to its highest sequence number without a gap.
+Frontiers: which changes of each actor are held, as a map from actor to the highest sequence number without a gap.
 
-A frontier is a version vector (Parker et al. 1983, "Detection of mutual inconsistency in distributed systems"). It forms
-a join-semilattice: :func:`join` is associative, commutative and idempotent, and :func:`covers` is its order. An absent
-actor is at 0. No frontier is too long: how many actors there are is nothing that a reader may refuse.
+A frontier is a version vector (Parker et al. 1983, "Detection of mutual inconsistency in distributed systems").
+Frontiers form a join-semilattice: :func:`join` is associative, commutative and idempotent, and :func:`covers` is its
+order. An actor that is not in the map is at 0. A frontier may have any number of actors; no reader may refuse it for
+its length.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Actor = Annotated[bytes, msgspec.Meta(min_length=ACTOR_BYTES, max_length=ACTOR_B
 """The name of one life of a device's store: 16 bytes of the hash of its birth."""
 
 Seq = Annotated[int, msgspec.Meta(gt=0, le=SEQ_MAX)]
-"""The number of a change among its actor's: 1, 2, 3... without a gap."""
+"""The number of a change in its actor's chain: 1, 2, 3... without a gap."""
 
 Dot = tuple[Actor, Seq]
 """The name of a change."""
@@ -45,7 +46,7 @@ def join(frontier: Mapping[bytes, int], other: Mapping[bytes, int]) -> Frontier:
 
 
 def difference(frontier: Mapping[bytes, int], before: Mapping[bytes, int]) -> Frontier:
-    """Return the entries of ``frontier`` that are not the same in ``before``."""
+    """Return the entries of ``frontier`` that differ from those in ``before``."""
     return {actor: seq for actor, seq in frontier.items() if before.get(actor, 0) != seq}
 
 
@@ -55,13 +56,13 @@ def lacking(frontier: Mapping[bytes, int], other: Mapping[bytes, int]) -> int:
 
 
 def to_pairs(frontier: Mapping[bytes, int]) -> Pairs:
-    """Return the canonical form: pairs sorted by actor, none at 0."""
+    """Return the canonical form: pairs sorted by actor, without entries at 0."""
     return sorted((actor, seq) for actor, seq in frontier.items() if seq > 0)
 
 
 def from_pairs(pairs: Iterable[tuple[bytes, int]]) -> Frontier:
     """
-    Return the frontier of canonical pairs, whose types are checked already (:data:`Actor`, :data:`Seq`).
+    Return the frontier of canonical pairs. Their types must have been checked (:data:`Actor`, :data:`Seq`).
 
     Raises:
         ValueError: The pairs are not sorted, or name an actor twice.

@@ -1,12 +1,13 @@
 """
-Integrity as a view: after any merge the specification's schema holds, by what is shown and never by what is written.
+Integrity of the view: after any merge, the tables satisfy the specification's schema. To achieve this, edges are withheld
+from the tables; cells are never changed.
 
-* Of a ring of parents, the edge that is greatest by (stamp, entity id) is withheld until the ring ends.
-* An edge to a hidden or missing entity is withheld until that is back.
+* If parents form a ring, one edge of it is withheld until the ring ends: the greatest by (stamp, entity id).
+* An edge to a hidden or missing entity is withheld until that entity is back.
 
-Both are functions of the entities' states alone, so every device withholds the same edges. Nothing here writes a cell.
+Both rules depend only on the states of the entities, so every device withholds the same edges.
 
-Each task names at most one parent, so a component of the graph of parents has at most one ring; walking up from any
+Each task names at most one parent, so a component of the graph of parents has at most one ring. A walk upwards from any
 entity of the component finds it (Floyd's observation about functional graphs).
 """
 
@@ -25,17 +26,17 @@ KIND_OF_CELL: Final = {"parent_id": "task", "tag": "tag", "link": "document"}
 
 
 def target_kind(cell: str) -> str:
-    """Return the kind of entity that an edge's cell points at."""
+    """Return the kind of entity to which a cell's edge points."""
     return KIND_OF_CELL[cell.partition(".")[0]]
 
 
 def ring_above(task: bytes, parent_of: Callable[[bytes], bytes | None]) -> list[bytes]:
     """
-    Return the ring that a walk up from a task runs into, or nothing when it ends.
+    Return the ring that a walk upwards from a task reaches; an empty list if the walk ends at a top.
 
     Args:
-        task: Where to start.
-        parent_of: The visible parent that a visible task names; None at the top.
+        task: The task where the walk begins.
+        parent_of: Returns the visible parent that a visible task names; None at the top.
     """
     path: list[bytes] = []
     seen: dict[bytes, int] = {}
@@ -50,5 +51,5 @@ def ring_above(task: bytes, parent_of: Callable[[bytes], bytes | None]) -> list[
 
 
 def withheld_of(ring: list[Entity]) -> Entity:
-    """Return the task of a ring whose parent is withheld: the greatest by (stamp of the edge, entity id)."""
+    """Return the task of a ring whose parent is withheld: the one with the greatest (stamp of the edge, entity id)."""
     return max(ring, key=lambda entity: (cells.rank(cells.visible(entity.cells["parent_id"])), entity.id))

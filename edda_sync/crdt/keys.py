@@ -1,4 +1,4 @@
-"""Keys: under which bytes a store keeps an entity. They are kind and id, so that a kind's entities lie together."""
+"""Keys under which a store keeps entities: the kind, then the id, so that the entities of a kind are stored together."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ _NUMBER: Final = {kind: bytes((number,)) for number, kind in enumerate(KINDS)}
 
 
 def key_of(kind: str, entity_id: bytes) -> bytes:
-    """Return the key of an entity in a store: the kind's number, then the id, so that a kind's entities lie together."""
+    """Return the key of an entity in a store: the number of its kind, then its id."""
     return _NUMBER[kind] + entity_id
 
 
 def kind_and_id(key: bytes) -> tuple[str, bytes]:
     """
-    Return what :func:`key_of` made a key of.
+    Return the kind and the id from a key that :func:`key_of` made.
 
     Raises:
-        CorruptError: It is none.
+        CorruptError: These bytes are not such a key.
     """
     try:
         return KINDS[key[0]], key[1:]

@@ -1,19 +1,19 @@
 """
-Operations: what a change does, one strict type a code; and the body that holds them.
+Operations: what a change does, with a strict type for each code; and the body that contains them.
 
-A body is a run of operations, each a length (u32, big endian) and that many bytes of msgpack, so that it can be cut
-anywhere into parts and an operation of an unknown kind can be stepped over. Of every operation, in every version, the
-first three fields are its code, and kind and id of the entity that it is about.
+A body is a sequence of operations. Each is a length (u32, big endian) and that many bytes of msgpack. So a body can be
+cut into parts anywhere, and an operation of an unknown kind can be skipped. In every version, the first three fields of
+an operation are its code, and the kind and id of its entity.
 
-Reading one has three ends, each a function of its bytes alone:
+Reading an operation has one of three results, which depends only on its bytes:
 
-* it fits its code's type: it is folded (:mod:`~edda_sync.fold.fold`);
-* its code, its kind of entity or one of its cells is a newer version's: it is *unknown*, kept, passed on, and counted as
-  waiting until an upgrade folds it;
-* it does not fit: it is *refused*, as a whole and for good, on every device alike. So is an operation that is nested too
-  deep, even one of a newer version: how deep a reader can follow depends on its stack.
+* It fits the type of its code: it is folded (:mod:`~edda_sync.fold.fold`).
+* Its code, its kind of entity or one of its cells belongs to a newer version: it is *unknown*. It is kept, passed on, and
+  waits until an upgrade folds it.
+* It does not fit: it is *refused*, as a whole and for good, on every device. This includes an operation that is nested
+  too deeply, even one of a newer version, because how deeply a reader can follow would depend on its stack.
 
-A value never passes by comparison: ``5.0`` and ``True`` are no sequence numbers, and no codes either.
+Values are never accepted because they compare as equal: ``5.0`` and ``True`` are not sequence numbers, and not codes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from edda_sync.words import limits
 from edda_sync.words.model import KINDS
 
 if TYPE_CHECKING:
-    Kind = str  # one of model.KINDS; to the decoder it is no other text
+    Kind = str  # one of model.KINDS; the decoder accepts no other text
 else:
     Kind = Literal[KINDS]
 
@@ -40,14 +40,14 @@ _encoder = msgspec.msgpack.Encoder(order="sorted")
 
 
 class _Operation(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
-    """An operation is an array: its code, kind and id of an entity, then what it does."""
+    """An operation is an array: its code, the kind and id of its entity, then what it does."""
 
     kind: Kind
     id: EntityId
 
 
 class Put(_Operation, frozen=True, tag=1, gc=False):
-    """Write cells. A string in an empty text field is the text's start."""
+    """Write cells. A string in an empty text field is the start of the text."""
 
     cells: dict[str, Any]
 
@@ -74,7 +74,7 @@ Operation = Put | Edit | Delete | Touch
 
 
 def size_of(value: Any) -> int:
-    """Return about how many bytes a cell's value, or its name, takes: of text never fewer than it has on the wire."""
+    """Return the approximate size of a cell's value or name; for text, never less than its size on the wire."""
     if isinstance(value, str):
         return len(value) if value.isascii() else len(value.encode())
     return len(value) if isinstance(value, bytes) else 16 * len(value) if isinstance(value, list) else 8
@@ -85,8 +85,8 @@ class Unread(NamedTuple):
     An operation that is not folded.
 
     Attributes:
-        refused: True when no version will fold it; False when a newer one will.
-        kind, id: The entity that it is about, where that can be read; else None.
+        refused: True if no version will fold it; False if a newer version will.
+        kind, id: The entity that it is about, or None if that cannot be read.
     """
 
     refused: bool
@@ -95,7 +95,7 @@ class Unread(NamedTuple):
 
 
 class _Prefix(msgspec.Struct, frozen=True, array_like=True):
-    """What every version can read of an operation."""
+    """The fields of an operation that every version can read."""
 
     code: Annotated[int, msgspec.Meta(ge=0)]
     kind: str
@@ -110,17 +110,17 @@ _NESTED: Final = frozenset((list, tuple, dict))
 
 
 def encode(operation: Operation) -> bytes:
-    """Return an operation as it stands in a body: its length, then its bytes."""
+    """Return an operation in the form of a body: its length, then its bytes."""
     return framed(_encoder.encode(operation))
 
 
 def framed(encoded: bytes) -> bytes:
-    """Return the bytes of an operation, as :func:`cut` yields them, as they stand in a body."""
+    """Return the bytes of an operation, as :func:`cut` yields them, with their length in front."""
     return _LENGTH.pack(len(encoded)) + encoded
 
 
 def decode(encoded: bytes | memoryview) -> Operation | Unread:
-    """Return an operation from its bytes, without their length."""
+    """Return the operation of some bytes, given without their length."""
     try:
         known: Operation = _decode(encoded)
         nested = [value for value in known.cells.values() if type(value) in _NESTED] if isinstance(known, Put) else []
@@ -143,9 +143,9 @@ def decode(encoded: bytes | memoryview) -> Operation | Unread:
 
 def about(body: bytes, operations: int) -> Iterator[tuple[str, bytes]]:
     """
-    Yield kind and id of the entities that a whole body's operations are about, as far as that can be read at a glance.
+    Yield the kind and id of the entities that the operations of a whole body are about, if these can be read.
 
-    For whoever reads ahead: what an operation does, and whether it is sound, :func:`decode` says.
+    This is for callers that read ahead. :func:`decode` tells what an operation does, and whether it is valid.
     """
     for encoded in cut((body,), operations):
         try:
@@ -157,14 +157,14 @@ def about(body: bytes, operations: int) -> Iterator[tuple[str, bytes]]:
 
 
 def is_about(body: bytes, operations: int, kind: str) -> bool:
-    """Tell whether some operation of a whole body is about an entity of a kind, as far as that can be read."""
-    if kind.encode() not in body:  # nearly always, where there are few of the kind
+    """Tell whether any operation of a whole body is about an entity of a kind, as far as that can be read."""
+    if kind.encode() not in body:  # the usual case for kinds with few entities
         return False
     return any(found == kind for found, _ in about(body, operations))
 
 
 def _is_shallow(fields: list[Any]) -> bool:
-    """Tell whether nothing in an operation's fields is nested deeper than it may be, without going down itself."""
+    """Tell whether an operation's fields are nested less deeply than the limit, without recursion."""
     layer: list[Any] = [fields]
     for _ in range(limits.OPERATION_LEVELS_MAX):
         held = [inner for each in layer for inner in (each if type(each) is not dict else (*each, *each.values()))]
@@ -176,14 +176,15 @@ def _is_shallow(fields: list[Any]) -> bool:
 
 def cut(pieces: Iterable[bytes], most: int = limits.CHANGE_OPERATIONS_MAX) -> Iterator[bytes]:
     """
-    Cut a body that arrives in pieces into the bytes of its operations; memory holds one operation and one piece.
+    Cut a body that arrives in pieces into the bytes of its operations. Memory holds one operation and one piece.
 
-    A body that ends inside an operation, claims one over the limit, or holds more of them than its header says, yields
-    its rest as one more, which fits no type. (Its author signed it: refusing the change would stop all that depends on it.)
+    Some bodies end inside an operation, claim one that is over the limit, or contain more than their header says. Their
+    rest is yielded as one more operation, which fits no type. (The change cannot be refused for it: its author signed
+    it, and later changes depend on it.)
 
     Args:
         pieces: The body, cut anywhere.
-        most: How many operations its header says that there are.
+        most: The number of operations according to the header.
     """
     rest, found = b"", 0
     for piece in pieces:

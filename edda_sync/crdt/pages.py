@@ -1,9 +1,9 @@
 """
-Pages: the whole list of a device's items in the order of their keys, cut up to travel.
+Pages: the whole list of a device's items in the order of their keys, cut into messages.
 
-This is how two devices find what they differ in when there is too much of it for coded cells (``crdt.sketch``). A page
-covers a range of keys without a gap, so what it does not name there its sender does not have. Each costs a peer one scan of
-that range, and nobody holds more than a page and what differs in its range.
+With pages, two devices find their differences when these are too many for coded cells (``crdt.sketch``). A page covers
+a range of keys without a gap, so its sender has nothing in that range but the items in the page. Each page costs the
+peer a scan of the range, and nobody holds more than a page and the differences in its range.
 
     records := (key(17 bytes) hash(32 bytes))*        keys ascend
 """
@@ -20,7 +20,7 @@ from edda_sync.words import limits
 from edda_sync.words.errors import RemoteProtocolError
 
 BEFORE_ALL: Final = b""
-"""Where the first page begins: below every key."""
+"""Where the first page begins: below all keys."""
 LAST_KEY: Final = b"\xff" * KEY_BYTES
 """Where the last page ends: no key is above it."""
 
@@ -32,8 +32,8 @@ class Page(NamedTuple):
     All items of a device in a range of keys.
 
     Attributes:
-        after: The range begins behind this key, where the page before ended; :data:`BEFORE_ALL` in the first.
-        upto: The range ends with this key: that of its last record, or :data:`LAST_KEY` in the last page.
+        after: The range begins after this key, where the previous page ended; :data:`BEFORE_ALL` in the first page.
+        upto: The range ends with this key: the key of the last record, or :data:`LAST_KEY` in the last page.
         records: The items, at most ``LISTED_ITEMS_MAX``.
     """
 
@@ -48,18 +48,18 @@ class Page(NamedTuple):
 
 def pages(items: Iterable[Item], size: int = limits.LISTED_ITEMS_MAX) -> Iterator[Page]:
     """
-    Cut a scan into pages, the last of which ends at :data:`LAST_KEY`; O(page) memory. The peer calls :func:`compare`.
+    Cut a scan into pages, of which the last ends at :data:`LAST_KEY`, in O(page) memory. The peer calls :func:`compare`.
 
     Args:
         items: Every entity's key and hash, in the order of the keys.
         size: Items of one page.
 
     Raises:
-        ValueError: The keys do not ascend, or an item has not its shape.
+        ValueError: The keys do not ascend, or an item has a wrong size.
     """
     after, records = BEFORE_ALL, list[bytes]()
     for key, entity_hash in ascending(items):
-        if len(records) == size:  # only now, so that the last page is not an empty one
+        if len(records) == size:  # only when another item comes, so that the last page is not empty
             upto = records[-1][:KEY_BYTES]
             yield Page(after, upto, b"".join(records))
             after, records = upto, []
@@ -69,17 +69,17 @@ def pages(items: Iterable[Item], size: int = limits.LISTED_ITEMS_MAX) -> Iterato
 
 def compare(ours: Iterable[Item], theirs: Page) -> Decoded:
     """
-    Return in which items two devices differ in the range of a page: always complete.
+    Return the items in which two devices differ in the range of a page. The result is always complete.
 
-    See first that the page begins where the one before ended; that is the peer's fault otherwise.
+    First check that the page begins where the previous one ended. If it does not, the peer is at fault.
 
     Args:
         ours: All our items in the range of the page, in the order of the keys.
         theirs: A page of the peer's list.
 
     Raises:
-        RemoteProtocolError: The page is none that :func:`pages` makes.
-        ValueError: Our keys do not ascend, lie outside the range, or an item has not its shape.
+        RemoteProtocolError: :func:`pages` would not make this page.
+        ValueError: Our keys do not ascend or lie outside the range, or an item has a wrong size.
     """
     rest = dict(_checked(theirs))
     ours_only = []
@@ -100,7 +100,7 @@ def _checked(page: Page) -> list[Item]:
         raise RemoteProtocolError("a page that begins behind what is no key")
     items = list(_RECORD.iter_unpack(page.records))
     last = items[-1][0] if items else LAST_KEY
-    if page.upto not in (last, LAST_KEY):  # an empty page that is not the last one would bring nobody further
+    if page.upto not in (last, LAST_KEY):  # an empty page that is not the last one would make no progress
         raise RemoteProtocolError("a page that does not end with its last item")
     try:
         in_order = list(ascending(items))

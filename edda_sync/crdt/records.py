@@ -1,8 +1,10 @@
 """
-Member and epoch records: what a workspace says of its devices and keys. Signed, since they are cells of changes.
+Member and epoch records: what a workspace says about its devices and keys. They are signed, since they are cells of
+changes.
 
-A device's record is written once, by whoever adds it, and never overwritten: what a key is trusted for does not change
-under it. It is bound to the device: the entity's id is a hash of the signing key, and the certificate is that key's.
+A device's record is written once, by the member that adds the device, and never overwritten, so that the meaning of a
+trusted key does not change. It is bound to the device: the entity's id is a hash of the signing key, and the
+certificate contains that key.
 """
 
 from __future__ import annotations
@@ -21,11 +23,11 @@ from edda_sync.words import limits
 from edda_sync.words.errors import InvalidValueError
 
 X25519_HKDF_SHA256: Final = 0x0020
-"""A key with which secrets can be sealed to a device. Source: RFC 9180 section 7.1, "Key Encapsulation Mechanisms"."""
+"""A kind of key with which secrets can be sealed to a device. Source: RFC 9180 section 7.1."""
 ML_KEM_768_X25519: Final = 0x647A
-"""The post-quantum hybrid of the same use (X-Wing). Source: draft-connolly-cfrg-xwing-kem, its HPKE KEM id."""
+"""The post-quantum hybrid for the same use (X-Wing). Source: draft-connolly-cfrg-xwing-kem, its HPKE KEM id."""
 
-_ED25519_KEY: Final = bytes.fromhex("302a300506032b6570032100")  # what a certificate has before such a key
+_ED25519_KEY: Final = bytes.fromhex("302a300506032b6570032100")  # what precedes such a key in a certificate
 _COMMON_NAME: Final = bytes.fromhex("0603550403")  # 2.5.4.3
 
 Key = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
@@ -45,14 +47,14 @@ class SealingKey(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
 
 class DeviceRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """
-    What makes a device a member.
+    The record that makes a device a member.
 
     Attributes:
         signing_key: Its Ed25519 key.
-        certificate: The certificate (DER) that its links show; of that very key.
-        sealing_keys: Keys with which secrets can be sealed to it, the preferred one first.
+        certificate: The certificate (DER) that it shows on its links, of the same key.
+        sealing_keys: Keys with which secrets can be sealed to it, in order of preference.
         role: What it may do: ``member``.
-        added_by: The signing key of the member that adds it; its own at the founding.
+        added_by: The signing key of the member that adds it; its own key at the founding.
         ext: Room to grow.
     """
 
@@ -66,13 +68,14 @@ class DeviceRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_
 
 class EpochRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """
-    A key of the workspace, named by the hash of this record; one writes under the greatest by (depth, name).
+    A key of the workspace, named by the hash of this record. New data is written under the one with the greatest
+    (depth, name).
 
     Attributes:
-        depth: One more than that of the epoch it follows; 0 at the founding.
+        depth: One more than the depth of the epoch that it follows; 0 at the founding.
         follows: Name of that epoch; None at the founding.
-        commitment: BLAKE2b-256("edda-epoch-key", key): a device that is given the key can tell that it is the right one.
-        sealed: For each device: the entity's id, the suite and the key as sealed to it; empty at the founding.
+        commitment: BLAKE2b-256("edda-epoch-key", key), with which a device that is given the key can check it.
+        sealed: For each device: the id of its entity, the suite, and the key sealed to it; empty at the founding.
         ext: Room to grow.
     """
 
@@ -94,16 +97,16 @@ def encode(record: DeviceRecord | EpochRecord) -> bytes:
 
 
 def device_entity(signing_key: bytes) -> bytes:
-    """Return the id of the entity that stands for a device."""
+    """Return the id of the entity of a device."""
     return blake2b(signing_key, digest_size=16, person=b"edda-device").digest()
 
 
 def decode_device(encoded: Any) -> DeviceRecord:
     """
-    Read a device's record.
+    Decode a device's record.
 
     Raises:
-        InvalidValueError: It is malformed, or its certificate is not of its key.
+        InvalidValueError: It is malformed, or its certificate is for another key.
     """
     if not isinstance(encoded, bytes):
         raise InvalidValueError("record", "is not a device's record", None)
@@ -118,10 +121,10 @@ def decode_device(encoded: Any) -> DeviceRecord:
 
 def check_device(entity_id: bytes, encoded: Any) -> DeviceRecord:
     """
-    Check that a record is that of the device for which an entity stands, and return it.
+    Decode a record, and check that it belongs to the device of an entity.
 
     Raises:
-        InvalidValueError: It is malformed, or another device's.
+        InvalidValueError: It is malformed, or belongs to another device.
     """
     record = decode_device(encoded)
     if device_entity(record.signing_key) != entity_id:
@@ -131,7 +134,7 @@ def check_device(entity_id: bytes, encoded: Any) -> DeviceRecord:
 
 def decode_epoch(encoded: Any) -> EpochRecord:
     """
-    Read an epoch's record.
+    Decode an epoch's record.
 
     Raises:
         InvalidValueError: It is malformed.
@@ -153,16 +156,16 @@ def epoch_name(encoded: bytes) -> bytes:
 
 
 def commitment_of(key: bytes) -> bytes:
-    """Return by what an epoch's record tells its key from any other."""
+    """Return the commitment to an epoch's key, which is part of the epoch's record."""
     return blake2b(key, digest_size=32, person=b"edda-epoch-key").digest()
 
 
 def check_epoch(name: str, encoded: Any) -> EpochRecord:
     """
-    Check that a record is what a cell's name says, in hex, and return it.
+    Decode a record, and check that a cell's name, in hex, is its hash.
 
     Raises:
-        InvalidValueError: It is malformed, or another epoch's.
+        InvalidValueError: It is malformed, or belongs to another epoch.
     """
     record = decode_epoch(encoded)
     if epoch_name(encoded).hex() != name:
@@ -174,12 +177,12 @@ def check_epoch(name: str, encoded: Any) -> EpochRecord:
 
 
 def device_id(signing_key: bytes) -> str:
-    """Return the id of a device: base32, in small letters and without padding, of the SHA-256 of its signing key."""
+    """Return the id of a device: the SHA-256 of its signing key in base32, in lower case and without padding."""
     return base64.b32encode(sha256(signing_key).digest()).decode("ascii").rstrip("=").lower()
 
 
 def told_apart(names: Mapping[str, str]) -> dict[str, str]:
-    """Return devices' names by id, with the start of the id behind each that several are called."""
+    """Return devices' names by id. The start of the id is added to names that several devices have."""
     several = {name for name, number in Counter(names.values()).items() if number > 1}
     return {
         device: f"{name} ({device[: limits.SHORT_DEVICE_CHARACTERS]})" if name in several else name
@@ -189,21 +192,21 @@ def told_apart(names: Mapping[str, str]) -> dict[str, str]:
 
 def certificate_key(certificate: bytes) -> bytes:
     """
-    Return the Ed25519 key that a certificate is of.
+    Return the Ed25519 key of a certificate.
 
-    Nothing else of it is looked at: a link trusts a certificate byte for byte, and looks it up by its name.
+    The rest of the certificate is not checked: a link trusts a certificate byte for byte, and finds it by its name.
 
     Source: RFC 5280 section 4.1; RFC 8410 section 4; X.690 sections 8.1 and 10.1 (DER).
 
     Raises:
-        InvalidValueError: It is no certificate, of no such key, or not named after the device whose key it is: under
-            another one's name it would lock that one out.
+        InvalidValueError: It is not a certificate, its key is of another type, or it is not named after the device of its
+            key. (With another device's name it would lock that device out.)
     """
     fields = []
     try:
         at, _ = _inside(certificate, 0)  # Certificate
         at, end = _inside(certificate, at)  # TBSCertificate
-        if certificate[at] == 0xA0:  # the version, which only version 1 leaves out
+        if certificate[at] == 0xA0:  # the version, which is missing only in version 1
             _, at = _inside(certificate, at)
         for _ in range(6):  # serial number, signature algorithm, issuer, validity, subject, public key
             _, after = _inside(certificate, at)
@@ -221,16 +224,16 @@ def certificate_key(certificate: bytes) -> bytes:
 
 
 def _name(signing_key: bytes) -> bytes:
-    """Return a device's id as the name of a certificate: one common name, in UTF-8."""
+    """Return a device's id as the name in a certificate: one common name, in UTF-8."""
     device = device_id(signing_key).encode()
     name = _COMMON_NAME + bytes((0x0C, len(device))) + device
-    for tag in (0x30, 0x31, 0x30):  # sequence of type and value, set of one such, sequence of one set
+    for tag in (0x30, 0x31, 0x30):  # a sequence of one set of one sequence of type and value
         name = bytes((tag, len(name))) + name
     return name
 
 
 def _inside(data: bytes, at: int) -> tuple[int, int]:
-    """Return where the contents of the element at an offset begin and end."""
+    """Return where the content of the element at an offset begins and ends."""
     length = data[at + 1]
     at += 2
     if length & 0x80:

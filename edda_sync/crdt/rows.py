@@ -1,8 +1,8 @@
 """
-Rows: what the specification's tables show of an entity. A pure function of its state; integrity.py adds what depends on
-other entities (parents, tags and links that are hidden or missing).
+Rows: what the specification's tables show of an entity, as a pure function of its state. ``integrity`` adds what
+depends on other entities (parents, tags and links that are hidden or missing).
 
-Derived columns never conflict: ``updated_at`` is the time of the latest visible write, ``completed_at`` lives in the
+Derived columns never conflict: ``updated_at`` is the time of the latest visible write, ``completed_at`` is part of the
 status, ``version`` is a short hash of what touched the document.
 """
 
@@ -17,7 +17,7 @@ from edda_sync.crdt.cells import Siblings
 from edda_sync.crdt.entity import OWN_TIME, Entity
 from edda_sync.crdt.frontier import Frontier, Pairs
 from edda_sync.words import limits, values
-from edda_sync.words.model import COLUMNS as COLUMNS  # whoever asks for rows asks for their columns too
+from edda_sync.words.model import COLUMNS as COLUMNS  # callers that use rows use their columns, too
 from edda_sync.words.query import Row
 
 ID_CHARACTERS: Final = 36
@@ -26,7 +26,7 @@ _EDGES: Final = (*_MEMBERS, "parent_id")
 
 
 class Edge(NamedTuple):
-    """What an entity says about another one, before integrity looks at it."""
+    """What an entity says about another one, before integrity is checked."""
 
     cell: str
     target: bytes
@@ -39,9 +39,9 @@ def row_of(entity: Entity, text: str | None, parent_id: str | None) -> Row:
     Return the row of a visible task, document or tag.
 
     Args:
-        entity: Its state.
-        text: Its description or content as it reads now.
-        parent_id: The parent that may be shown; tasks only.
+        entity: The state of the entity.
+        text: The present text of its description or content.
+        parent_id: The parent that may be shown. For tasks only.
     """
     writes = {
         name: siblings[0] if len(siblings) == 1 else cells.visible(siblings) for name, siblings in entity.cells.items()
@@ -62,14 +62,14 @@ def row_of(entity: Entity, text: str | None, parent_id: str | None) -> Row:
 
 def row_of_new(kind: str, entity_id: str, cells: Mapping[str, Any], time: str, text: str | None, version: str) -> Row:
     """
-    Return the row of a visible entity that one operation wrote.
+    Return the row of a visible entity that was written by a single operation.
 
     Args:
-        kind, entity_id: The entity, its id as text.
+        kind, entity_id: The kind and the id of the entity; the id is text.
         cells: Values by cell name.
-        time: Wall time of its change, as text.
-        text: Its description or content.
-        version: Of a document, from :func:`version_of`.
+        time: Wall time of the change, as text.
+        text: The description or content.
+        version: From :func:`version_of`. For documents only.
     """
     created_at = cells.get("created_at")
     if created_at is None or created_at == OWN_TIME:
@@ -86,7 +86,7 @@ def _row(
     parent_id: str | None,
     version: str,
 ) -> Row:
-    """Return a row of visible values; ``times`` are those of its creation, of its latest write and of its being done."""
+    """Return a row of visible values; ``times`` are those of the creation, of the latest write and of the completion."""
     get, (created_at, updated_at, done_at) = shown.get, times
     if kind == "tag":
         return entity_id, get("name", entity_id), get("color"), get("description"), created_at
@@ -113,7 +113,7 @@ def _row(
 
 
 def _object(shown: Mapping[str, Any], prefix: str) -> str | None:
-    """Return canonical JSON of the cells of one mapping: their values are canonical JSON already."""
+    """Return canonical JSON of the cells of one mapping. Their values are canonical JSON already."""
     names = [name for name in shown if name.startswith(prefix)]
     members = [f"{_quote(name[len(prefix) :])}:{shown[name]}" for name in sorted(names) if shown[name] is not None]
     return "{" + ",".join(members) + "}" if members else None
@@ -124,22 +124,22 @@ def _quote(key: str) -> str:
 
 
 def version_of(touched: Frontier) -> str:
-    """Return a short hash of what touched a document."""
+    """Return a short hash of the changes that touched a document."""
     pairs: Pairs = frontier.to_pairs(touched)
     return blake2b(repr(pairs).encode(), digest_size=6, person=b"edda-version").hexdigest()
 
 
 def edges_of(entity: Entity) -> list[Edge]:
-    """Return the parent, tags and links that an entity's cells name."""
+    """Return the parent, tags and links that the cells of an entity name."""
     found = [edge_of(name, siblings) for name, siblings in entity.cells.items() if name.startswith(_EDGES)]
     return [edge for edge in found if edge is not None]
 
 
 def edge_of(name: str, siblings: Siblings) -> Edge | None:
     """
-    Return the parent, tag or link that a cell names, or None.
+    Return the parent, tag or link that a cell names; None if it names none.
 
-    A tag or link is present when any sibling has it (add wins); the write that shows is the greatest of those that do.
+    A tag or link is present if any sibling has it (add wins). Of the siblings that have it, the greatest is shown.
     """
     if name == "parent_id":
         parent = cells.visible(siblings)[3]
@@ -152,24 +152,25 @@ def edge_of(name: str, siblings: Siblings) -> Edge | None:
 
 
 def target_of(cell: str) -> str:
-    """Return the id, as text, of what a tag's or link's cell names."""
+    """Return the id, as text, of the tag or document that a cell names."""
     return cell[-ID_CHARACTERS:]
 
 
 def columns_of(entity: Entity, written: Collection[str]) -> tuple[str, ...]:
     """
-    Return the columns of an entity's row that may change where some of its cells were written, in the row's order.
+    Return the columns of an entity's row that may have changed, in the row's order.
 
     Args:
-        entity: A visible task, document or tag, as it is now.
-        written: Names of cells. None of them names a parent: whether a row shows that is not its own cells' alone.
+        entity: A visible task, document or tag, in its present state.
+        written: Names of the cells that were written. It must not contain ``parent_id``, because whether a row shows a
+            parent depends on other entities, too.
     """
     changed = {name.partition(".")[0] for name in written}
     if "status" in changed:
         changed.add("completed_at")
     if changed:
         changed.add("updated_at")
-        if "created_at" not in entity.cells:  # then it is the least time of what is visible
+        if "created_at" not in entity.cells:  # then the row shows the least time among the visible writes
             changed.add("created_at")
     if entity.kind == "document":
         changed.add("version")
@@ -177,10 +178,10 @@ def columns_of(entity: Entity, written: Collection[str]) -> tuple[str, ...]:
 
 
 def edges_among(names: Iterable[str]) -> list[str]:
-    """Return the cells that name a tag or a link, of the names of some."""
+    """Return those of some cell names that name a tag or a link."""
     return [name for name in names if name.startswith(_MEMBERS)]
 
 
 def parent_of(entity: Entity) -> str | None:
-    """Return the parent that an entity names, whether or not that is there to be shown."""
+    """Return the parent that an entity names, even if that parent is not visible."""
     return next((values.id_text(edge.target) for edge in edges_of(entity) if edge.cell == "parent_id"), None)

@@ -1,8 +1,8 @@
 """
-Which cells an entity of a kind may have, and what their values may be: the verdict on what a change writes.
+Which cells an entity of a kind may have, and which values these may have: the verdict on what a change writes.
 
-Each check is a function of the value, and of nothing else: not of this process's tables, clock or memory. Types are
-compared and never coerced: ``True`` is no number, and ``2.0`` no priority.
+Each check depends on the value alone, and not on this process's tables, clock or memory. Types are compared and never
+coerced: ``True`` is not a number, and ``2.0`` is not a priority.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _Check = Callable[[Any], object]
 
 def unknown_cells(kind: str, entity_id: bytes, cells: Mapping[str, Any]) -> list[str]:
     """
-    Check what an operation of a peer's writes into an entity; return the cells that only a newer version knows.
+    Check what an operation of a peer writes into an entity; return the cells that only a newer version knows.
 
     Args:
-        kind, entity_id: The entity.
+        kind, entity_id: The kind and id of the entity.
         cells: Values by cell name, of any types.
 
     Raises:
-        InvalidValueError: A value is not acceptable. The whole operation has no effect, on any device.
+        InvalidValueError: A value is not acceptable. The whole operation then has no effect on any device.
     """
     unknown, name = [], ""
     try:
@@ -40,7 +40,7 @@ def unknown_cells(kind: str, entity_id: bytes, cells: Mapping[str, Any]) -> list
                 unknown.append(name)
             else:
                 check(value)
-    except (TypeError, ValueError) as error:  # a value of a type that nobody expects there
+    except (TypeError, ValueError) as error:  # a value of an unexpected type
         raise InvalidValueError(name, str(error), None) from None
     if kind == "tag" and "name" in cells and values.tag_id(cells["name"]) != values.id_text(entity_id):
         raise InvalidValueError("name", "is not the name of this tag", cells["name"])
@@ -51,10 +51,10 @@ def unknown_cells(kind: str, entity_id: bytes, cells: Mapping[str, Any]) -> list
 
 def check_cell(kind: str, name: str, value: Any) -> bool:
     """
-    Check one cell write; return whether this version knows the cell at all.
+    Check one write of a cell; return whether this version knows the cell.
 
     Raises:
-        InvalidValueError: It is a cell of this version's, and the value is not acceptable.
+        InvalidValueError: This version knows the cell, and the value is not acceptable.
     """
     check = _FIELDS[kind].get(name) or _check_in_group(kind, name)
     if check is not None:
@@ -62,13 +62,13 @@ def check_cell(kind: str, name: str, value: Any) -> bool:
     return check is not None
 
 
-@lru_cache(maxsize=4_096)  # a few names, again and again
+@lru_cache(maxsize=4_096)  # the same few names come again and again
 def _check_in_group(kind: str, name: str) -> _Check | None:
     """
-    Return what checks the values of a cell of a group; None when this version does not know the cell at all.
+    Return the check for the values of a cell in a group; None if this version does not know the cell.
 
     Raises:
-        InvalidValueError: It is a cell of this version's, and its name is not acceptable.
+        InvalidValueError: This version knows the group, and the cell's name is not acceptable.
     """
     group, dot, rest = name.partition(".")
     grouped = _GROUPS.get(kind, {}).get(group) if dot else None
@@ -81,10 +81,10 @@ def check_state(entity: Entity, at: Mapping[bytes, int]) -> None:
 
     Args:
         entity: The state.
-        at: The frontier at which it is said to be complete.
+        at: The frontier at which the state is claimed to be complete.
 
     Raises:
-        InvalidValueError: No device makes this of changes.
+        InvalidValueError: No valid changes lead to this state.
     """
     if not frontier.covers(at, entity.touched) or not frontier.covers(at, entity.deleted):
         raise InvalidValueError("touched", "is not within the frontier of its segment", None)

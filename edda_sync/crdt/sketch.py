@@ -1,34 +1,35 @@
 """
-Sketches: coded cells, by which two devices find the entities in which they differ, in bytes that grow with the difference.
+Sketches: coded cells, with which two devices find the entities in which they differ. Their size grows with the
+difference.
 
-Each device makes a sketch of its items (entity key and hash) in one scan; one sends its coded cells, and the other takes
-them from its own, which leaves the cells of what only one of the two has. Where one item is left in a cell, it is read
-there and taken out of all its other cells, and so on (*peeling*). The cells are a rateless code: the first n are the same
-however many follow, so a sender begins with few and sends more on request. An entity that both have, in two states, is two
-differences, one on each side.
+Each device makes a sketch of its items (entity key and hash) in one scan. One device sends its coded cells. The other
+subtracts them from its own; what is left are the cells of the items that only one of the two has. If a cell contains a
+single item, that item is read there and removed from all its other cells, and so on (*peeling*). The cells are a
+rateless code: the first n are the same, however many follow. So a sender begins with few and sends more on request. An
+entity that both devices have in different states is two differences, one on each side.
 
-Source: Yang, Gilad and Alizadeh 2024, "Practical Rateless Set Reconciliation" (https://arxiv.org/abs/2402.02668), with its
-constant alpha at one half: an item is in cell i with probability 1 / (1 + i / 2), and in cell 0 always.
+Source: Yang, Gilad and Alizadeh 2024, "Practical Rateless Set Reconciliation" (https://arxiv.org/abs/2402.02668), with
+its constant alpha at one half: an item is in cell i with probability 1 / (1 + i / 2), and always in cell 0.
 
     cell := count(4 bytes, signed) sum(49 bytes) checksum(8 bytes)         61 bytes, big endian
 
-``sum`` is the xor of the items, ``checksum`` that of their checksums, ``count`` how many there are. Of an item x,
+``sum`` is the xor of the items, ``checksum`` the xor of their checksums, and ``count`` their number. For an item x,
 
     d(0) = BLAKE2b-512(x, key, person "edda-cells"), and d(n+1) the same of d(n)
 
-is cut into a checksum (8 bytes) and 14 draws (4 bytes each; the first 8 bytes of the later ones are not used). If x is in
-cell i and the next draw is r, x is next in the least cell k for which
+is cut into a checksum (8 bytes) and 14 draws (4 bytes each; the first 8 bytes of the later digests are not used). If x
+is in cell i and the next draw is r, the next cell of x is the least cell k for which
 
     (r + 1) (k + 1) (k + 2) > 2**32 (i + 1) (i + 2)
 
-The chance that the next one lies beyond k is then (i + 1) (i + 2) / ((k + 1) (k + 2)), which is the product of
-1 - 1 / (1 + j / 2) over the cells j from i + 1 to k: the distribution of the paper, in integers alone and rounded to 2**-32,
-the same on every machine.
+The chance that the next cell is beyond k is then (i + 1) (i + 2) / ((k + 1) (k + 2)), which is the product of
+1 - 1 / (1 + j / 2) over the cells j from i + 1 to k. That is the distribution of the paper, in integers and rounded to
+2**-32, so it is the same on every machine.
 
-**Keyed.** Entities and their content are chosen by members. Without a key a member could make items that share all their
-cells and never come out, or that share a checksum; so both ends key the code anew in each talk, with what neither chose
-alone. A lying *peer* knows the key; its cells can only fail to decode, within a bound (:class:`Peeling`), or name what is
-not so (:class:`Decoded`).
+**Keyed.** Members choose entities and their content. Without a key, a member could make items that share all their
+cells and can never be decoded, or items that share a checksum. So in each session both ends use a new key that neither
+of them chose alone. A lying *peer* knows the key. Its cells can only fail to decode, within a bound (:class:`Peeling`),
+or name differences that do not exist (:class:`Decoded`).
 
 Measured by ``python -m benchmarks sketch``, with half of the differences on each side:
 
@@ -65,12 +66,12 @@ CELL_BYTES: Final = _CELL.size
 
 class Decoded(NamedTuple):
     """
-    In which items two devices differ.
+    The items in which two devices differ.
 
     Attributes:
-        ours_only: What only we have, in order. A lying peer can make this list name what we do not have.
-        theirs_only: What only the peer has, by its own word, in order.
-        complete: Whether that is all. If not, what is listed is true between honest devices, and more cells are needed.
+        ours_only: Items that only we have, in order. A lying peer can make this list contain items that we do not have.
+        theirs_only: Items that only the peer has, by its own word, in order.
+        complete: Whether these are all. If not, the lists are true between honest devices, and more cells are needed.
     """
 
     ours_only: list[Item]
@@ -79,7 +80,7 @@ class Decoded(NamedTuple):
 
 
 class Code:
-    """Which coded cells an item is in, and what it adds there: a function of the talk's key."""
+    """Which coded cells an item is in, and what it adds to them. This depends on the key of the session."""
 
     def __init__(self, key: bytes) -> None:
         if not CODE_KEY_BYTES_MIN <= len(key) <= CODE_KEY_BYTES_MAX:
@@ -88,11 +89,11 @@ class Code:
 
     def of(self, item: bytes, count: int) -> tuple[int, list[int]]:
         """
-        Return an item's value, and which of the first cells it is in, ascending.
+        Return an item's value, and its cells among the first ``count``, ascending.
 
         Args:
             item: ``ITEM_BYTES`` long.
-            count: How many cells there are.
+            count: The number of cells.
         """
         digest = self._hash(item)
         checksum, *draws = _DRAWS.unpack(digest)
@@ -119,7 +120,8 @@ class Sketch:
     """
     The first coded cells of a set of items. Send some of :meth:`cells`, then compare with :func:`differences`.
 
-    It holds its cells and none of the items: O(cells) memory. One scan costs a hash and about 2 ln(cells) xors an item.
+    It holds only its cells, and none of the items: O(cells) memory. A scan costs a hash and about 2 ln(cells) xors for
+        each item.
     """
 
     def __init__(self, key: bytes, items: Iterable[Item], count: int = limits.CODED_CELLS_FIRST) -> None:
@@ -127,12 +129,12 @@ class Sketch:
         Make the first cells of a set in one scan.
 
         Args:
-            key: 16 to 64 bytes that are the same at both devices and new in each talk: both nonces.
-            items: Every entity's key and hash, each once, in any order.
-            count: How many cells, at most ``CODED_CELLS_MAX``.
+            key: 16 to 64 bytes, the same on both devices and new in each session: both nonces.
+            items: Key and hash of every entity, each once, in any order.
+            count: The number of cells, at most ``CODED_CELLS_MAX``.
 
         Raises:
-            ValueError: An argument has not its size.
+            ValueError: An argument has a wrong size.
         """
         self._code = Code(key)
         self._sums, self._counts = self._scan(items, count)
@@ -145,12 +147,12 @@ class Sketch:
         Make more cells, with a second scan of the same set.
 
         Args:
-            items: The very items of the first scan, in any order.
-            count: How many cells there shall be, those that there are included.
+            items: The same items as in the first scan, in any order.
+            count: The number of cells afterwards, with those that exist.
 
         Raises:
-            ValueError: ``count`` is too large or too small, or the items have changed: make a new sketch, and let the
-                peer begin anew.
+            ValueError: ``count`` is too large or too small, or the items have changed. In the latter case, make a new
+                sketch, and let the peer start again.
         """
         sums, counts = self._scan(items, count)
         if (sums[: len(self)], counts[: len(self)]) != (self._sums, self._counts):
@@ -159,10 +161,10 @@ class Sketch:
 
     def cells(self, first: int, count: int) -> bytes:
         """
-        Return some cells as they travel: ``count * CELL_BYTES`` bytes.
+        Return some cells in the form in which they are sent: ``count * CELL_BYTES`` bytes.
 
         Raises:
-            ValueError: There are not so many; call :meth:`extend` first.
+            ValueError: There are not so many cells; call :meth:`extend` first.
         """
         if not 0 <= first <= first + count <= len(self):
             raise ValueError(f"cells {first} to {first + count} of {len(self)}")
@@ -186,10 +188,10 @@ class Sketch:
 
     def without(self, theirs: bytes) -> Peeling:
         """
-        Return our cells without those of a peer, for as many as both have.
+        Return our cells minus those of a peer, for as many as both have.
 
         Raises:
-            RemoteProtocolError: Those are no cells, or too many.
+            RemoteProtocolError: The peer's bytes are not cells, or too many.
         """
         if not theirs or len(theirs) % CELL_BYTES:
             raise RemoteProtocolError(f"coded cells of {len(theirs)} bytes")
@@ -206,11 +208,11 @@ class Peeling:
     Takes items out of the difference of two sketches, one after another.
 
     1. An item is taken from a cell whose count is 1 or -1, if the cell holds exactly the item's value and is one of the
-       item's cells. That cell is then empty.
-    2. No item is taken twice: a liar's cells could have one put in and taken out for ever.
-    3. The cells that are changed are at most ``CODED_CELL_STEPS_MAX`` for each cell there is, and then as many as the last
-       item has. Only a cell that was never looked at or was changed since is looked at, for one hash (one more for every
-       14 cells that the item is in). So peeling is linear in the cells, whatever they are.
+       item's cells. The cell is then empty.
+    2. No item is taken twice. Otherwise a liar's cells could have one put in and taken out forever.
+    3. At most ``CODED_CELL_STEPS_MAX`` cells are changed for each cell that there is, plus the cells of the last item.
+       A cell is looked at only if it is new or has changed since, for the cost of one hash (and one more for every 14
+       cells of the item). So peeling takes linear time, whatever the cells contain.
 
     Attributes:
         steps: How many cells were changed.
@@ -221,10 +223,10 @@ class Peeling:
         self._code = code
         self._sums = sums
         self._counts = counts
-        self._taken: dict[int, int] = {}  # value -> 1 if it is ours, -1 if theirs
+        self._taken: dict[int, int] = {}  # value -> 1 if the item is ours, -1 if it is theirs
 
     def run(self) -> Decoded:
-        """Take out all that comes out. Call it once."""
+        """Take out all items that can be decoded. Call this once."""
         waiting = list(range(len(self._counts)))
         steps_max = limits.CODED_CELL_STEPS_MAX * len(self._counts)
         while waiting and self.steps < steps_max:
@@ -235,7 +237,7 @@ class Peeling:
         return Decoded(self._side(1), self._side(-1), complete)
 
     def _take(self, index: int) -> list[int]:
-        """Take out the item of a cell that may hold only one; return which cells that has changed."""
+        """Take the item out of a cell that may hold a single one; return the cells that this changed."""
         sign, value = self._counts[index], self._sums[index]
         single, cells = self._code.of(_item_of(value), len(self._counts))
         if single != value or index not in cells or value in self._taken:
@@ -254,17 +256,18 @@ class Peeling:
 
 def differences(ours: Sketch, theirs: bytes) -> Decoded:
     """
-    Return in which items two devices differ, as far as the cells that both have tell it.
+    Return the items in which two devices differ, as far as the cells that both have can tell.
 
-    If it is not complete, ask for more cells, :meth:`Sketch.extend` our own, and call this again with all of theirs. Past
-    ``CODED_CELLS_MAX`` send the items themselves (``crdt.pages``). It costs O(cells), whatever the cells are.
+    If the result is not complete, ask for more cells, :meth:`Sketch.extend` our own, and call this again with all of
+    the peer's cells. Beyond ``CODED_CELLS_MAX``, send the items themselves (``crdt.pages``). It costs O(cells),
+    whatever the cells are.
 
     Args:
-        ours: Our sketch under the same key.
-        theirs: All cells of the peer's, from cell 0 on.
+        ours: Our sketch, with the same key.
+        theirs: All of the peer's cells, from cell 0 on.
 
     Raises:
-        RemoteProtocolError: Those are no cells, or too many.
+        RemoteProtocolError: The peer's bytes are not cells, or too many.
     """
     return ours.without(theirs).run()
 

@@ -1,14 +1,16 @@
 """
-States: the canonical bytes of an entity, how a store keeps them, and the hash by which devices compare them.
+States: the canonical bytes of an entity, the form in which a store keeps them, and the hash with which devices compare
+them.
 
     state   := msgpack [kind, touched, deleted, [[actor, seq, wall_ms, {cell: value}]...], ext]
-    touched := [[actor, seq, cells, bytes]...]      ascending: also how many of both that life has written into the entity
+    touched := [[actor, seq, cells, bytes]...]      ascending; with how many cells and bytes that life wrote into the
+    entity
 
-Of an overfull entity there is kind and ext alone, which says so: ``[kind, [], [], [], [[3, b""]]]``.
+The state of an overfull entity has only its kind and ext, which says that it is: ``[kind, [], [], [], [[3, b""]]]``.
 
-The writes that no other write replaced are grouped by the change that made them, ascending by dot; so no cell holds two
-writes of one dot, by the shape of the format alone, and the cells of a new entity are byte for byte those of the operation
-that made it.
+The writes that no other write replaced are grouped by the change that made them, ascending by dot. So the shape of the
+format itself ensures that no cell has two writes with the same dot, and the cells of a new entity are byte for byte
+those of the operation that made it.
 """
 
 from __future__ import annotations
@@ -31,12 +33,12 @@ from edda_sync.words import limits, values
 from edda_sync.words.errors import CorruptError
 
 HASH_BYTES: Final = 32
-CHECKSUM_BYTES: Final = 8  # of a stored state: one rotten one in 2**64 passes
+CHECKSUM_BYTES: Final = 8  # of a stored state: one damaged state in 2**64 is not noticed
 
-# In a state's ext: count (8 bytes) and set hash (32 bytes) of the operations on it that were refused.
+# In a state's ext: the count (8 bytes) and set hash (32 bytes) of the refused operations on the entity.
 REFUSED: Final = 1
 
-OVERFULL: Final = 3  # in a state's ext, and nothing beside it: more was written into it than an entity may hold
+OVERFULL: Final = 3  # in a state's ext, which has nothing else then: more was written into the entity than it may hold
 
 Wall = Annotated[int, msgspec.Meta(ge=0, le=limits.WALL_MS_MAX)]
 _Group = tuple[Actor, Seq, Wall, Annotated[dict[str, Any], msgspec.Meta(min_length=1)]]
@@ -50,12 +52,12 @@ _decoder = msgspec.msgpack.Decoder(_State)
 
 
 def encode(entity: Entity) -> bytes:
-    """Return the canonical bytes of an entity's state; :func:`decode` reads them."""
+    """Return the canonical bytes of an entity's state. :func:`decode` is the reverse."""
     if entity.overfull:
         return overfull(entity.kind)
     deleted = sorted(entity.deleted.items()) if entity.deleted else ()
     groups: dict[tuple[bytes, int], tuple[int, dict[str, Any]]] = {}
-    last_actor, last_seq, written = b"", 0, dict[str, Any]()  # one change wrote nearly all cells, nearly always
+    last_actor, last_seq, written = b"", 0, dict[str, Any]()  # usually one change wrote nearly all cells
     for name, siblings in entity.cells.items():
         for actor, seq, wall_ms, value in siblings:
             if seq != last_seq or actor != last_actor:
@@ -71,13 +73,13 @@ def encode(entity: Entity) -> bytes:
 
 def encode_new(kind: str, dot: tuple[bytes, int], wall_ms: int, cells: Mapping[str, Any], size: int) -> bytes:
     """
-    Return what :func:`encode` does, of an entity that one operation wrote.
+    Return what :func:`encode` would return for an entity that a single operation wrote.
 
     Args:
-        kind: Of the entity.
-        dot, wall_ms: The change's.
+        kind: The kind of the entity.
+        dot, wall_ms: The dot and the wall time of the change.
         cells: Values by cell name; at least one.
-        size: How many bytes of its author's budget that took.
+        size: How many bytes the operation took of its author's budget.
     """
     actor, seq = dot
     return _encoder.encode((kind, ((actor, seq, len(cells), size),), (), ((actor, seq, wall_ms, cells),), exts.NONE))
@@ -86,7 +88,7 @@ def encode_new(kind: str, dot: tuple[bytes, int], wall_ms: int, cells: Mapping[s
 def reads_new(
     state: bytes, kind: str, dot: tuple[bytes, int], wall_ms: int, cells: Mapping[str, Any], size: int
 ) -> bool:
-    """Tell whether what :func:`encode_new` returned is read back as the same."""
+    """Tell whether :func:`decode` would read back what was passed to :func:`encode_new`."""
     actor, seq = dot
     try:
         found = _decoder.decode(state)
@@ -102,10 +104,10 @@ def overfull(kind: str) -> bytes:
 
 def decode(entity_id: bytes, state: bytes) -> Entity:
     """
-    Return the entity of canonical bytes.
+    Return the entity of some canonical bytes.
 
     Raises:
-        CorruptError: The bytes are not such a state.
+        CorruptError: The bytes are not a canonical state.
     """
     try:
         kind, touched, deleted, groups, ext = _decoder.decode(state)
@@ -152,13 +154,13 @@ def decode(entity_id: bytes, state: bytes) -> Entity:
 
 
 def to_stored(key: bytes, state: bytes) -> bytes:
-    """Return a state as a store keeps it: with a checksum, which tells of rot before anything is built on it."""
+    """Return a state as a store keeps it: with a checksum, so that damage is noticed before the state is used."""
     return state + _checksum(key, state)
 
 
 def state_of(key: bytes, stored: bytes) -> bytes:
     """
-    Return the state of which :func:`to_stored` made what a store holds under a key.
+    Return the state from what a store holds under a key, which :func:`to_stored` made.
 
     Raises:
         CorruptError: It is not what was written.
@@ -181,7 +183,7 @@ def entity_of(key: bytes, stored: bytes) -> Entity:
 
 
 def is_overfull(key: bytes, stored: bytes) -> bool:
-    """Tell whether what a store holds under a key is the state of an overfull entity; it is not checked for rot."""
+    """Tell whether a store holds the state of an overfull entity under a key. The checksum is not verified."""
     return stored[:-CHECKSUM_BYTES] == overfull(kind_and_id(key)[0])
 
 
@@ -194,11 +196,11 @@ def _checksum(key: bytes, state: bytes) -> bytes:
 
 def hash_entity(key: bytes, state: bytes, texts: Sequence[bytes]) -> bytes:
     """
-    Return the hash by which two devices compare an entity; roots and digests are made of these.
+    Return the hash with which two devices compare an entity. Roots and digests are made of these hashes.
 
     Args:
-        key: Of kind and id.
-        state: Canonical bytes.
+        key: The key of the entity.
+        state: Its canonical bytes.
         texts: The 32-byte hash of each edited text that the state names, in canonical order.
     """
     digest = blake2b(key + len(state).to_bytes(4, "big") + state, digest_size=HASH_BYTES, person=b"edda-entity")

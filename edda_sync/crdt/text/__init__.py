@@ -1,8 +1,9 @@
 """
 Texts that merge by character: a pure core.
 
-A reader's path: ``edits`` (what travels), ``judging`` (which of it is accepted), ``sequence`` (where
-it stands), ``making`` (what is changed here, as an edit), ``order`` and
-``runs`` (how that is kept), ``attribution`` (who brought and who deleted what), ``state`` (as bytes), ``document`` (what the
-rest of the product knows of it, and where pycrdt is met), ``diff`` (a text that was written anew, as edits).
+A reader's path: ``edits`` (what is sent), ``judging`` (which edits are accepted), ``sequence`` (where their units are
+placed), ``making`` (an edit of what was changed here), ``order`` and ``runs`` (how the units are stored),
+``attribution`` (which change inserted and deleted what), ``state`` (the bytes of a text), ``document`` (the interface
+for the rest of the product, and the only module that uses pycrdt), ``diff`` (the edits that turn one text into
+another).
 """

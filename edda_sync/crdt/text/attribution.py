@@ -1,10 +1,11 @@
 """
-Who brought and who deleted the units of a text: what of it each change did, kept in steps.
+Which change inserted, and which deleted, each unit of a text, stored as steps.
 
-A person who types makes one change a letter, and each brings, or deletes, the unit beside the last one. So what an actor
-did is kept as *steps*: changes in a row of which each did as much as the one before it, one place further on. Steps are only
-ever added to, in the order of the actor's changes: they are the same wherever the same edits were accepted. What goes up is
-kept as differences, too, as it stands in a text's state: that is made after every pause in typing.
+Typing makes one change for each letter, and each change inserts or deletes the unit next to the last one. So what an
+actor did is stored as *steps*. A step is a series of consecutive changes that each did as much as the one before it,
+one place further on. Steps are only ever added, in the order of the actor's changes, so they are the same wherever the
+same edits were accepted. Ascending columns are also stored as differences, as in a text's state, because that state is
+made after every pause in typing.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Range = tuple[int, int, int]
 """Index of a name, first clock, number of units."""
 
 InsertionColumns = tuple[list[int], list[int], list[int], int]
-"""Seqs, clocks and units of the steps, the first two as differences; the clock after the last."""
+"""Seqs, clocks and units of the steps, the first two as differences; then the clock after the last unit."""
 
 DeletionColumns = tuple[list[int], list[int], list[int], list[int], list[int]]
 """Seqs, counts, names, clocks and sizes of the steps; seqs and clocks as differences."""
@@ -28,9 +29,10 @@ DeletionColumns = tuple[list[int], list[int], list[int], list[int], list[int]]
 
 def meets(dots: Iterable[Dot], dot: Dot, past: Mapping[bytes, int]) -> bool:
     """
-    Tell whether one of some changes is in a change's past, or is that change itself.
+    Tell whether one of some changes is in the past of a change, or is that change itself.
 
-    The past goes by the names of changes: the last part of what a text calls them (:mod:`~edda_sync.fold.item_names`).
+    The past contains the names of changes, which are the last part of the names in a text
+    (:mod:`~edda_sync.fold.item_names`).
     """
     for actor, seq in dots:  # noqa: SIM110 -- any() takes twice as long, and every edit asks this
         if seq <= past.get(actor[-NAME_BYTES:], 0) or (actor, seq) == dot:
@@ -39,21 +41,21 @@ def meets(dots: Iterable[Dot], dot: Dot, past: Mapping[bytes, int]) -> bool:
 
 
 class Insertions:
-    """Which units of an actor's own name it brought with which change."""
+    """Which change inserted each unit that has an actor's own name."""
 
     __slots__ = ("_clock_steps", "_clocks", "_seq_steps", "_seqs", "_units", "clock", "seq")
 
     def __init__(self) -> None:
-        self.clock = 0  # where the next change goes on
-        self.seq = 0  # the last change that brought any
-        self._seqs: list[int] = []  # of each step its first change,
-        self._clocks: list[int] = []  # that one's first unit,
-        self._units: list[int] = []  # and how many units each of its changes brought
-        self._seq_steps: list[int] = []  # the first two as differences
+        self.clock = 0  # where the next change continues
+        self.seq = 0  # the last change that inserted anything
+        self._seqs: list[int] = []  # for each step: its first change,
+        self._clocks: list[int] = []  # the first unit of that change,
+        self._units: list[int] = []  # and how many units each of its changes inserted
+        self._seq_steps: list[int] = []  # the first two columns as differences
         self._clock_steps: list[int] = []
 
     def add(self, seq: int, size: int) -> None:
-        """Note what the actor's next change brought; or its last one, besides."""
+        """Note what the actor's next change inserted, or what its last change inserted in addition."""
         if seq != self.seq + 1 or not self._units or size != self._units[-1]:
             self._seq_steps.append(seq - self._seqs[-1] if self._seqs else seq)
             self._clock_steps.append(self.clock - self._clocks[-1] if self._clocks else self.clock)
@@ -64,7 +66,7 @@ class Insertions:
         self.clock += size
 
     def known(self, seq: int) -> int:
-        """Return the clock up to which an author knows the actor's units, if it knows the actor's changes up to a seq."""
+        """Return the clock up to which an author knows this actor's units, if it knows the actor's changes up to ``seq``."""
         if seq >= self.seq:
             return self.clock
         at = bisect_right(self._seqs, seq) - 1
@@ -74,12 +76,12 @@ class Insertions:
         return min(end, self._clocks[at] + (seq - self._seqs[at] + 1) * self._units[at])
 
     def seq_of(self, clock: int) -> int:
-        """Return the change that brought a unit."""
+        """Return the change that inserted a unit."""
         at = bisect_right(self._clocks, clock) - 1
         return self._seqs[at] + (clock - self._clocks[at]) // self._units[at]
 
     def upto(self, seq: int) -> Insertions:
-        """Return what was brought up to a change."""
+        """Return what was inserted up to a change."""
         cut = Insertions()
         cut.clock = self.known(seq)
         kept = bisect_right(self._seqs, seq)
@@ -95,10 +97,10 @@ class Insertions:
     @classmethod
     def of(cls, columns: InsertionColumns) -> Insertions:
         """
-        Return what columns say.
+        Return the insertions that some columns describe.
 
         Raises:
-            ValueError: They make no sense.
+            ValueError: The columns are not valid.
         """
         seqs, clocks, units, clock = columns
         made = cls()
@@ -120,21 +122,21 @@ class Insertions:
 
 
 class Deletions:
-    """Which units an actor deleted with which change, in that order; a unit may be deleted more than once."""
+    """Which units an actor deleted with which change, in that order. A unit may be deleted more than once."""
 
     __slots__ = ("_clock_steps", "_clocks", "_counts", "_names", "_seq_steps", "_seqs", "_sizes")
 
     def __init__(self) -> None:
-        self._seqs: list[int] = []  # of each step its first change,
-        self._counts: list[int] = []  # how many changes it has, negative if they went from right to left,
-        self._names: list[int] = []  # and what the first one deleted: the index of a name,
+        self._seqs: list[int] = []  # for each step: its first change,
+        self._counts: list[int] = []  # the number of its changes, negative if they went from right to left,
+        self._names: list[int] = []  # and what the first change deleted: the index of a name,
         self._clocks: list[int] = []  # the first unit,
-        self._sizes: list[int] = []  # and how many units, as each of the others did
+        self._sizes: list[int] = []  # and the number of units, which is the same for each change
         self._seq_steps: list[int] = []  # seqs and clocks as differences
         self._clock_steps: list[int] = []
 
     def add(self, seq: int, deleted: Range) -> None:
-        """Note what the actor's next change deleted; or its last one, besides."""
+        """Note what the actor's next change deleted, or what its last change deleted in addition."""
         name, clock, size = deleted
         if self._seqs and name == self._names[-1] and size == self._sizes[-1]:
             count = self._counts[-1]
@@ -156,11 +158,11 @@ class Deletions:
 
     @property
     def seq(self) -> int:
-        """The last change that deleted any; 0 if none did."""
+        """The last change that deleted anything; 0 if none did."""
         return self._seqs[-1] + abs(self._counts[-1]) - 1 if self._seqs else 0
 
     def of_units(self, name: int, clock: int, size: int) -> Iterator[tuple[int, Range]]:
-        """Return the changes that deleted some units, and which of these each did."""
+        """Yield the changes that deleted some units, each with those that it deleted."""
         columns = zip(self._seqs, self._counts, self._names, self._clocks, self._sizes, strict=True)
         for seq, count, deleted, start, length in columns:
             if deleted != name:
@@ -173,7 +175,7 @@ class Deletions:
                 yield seq + (at if count > 0 else abs(count) - 1 - at), (name, begin, end - begin)
 
     def ranges(self) -> Iterator[Range]:
-        """Return what each step deleted."""
+        """Yield what each step deleted."""
         for count, name, clock, size in zip(self._counts, self._names, self._clocks, self._sizes, strict=True):
             yield name, clock if count > 0 else clock + (count + 1) * size, abs(count) * size
 
@@ -198,10 +200,10 @@ class Deletions:
     @classmethod
     def of(cls, columns: DeletionColumns) -> Deletions:
         """
-        Return what columns say; that the units exist is for the caller to check.
+        Return the deletions that some columns describe. The caller checks that the units exist.
 
         Raises:
-            ValueError: They make no sense.
+            ValueError: The columns are not valid.
         """
         made = cls()
         seqs, made._counts, made._names, clocks, made._sizes = columns
@@ -215,7 +217,7 @@ class Deletions:
 
 
 class Author:
-    """What an actor brought under its own name and deleted, and how many units it wrote in rewrites."""
+    """What an actor inserted under its own name, what it deleted, and how many units it wrote in rewrites."""
 
     __slots__ = ("deletions", "insertions", "rewritten")
 
@@ -226,7 +228,7 @@ class Author:
 
 
 class Rewrite:
-    """A whole rewrite: how many units it has, what it deleted, and which changes made it."""
+    """A whole rewrite: its number of units, what it deleted, and the changes that made it."""
 
     __slots__ = ("deletions", "dots", "size")
 

@@ -1,9 +1,9 @@
 """
-Client ids for names: what Yjs wants instead of the 16 bytes that name the author of a text's items.
+Client ids: the numbers that Yjs needs in place of the names (16 bytes) of the authors of a text's items.
 
-Yjs puts concurrent insertions at one place in the order of their client ids, so the ids must be the same function of the
-names on every device, and must order as the names do: then the order of a text is a matter of its names alone. Names that
-begin alike are kept apart by counting up, which changes ids and never their order.
+Yjs orders concurrent insertions at one place by their client ids. So the ids must depend only on the names, on every
+device, and must have the order of the names. The order of a text then depends on its names alone. If two names have the
+same first bits, the id of the greater one is counted up. This changes ids, but never their order.
 """
 
 from __future__ import annotations
@@ -11,20 +11,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-CLIENT_BITS: Final = 52  # taken of a name; what is counted up from there stays a safe integer of JavaScript, 53 bits
+CLIENT_BITS: Final = 52  # taken from a name; counted up, an id stays a safe integer of JavaScript (53 bits)
 NAME_BYTES: Final = 16
 
 
 def client_ids(names: Iterable[bytes], bits: int = CLIENT_BITS) -> dict[bytes, int]:
     """
-    Give each name of one text its client id; hand the ids to :mod:`~edda_sync.crdt.text.yjs`.
+    Return the client id of each name in a text; pass the ids to :mod:`~edda_sync.crdt.text.yjs`.
 
     Args:
-        names: All that the text has items of, in any order: 16 bytes each, or more where chains forked.
-        bits: How many of a name's first bits make its id, unless a smaller name has it; fewer only to test collisions.
+        names: All names of items in the text, in any order: 16 bytes each, or more if chains forked.
+        bits: How many of a name's first bits form its id, unless a smaller name has that id. Tests use fewer, for
+            collisions.
 
     Returns:
-        The ids, ordered as the names are. Another name may change the ids of greater names, never the order of any two.
+        The ids, in the order of the names. Another name may change the ids of greater names, but never the order of two.
     """
     ids: dict[bytes, int] = {}
     previous = -1

@@ -1,14 +1,14 @@
 """
-Differences between two strings as edits, and edits carried over to a string that has moved on.
+Differences between two strings as edits, and edits that are carried over to a string that has changed since.
 
-An edit is ``(position, deleted, inserted)`` in code points, in the text that the edit before it left. Inside this
-module the same is a *hunk* (hunks.py), in the text that all hunks are about.
+An edit is ``(position, deleted, inserted)`` in code points, in the text after the edit before it. Inside this module,
+edits are *hunks* (hunks.py), which all count in the same text.
 
-What two people insert at one place ends up side by side there, in either order. So that it never runs together into a
-word or number that neither wrote, an insertion brings along what parts it from the word before it: ``1000`` becomes
-``1500`` by replacing `` 1000`` with `` 1500``, and where somebody else made it ``2000`` the merge reads ``1500 2000``.
-At the start of a line the space after it does, and where there is no space a bracket, a quote or another sign. A text
-that is one word has none of these.
+What two people insert at one place ends up side by side, in either order. It must never form a word or number that
+neither of them wrote. So an insertion includes what separates it from the word before it: ``1000`` becomes ``1500`` by
+replacing `` 1000`` with `` 1500``. If somebody else made it ``2000`` meanwhile, the merged text is ``1500 2000``. At
+the start of a line, the space after the insertion serves; if there is no space, a bracket, a quote or another sign. A
+text that is a single word has none of these.
 """
 
 from __future__ import annotations
@@ -24,37 +24,37 @@ from edda_sync.words import limits
 from edda_sync.words.errors import InvalidValueError
 from edda_sync.words.model import Replacement
 
-_CONTEXT: Final = 256  # code points that tell whether two texts run together
+_CONTEXT: Final = 256  # code points that are enough to tell whether two texts run together
 
 
 def diff(old: str, new: str, steps: int = limits.DIFF_STEPS_MAX) -> list[Replacement]:
     """
-    Find edits that turn one text into another; give them to ``TextDocument.edit`` or :func:`rebase`.
+    Return edits that turn one text into another; pass them to ``TextDocument.edit`` or :func:`rebase`.
 
     Args:
         old: The text before.
         new: The text after.
-        steps: Work to spend on few and short edits; about half a microsecond each.
+        steps: How much work to spend on finding few and short edits; a step takes about half a microsecond.
 
     Returns:
-        Edits of whole words, ascending; always exact, if with few steps coarse.
+        Edits of whole words, ascending. They are always correct; with few steps they are coarse.
     """
     return _edits_of(_parted(old, _slid(old, find_hunks(old, new, steps))))
 
 
 def apply_edits(text: str, edits: Sequence[Replacement]) -> str:
     """
-    Make edits in a string.
+    Apply edits to a string.
 
     Args:
-        text: The text that the first edit is about.
-        edits: One after another.
+        text: The text to which the first edit applies.
+        edits: The edits, one after another.
 
     Returns:
-        The text after the last one.
+        The text after the last edit.
 
     Raises:
-        InvalidValueError: An edit reaches outside the text.
+        InvalidValueError: An edit is outside the text.
     """
     parts: list[str] = []
     at = 0
@@ -68,23 +68,23 @@ def rebase(
     edits: Sequence[Replacement], base: str, current: str, steps: int = limits.DIFF_STEPS_MAX
 ) -> list[Replacement]:
     """
-    Turn edits made against one text into edits of what became of it meanwhile (a three-way merge).
+    Turn edits of one text into edits of what that text has become meanwhile (a three-way merge).
 
-    Deletions take only what is still there. Insertions stand where their place is now, after what was inserted at the
-    same place meanwhile. What was changed in the same way on both sides is not changed twice. An edit of a word that
-    changed meanwhile becomes one of the whole word, and no two words run together that stood apart.
+    Deletions only delete what is still there. Insertions are placed where their place is now, after what was inserted
+    at the same place meanwhile. A change that both sides made is not made twice. If a word has changed meanwhile, an
+    edit of it becomes an edit of the whole word, and no two separate words run together.
 
     Args:
-        edits: Made against ``base``.
+        edits: Edits of ``base``.
         base: The text that their author saw.
-        current: The text as it is now.
-        steps: As for :func:`diff`, between base and current.
+        current: The present text.
+        steps: As for :func:`diff`, for the difference between ``base`` and ``current``.
 
     Returns:
         Edits of ``current``.
 
     Raises:
-        InvalidValueError: An edit reaches outside ``base``.
+        InvalidValueError: An edit is outside ``base``.
     """
     hunks = compose(edits, len(base))
     if base == current:
@@ -94,7 +94,7 @@ def rebase(
     ours: list[tuple[Hunk, bool]] = []
     for start, end, words, made_of in _by_words(base, apply_edits(base, edits), hunks):
         touching = theirs[bisect_left(ends, start) : bisect_right(starts, end)]
-        if not touching:  # nobody else was there: letter by letter, as it was made
+        if not touching:  # nobody else changed this part: keep the edit as it was made, letter by letter
             ours += [(hunk, False) for hunk in made_of]
         elif _made(base, start, end, touching) != words:
             found = [(start + x, start + y, inserted) for x, y, inserted in find_hunks(base[start:end], words, steps)]
@@ -103,7 +103,7 @@ def rebase(
 
 
 def _made(base: str, start: int, end: int, hunks: Sequence[Hunk]) -> str | None:
-    """Return what hunks make of a part of a text, or None if they reach outside of it."""
+    """Return what hunks make of a part of a text, or None if they reach outside it."""
     if hunks[0][0] < start or hunks[-1][1] > end:
         return None
     edits = _edits_of([(x - start, y - start, inserted) for x, y, inserted in hunks])
@@ -112,10 +112,10 @@ def _made(base: str, start: int, end: int, hunks: Sequence[Hunk]) -> str | None:
 
 def _by_words(base: str, new: str, hunks: Sequence[Hunk]) -> list[tuple[int, int, str, list[Hunk]]]:
     """
-    Widen hunks to where both texts may be cut, and join those between which they may not.
+    Widen hunks to places where both texts may be cut, and join hunks with no such place between them.
 
     Returns:
-        For each: start and end in the base, the new words there, and the hunks that it is made of.
+        For each result: start and end in the base, the new words there, and the hunks that it consists of.
     """
     found: list[tuple[int, int, str, list[Hunk]]] = []
     group: list[Hunk] = []
@@ -138,17 +138,17 @@ def _by_words(base: str, new: str, hunks: Sequence[Hunk]) -> list[tuple[int, int
 
 
 def _common_breaks(base: str, x: int, new: str, y: int, length: int) -> list[int]:
-    """Return places where both texts may be cut within what they share from x and y on: the first and last, and more."""
+    """Return places where both texts may be cut within the equal part from x and y on: the first, the last, and others."""
     ours = {at - x for near in (x, x + length) for at in wordbreak.breaks(base, near)}
     theirs = {at - y for near in (y, y + length) for at in wordbreak.breaks(new, near)}
     return sorted(at for at in ours & theirs if 0 <= at <= length)
 
 
 def _carried(ours: Sequence[tuple[Hunk, bool]], theirs: Sequence[Hunk], length: int, current: str) -> list[Hunk]:
-    """Return hunks of a text, each by words or not, as hunks of what their hunks made of it."""
+    """Turn hunks of a text, each marked as by words or not, into hunks of the text that ``theirs`` made of it."""
     kept, shifts = _kept(theirs, length)
     carried: list[tuple[Hunk, bool]] = []
-    tail, at = "", 0  # how the result ends so far, and the place in the current text up to which it goes
+    tail, at = "", 0  # the end of the result so far, and the place in the current text up to which it goes
     for hunk, by_words in ours:
         for start, end, inserted in _carry(hunk, kept, shifts):
             tail += current[max(at, start - _CONTEXT) : start]
@@ -165,12 +165,12 @@ def _carried(ours: Sequence[tuple[Hunk, bool]], theirs: Sequence[Hunk], length: 
 
 
 def _carry(hunk: Hunk, kept: Sequence[tuple[int, int]], shifts: Sequence[int]) -> list[Hunk]:
-    """Return what becomes of one hunk when only some ranges of its text are kept, each shifted."""
+    """Return what becomes of a hunk if only some ranges of its text are kept, each shifted."""
     start, end, inserted = hunk
     carried: list[Hunk] = []
-    first = max(0, bisect_right(kept, (start, kept[-1][1])) - 1)  # the last kept range that starts at or before it
+    first = max(0, bisect_right(kept, (start, kept[-1][1])) - 1)  # the last kept range that starts by ``start``
     if start >= kept[first][1] and first + 1 < len(kept):
-        first += 1  # it starts in what is gone: its place is after what stands there now
+        first += 1  # the hunk starts in a deleted part: its place is after what stands there now
     if inserted:
         place = max(start, kept[first][0]) + shifts[first]
         carried.append((place, place, inserted))
@@ -185,7 +185,7 @@ def _carry(hunk: Hunk, kept: Sequence[tuple[int, int]], shifts: Sequence[int]) -
 
 
 def _spaced(before: str, inserted: str, after: str) -> str:
-    """Return what is to be inserted, with spaces where words would run together that stood apart."""
+    """Return what to insert, with spaces added where separate words would run together."""
     if _run_together(before, inserted + after):
         inserted = " " + inserted
     return inserted + " " if inserted and _run_together(before + inserted, after) else inserted
@@ -196,7 +196,7 @@ def _run_together(left: str, right: str) -> bool:
 
 
 def _slid(text: str, hunks: Sequence[Hunk]) -> list[Hunk]:
-    """Return the same hunks, where words that are only added or only taken out have the space before them, not after."""
+    """Return the same hunks; words that are only inserted or only deleted get the space before them, not the one after."""
     slid: list[Hunk] = []
     free = 0
     for start, end, inserted in hunks:
@@ -212,7 +212,7 @@ def _slid(text: str, hunks: Sequence[Hunk]) -> list[Hunk]:
 
 
 def _parted(text: str, hunks: Sequence[Hunk]) -> list[Hunk]:
-    """Return the same hunks, but that none runs together with what others insert at its place."""
+    """Return the hunks widened so that none runs together with what others insert at the same place."""
     ends = [*(start for start, _, _ in hunks), len(text)][1:]
     parted: list[Hunk] = []
     free = 0
@@ -223,27 +223,27 @@ def _parted(text: str, hunks: Sequence[Hunk]) -> list[Hunk]:
 
 
 def _part(text: str, hunk: Hunk, free: int, free_end: int) -> Hunk:
-    """Widen one hunk, within what no other one touches, by what parts it from a word before or after it."""
+    """Widen a hunk to include what separates it from the word before or after it, without touching other hunks."""
     start, end, inserted = hunk
     if not inserted or inserted[0].isspace():
         return hunk
     before = _token_before(text, start, free)
     if wordbreak.is_space(before):
         return start - len(before), end, before + inserted
-    if inserted[-1].isspace():  # whole lines part themselves
+    if inserted[-1].isspace():  # a whole line ends with its own separator
         return hunk
-    if before and not wordbreak.is_line_end(before):  # the end of a line stays in its place, where others add lines
+    if before and not wordbreak.is_line_end(before):  # the end of a line is not moved, since others may add lines there
         is_apart = wordbreak.has_word(before) or not wordbreak.has_word(_token_after(inserted, 0, len(inserted)))
         return hunk if is_apart else (start - len(before), end, before + inserted)
     after = _parting_after(text, end, free_end)
-    if not after:  # the last line, whole
+    if not after:  # the last line of the text
         return start - len(before), end, before + inserted
     is_apart = wordbreak.has_word(after) or not wordbreak.has_word(_token_before(inserted, len(inserted)))
     return hunk if is_apart and not after[-1].isspace() else (start, end + len(after), inserted + after)
 
 
 def _parting_after(text: str, at: int, last: int) -> str:
-    """Return the signs from a place on with the space or end of the line after them; or one sign or word without any."""
+    """Return the signs after a place with the space or end of line that follows them; otherwise one sign or word."""
     places = [place for place in wordbreak.breaks(text, at + 1, at) if place <= last]
     for start, end in pairwise(places):
         if wordbreak.is_space(text[start:end]) or wordbreak.is_line_end(text[start:end]):
@@ -265,7 +265,7 @@ def _token_after(text: str, at: int, last: int) -> str:
 
 
 def _kept(hunks: Sequence[Hunk], length: int) -> tuple[list[tuple[int, int]], list[int]]:
-    """Return the ranges that hunks leave alone, and how far each is shifted; the last one ends with the text."""
+    """Return the ranges that hunks leave unchanged, and how far each is shifted. The last range ends with the text."""
     ranges, shifts, at, shift = [], [], 0, 0
     for start, end, inserted in hunks:
         if at < start:
@@ -286,38 +286,38 @@ def _edits_of(hunks: Sequence[Hunk]) -> list[Replacement]:
 
 def compose(edits: Sequence[Replacement], length: int) -> list[Hunk]:
     """
-    Turn edits, in any order and over each other, into hunks of the text that the first one is about.
+    Turn edits, in any order and also of the same places, into hunks of the text to which the first one applies.
 
     Args:
-        edits: One after another.
-        length: Code points of that text.
+        edits: The edits, one after another.
+        length: The length of that text in code points.
 
     Returns:
-        What is replaced, ascending and apart: start, end, and what stands there then.
+        What is replaced, ascending and not overlapping: start, end, and the replacement.
 
     Raises:
-        InvalidValueError: An edit reaches outside the text.
+        InvalidValueError: An edit is outside the text.
     """
     pieces = _Pieces(length)
     for position, deleted, inserted in edits:
         if position < 0 or deleted < 0 or position + deleted > pieces.length:
             why = f"{deleted} code points at {position} are not all inside a text of {pieces.length}"
             raise InvalidValueError("edit", why, (position, deleted))
-        if len(edits) == 1:  # nearly always: somebody types
+        if len(edits) == 1:  # the usual case: somebody types
             return [(position, position + deleted, inserted)] if deleted or inserted else []
         pieces.replace(position, deleted, inserted)
     return pieces.hunks(length)
 
 
 class _Pieces:
-    """A text being edited, as ranges of what it was and strings inserted since, on both sides of a cursor."""
+    """A text being edited, as ranges of the original and inserted strings, on both sides of a cursor."""
 
     __slots__ = ("_after", "_before", "_cursor", "length")
 
     def __init__(self, length: int) -> None:
         self.length = length
         self._before: list[range | str] = []
-        self._after: list[range | str] = [range(length)] if length else []  # the nearest to the cursor comes last
+        self._after: list[range | str] = [range(length)] if length else []  # the piece nearest to the cursor is last
         self._cursor = 0
 
     def replace(self, position: int, deleted: int, inserted: str) -> None:
@@ -328,7 +328,7 @@ class _Pieces:
             piece = self._before.pop()
             self._cursor -= len(piece)
             self._after.append(piece)
-            if self._cursor < position:  # too far: the piece spans the position
+            if self._cursor < position:  # too far: the piece contains the position
                 self._before.append(self._take(self._after, position - self._cursor))
                 self._cursor = position
         self.length += len(inserted) - deleted
@@ -339,7 +339,7 @@ class _Pieces:
             self._cursor += len(inserted)
 
     def hunks(self, length: int) -> list[Hunk]:
-        """Say the same in terms of the text, of some length, that was there before."""
+        """Return the edits as hunks of the original text, which has some length."""
         found, at, inserted = [], 0, ""
         for piece in (*self._before, *reversed(self._after), range(length, length)):
             if isinstance(piece, str):
@@ -352,7 +352,7 @@ class _Pieces:
 
     @staticmethod
     def _take(pieces: list[range | str], length: int) -> range | str:
-        """Take the nearest piece, or as much of it as is wanted."""
+        """Take the nearest piece, or its beginning if it is longer than wanted."""
         piece = pieces.pop()
         if len(piece) > length:
             pieces.append(piece[length:])

@@ -1,14 +1,14 @@
 """
-Collaborative text: what the rest of the product knows of it, and the one place that meets pycrdt.
+Collaborative text: the interface for the rest of the product, and the only module that uses pycrdt.
 
-A text starts from a string, its *genesis*, whose units are named by a hash of entity, field and string: every device derives
-the same text from the same start. Edits travel as ``edits.TextEdit``, and one's own take the same way as everybody's: they
-are made by ``making``, judged by ``judging``, and put where they belong by ``sequence``. Nothing of that needs pycrdt: the
-text is read from the sequence itself.
+A text starts from a string, its *genesis*. The units of that string are named by a hash of entity, field and string, so
+every device derives the same text from the same start. Edits are sent as ``edits.TextEdit``. A device's own edits are
+handled like those of others: ``making`` makes them, ``judging`` judges them, and ``sequence`` places them. None of this
+needs pycrdt: the text is read from the sequence itself.
 
-A Yjs editor is given the same text by :meth:`TextDocument.doc`, a pycrdt document that is rendered from the sequence and
-then follows it. The document is never the truth: if it does not read as the sequence does, it is rendered anew. Of pycrdt
-0.14 is to be known: its offsets are UTF-8 bytes, its transactions do not roll back, and a panic of its Rust side is a
+A Yjs editor gets the same text from :meth:`TextDocument.doc`, a pycrdt document that is rendered from the sequence and
+then follows it. The sequence decides: if the document reads differently, it is rendered again. Three things to know
+about pycrdt 0.14: its offsets are UTF-8 bytes, its transactions do not roll back, and a panic in its Rust code is a
 BaseException.
 """
 
@@ -41,7 +41,7 @@ def genesis_id(entity: bytes, field: str, start: str) -> bytes:
     """
     Return the name of a text and of the units that it starts from; pass it to :meth:`TextDocument.start`.
 
-    It covers the string: two different starts under one name would diverge for ever.
+    The name covers the string: two different starts with one name would diverge forever.
 
     Args:
         entity: Id of the task or document, 16 bytes.
@@ -57,10 +57,11 @@ def genesis_id(entity: bytes, field: str, start: str) -> bytes:
 
 class TextDocument:
     """
-    One text in memory: read it, edit it, apply what others did.
+    One text in memory: read it, edit it, and apply edits of others.
 
-    Edit it only inside the store's write transaction, caught up to the head of the log; if that transaction is not
-    committed, drop this object and load another. A refusal changes nothing, and the object goes on. One thread at a time.
+    Edit it only inside the store's write transaction, when it has all edits of the log. If that transaction is not
+    committed, drop this object and load another. A refused edit changes nothing, and the object stays usable. Use it
+    from one thread at a time.
     """
 
     __slots__ = ("_doc", "_hash", "_ids", "_text")
@@ -69,18 +70,18 @@ class TextDocument:
         self._text = text
         self._hash: bytes | None = None
         self._doc: Doc[Text] | None = None
-        self._ids: dict[bytes, int] = {}  # the document's client ids
+        self._ids: dict[bytes, int] = {}  # the client ids in the pycrdt document
 
     @classmethod
     def start(cls, genesis: bytes, start: str, dots: Iterable[Dot], *, void: bool = False) -> TextDocument:
         """
-        Derive the text that starts from a string: the same on every device.
+        Derive the text that starts from a string. It is the same on every device.
 
         Args:
             genesis: From :func:`genesis_id`.
             start: The string.
-            dots: The changes that wrote it; tell of later ones with :meth:`started`.
-            void: Whether evidence takes all of these out: then the start is hidden.
+            dots: The changes that wrote it. Report later ones with :meth:`started`.
+            void: Whether all of these changes are void. The start is then hidden.
 
         Raises:
             InvalidValueError: The string is too large, or not Unicode.
@@ -93,10 +94,11 @@ class TextDocument:
     @classmethod
     def load(cls, state: bytes) -> TextDocument:
         """
-        Load a text from its state: one's own from disk, or another device's segment, which :meth:`check` then looks into.
+        Load a text from its state: our own from disk, or one from another device's segment, which :meth:`check` then
+            checks.
 
         Raises:
-            CorruptError: The bytes are no state.
+            CorruptError: The bytes are not a state.
         """
         try:
             return cls(text_state.decode(state))
@@ -105,21 +107,21 @@ class TextDocument:
 
     @property
     def genesis(self) -> bytes:
-        """The text's name."""
+        """The name of the text."""
         return self._text.genesis
 
     @property
     def sequence(self) -> TextSequence:
-        """What the text is made of, for :mod:`~edda_sync.fold.item_names` to look at."""
+        """The units of the text, for :mod:`~edda_sync.fold.item_names`."""
         return self._text
 
     def started(self, dot: Dot, start: str | None = None) -> None:
         """
-        Note one more change that wrote the same start: an author that knows only that one may edit the text.
+        Note one more change that wrote the same start. An author that knows only this change may edit the text.
 
         Args:
             dot: The change.
-            start: What it wrote, if the changes before it may all be void: it is shown.
+            start: The string, if all earlier changes that wrote it may be void; it is then shown.
         """
         text = self._text
         text.starts.add(dot)
@@ -133,21 +135,21 @@ class TextDocument:
     # --- reading ------------------------------------------------------------------------------------------------------
 
     def string(self) -> str:
-        """Return the text as it reads now."""
+        """Return the present text."""
         return self._text.order.string()
 
     def state(self) -> bytes:
-        """Return all of the text, for :meth:`load`: equal bytes wherever the same starts and edits were accepted."""
+        """Return the whole text for :meth:`load`: equal bytes wherever the same starts and edits were accepted."""
         return text_state.encode(self._text)
 
     def hash(self) -> bytes:
-        """Return 32 bytes of the hash of :meth:`state`."""
+        """Return the hash of :meth:`state`, 32 bytes."""
         if self._hash is None:
             self._hash = blake2b(self.state(), digest_size=HASH_BYTES, person=b"edda-text").digest()
         return self._hash
 
     def vector(self) -> dict[bytes, int]:
-        """Return what the text holds: the next clock of each name that has units, in UTF-16 units."""
+        """Return the next clock of each name that has units, in UTF-16 units."""
         text = self._text
         held = {text.genesis: text.started}
         held.update((text.names[name], author.insertions.clock) for name, author in text.authors.items())
@@ -156,10 +158,11 @@ class TextDocument:
 
     def check(self) -> None:
         """
-        Look whether every run stands behind its left neighbour and before its right one; for what another device said.
+        Check that every run is after its left neighbour and before its right one. Use this for a state from another
+        device.
 
         Raises:
-            CorruptError: The text is not what edits make of one.
+            CorruptError: No edits lead to this text.
         """
         try:
             text_state.check(self._text)
@@ -168,34 +171,36 @@ class TextDocument:
 
     # --- changing -----------------------------------------------------------------------------------------------------
 
-    decode = staticmethod(codec.decode)  # here as well, so that callers with a document need not load the module
+    decode = staticmethod(codec.decode)  # also here, so that callers that have a document need not load that module
 
     def edit(self, dot: Dot, past: Mapping[bytes, int], edits: Sequence[Replacement]) -> TextEdit:
         """
-        Make edits, one after another, as one edit of this device; ``edits.encode`` it into the change's operation.
+        Make several edits as one edit of this device; ``edits.encode`` it into the operation of the change.
 
         Args:
-            dot: The change that will carry it.
-            past: What that change depends on, this actor's previous change included: actor to seq.
-            edits: Position and number of code points deleted there, each in the text that the edit before it left, and
-                the string inserted.
+            dot: The change that will contain the edit.
+            past: What that change depends on, with this actor's previous change: actor to seq.
+            edits: Triples of a position, the number of code points deleted there, and the inserted string. Each
+                position counts in the text after the edit before it.
 
         Returns:
-            The edit; it has neither blocks nor deletions where the edits change nothing.
+            The edit. It has no blocks and no deletions if the edits change nothing.
 
         Raises:
-            InvalidValueError: An edit reaches outside the text or inserts what is not Unicode; nothing was done.
-            LimitError: The text, the edit, or what this device wrote into the text would be too large; nothing was done.
+            InvalidValueError: An edit is outside the text, or inserts something that is not Unicode. Nothing was changed.
+            LimitError: The text, the edit, or what this device wrote into the text would be too large. Nothing was
+                changed.
         """
         return self._edit(dot, past, edits, whole=False)
 
     def rewrite(self, dot: Dot, past: Mapping[bytes, int], edits: Sequence[Replacement]) -> TextEdit:
         """
-        Make edits as :meth:`edit` does, as a rewrite of the whole text: the same one made elsewhere is made once.
+        Make edits like :meth:`edit`, as a rewrite of the whole text. If another device makes the same rewrite, it
+        counts once.
 
         Args:
             dot, past: As for :meth:`edit`.
-            edits: From ``diff.diff`` of the text as its author saw it and as it shall be, rebased to what it reads now.
+            edits: From ``diff.diff`` of the text that its author saw and the new text, rebased to the present text.
 
         Raises:
             InvalidValueError, LimitError: As for :meth:`edit`.
@@ -206,17 +211,18 @@ class TextDocument:
         self, edit: TextEdit, dot: Dot, past: Mapping[bytes, int], own: bytes | None = None, *, void: bool = False
     ) -> None:
         """
-        Apply an edit of the log, in the log's order.
+        Apply an edit of the log, in the order of the log.
 
         Args:
             edit: From ``edits.decode``.
-            dot: The change that carries it.
-            past: What that change depends on, its actor's previous change included: actor to seq.
-            own: What the edit's units are called, from ``item_names``; where no chain forked, the edit says that itself.
-            void: Whether evidence takes the change out: its units keep their places, hidden, and it deletes nothing.
+            dot: The change that contains the edit.
+            past: What that change depends on, with its actor's previous change: actor to seq.
+            own: The name of the edit's units, from ``item_names``. If no chain forked, the edit itself tells it.
+            void: Whether the change is void: its units keep their places, hidden, and it deletes nothing.
 
         Raises:
-            RefusedTextError: No honest device writes this; the same verdict on every device, and nothing has changed.
+            RefusedTextError: No honest device writes this edit. The verdict is the same on every device. Nothing has
+                changed.
         """
         self._text.accept(edit, dot, past, own, void=void)
         self._hash = None
@@ -225,15 +231,15 @@ class TextDocument:
 
     def replay(self, edit: TextEdit, dot: Dot, own: bytes | None = None) -> None:
         """
-        Apply an edit that this text accepted before, after the same edits as then: one that its store has kept.
+        Apply an edit that this store has accepted and kept, after the same edits as when it was accepted.
 
         Args:
             edit: From ``edits.decode``.
-            dot: The change that carries it.
+            dot: The change that contains the edit.
             own: As for :meth:`apply`.
 
         Raises:
-            RefusedTextError: It cannot have been accepted then; nothing has changed.
+            RefusedTextError: It cannot have been accepted. Nothing has changed.
         """
         self._text.replay(edit, dot, own)
         self._hash = None
@@ -243,7 +249,7 @@ class TextDocument:
     def _edit(self, dot: Dot, past: Mapping[bytes, int], edits: Sequence[Replacement], *, whole: bool) -> TextEdit:
         edit = self.make(dot[0], edits, whole=whole)
         if _is_large(edit):
-            codec.encode(edit)  # refuses one that is too large to travel
+            codec.encode(edit)  # this refuses an edit that is too large to send
         try:
             self.apply(edit, dot, past)
         except RefusedTextError as refused:
@@ -252,13 +258,14 @@ class TextDocument:
 
     def make(self, actor: bytes, edits: Sequence[Replacement], *, whole: bool, merging: bool = False) -> TextEdit:
         """
-        Say edits of this device as one edit, and change nothing; :meth:`apply` makes them.
+        Return edits of this device as one edit, and change nothing. :meth:`apply` then applies it.
 
         Args:
-            actor: Who makes them.
+            actor: The author.
             edits: As for :meth:`edit`.
             whole: Whether it is to be a rewrite.
-            merging: Whether it was acknowledged before, in another text: then that may become as large as a merge makes it.
+            merging: Whether the edits were acknowledged before, in another text. The text may then become as large as a
+                merge can make it.
 
         Raises:
             InvalidValueError, LimitError: As for :meth:`edit`.
@@ -266,7 +273,7 @@ class TextDocument:
         return making.make(self._text, actor, self._hunks(actor, edits, merging=merging), whole=whole)
 
     def _hunks(self, actor: bytes, edits: Sequence[Replacement], *, merging: bool) -> list[Hunk]:
-        """Return what edits do to the text as it reads now; refuse them if they cannot all be made."""
+        """Return the edits as hunks of the present text; refuse them if they cannot all be made."""
         order = self._text.order
         for _, _, inserted in edits:
             if not inserted.isascii():
@@ -278,7 +285,7 @@ class TextDocument:
             raise LimitError("what one device wrote into the text", written, limits.TEXT_CLOCK_MAX, "begin a new text")
         if (
             added and not merging and order.size_bytes + added > limits.TEXT_BYTES_MAX
-        ):  # what is deleted counts only where it matters
+        ):  # deletions are counted only if the text would be too large
             size = len(apply_edits(self.string(), edits).encode())
             if size > max(order.size_bytes, limits.TEXT_BYTES_MAX):  # two devices together may have made it larger
                 raise LimitError("the text", size, limits.TEXT_BYTES_MAX)
@@ -288,9 +295,10 @@ class TextDocument:
 
     def doc(self) -> Doc[Text]:
         """
-        Return the text as a pycrdt document, for a Yjs editor; its root ``t`` reads as the text does.
+        Return the text as a pycrdt document for a Yjs editor. Its root ``t`` contains the text.
 
-        It follows the text's edits. Ask for it again after each: where it could not follow, it is another object.
+        The document follows the edits of the text. Ask for it again after each edit: if it could not follow, it is
+        another object.
 
         Raises:
             CorruptError: pycrdt makes another text of it.
@@ -300,7 +308,7 @@ class TextDocument:
         return self._doc
 
     def _render(self) -> Doc[Text]:
-        from pycrdt import Doc, Text  # it takes 45 ms to load, and only an editor needs it
+        from pycrdt import Doc, Text  # this takes 45 ms to load, and only an editor needs it
 
         self._ids = client_ids(self.vector())
         clients = [self._ids.get(name, 0) for name in self._text.names]
@@ -311,7 +319,7 @@ class TextDocument:
         return doc
 
     def _follow(self, edit: TextEdit, actor: bytes, own: bytes | None) -> None:
-        """Make an edit in the document, too; give the document up if it cannot be made there."""
+        """Apply an edit to the pycrdt document, too; drop the document if that fails."""
         ids = client_ids(self.vector())
         if self._doc is None or any(ids[name] != client for name, client in self._ids.items()):
             self._doc = None
@@ -324,7 +332,7 @@ class TextDocument:
             self._doc = None
 
     def _reads_as_this(self, doc: Doc[Text], update: bytes) -> bool:
-        """Apply an update to a document, and tell whether it then reads as the text does."""
+        """Apply an update to a document, and tell whether the document then contains this text."""
         try:
             doc.apply_update(update)
             return str(doc[yjs.ROOT]) == self.string()
@@ -335,6 +343,6 @@ class TextDocument:
 
 
 def _is_large(edit: TextEdit) -> bool:
-    """Tell whether an edit could come near to what can travel; nearly none could."""
+    """Tell whether an edit may be close to the size limit, which is very rare."""
     length = sum([len(text) for _, _, text in edit.blocks])
     return length > limits.TEXT_UPDATE_BYTES_MAX // 8 or len(edit.blocks) + len(edit.deletions) > 10_000

@@ -1,22 +1,22 @@
 """
-Edits of a text as they travel: insertions and deletions of named units.
+Edits of a text in the form in which they are sent: insertions and deletions of named units.
 
-Each UTF-16 unit of a text is named by (name, clock). A name has 16 bytes and is that of an actor, of the text's genesis or
-of a whole rewrite; it has more only where chains forked (:mod:`~edda_sync.fold.item_names`). An edit goes on where its
-author's units end; a *rewrite* is named by the hash of its own bytes instead, so that the same rewrite made on two devices
-is one.
+Each UTF-16 unit of a text is named by (name, clock). A name has 16 bytes. It is that of an actor, of the text's
+genesis, or of a whole rewrite; it is longer only if chains forked (:mod:`~edda_sync.fold.item_names`). The clocks of an
+edit continue where the units of its author end. A *rewrite* is named by the hash of its own bytes instead, so that the
+same rewrite on two devices is one rewrite.
 
-One edit has one form, msgpack of arrays, and everything else is refused:
+An edit has exactly one form, msgpack of arrays. Any other form is refused:
 
     edit      := [names, clock | nil, blocks, deletions]
-    names     := the names used beside the two that need no table, ascending: index 2 is the first of them,
-                 index 1 the genesis, and index 0 the edit's own: its author, or the rewrite itself
-    clock     := of the first unit inserted, the others count up; nil for a rewrite, and where nothing is inserted
+    names     := the names that the edit uses, without two that need no table, ascending; the first has index 2.
+                 Index 1 is the genesis, and index 0 the edit's own name: its author, or the rewrite itself
+    clock     := of the first inserted unit, the others count up; nil for a rewrite, and if nothing is inserted
     block     := [left | nil, right | nil, string]   the units between which it was written, nil at an end of the text
     left      := [index, clock]                      right likewise
-    deletion  := [index, clock, length]              ascending, apart
+    deletion  := [index, clock, length]              ascending, not adjoining
 
-What only a look into the text can tell is judged by :mod:`~edda_sync.crdt.text.judging`.
+Rules that depend on the text are checked by :mod:`~edda_sync.crdt.text.judging`.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ TABLE: Final = 2  # index of the first name in an edit's table
 _Index = Annotated[int, msgspec.Meta(ge=0)]
 _Clock = Annotated[int, msgspec.Meta(ge=0, lt=limits.TEXT_CLOCK_MAX)]
 _Length = Annotated[int, msgspec.Meta(ge=1, le=limits.TEXT_CLOCK_MAX)]
-_Name = Annotated[bytes, msgspec.Meta(min_length=NAME_BYTES)]  # as long as its chain has branches; the edit has a limit
+_Name = Annotated[bytes, msgspec.Meta(min_length=NAME_BYTES)]  # its length grows with the branches of its chain
 
 Id = tuple[_Index, _Clock]
-"""A unit inside an edit: index of its name, clock."""
+"""A unit in an edit: the index of its name, and its clock."""
 
 Block = tuple[Id | None, Id | None, Annotated[str, msgspec.Meta(min_length=1)]]
-"""Left and right neighbour at the time of writing, and what was written."""
+"""The left and right neighbour when it was written, and what was written."""
 
 Deletion = tuple[_Index, _Clock, _Length]
 """Index of a name, first clock, number of units."""
 
 
 class TextEdit(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
-    """What one change did to one text; ``TextDocument.edit`` makes it, and ``TextDocument.apply`` takes it."""
+    """What one change did to one text. ``TextDocument.edit`` makes it, and ``TextDocument.apply`` applies it."""
 
     names: tuple[_Name, ...]
     clock: _Clock | None
@@ -61,12 +61,12 @@ class TextEdit(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
 
     @property
     def is_rewrite(self) -> bool:
-        """Whether its units are named by itself, and not by its author."""
+        """Whether its units have its own name, and not that of its author."""
         return self.clock is None and bool(self.blocks)
 
     @property
     def pieces(self) -> int:
-        """How many cells it counts as: one for each block and deletion, each of which a text keeps, and at least one."""
+        """How many cells it counts as: one for each block and deletion, since a text keeps each of these; at least one."""
         return len(self.blocks) + len(self.deletions) or 1
 
 
@@ -76,10 +76,10 @@ _decode = msgspec.msgpack.Decoder(TextEdit).decode
 
 def encode(edit: TextEdit) -> bytes:
     """
-    Return the one form of an edit; write it into an operation.
+    Return the canonical form of an edit; write it into an operation.
 
     Raises:
-        LimitError: It is too large to travel.
+        LimitError: It is too large to send.
     """
     data = _encode(edit)
     if len(data) > limits.TEXT_UPDATE_BYTES_MAX:
@@ -89,10 +89,10 @@ def encode(edit: TextEdit) -> bytes:
 
 def decode(data: bytes) -> TextEdit:
     """
-    Read an edit; give it to ``TextDocument.apply``.
+    Decode an edit; pass it to ``TextDocument.apply``.
 
     Raises:
-        RefusedTextError: It is too large, or not in the one form that an edit has, with the reason.
+        RefusedTextError: It is too large, or not in canonical form, with the reason.
     """
     if len(data) > limits.TEXT_UPDATE_BYTES_MAX:
         raise RefusedTextError(f"{len(data):,} bytes where {limits.TEXT_UPDATE_BYTES_MAX:,} are allowed")
@@ -108,15 +108,16 @@ def decode(data: bytes) -> TextEdit:
 
 def rewrite_name(genesis: bytes, edit: TextEdit) -> bytes:
     """
-    Return the name of a rewrite, 16 bytes: the hash of its text and of its one form.
+    Return the name of a rewrite, 16 bytes: the hash of its text's genesis and of its canonical form.
 
-    The genesis stands for the text, as a hash of entity, field and start; the form speaks of the rewrite itself as index 0.
+    The genesis identifies the text, as a hash of entity, field and start. In the form, index 0 stands for the rewrite
+    itself.
     """
     return blake2b(genesis + _encode(edit), digest_size=NAME_BYTES, person=b"edda-rewrite").digest()
 
 
 def _check(edit: TextEdit) -> None:
-    """Refuse what has the types of an edit and is not the one way to say what it says."""
+    """Refuse an edit with the right types that is not in canonical form."""
     names, blocks, deletions = edit.names, edit.blocks, edit.deletions
     if edit.clock is not None and not blocks:
         raise RefusedTextError("it has a clock and inserts nothing")
@@ -131,7 +132,7 @@ def _check(edit: TextEdit) -> None:
             raise RefusedTextError("it has a name that it does not use")
     most = TABLE + len(names)
     clock = edit.clock or 0
-    before: tuple[Id, Id | None] | None = None  # the last unit of the block before, and its right neighbour
+    before: tuple[Id, Id | None] | None = None  # the last unit of the previous block, and its right neighbour
     for left, right, text in blocks:
         if (left is not None and left[0] >= most) or (right is not None and right[0] >= most):
             raise RefusedTextError("it has an index without a name")

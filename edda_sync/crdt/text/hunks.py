@@ -1,16 +1,16 @@
 """
-The search for what differs between two texts, as *hunks*: ``(start, end, inserted)``, in the text that all of them are
-about, ascending and apart.
+The search for the differences between two texts, as *hunks*: ``(start, end, inserted)``. All hunks count in the same
+text, ascend, and do not overlap.
 
-A difference is found as a person would: skip what is equal, look a little ahead for where the two sides meet again, by
-lines and then, within what differs, by words. The search is that of Myers 1986, "An O(ND) difference algorithm and its
-variations", stopped at the first run long enough to be no accident; past its reach stands the nearest line that both
-sides have once, as in patience diff. Work is counted, not timed, so that every run gives the same answer: when it is
-used up the rest is one replacement, which is coarser and never wrong.
+The search works as a person would: skip equal text, then look a little ahead for the place where the texts meet again,
+first by lines and then, within what differs, by words. It is the algorithm of Myers 1986, "An O(ND) difference
+algorithm and its variations", stopped at the first equal run that is too long to be an accident. Beyond its reach, the
+nearest line that occurs once on both sides is used, as in patience diff. Work is counted, not timed, so that every run
+gives the same answer. When the work is used up, the rest is one replacement, which is coarser but still correct.
 
-A hunk begins and ends where both texts may be cut (wordbreak.py): what is equal ends inside no word. Two people who
-replace one value replace all of it, and a merge has both values; by characters ``1000`` to ``1500`` and to ``2000``
-made ``2500``, which nobody had written.
+A hunk begins and ends where both texts may be cut (wordbreak.py), so equal text never ends inside a word. If two people
+replace one value, each replaces all of it, and the merged text contains both values. By characters, ``1000`` to
+``1500`` and to ``2000`` gave ``2500``, which nobody had written.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from typing import Final, NamedTuple
 from edda_sync.crdt.text import wordbreak
 
 Hunk = tuple[int, int, str]
-"""Code points from a position up to another one, and what replaces them; hunks are ascending and apart."""
+"""Start and end in code points, and the replacement. Hunks ascend and do not overlap."""
 
 _Gap = tuple[int, int, int, int]  # start and end in the old text, start and end in the new one
-_Match = tuple[int, int, int]  # index in the old tokens, index in the new ones, how many are equal from there
+_Match = tuple[int, int, int]  # index in the old tokens, index in the new tokens, number of equal tokens from there
 _Chain = tuple[_Match, "_Chain"] | None
 
-_FAR: Final = 8_192  # code points to look ahead; from here on a single line that both sides have once is enough
+_FAR: Final = 8_192  # code points to look ahead; beyond this, a single line that occurs once on both sides is enough
 _BACK: Final = 256  # code points to step back to the start of a line; then 8 times as many, and so on
 
 
 class _Level(NamedTuple):
     """How texts are cut into tokens."""
 
-    cut: Callable[[str, bool], list[str]]  # without the end, where a token may not end, if the text goes on
-    start: Callable[[str, int, str, int, int], int]  # how much of what is equal from two places on is whole tokens
-    enough: int  # equal tokens in a row that are no accident
-    edits_max: int  # tokens inserted and deleted before the search for them gives up: its work is the square
+    cut: Callable[[str, bool], list[str]]  # if the text goes on, without the end, where a token may be incomplete
+    start: Callable[[str, int, str, int, int], int]  # how much of the equal text from two places on is whole tokens
+    enough: int  # number of equal tokens in a row that is no accident
+    edits_max: int  # changed tokens after which the search gives up: its work is their square
     near: int  # code points to look ahead at first; then 8 times as many, and again
-    look_steps: int  # that a look ahead takes, whatever it sees
-    code_points_a_step: int  # that are cut in the time of one step
+    look_steps: int  # cost of a look ahead, whatever it finds
+    code_points_a_step: int  # code points that can be cut in the time of one step
 
 
 class _Work:
-    """A number of steps that may still be taken; a step takes about half a microsecond."""
+    """A number of steps that may still be taken. A step takes about half a microsecond."""
 
     __slots__ = ("left",)
 
@@ -54,22 +54,22 @@ class _Work:
         self.left = steps
 
     def spend(self, steps: int) -> bool:
-        """Take steps, and tell whether there were any left."""
+        """Take steps, and tell whether any were left."""
         self.left -= steps
         return self.left > 0
 
 
 def find_hunks(old: str, new: str, steps: int) -> list[Hunk]:
     """
-    Find what to replace in one text to get another; :func:`~edda_sync.crdt.text.diff.diff` makes edits of it.
+    Return what to replace in one text to get another. :func:`~edda_sync.crdt.text.diff.diff` makes edits of it.
 
     Args:
         old: The text before.
         new: The text after.
-        steps: Work to spend on few and short hunks; about half a microsecond each.
+        steps: How much work to spend on finding few and short hunks; a step takes about half a microsecond.
 
     Returns:
-        Hunks of the old text, ascending and apart, each of whole words.
+        Hunks of the old text, ascending and not overlapping, each of whole words.
     """
     end = _common_end(old, new)
     by_lines, by_words = _Work(steps // 2), _Work(steps // 2)
@@ -82,7 +82,7 @@ def find_hunks(old: str, new: str, steps: int) -> list[Hunk]:
 
 
 def _common_ends(a: str, b: str) -> tuple[int, int]:
-    """Return how many code points two texts share at their start and at their end, in whole words."""
+    """Return how many code points are equal at the start and at the end of two texts, in whole words."""
     left = _whole_words(a, 0, b, 0, _common_prefix(a, 0, len(a), b, 0, len(b)))
     same = _common_suffix(a, b, left)
     ours = {len(a) - at for at in wordbreak.breaks(a, len(a) - same, left)}
@@ -91,7 +91,7 @@ def _common_ends(a: str, b: str) -> tuple[int, int]:
 
 
 def _common_end(old: str, new: str) -> int:
-    """Return how much is equal at the ends, up to a line's start: what is equal within a line may be so by accident."""
+    """Return how much is equal at the ends, up to the start of a line: equal text within a line may be an accident."""
     end = _common_suffix(old, new, _common_prefix(old, 0, len(old), new, 0, len(new)))
     start = len(old) - end
     lines = old[start : start + _BACK].splitlines(keepends=True)
@@ -118,7 +118,7 @@ def _whole_words(old: str, x: int, new: str, y: int, same: int) -> int:
 
 
 def _whole_units(old: str, x: int, new: str, y: int, same: int) -> int:
-    """Return where a word begins; the space before it belongs to it, so that none are equal by a space alone."""
+    """Return where a word begins. The space before it belongs to it, so that a space alone never counts as equal."""
     whole = _whole_words(old, x, new, y, same)
     return whole - 1 if whole and wordbreak.is_space(old[x + whole - 1]) else whole
 
@@ -137,7 +137,7 @@ _WORDS: Final = _Level(
 
 
 def _gaps(old: str, new: str, within: _Gap, level: _Level, work: _Work) -> list[_Gap]:
-    """Walk along a range of both texts and return where they differ."""
+    """Walk along a range of both texts, and return where they differ."""
     found: list[_Gap] = []
     x, x_end, y, y_end = within
     while True:
@@ -152,7 +152,7 @@ def _gaps(old: str, new: str, within: _Gap, level: _Level, work: _Work) -> list[
 
 
 def _look_ahead(old: str, new: str, rest: _Gap, level: _Level, work: _Work) -> list[_Gap]:
-    """Return the gaps from here to where the two texts meet again, or none if that is not found."""
+    """Return the gaps from here to the place where the two texts meet again; none if it is not found."""
     x, x_end, y, y_end = rest
     size = level.near
     while x < x_end and y < y_end and work.spend(level.look_steps + 2 * size // level.code_points_a_step):
@@ -175,7 +175,7 @@ def _look_ahead(old: str, new: str, rest: _Gap, level: _Level, work: _Work) -> l
 
 
 def _between(matches: Sequence[_Match]) -> list[_Gap]:
-    """Return the gaps before each match; the last match itself is left to the next walk."""
+    """Return the gaps before each match. The last match itself is left to the next walk."""
     gaps, i, j = [], 0, 0
     for a, b, length in matches:
         if i < a or j < b:
@@ -185,8 +185,8 @@ def _between(matches: Sequence[_Match]) -> list[_Gap]:
 
 
 def _meet(a: Sequence[str], b: Sequence[str], enough: int, edits_max: int, is_rest: bool, work: _Work) -> list[_Match]:
-    """Search the shortest way to a long enough run of equal tokens, or to both ends if nothing follows them."""
-    reach: dict[int, tuple[int, _Chain]] = {1: (0, None)}  # by diagonal x - y: how far, over which matches
+    """Search for the shortest way to a long enough run of equal tokens, or to both ends if nothing follows them."""
+    reach: dict[int, tuple[int, _Chain]] = {1: (0, None)}  # by diagonal x - y: how far, and over which matches
     for edits in range(min(edits_max, len(a) + len(b)) + 1):
         if not work.spend(edits + 1):
             return []
@@ -220,7 +220,7 @@ def _unwind(chain: _Chain) -> list[_Match]:
 
 
 def _nearest(a: Sequence[str], b: Sequence[str]) -> list[_Match]:
-    """Find the nearest token that each side has once, after the first, which may be equal without ending the gap."""
+    """Find the nearest token that occurs once on each side, after the first token, which may be equal by accident."""
     counts_a, counts_b = Counter(a), Counter(b)
     places = {token: at for at, token in enumerate(b) if counts_b[token] == 1}
     best: _Match | None = None
@@ -234,7 +234,7 @@ def _nearest(a: Sequence[str], b: Sequence[str]) -> list[_Match]:
 
 
 def _common_prefix(a: str, x: int, x_end: int, b: str, y: int, y_end: int) -> int:
-    """Return how many characters are equal from two places on, comparing runs that double while they are equal."""
+    """Return how many characters are equal from two places on. Runs that double in length are compared."""
     same, size, longest = 0, 32, min(x_end - x, y_end - y)
     while same < longest and a[x + same : x + same + size] == b[y + same : y + same + size]:
         same += size
@@ -247,7 +247,7 @@ def _common_prefix(a: str, x: int, x_end: int, b: str, y: int, y_end: int) -> in
 
 
 def _common_suffix(a: str, b: str, begin: int) -> int:
-    """Return how many characters are equal at the ends, not counting the first ones."""
+    """Return how many characters are equal at the ends, without the first ``begin`` characters."""
     same, size, longest = 0, 32, min(len(a), len(b)) - begin
     while same < longest and _ends_alike(a, b, same, size, longest):
         same += size

@@ -1,16 +1,17 @@
 """
-Judging: which edits of a text are accepted. The answer is a function of the edit and of its past.
+Judging: which edits of a text are accepted. The verdict depends on the edit and its past.
 
-1. *The past* of an edit is what the changes in its author's past brought, and what its own change brought before it.
+1. *The past* of an edit is what the changes in its author's past inserted, and what its own change inserted before it.
 2. A change that started the text is in the past.
-3. Every unit that the edit names or deletes is in the past, or comes earlier in the edit.
-4. An author goes on where its units end. A rewrite is not in its own past.
-5. In the past, the earlier blocks of the edit included, a block's right neighbour stands directly after its left one.
-6. No block stands, and no deletion begins or ends, inside a character of two units.
-7. One actor writes at most ``TEXT_CLOCK_MAX`` units into one text, those of its rewrites included.
-8. An edit that breaks one of these rules is refused whole and leaves nothing behind: every later edit is judged without it.
-9. An edit that evidence takes out (*void*) keeps its units, hidden, and deletes nothing: all other edits are judged as
-   before. Units that several changes brought, of a start or a rewrite, are shown if one of these changes is not void.
+3. Every unit that the edit names or deletes is in the past, or earlier in the edit.
+4. An author continues where its units end. A rewrite is not in its own past.
+5. In the past, with the earlier blocks of the edit, a block's right neighbour stands directly after its left one.
+6. No block is placed, and no deletion begins or ends, inside a character of two units.
+7. One actor writes at most ``TEXT_CLOCK_MAX`` units into one text, with those of its rewrites.
+8. An edit that breaks one of these rules is refused as a whole and changes nothing. Later edits are judged without it.
+9. The units of a *void* edit are kept, hidden, and it deletes nothing. All other edits are judged as before. If several
+   changes inserted the same units (those of a start or a rewrite), the units are shown unless all of these changes are
+   void.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ from edda_sync.crdt.text.units import Pairs, pairs_of, units
 from edda_sync.words import limits
 from edda_sync.words.errors import RefusedTextError
 
-NEW: Final = -2  # index of an edit's own name, if nothing is known of it yet
-UNKNOWN: Final = -3  # index of any other name of which nothing is known
+NEW: Final = -2  # index of an edit's own name if that is not known yet
+UNKNOWN: Final = -3  # index of any other name that is not known
 
 
 class Text(Protocol):
-    """What is asked of a text: see ``sequence.TextSequence``."""
+    """What judging needs of a text; see ``sequence.TextSequence``."""
 
     genesis: bytes
     started: int
@@ -47,7 +48,7 @@ class Text(Protocol):
 
 
 class Past(dict[int, int]):
-    """How many units of each name are in an edit's past, or are here; each is looked up when it is asked for."""
+    """How many units of each name are in an edit's past, or are here. Each number is looked up when it is needed."""
 
     __slots__ = ("_dot", "_past", "_text")
 
@@ -84,9 +85,9 @@ def judge(
     was_accepted: bool = False,
 ) -> tuple[int, Pairs]:
     """
-    Return the clock after an edit's blocks, and where their pairs are; or refuse it.
+    Return the clock after an edit's blocks, and the pairs in them; or refuse the edit.
 
-    One that was accepted before is not asked for its neighbours: others may stand between them by now.
+    The neighbours of an edit that was accepted before are not checked: other units may stand between them by now.
     """
     own = names[OWN]
     first = clock = known[own] if own != NEW else 0
@@ -95,7 +96,7 @@ def judge(
     if edit.clock is not None and edit.clock != first:
         raise RefusedTextError(f"it starts at clock {edit.clock}, not at {first}")
     pairs = Pairs()
-    after: dict[Unit, Unit] = {}  # what stands behind a unit with the blocks so far in, where that has changed
+    after: dict[Unit, Unit] = {}  # what stands after a unit with the earlier blocks inserted, if that has changed
     for left_id, right_id, string in edit.blocks:
         left, right = unit_of(names, left_id), unit_of(names, right_id)
         for name, at in (left, right):
@@ -131,5 +132,5 @@ def judge(
 
 
 def unit_of(names: Sequence[int], unit: Id | None) -> Unit:
-    """Return a unit that an edit names, by the indices that its names have in the text."""
+    """Return a unit that an edit names, with the index that its name has in the text."""
     return EDGE if unit is None else (names[unit[0]], unit[1])

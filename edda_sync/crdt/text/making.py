@@ -1,4 +1,4 @@
-"""Making: what somebody changed in a text, as an edit that can travel."""
+"""Making: turns what somebody changed in a text into an edit that can be sent."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from edda_sync.crdt.text.sequence import TextSequence
 
 def make(sequence: TextSequence, actor: bytes, hunks: Sequence[Hunk], *, whole: bool) -> TextEdit:
     """
-    Return hunks of a text, as it reads now, as an edit; give that to ``TextSequence.accept``.
+    Return hunks of the present text as an edit; pass it to ``TextSequence.accept``.
 
     Args:
         sequence: The text.
-        actor: Who makes it.
-        hunks: All inside the text.
+        actor: The author.
+        hunks: Hunks that are all inside the text.
         whole: Whether it is to be a rewrite.
     """
     order, own = sequence.order, sequence.index.get(actor, NEW)
@@ -27,7 +27,7 @@ def make(sequence: TextSequence, actor: bytes, hunks: Sequence[Hunk], *, whole: 
     deleted: list[Range] = []
     for start, end, text in hunks:
         if text:
-            blocks.append((*order.gap(end), text))  # behind what it replaces, as others insert before that
+            blocks.append((*order.gap(end), text))  # after what it replaces, since others insert before that
         if start < end:
             deleted += order.spans(start, end)
     is_rewrite = whole and bool(blocks)
@@ -55,7 +55,7 @@ def _id(ids: Mapping[int, int], unit: Unit) -> Id | None:
 
 
 def merged(spans: Iterable[Deletion]) -> list[Deletion]:
-    """Return deletions in order, and as few as they can be."""
+    """Return deletions in order, and joined where they adjoin."""
     merged: list[Deletion] = []
     for span in sorted(spans):
         name, clock, length = span

@@ -1,8 +1,8 @@
 """
-The order of a text: its runs as they stand, and where each unit and each code point is among them.
+The order of a text: its runs in sequence, and where each unit and each code point is among them.
 
-A unit is found by its name and clock, and a code point by its position. A search begins where the last one ended; if that
-was elsewhere, a unit is looked up, and for a code point the chunks are counted from the start.
+A unit is found by its name and clock, and a code point by its position. A search begins where the last one ended. If the
+target is elsewhere, a unit is looked up in an index; for a code point, the chunks are counted from the start.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from edda_sync.crdt.text.runs import EDGE, Chunk, Run, Unit
 from edda_sync.crdt.text.units import Pairs, units
 from edda_sync.words import limits
 
-_CHUNK: Final = 32  # runs from which a chunk is cut in two; measured: 24 and 64 are slower to type into
+_CHUNK: Final = 32  # runs at which a chunk is cut in two; measured: typing is slower with 24 and with 64
 
 _clock = attrgetter("clock")
 
 
 class Order:
-    """Runs in order; what goes where is decided by :class:`~edda_sync.crdt.text.sequence.TextSequence`."""
+    """Runs in order. :class:`~edda_sync.crdt.text.sequence.TextSequence` decides what goes where."""
 
     __slots__ = ("_at", "_base", "_head", "_hit", "_runs", "_size_bytes", "_starts", "_where", "pairs", "points")
 
     def __init__(self, runs: Sequence[Run], pairs: dict[int, Pairs]) -> None:
-        self.pairs = pairs  # by name, where its characters of two units are
+        self.pairs = pairs  # by name: where its characters of two units are
         head: Chunk | None = None
         for at in reversed(range(0, len(runs), _CHUNK // 2)):
             head = Chunk(list(runs[at : at + _CHUNK // 2]), head, at)
-        self._head = head or Chunk([], None, 0)  # the only one that may be empty
+        self._head = head or Chunk([], None, 0)  # the only chunk that may be empty
         self.points = sum(chunk.points for chunk in self._chunks())
-        self._size_bytes = -1  # until somebody asks
-        self._at, self._base = self._head, 0  # where the last position was, and how many code points stand before that
-        self._hit = self._head, 0  # the run that had the last unit
-        # By name the runs that it has, ascending, and their clocks; where each is. Made when a unit is looked up.
+        self._size_bytes = -1  # computed when it is first needed
+        self._at, self._base = self._head, 0  # the place of the last position, and the number of code points before it
+        self._hit = self._head, 0  # the run that contained the last unit
+        # By name: its runs, ascending, and their clocks; by run: its chunk. Made when a unit is first looked up.
         self._runs: dict[int, list[Run]] = {}
         self._starts: dict[int, list[int]] = {}
         self._where: dict[Run, Chunk] = {}
@@ -55,12 +55,12 @@ class Order:
             chunk = chunk.next
 
     def string(self) -> str:
-        """Return what the text reads."""
+        """Return the present text."""
         return "".join([chunk.string() for chunk in self._chunks()])
 
     @property
     def size_bytes(self) -> int:
-        """The size of what the text reads, in UTF-8."""
+        """The size of the present text, in UTF-8."""
         if self._size_bytes < 0:
             self._size_bytes = _size_bytes(self.string())
         return self._size_bytes
@@ -71,17 +71,17 @@ class Order:
         return list(self)
 
     def packed(self) -> bytes:
-        """Return :meth:`whole` as msgpack; what did not change since it was asked for is not written anew."""
+        """Return :meth:`whole` as msgpack. Chunks that have not changed since the last call are not encoded again."""
         self._merge()
         chunks = list(self._chunks())
         count = sum([len(chunk.runs) for chunk in chunks])
         return b"".join([_array_of(count), *[chunk.pack() for chunk in chunks]])
 
     def _merge(self) -> None:
-        """Let runs at the ends of chunks be as long as they can be."""
+        """Join runs at the ends of chunks, so that all are as long as they can be."""
         chunk = self._head
         while (following := chunk.next) is not None:
-            if chunk.packed is not None and following.packed is not None:  # neither has changed since this was asked
+            if chunk.packed is not None and following.packed is not None:  # neither has changed since the last call
                 chunk = following
                 continue
             if self._is_one(chunk.runs[-1], following.runs[0]):
@@ -96,7 +96,7 @@ class Order:
         self._at, self._base, self._hit = self._head, 0, (self._head, 0)
 
     def by_name(self) -> Iterable[Run]:
-        """Return all runs, those of one name ascending."""
+        """Return all runs, with those of one name ascending."""
         return sorted(self.whole(), key=_clock)
 
     def rename(self, indices: Sequence[int]) -> None:
@@ -120,7 +120,7 @@ class Order:
         return name in self.pairs and self.pairs[name].has(clock)
 
     def find(self, name: int, clock: int) -> tuple[Chunk, int]:
-        """Return where the run is that has a unit; there must be one."""
+        """Return the place of the run that contains a unit, which must exist."""
         chunk, at = self._hit
         if at < len(chunk.runs):
             run = chunk.runs[at]
@@ -134,14 +134,14 @@ class Order:
         return self._hit
 
     def run_of(self, unit: Unit) -> Run | None:
-        """Return the run that has a unit; None for the edge."""
+        """Return the run that contains a unit; None for the edge."""
         if unit == EDGE:
             return None
         chunk, at = self.find(*unit)
         return chunk.runs[at]
 
     def after(self, unit: Unit) -> Unit:
-        """Return the unit that stands directly after one; the edge stands before the first one and after the last."""
+        """Return the unit directly after another one. The edge stands before the first unit and after the last."""
         name, clock = unit
         if name < 0:
             following = self._head.following(-1)
@@ -154,9 +154,9 @@ class Order:
         return EDGE if following is None else (following.name, following.clock)
 
     def after_known(self, unit: Unit, known: Mapping[int, int]) -> Unit:
-        """Return what stands directly after a unit among those whose clock is below what is known of their name."""
+        """Return the first unit after another one that is known: its clock is below the one that is known of its name."""
         following = self.after(unit)
-        if following == EDGE or following[1] < known[following[0]]:  # nearly always: nobody else was there meanwhile
+        if following == EDGE or following[1] < known[following[0]]:  # the usual case: nobody else wrote there meanwhile
             return following
         for run, first in self.behind(unit):
             if first < known[run.name]:
@@ -164,7 +164,7 @@ class Order:
         return EDGE
 
     def behind(self, unit: Unit) -> Iterator[tuple[Run, int]]:
-        """Return the runs that stand after a unit, each with the first clock of it that does."""
+        """Return the runs after a unit, each with the first of its clocks that is after the unit."""
         name, clock = unit
         chunk, at = self._head, 0
         if name >= 0:
@@ -194,7 +194,7 @@ class Order:
     # --- by code points -----------------------------------------------------------------------------------------------
 
     def gap(self, position: int) -> tuple[Unit, Unit]:
-        """Return the units between which something goes at a position; deleted ones after it stay behind it."""
+        """Return the units between which an insertion at a position goes. Deleted units after the position stay after it."""
         if position == 0:
             return EDGE, self.after(EDGE)
         chunk, at, offset = self._seek(position - 1)
@@ -206,7 +206,7 @@ class Order:
         return (run.name, clock), self.after((run.name, clock))
 
     def spans(self, start: int, end: int) -> list[tuple[int, int, int]]:
-        """Return which units the code points from a position up to another one are: name, clock, how many."""
+        """Return the units of the code points from one position to another: name, clock, how many."""
         found: list[tuple[int, int, int]] = []
         count = end - start
         if not count:
@@ -228,7 +228,7 @@ class Order:
         return found
 
     def _seek(self, position: int) -> tuple[Chunk, int, int]:
-        """Return the chunk and the index of the run that shows a code point, and which of the run's it is."""
+        """Return the chunk and the index of the run that shows a code point, and the code point's number in that run."""
         if position < self._base:
             self._at, self._base = self._head, 0
         chunk, rest = self._at, position - self._base
@@ -242,18 +242,18 @@ class Order:
     # --- changing -----------------------------------------------------------------------------------------------------
 
     def insert(self, after: Unit, run: Run) -> None:
-        """Let a run stand directly after a unit, or the edge; where its pairs are is noted already."""
+        """Insert a run directly after a unit or the edge. Its pairs must have been noted already."""
         if after == EDGE:
             self._put(self._head, 0, run)
         else:
             self._put(*self._cut_at(after[0], after[1], 1), run)
 
     def insert_before(self, before: Unit, run: Run) -> None:
-        """Let a run stand directly before a unit."""
+        """Insert a run directly before a unit."""
         self._put(*self._cut_at(before[0], before[1], 0), run)
 
     def delete(self, name: int, clock: int, size: int) -> None:
-        """Delete units; those that are deleted already stay so."""
+        """Delete units. Units that are already deleted stay so."""
         if not self._runs:
             self._index()
         starts, end = self._starts[name], clock + size
@@ -263,7 +263,7 @@ class Order:
                 self._turn(name, max(clock, run.clock), min(end, run.clock + run.size), None)
 
     def show(self, name: int, clock: int, text: str) -> None:
-        """Show units again that were deleted: those of a text, from a clock on; those that are visible stay so."""
+        """Show deleted units again: those with the text ``text``, from a clock on. Visible units stay visible."""
         if not self._runs:
             self._index()
         raw = text.encode("utf-16-le")
@@ -275,7 +275,7 @@ class Order:
                 self._turn(name, begin, behind, raw[2 * (begin - clock) : 2 * (behind - clock)].decode("utf-16-le"))
 
     def _turn(self, name: int, clock: int, end: int, text: str | None) -> None:
-        """Let units that are in one run be deleted, or show their text again."""
+        """Delete units of a single run, or show their text again."""
         self._cut_at(name, end - 1, 1)
         chunk, at = self._cut_at(name, clock, 0)
         runs = chunk.runs
@@ -291,7 +291,7 @@ class Order:
             self._join(chunk, at - 1, chunk, at)
 
     def _cut_at(self, name: int, clock: int, after: int) -> tuple[Chunk, int]:
-        """Return the place before a unit (0) or after it (1), and let no run go on across it."""
+        """Return the place before a unit (0) or after it (1), and cut the run that crosses it."""
         chunk, at = self.find(name, clock)
         run = chunk.runs[at]
         clock += after
@@ -302,7 +302,7 @@ class Order:
         return self._add(chunk, at + 1, run.cut(clock))
 
     def _put(self, chunk: Chunk, at: int, run: Run) -> None:
-        """Put a run at a place: in pieces, if it is too long."""
+        """Insert a run at a place, in pieces if it is too long."""
         is_short = run.clock + run.size <= self._end(run.name, run.clock)
         for piece in (run,) if is_short else run.pieces(partial(self._end, run.name)):
             if piece.text is not None:
@@ -315,7 +315,7 @@ class Order:
                 at += 1
 
     def _add(self, chunk: Chunk, at: int, run: Run) -> tuple[Chunk, int]:
-        """Add a run at a place, and return the place; what it shows is counted already."""
+        """Add a run at a place, and return the place. What the run shows must have been counted already."""
         if not self._runs:
             self._index()
         chunk.runs.insert(at, run)
@@ -338,7 +338,7 @@ class Order:
         return self._hit
 
     def _join(self, chunk: Chunk, at: int, following: Chunk, second: int) -> None:
-        """Make two runs one."""
+        """Join two runs."""
         rest = following.runs.pop(second)
         chunk.runs[at].absorb(rest)
         chunk.recut()
@@ -349,7 +349,7 @@ class Order:
         self._hit = chunk, at
 
     def _show(self, chunk: Chunk, text: str, way: int) -> None:
-        """Count a text that is shown from now on (1), or no longer (-1)."""
+        """Count a text that becomes visible (1) or hidden (-1)."""
         chunk.changed(way * len(text))
         self.points += way * len(text)
         if self._size_bytes >= 0:
@@ -358,13 +358,13 @@ class Order:
             self._base += way * len(text)
 
     def _rank_after(self, chunk: Chunk) -> float:
-        """Return the rank of a chunk that is to follow another one."""
+        """Return the rank for a new chunk that is to follow another one."""
         if chunk.next is None:
             return chunk.rank + 1
         rank = (chunk.rank + chunk.next.rank) / 2
         if chunk.rank < rank < chunk.next.rank:
             return rank
-        for at, each in enumerate(self._chunks()):  # there was no number left between the two
+        for at, each in enumerate(self._chunks()):  # there was no number left between the two ranks
             each.rank = 2 * at
         return chunk.rank + 1
 
@@ -372,13 +372,13 @@ class Order:
         return run.goes_on(before) and self._end(run.name, before.clock) > run.clock
 
     def _end(self, name: int, clock: int) -> int:
-        """Return the clock at which a run that begins with a clock must end."""
+        """Return the clock at which a run must end if it begins with a given clock."""
         end = (clock // limits.TEXT_RUN_UNITS + 1) * limits.TEXT_RUN_UNITS
         return end + 1 if self.is_inside(name, end) else end
 
 
 def _array_of(count: int) -> bytes:
-    """Return how msgpack begins an array."""
+    """Return the beginning of a msgpack array."""
     if count < 1 << 4:
         return bytes([0x90 | count])
     return b"\xdc" + count.to_bytes(2, "big") if count < 1 << 16 else b"\xdd" + count.to_bytes(4, "big")

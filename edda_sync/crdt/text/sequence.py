@@ -1,13 +1,13 @@
 """
-A text as its accepted edits made it: which units stand where, and who brought and who deleted each.
+A text as its accepted edits made it: the order of its units, and the changes that inserted and deleted each.
 
-Units are put in order by YATA (Nicolaescu et al. 2016, "Near real-time peer-to-peer shared editing on extensible data
-types", with the conflict rule of Yjs 13.6); which of two concurrent ones at one place comes first is decided by their names.
-YATA never moves a unit, and the order of what an author knew is part of the order of everything: so an edit can be judged
-by what its author knew, whatever else is here.
+Units are ordered by YATA (Nicolaescu et al. 2016, "Near real-time peer-to-peer shared editing on extensible data
+types", with the conflict rule of Yjs 13.6). Of two concurrent units at one place, their names decide which is first.
+YATA never moves a unit, and the order of what an author knew is part of the order of everything. So an edit can be
+judged by what its author knew, whatever else is here.
 
-Which edits are accepted is said in ``judging``; one that breaks a rule is refused whole and leaves nothing behind, and every
-later edit is judged without it.
+``judging`` has the rules for accepting an edit. An edit that breaks a rule is refused as a whole and changes nothing,
+and every later edit is judged without it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from edda_sync.words.errors import RefusedTextError
 
 
 class TextSequence:
-    """One text: ``making.make`` an edit here, and :meth:`accept` it as every other device's."""
+    """One text. ``making.make`` makes an edit of this device; :meth:`accept` applies it, like that of any other device."""
 
     __slots__ = ("authors", "genesis", "index", "names", "order", "rewrites", "started", "starts", "trails")
 
@@ -37,7 +37,7 @@ class TextSequence:
         self.started = units(start)
         self.names = [genesis]  # in the order in which they came
         self.index = {genesis: 0}
-        self.authors: dict[int, Author] = {}  # by index of their names, as are
+        self.authors: dict[int, Author] = {}  # by the index of their name, like
         self.rewrites: dict[int, Rewrite] = {}
         pairs = Pairs(pairs_of(start, 0))
         self.order = Order([], {0: pairs} if pairs.starts else {})
@@ -51,17 +51,17 @@ class TextSequence:
         self, edit: TextEdit, dot: Dot, past: Mapping[bytes, int], own: bytes | None = None, *, void: bool = False
     ) -> None:
         """
-        Make an edit, or refuse it: a function of the edit and its past, wherever and whenever it is asked.
+        Apply an edit, or refuse it. The verdict depends only on the edit and its past.
 
         Args:
-            edit: In its one form: from ``edits.decode``, or from ``making.make``.
-            dot: The change that carries it; its actor is the edit's author.
-            past: What that change depends on, its actor's previous change included: actor to seq.
-            own: What the edit's own units are called, where that is not said by the edit itself (``item_names``).
-            void: Whether evidence takes the change out.
+            edit: In canonical form: from ``edits.decode``, or from ``making.make``.
+            dot: The change that contains it. Its actor is the author of the edit.
+            past: What that change depends on, with its actor's previous change: actor to seq.
+            own: The name of the edit's units, if the edit itself does not tell it (``item_names``).
+            void: Whether the change is void.
 
         Raises:
-            RefusedTextError: No honest device writes this, with the reason; nothing has changed.
+            RefusedTextError: No honest device writes this, with the reason. Nothing has changed.
         """
         if not meets(self.starts, dot, past):
             raise RefusedTextError("its author does not know the text")
@@ -73,20 +73,20 @@ class TextSequence:
 
     def replay(self, edit: TextEdit, dot: Dot, own: bytes | None = None) -> None:
         """
-        Make an edit that was accepted before, after the same edits as then: one of this device's own store.
+        Apply an edit that this device's own store accepted before, after the same edits as then.
 
         Args:
             edit: From ``edits.decode``.
-            dot: The change that carries it.
+            dot: The change that contains it.
             own: As for :meth:`accept`.
 
         Raises:
-            RefusedTextError: It cannot have been accepted then; nothing has changed.
+            RefusedTextError: It cannot have been accepted. Nothing has changed.
         """
         name = self._own_name(edit, dot[0]) if own is None else own
         names = self._table(edit, name)
         known, self.trails.view = Past(self, dot, None), None
-        if edit.is_rewrite:  # it may be here, brought by another change
+        if edit.is_rewrite:  # another change may have brought the same rewrite
             known[names[OWN]] = 0
         end, pairs = judge(self, edit, names, known, 0, was_accepted=True)
         self._bring(edit, dot, name, names, end, pairs)
@@ -95,7 +95,7 @@ class TextSequence:
         return rewrite_name(self.genesis, edit) if edit.is_rewrite else actor
 
     def _table(self, edit: TextEdit, name: bytes) -> list[int]:
-        """Return the indices here of an edit's names."""
+        """Return the indices that an edit's names have here."""
         names = [self.index.get(name, NEW), self.index[self.genesis]]
         for other in edit.names:
             if other in (name, self.genesis):
@@ -108,7 +108,7 @@ class TextSequence:
     def _bring(
         self, edit: TextEdit, dot: Dot, name: bytes, names: list[int], end: int, pairs: Pairs, *, void: bool = False
     ) -> None:
-        """Make an edit that was accepted, and note which change did it."""
+        """Apply an accepted edit, and note which change made it."""
         if not edit.blocks and (void or not edit.deletions):
             return
         actor, seq = dot
@@ -128,9 +128,9 @@ class TextSequence:
             self._take(edit, names, pairs, void=void)
             rewrite = self.rewrites[names[OWN]] = Rewrite(end, (), (dot,))
             rewrite.deletions = [] if void else _named(names, edit.deletions)
-        else:  # another change brought the same
+        else:  # another change brought the same rewrite
             rewrite.dots.add(dot)
-            if not void and not rewrite.deletions:  # and may be void
+            if not void and not rewrite.deletions:  # that change may be void
                 rewrite.deletions = _named(names, edit.deletions)
                 for deleted in rewrite.deletions:
                     self.order.delete(*deleted)
@@ -138,7 +138,7 @@ class TextSequence:
         author.rewritten += end
 
     def show(self, name: int, text: str) -> None:
-        """Show all that one name has brought, but for what somebody deleted: it may have been void until now."""
+        """Show everything that a name inserted, without what somebody deleted. It may have been void until now."""
         order, size = self.order, units(text)
         order.show(name, 0, text)
         for author in self.authors.values():
@@ -150,24 +150,24 @@ class TextSequence:
                     order.delete(*deleted)
 
     def hide_start(self) -> None:
-        """Hide what the text starts with: the changes that wrote it are void."""
+        """Hide the start of the text: the changes that wrote it are void."""
         if self.started:
             self.order.delete(self.index[self.genesis], 0, self.started)
 
     def _take(self, edit: TextEdit, names: list[int], pairs: Pairs, *, void: bool) -> None:
-        """Put an edit that was accepted where it belongs; what is void is hidden there, and deletes nothing."""
+        """Place an accepted edit. A void edit is hidden there, and deletes nothing."""
         own, order, trails = names[OWN], self.order, self.trails
         if pairs.starts:
             order.pairs.setdefault(own, Pairs()).extend(pairs)
         clock = edit.clock or 0
-        begun: dict[Unit, Unit] = {}  # the first unit of each block so far, and what it was written behind
+        begun: dict[Unit, Unit] = {}  # the first unit of each earlier block, and what it was written after
         for left_id, right_id, text in edit.blocks:
             left, right = unit_of(names, left_id), unit_of(names, right_id)
             run = Run(own, clock, units(text), text, *left, *right)
             follows = bool(trails) and trails.before(own, left) == right
             if begun.get(right) == left or follows:
-                # What YATA let pass before that block it would let pass again, and find nothing else: a shortcut, since
-                # somebody may write a thousand blocks so, each before the last one, where a thousand others stand.
+                # YATA would pass over the same units as for that block, and find nothing else. This shortcut matters
+                # because somebody may write a thousand blocks, each before the last one, where a thousand others stand.
                 order.insert_before(right, run)
             else:
                 place = self.place(own, left, right)
@@ -184,15 +184,15 @@ class TextSequence:
             order.delete(names[index], at, length)
 
     def place(self, name: int, left: Unit, right: Unit) -> Unit:
-        """Return the unit directly after which units go that were written between two units (YATA)."""
+        """Return the unit directly after which units belong that were written between two units (YATA)."""
         order = self.order
         place = left
         if order.after(left) == right:
             return place
         mine = self.names[name]
-        before = order.run_of(left)  # it may go on behind the left neighbour, and only that much of it is passed
-        passed: set[Run] = set()  # what stands behind the left neighbour, up to the run that is looked at
-        undecided: set[Run] = set()  # what of that stands behind the place
+        before = order.run_of(left)  # it may continue after the left neighbour, and only that part is passed
+        passed: set[Run] = set()  # the runs after the left neighbour, up to the run that is looked at
+        undecided: set[Run] = set()  # those of them that are after the place
         for run, first in order.behind(left):
             if (run.name, first) == right:
                 break
@@ -215,7 +215,7 @@ class TextSequence:
         return place
 
     def named(self, name: bytes) -> int:
-        """Return the index of a name, and give it one if it has none."""
+        """Return the index of a name. A new name gets a new index."""
         index = self.index.get(name)
         if index is None:
             index = self.index[name] = len(self.names)
@@ -223,7 +223,7 @@ class TextSequence:
         return index
 
     def sort_names(self) -> None:
-        """Let the names' indices be in the order of the names."""
+        """Give the names indices in the order of the names."""
         names = sorted(self.names)
         if names == self.names:
             return
@@ -240,7 +240,7 @@ class TextSequence:
             rewrite.deletions = [(indices[name], clock, size) for name, clock, size in rewrite.deletions]
 
     def author(self, actor: bytes) -> Author:
-        """Return what an actor did, for adding to it."""
+        """Return the record of what an actor did, so that it can be added to."""
         index = self.named(actor)
         author = self.authors.get(index)
         if author is None:
@@ -248,8 +248,8 @@ class TextSequence:
         return author
 
     def written(self, actor: bytes) -> int:
-        """Return how many units an actor has written into the text, in rewrites or not, before its chain forked as well."""
-        if len(actor) == NAME_BYTES:  # nearly always
+        """Return how many units an actor has written into the text, in rewrites or not, and before its chain forked."""
+        if len(actor) == NAME_BYTES:  # the usual case
             author = self.authors.get(self.index.get(actor, NEW))
             return 0 if author is None else author.insertions.clock + author.rewritten
         ends = range(NAME_BYTES, len(actor) + 1, NAME_BYTES)

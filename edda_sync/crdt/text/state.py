@@ -1,16 +1,16 @@
 """
-A text as bytes: all that its accepted edits made of it, and equal bytes wherever the same were accepted.
+A text as bytes: everything that its accepted edits made of it. The bytes are equal wherever the same edits were accepted.
 
     state      := [1, names, genesis, starts, authors, rewrites, pairs, runs]      msgpack
-    names      := every name and actor that is met below, ascending; elsewhere a name is its index here
+    names      := every name and actor that occurs below, ascending; elsewhere a name is its index here
     starts     := [[actor, seq]...]                      the changes that started the text, ascending
     authors    := [[actor, insertions, deletions]...]    ascending; steps as columns: see attribution.py
     rewrites   := [[name, units, [[actor, seq]...], [[name, clock, length]...]]...]
-    pairs      := [[name, starts, counts]...]            of its characters of two units: see units.py; starts as differences
+    pairs      := [[name, starts, counts]...]            its characters of two units, see units.py; starts as differences
     runs       := [[name, clock, length, text | nil, left, left clock, right, right clock]...]   in order: see order.py
 
-What is read is checked as far as nothing that follows can fail; whether it is the text that its edits made is known once
-these were folded, and gave the same bytes.
+When a state is read, it is checked so far that nothing can fail later. Whether it is the text that its edits made is
+known only when these have been folded and gave the same bytes.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _decode = msgspec.msgpack.Decoder(_State).decode
 
 
 def encode(text: TextSequence) -> bytes:
-    """Return a text's state."""
+    """Return the state of a text."""
     for actor, _ in text.starts:
         text.named(actor)
     text.sort_names()
@@ -79,10 +79,10 @@ def encode(text: TextSequence) -> bytes:
 
 def decode(data: bytes) -> TextSequence:
     """
-    Read a state.
+    Decode a state.
 
     Raises:
-        ValueError: It is none, with the reason.
+        ValueError: It is not a valid state, with the reason.
     """
     try:
         state = _decode(data)
@@ -110,10 +110,10 @@ def decode(data: bytes) -> TextSequence:
 
 def check(text: TextSequence) -> None:
     """
-    Look whether every run stands behind its left neighbour and before its right one.
+    Check that every run is after its left neighbour and before its right one.
 
     Raises:
-        ValueError: One does not.
+        ValueError: A run is not.
     """
     clocks: dict[int, list[int]] = {}
     places: dict[int, list[int]] = {}
@@ -132,7 +132,7 @@ def check(text: TextSequence) -> None:
 
 
 def _read_authors(text: TextSequence, state: _State, totals: dict[int, int]) -> None:
-    """Take what each author and rewrite did, and from ``totals`` what each brought."""
+    """Read what each author and rewrite did; ``totals`` has how many units each inserted."""
     held = {state.genesis: text.started, **totals}
     deleted: list[Range] = []
     for name, insertions, deletions in state.authors:
@@ -156,7 +156,7 @@ def _read_authors(text: TextSequence, state: _State, totals: dict[int, int]) -> 
 
 
 def _totals(runs: list[Run], names: int) -> dict[int, int]:
-    """Return how many units there are of each name; each unit is there once."""
+    """Return how many units each name has, and check that each unit occurs once."""
     begins = {(run.name, run.clock) for run in runs}
     ends = {(run.name, run.clock + run.size) for run in runs}
     if len(begins) != len(runs) or any(clock and (name, clock) not in ends for name, clock in begins):
@@ -169,7 +169,7 @@ def _totals(runs: list[Run], names: int) -> dict[int, int]:
 
 
 def _check_runs(runs: list[Run], totals: dict[int, int], pairs: dict[int, Pairs]) -> None:
-    unknown = {EDGE[0]: 1}  # where the edge has a clock, it is no unit
+    unknown = {EDGE[0]: 1}  # the edge is no unit, so it has no clock
     held = {**totals, **unknown}
     for run in runs:
         if run.size < 1 or run.clock < 0 or run.left_clock < 0 or run.right_clock < 0:

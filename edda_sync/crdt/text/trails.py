@@ -1,16 +1,16 @@
 """
-Trails: a shortcut for an author who writes again and again at one place, each time before what it wrote last, while others
-have written much there that it does not know.
+Trails: a shortcut for an author who writes again and again at one place, each time before what it wrote last, while
+others have written much at that place that the author does not know.
 
-For each such insertion YATA steps over everything that others wrote between its two neighbours: n insertions beside n of
-somebody else's took n * n steps. But an insertion steps over at least what the one before it stepped over. So a trail
-remembers, for an author and a left neighbour, before which of the author's units the next insertion goes.
+For each such insertion, YATA passes over everything that others wrote between its two neighbours, so n insertions
+beside n of somebody else's take n * n steps. But an insertion passes over at least what the insertion before it passed
+over. So a trail remembers, for an author and a left neighbour, the author's unit before which the next insertion goes.
 
-1. A trail is valid until somebody with a greater name writes behind the same left neighbour and stands before that unit.
-   A unit of a lesser name is stepped over like the rest, and with it everything that is written behind it.
-2. That the author knows nothing of the units in between is remembered together with what it knew then; it is valid until
-   the author knows more.
-3. A trail changes no result. When others push it out of memory, the next search makes it again.
+1. A trail is valid until somebody with a greater name writes after the same left neighbour and is placed before that
+   unit. A unit of a lesser name is passed over like the rest, with everything that is written after it.
+2. A trail also remembers what the author knew, since that shows that the author knows none of the units in between.
+   This is valid until the author knows more.
+3. A trail changes no result. If it is dropped from memory, the next search makes it again.
 """
 
 from __future__ import annotations
@@ -24,55 +24,55 @@ from edda_sync.crdt.text.clients import NAME_BYTES
 from edda_sync.crdt.text.order import Order
 from edda_sync.crdt.text.runs import Unit
 
-TRAILS_MAX: Final = 64  # of one text: so many authors write at once where others did
+TRAILS_MAX: Final = 64  # of one text: as many authors can write at the same time where others did
 
 
 @dataclass(slots=True)
 class _Trail:
-    right: Unit  # the author's unit before which its next one goes
-    view: View | None  # what the author knew; None where nobody says that
+    right: Unit  # the author's unit before which its next insertion goes
+    view: View | None  # what the author knew; None if that is not known
 
 
 class View:
-    """What the author of a change knew: compared with what it knew at another one."""
+    """What the author of a change knew, for comparison with what it knew at another change."""
 
     __slots__ = ("_dot", "_past", "_seen")
 
     def __init__(self, dot: Dot, past: Mapping[bytes, int]) -> None:
         self._dot, self._past = dot, past
-        self._seen: dict[bytes, int] | None = None  # the past but its own; others go on to change that
+        self._seen: dict[bytes, int] | None = None  # the past without its own changes, as a copy
 
     def keep(self) -> View:
-        """Return it as what is remembered."""
+        """Return this view in a form that can be remembered."""
         if self._seen is None:
             self._seen = {**self._past, self._dot[0][-NAME_BYTES:]: 0}
         return self
 
     def is_of(self, other: View) -> bool:
-        """Tell whether another change of the same author, which is remembered, knew the same of all others."""
+        """Tell whether a remembered change of the same author knew the same changes of all others."""
         return self._dot == other._dot or self.keep()._seen == other._seen
 
 
 class Trails:
-    """The trails of one text; :meth:`before` looks one up, and :meth:`placed` keeps them."""
+    """The trails of one text. :meth:`before` looks a trail up, and :meth:`placed` keeps it."""
 
     __slots__ = ("_at", "_of", "view")
 
     def __init__(self) -> None:
-        self._of: dict[tuple[int, Unit], _Trail] = {}  # by author and left neighbour, the one used last at the end
-        self._at: dict[Unit, set[int]] = {}  # by left neighbour: whose there are
-        self.view: View | None = None  # of the edit that is being made
+        self._of: dict[tuple[int, Unit], _Trail] = {}  # by author and left neighbour; the one used last is at the end
+        self._at: dict[Unit, set[int]] = {}  # by left neighbour: the authors that have a trail there
+        self.view: View | None = None  # of the edit that is being applied
 
     def __bool__(self) -> bool:
         return bool(self._of)
 
     def before(self, own: int, left: Unit) -> Unit | None:
-        """Return the unit before which what an author writes next behind a left neighbour goes, if that is known."""
+        """Return the unit before which an author's next insertion after a left neighbour goes; None if no trail tells it."""
         trail = self._of.get((own, left))
         return None if trail is None else trail.right
 
     def is_next(self, own: int, left: Unit, right: Unit) -> bool:
-        """Tell whether it is known that a unit stands directly after another one in what the edit's author knows."""
+        """Tell whether the trails show that one unit is directly after another in what the edit's author knows."""
         trail = self._of.get((own, left))
         if trail is None or trail.right != right or trail.view is None or self.view is None:
             return False
@@ -80,16 +80,16 @@ class Trails:
 
     def placed(self, order: Order, names: Sequence[bytes], own: int, left: Unit, first: Unit, *, passed: bool) -> None:
         """
-        Note that an author's units were put in their place.
+        Note where units of an author were placed.
 
         Args:
-            order, names: Of the text.
+            order, names: The order and names of the text.
             own: The author's index.
-            left: What they were written behind.
-            first: The first one.
-            passed: Whether something stands between the two.
+            left: The unit after which they were written.
+            first: The first of the placed units.
+            passed: Whether other units stand between ``left`` and ``first``.
         """
-        if not passed and left not in self._at:  # nearly always
+        if not passed and left not in self._at:  # the usual case
             return
         for other in tuple(self._at.get(left, ())):
             trail = self._of[other, left]
@@ -103,12 +103,12 @@ class Trails:
                 self._drop(*next(iter(self._of)))
 
     def forget(self, own: int) -> None:
-        """Forget an author's: it came to know something that goes by another name."""
+        """Forget the trails of an author, because it came to know something under another name."""
         for author, left in [each for each in self._of if each[0] == own]:
             self._drop(author, left)
 
     def clear(self) -> None:
-        """Forget all: the names' indices are others."""
+        """Forget all trails, because the indices of the names have changed."""
         self._of.clear()
         self._at.clear()
 

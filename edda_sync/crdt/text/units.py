@@ -1,8 +1,8 @@
 """
-UTF-16 units, in which the clocks of a text count, and where its characters of two units are.
+UTF-16 units, in which the clocks of a text count, and the places of characters that take two units.
 
-Python counts code points and Yjs counts UTF-16 units, of which characters above U+FFFF take two. Nothing may ever point
-between the two units of one character. That a deleted character had two is remembered, though its text is gone.
+Python counts code points. Yjs counts UTF-16 units, of which characters above U+FFFF take two. No reference may ever point
+between the two units of one character. These places are remembered even for deleted text.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from operator import sub
 from typing import Final
 
 Span = tuple[int, int]
-"""Characters of two units side by side: the second unit of the first one, and how many they are."""
+"""Adjacent characters of two units: the second unit of the first one, and their number."""
 
 _PAIRS: Final = re.compile("[\U00010000-\U0010ffff]+")
 
@@ -26,18 +26,18 @@ def units(text: str) -> int:
 
 
 def code_points(text: str, count: int) -> int:
-    """Return how many code points the first units of a text are; they must not end inside a character."""
+    """Return how many code points the first ``count`` units of a text are. They must not end inside a character."""
     if text.isascii():
         return count
     return len(text.encode("utf-16-le")[: 2 * count].decode("utf-16-le"))
 
 
 def pairs_of(text: str, clock: int) -> list[Span]:
-    """Return where a text whose first unit has a clock has characters of two units: second unit, how many in a row."""
+    """Return where a text with a given first clock has characters of two units: second unit, how many in a row."""
     if text.isascii():
         return []
     spans: list[Span] = []
-    before = 0  # such characters
+    before = 0  # how many such characters came before
     for found in _PAIRS.finditer(text):
         count = found.end() - found.start()
         spans.append((clock + found.start() + before + 1, count))
@@ -46,12 +46,12 @@ def pairs_of(text: str, clock: int) -> list[Span]:
 
 
 def differences(column: list[int]) -> list[int]:
-    """Return a column's first number, and by how much each other one differs from the one before it."""
+    """Return the first number of a column, and then the difference of each number from the one before it."""
     return [*column[:1], *map(sub, column[1:], column)]
 
 
 class Pairs:
-    """Where the units of one name have characters of two units; only ever added to, at the end."""
+    """Where the units of one name have characters of two units. Entries are only ever added at the end."""
 
     __slots__ = ("counts", "starts")
 
@@ -64,7 +64,7 @@ class Pairs:
         return zip(self.starts, self.counts, strict=True)
 
     def extend(self, spans: Iterable[Span]) -> None:
-        """Note characters side by side, whose second units are ``start``, ``start + 2`` and so on."""
+        """Note adjacent characters whose second units are ``start``, ``start + 2`` and so on."""
         for start, count in spans:
             if self.starts and start == self.starts[-1] + 2 * self.counts[-1]:
                 self.counts[-1] += count
@@ -75,10 +75,10 @@ class Pairs:
     @classmethod
     def of(cls, starts: list[int], counts: list[int]) -> Pairs:
         """
-        Return what two columns say, the first one as differences.
+        Return the pairs that two columns describe, the first of them as differences.
 
         Raises:
-            ValueError: They make no sense.
+            ValueError: The columns are not valid.
         """
         if len(starts) != len(counts) or not starts or starts[0] < 1 or min(counts) < 1:
             raise ValueError("pairs that make no sense")
@@ -101,7 +101,7 @@ class Pairs:
 
     @property
     def end(self) -> int:
-        """The clock after the last one of its second units."""
+        """The clock after the last of its second units."""
         return self.starts[-1] + 2 * self.counts[-1] - 1
 
     def has(self, clock: int) -> bool:

@@ -1,16 +1,17 @@
 """
-Where a text may be cut: between words and signs, never inside a value or inside a character as a person sees it.
+Where a text may be cut: between words and signs, never inside a value, or inside a character as a person sees it.
 
-A word is a run of letters and digits with what joins them: ``don't``, ``well-known``, ``foo_bar``, ``10:30``,
-``2026-01-05``, ``a/b.txt``, ``you@example.org``; to a number belong its sign, currency, separators and percent (``-3.5``,
-``$1,000.00``, ``50%``), and an address with a scheme goes on to the next space, quote or bracket. Any other sign stands
-alone, with the marks and joiners that make it one character (an emoji family, a flag, a letter and its accents).
+A word is a run of letters and digits, with the signs that join them: ``don't``, ``well-known``, ``foo_bar``, ``10:30``,
+``2026-01-05``, ``a/b.txt``, ``you@example.org``. A number includes its sign, currency, separators and percent sign
+(``-3.5``, ``$1,000.00``, ``50%``). An address with a scheme extends to the next space, quote or bracket. Any other sign
+is alone, with the marks and joiners that make it one character (an emoji family, a flag, a letter and its accents).
 
-In scripts that are written without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese...) no rule tells words; there
-each character is one, with its marks. Korean, Arabic, Hebrew and the scripts of India have spaces, and words like Latin.
+In scripts that are written without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese...), no rule finds words. Each
+character is a word there, with its marks. Korean, Arabic, Hebrew and the scripts of India have spaces, and words like
+Latin.
 
-The rule need not be the same everywhere: only the author of a text cuts it. So it asks the interpreter what a character
-is. Sources: UAX #29 of Unicode (text segmentation) for characters and for what joins words, cut less often than there.
+The rule need not be the same everywhere, since only the author of a text cuts it. So it uses the interpreter's character
+tables. Sources: UAX #29 of Unicode (text segmentation) for characters and for what joins words; we cut less often.
 """
 
 from __future__ import annotations
@@ -20,19 +21,19 @@ import unicodedata
 from itertools import accumulate, pairwise
 from typing import Final
 
-_REACH: Final = 64  # code points to look at on either side of a place for the breaks around it; then 8 times as many
-_REACH_MAX: Final = 16_384  # from here on the ends of a word are not looked for
+_REACH: Final = 64  # code points to look at on both sides of a place for the breaks around it; then 8 times as many
+_REACH_MAX: Final = 16_384  # beyond this, the ends of a word are not looked for
 
 _ALONE: Final = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aaf\u1b00-\u1b7f\u3005-\u3007\u3041-\u312f"
     "\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\ua4cf\ua980-\ua9ff\uaa60-\uaadf\uf900-\ufaff\uff66-\uff9d"
     "\U00011700-\U0001174f\U00017000-\U00018d8f\U0001b000-\U0001b2ff\U00020000-\U0003ffff]"
-)  # of scripts without spaces
+)  # scripts without spaces
 
 # Each character has a kind, and the rules are about kinds: w letter or number, d digit, i a character that is a word,
 # m what belongs to the character before it, v a mark that stacks the next one under it, z the zero-width joiner, f half
-# a flag, p a sign that is drawn with the number after it, s space, r n e ends of lines, - . : / ' , % $ themselves and
-# their like, o any other sign that an address may hold, b any other.
+# a flag, p a sign that is drawn with the number after it, s space, r n e ends of lines, - . : / ' , % $ these signs and
+# similar ones, o any other sign that an address may contain, b any other.
 _LIKE: Final = {
     "r": "\r",
     "n": "\n",
@@ -56,7 +57,7 @@ _KNOWN: Final = {character: kind for kind, characters in _LIKE.items() for chara
 
 
 class _Kinds(dict[int, str]):
-    """The kind of each character, by code point: worked out when it is first met."""
+    """The kind of each character, by code point. It is computed when the character first occurs."""
 
     def __missing__(self, code_point: int) -> str:
         kind = self[code_point] = _kind(chr(code_point))
@@ -73,7 +74,7 @@ def _kind(character: str) -> str:
         return "m"
     if category == "Nd":
         return "d"
-    if category[0] in "LN" or category == "Cn":  # what is not known yet is not cut
+    if category[0] in "LN" or category == "Cn":  # an unassigned character is not cut
         return "i" if _ALONE.match(character) else "w"
     return "$" if category == "Sc" else "b"
 
@@ -98,7 +99,7 @@ _TOKEN: Final = re.compile(rf"s[mzv]*|rn|[rne]|(?:p[mzv]*)*(?:{_SIGN})")
 _UNIT: Final = re.compile(rf"s?(?:p[mzv]*)*(?:{_SIGN})|s+(?=s[^snre])|s+|rn|[rne]")
 _CERTAIN: Final = re.compile(
     r"(?:[sneib]|r(?!n))(?=[^mzv])"
-)  # after it a token begins, whatever stands before and after
+)  # a token begins after it, whatever stands before and after
 _LAST_CERTAIN: Final = re.compile(f".*{_CERTAIN.pattern}")
 
 
@@ -108,7 +109,7 @@ def cut(text: str, goes_on: bool = False) -> list[str]:
 
     Args:
         text: A text that begins at a break.
-        goes_on: Whether more follows: then its end is left out, from the last place on where a token certainly begins.
+        goes_on: Whether more text follows. The end is then left out, from the last place where a token certainly begins.
     """
     kinds = text.translate(_KINDS)
     last = _LAST_CERTAIN.match(kinds) if goes_on else None
@@ -120,17 +121,17 @@ def cut(text: str, goes_on: bool = False) -> list[str]:
 
 def breaks(text: str, near: int, first: int = 0, reach: int = _REACH) -> list[int]:
     """
-    Return the places around one where a text may be cut, ascending; an end of the text is one, a place inside a word none.
+    Return the places near a given place where a text may be cut, ascending. The ends of the text are such places.
 
     Args:
         text: Any text.
-        near: The place in question.
-        first: A place at or before it that is known to be a break; none before it is looked for.
-        reach: Code points to look at on either side; more while they are all of one word.
+        near: The given place.
+        first: A place at or before it that is known to be a break. None is looked for before it.
+        reach: Code points to look at on both sides; more if they are all part of one word.
 
     Returns:
-        All breaks from some certain one on, at or before ``near``, to the first at ``near`` or after, and perhaps more.
-        Where a word is longer than anybody writes, those on one side only, or none.
+        All breaks from a certain one at or before ``near`` to the first one at or after ``near``, and perhaps more. If
+        a word is longer than anybody writes, only those on one side, or none.
     """
     begin, end = max(first, near - reach), near + reach
     kinds = text[begin:end].translate(_KINDS)
@@ -147,13 +148,13 @@ def breaks(text: str, near: int, first: int = 0, reach: int = _REACH) -> list[in
 
 
 def certain(text: str, start: int, end: int) -> int:
-    """Return the first place after ``start`` where a text may be cut whatever stands before it; ``end`` if none is near."""
+    """Return the first place after ``start`` where a text may be cut, whatever is before it; ``end`` if none is near."""
     match = _CERTAIN.search(text[start : min(start + _REACH_MAX, end)].translate(_KINDS))
     return start + match.end() if match else end
 
 
 def is_space(token: str) -> bool:
-    """Return whether a token parts words within a line."""
+    """Return whether a token separates words within a line."""
     return token.translate(_KINDS) == "s"
 
 
@@ -163,11 +164,11 @@ def is_line_end(token: str) -> bool:
 
 
 def has_word(token: str) -> bool:
-    """Return whether there is a letter or digit in a token that would run together with others."""
+    """Return whether a token contains a letter or digit that would run together with others."""
     kinds = token.translate(_KINDS)
     return "w" in kinds or "d" in kinds
 
 
 def is_sign(token: str) -> bool:
-    """Return whether a token is neither white space nor a word, nor a character that may be one."""
+    """Return whether a token is not white space, not a word, and not a character that may be a word."""
     return not has_word(token) and token.translate(_KINDS)[0] not in "snrei"

@@ -1,15 +1,15 @@
 """
-Texts as Yjs updates, version 1 (INTERNALS.md of yjs/yjs): what a Yjs editor is given.
+Texts as Yjs updates, version 1 (INTERNALS.md of yjs/yjs), for Yjs editors.
 
-Numbers are varints: 7 bits a byte, the lowest first.
+Numbers are varints: 7 bits in each byte, the lowest first.
 
     update    := clients blocks{clients} deletions
     blocks    := count client clock block{count}
     block     := info [left] [right] [parent] content
     info      := 0x80 has left | 0x40 has right | 4 string, 1 deleted
     left      := client clock                     of the UTF-16 unit that stood before it; right likewise
-    parent    := 1 "t"                            only where neither left nor right says where it belongs
-    content   := length utf8{length}              string: takes one clock a UTF-16 unit
+    parent    := 1 "t"                            only if neither left nor right tells where it belongs
+    content   := length utf8{length}              a string, which takes one clock for each UTF-16 unit
                | length                           deleted units
     deletions := clients (client count (clock length){count}){clients}
 """
@@ -40,26 +40,26 @@ class Item(NamedTuple):
     """Units of one client that were written one after another between two others."""
 
     client: int
-    clock: int  # of the first one
-    content: str | int  # what they read; or how many they are, if they are deleted
+    clock: int  # of the first unit
+    content: str | int  # the text of the units; or their number, if they are deleted
     left: Id | None
     right: Id | None
 
 
 def encode(items: Iterable[Item], deletions: Iterable[tuple[int, int, int]]) -> bytes:
     """
-    Return an update; give it to ``Doc.apply_update``.
+    Return an update; pass it to ``Doc.apply_update``.
 
     Args:
-        items: What it inserts; those of one client ascending and without a gap, whatever is between them.
-        deletions: What it deletes: client, first clock, number of units.
+        items: The insertions. Those of one client must ascend without a gap; others may be between them.
+        deletions: The deletions: client, first clock, number of units.
     """
     by_client: defaultdict[int, list[Item]] = defaultdict(list)
     for item in items:
         by_client[item.client].append(item)
     out = bytearray()
     _write(out, len(by_client))
-    for client in sorted(by_client, reverse=True):  # as Yjs does
+    for client in sorted(by_client, reverse=True):  # in the order that Yjs uses
         _write(out, len(by_client[client]))
         _write(out, client)
         _write(out, by_client[client][0].clock)
@@ -83,8 +83,8 @@ def of_edit(edit: TextEdit, clients: Sequence[int]) -> bytes:
     Return an edit as an update.
 
     Args:
-        edit: It was accepted.
-        clients: The client ids of its names, by the indices that the edit has for them.
+        edit: An edit that was accepted.
+        clients: The client ids of its names, by their indices in the edit.
     """
     items, clock = [], edit.clock or 0
     for left, right, text in edit.blocks:
@@ -98,8 +98,8 @@ def of_runs(runs: Iterable[Run], clients: Sequence[int]) -> bytes:
     Return a whole text as an update.
 
     Args:
-        runs: All of the text's, those of one name ascending.
-        clients: The client ids of its names, by the indices that the runs have for them.
+        runs: All runs of the text, with those of one name ascending.
+        clients: The client ids of the names, by their indices in the runs.
     """
     items, deleted = [], []
     for run in runs:
