@@ -1,7 +1,7 @@
 """
-Changes: what happened, as bytes, and where each stands: in its author's chain and in its past.
+Changes: what happened, as bytes, and the place of each change in its author's chain and in the causal order.
 
-A reader's path: ``change`` (what travels), ``drafts`` (what it is made of), ``past`` (what it depends on), ``chains``,
-``branches`` and ``names`` (under which names a store holds it), ``forkproof`` (when a chain forks), ``early`` (before
-the log is here).
+A reader's path: ``change`` (what is sent), ``drafts`` (from which changes are made), ``past`` (what a change depends on),
+``chains``, ``branches`` and ``names`` (the names under which a store holds changes), ``forkproof`` (when a chain forks),
+``early`` (changes that were written before the log was here).
 """

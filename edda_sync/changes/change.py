@@ -1,14 +1,14 @@
 """
-Changes: what one committed transaction did. The unit of atomicity, replication, attribution and undo.
+Changes: what one committed transaction did. A change is the unit of atomicity, replication, attribution and undo.
 
-A change is a *header* and a *body*. The header's fixed fields, its envelope, are frozen for ever: every version can tell
-a change's dot, its past and its size, chain it, order it and pass it on, whatever else it says. All that may change from
-version to version is in the header's ``ext`` and in the body. PROTOCOL.md has both byte by byte.
+A change is a *header* and a *body*. The fixed fields of the header, its envelope, never change: every version can read
+a change's dot, its past and its size, chain it, order it and pass it on, whatever else it contains. Everything that may
+differ between versions is in the header's ``ext`` and in the body. PROTOCOL.md describes both byte by byte.
 
-A change commits to its past by hash: to its actor's previous change, and to each change of others that it depends on. So
-"the past of a change" is one set for everybody, even if some author wrote two changes under one dot. The hash of a change
-covers the hash before it: one signed hash vouches for all before it (Haber and Stornetta 1991, "How to time-stamp a
-digital document").
+A change commits to its past by hashes: that of its actor's previous change, and those of the changes of others on which
+it depends. So "the past of a change" is the same set for everybody, even if an author wrote two changes with one dot.
+The hash of a change covers the hash before it, so one signed hash vouches for all changes before it (Haber and
+Stornetta 1991, "How to time-stamp a digital document").
 """
 
 from __future__ import annotations
@@ -26,38 +26,38 @@ from edda_sync.words import limits
 from edda_sync.words.errors import RemoteProtocolError
 
 LEVEL: Final = 1
-"""The rules by which this version writes. A change is judged by the rules of the level that it states, for ever."""
+"""The rules by which this version writes. A change is always judged by the rules of the level in its header."""
 
 HASH_BYTES: Final = 32
 DEP_HASH_BYTES: Final = 16
-NO_HASH: Final = bytes(HASH_BYTES)  # stands before an actor's first change
+NO_HASH: Final = bytes(HASH_BYTES)  # in place of the hash before an actor's first change
 
-# numbers of a header's ext at level 1: odd ones decide what a change does, even ones only say more about it
-WALL: Final = 1  # wall time at the author in milliseconds since 1970, 8 bytes big endian
-AGENT: Final = 2  # who asked for it, UTF-8
+# numbers in a header's ext at level 1: odd ones decide what a change does, even ones only add information
+WALL: Final = 1  # wall time of the author in milliseconds since 1970, 8 bytes big endian
+AGENT: Final = 2  # who asked for the change, UTF-8
 BIRTH: Final = 3  # in an actor's first change: see Birth
 REASON: Final = 4  # why, UTF-8
-PARTS: Final = 5  # hashes of the body's parts, 32 bytes each, where it has more than one
-AGAIN: Final = 6  # the start of the hash of a change that never left this device, and is written again in this one
-WHY: Final = 2  # in a birth's ext: why another life began, UTF-8
+PARTS: Final = 5  # hashes of the body's parts, 32 bytes each, if it has more than one
+AGAIN: Final = 6  # the beginning of the hash of this device's change that this one repeats
+WHY: Final = 2  # in a birth's ext: why a new life began, UTF-8
 _UNDERSTOOD: Final = frozenset((WALL, BIRTH, PARTS))
 
 Hash = Annotated[bytes, msgspec.Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]
 Dep = tuple[Actor, Seq, Annotated[bytes, msgspec.Meta(min_length=DEP_HASH_BYTES, max_length=DEP_HASH_BYTES)]]
-"""``(actor, seq, hash)``: a change that another one depends on, and the first 16 bytes of its hash."""
+"""``(actor, seq, hash)``: a change that another one depends on, with the first 16 bytes of its hash."""
 
 _encoder = msgspec.msgpack.Encoder(order="sorted")
 
 
 class Birth(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """
-    How an actor began; the actor is a hash of these very bytes, so nobody can claim another's.
+    How an actor began. The actor is a hash of these bytes, so nobody can claim the actor of another device.
 
     Attributes:
         public_key: The device's Ed25519 key, 32 bytes.
         nonce: 16 random bytes.
-        parent, parent_seq, parent_hash: The change that this life continues: the last one of the life before it that
-            its store holds, or, of a device's first life, the change that made the device a member. Nothing at the birth
+        parent, parent_seq, parent_hash: The change that this life continues: the last change of the previous life that
+            the store holds, or, for a device's first life, the change that made the device a member. None at the birth
             of a workspace.
         ext: Room to grow.
     """
@@ -71,12 +71,12 @@ class Birth(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
 
     @property
     def why(self) -> str:
-        """Why another life began, for a person."""
+        """Why a new life began, for a person."""
         return _text(exts.get(self.ext, WHY)) or ""
 
     @property
     def continues(self) -> tuple[bytes, int, bytes] | None:
-        """The change that it continues, as a dependency; None at the birth of a workspace."""
+        """The change that this life continues, as a dependency; None at the birth of a workspace."""
         return None if self.parent is None else (self.parent, self.parent_seq, self.parent_hash[:DEP_HASH_BYTES])
 
 
@@ -85,14 +85,14 @@ class Header(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     The header of a change.
 
     Attributes:
-        level: Of the rules by which it is judged.
+        level: The level of the rules by which the change is judged.
         actor, seq: The dot.
-        deps: What the author had applied, as the difference to the actor's previous change (in a first change: to the
-            past of what its birth continues), sorted by actor; its own actor is left out.
-        operations: How many are in the body.
+        deps: What the author had applied, as the difference from the actor's previous change (in a first change: from the
+            past of what its birth continues), sorted by actor, without its own actor.
+        operations: The number of operations in the body.
         body_bytes: Length of the body.
         content: Hash of the body.
-        previous: Hash of the actor's previous change; ``NO_HASH`` in its first.
+        previous: Hash of the actor's previous change; ``NO_HASH`` in its first change.
         ext: Room to grow: wall time, birth, parts, agent, reason.
     """
 
@@ -113,53 +113,53 @@ class Header(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
 
     @property
     def wall_ms(self) -> int:
-        """Wall time at the author in milliseconds since 1970: ranks concurrent writes, orders nothing else."""
+        """Wall time of the author in milliseconds since 1970. It ranks concurrent writes, and decides nothing else."""
         wall = exts.get(self.ext, WALL)
         return 0 if wall is None or len(wall) != 8 else min(int.from_bytes(wall, "big"), limits.WALL_MS_MAX)
 
     @property
     def parts(self) -> tuple[bytes, ...]:
-        """Hashes of the body's parts of ``PART_BYTES_MAX``; empty when the body is no longer than one part."""
-        if self.body_bytes <= limits.PART_BYTES_MAX:  # nearly always, and every change is asked several times
+        """Hashes of the body's parts of ``PART_BYTES_MAX``; empty if the body has a single part."""
+        if self.body_bytes <= limits.PART_BYTES_MAX:  # the usual case, and asked several times for each change
             return ()
         joined = exts.get(self.ext, PARTS) or b""
         return tuple(joined[at : at + HASH_BYTES] for at in range(0, len(joined), HASH_BYTES))
 
     @property
     def agent(self) -> str | None:
-        """Who asked for it, if anyone said so."""
+        """Who asked for the change; None if that is not known."""
         return _text(exts.get(self.ext, AGENT))
 
     @property
     def reason(self) -> str | None:
-        """Why, if anyone said so."""
+        """Why the change was made; None if that is not known."""
         return _text(exts.get(self.ext, REASON))
 
     @property
     def again(self) -> bytes | None:
-        """The change of the same device that this one writes again, by the beginning of its hash."""
+        """The beginning of the hash of this device's change that this one repeats; None if it repeats none."""
         return exts.get(self.ext, AGAIN)
 
     @property
     def birth(self) -> Birth | None:
-        """How its actor began; in an actor's first change only."""
+        """How the actor began. Only an actor's first change has it."""
         raw = exts.get(self.ext, BIRTH) if self.seq == 1 else None
         return None if raw is None else decode_birth(raw)
 
     @property
     def is_understood(self) -> bool:
-        """Whether this version can tell what the change does; if not, it is held, passed on and counted as waiting."""
+        """Whether this version can tell what the change does. If not, it is kept, passed on and counted as waiting."""
         return self.level <= LEVEL and exts.is_understood(self.ext, _UNDERSTOOD)
 
 
 class Change:
     """
-    A change as it travels: its header's very bytes, and its body when that fits one part.
+    A change as it is sent: the exact bytes of its header, and its body if that is a single part.
 
     Attributes:
-        header: What was decoded from ``raw``; nobody encodes a header twice.
+        header: What was decoded from ``raw``. A header is never encoded again.
         raw: The header's bytes.
-        body: Empty when it is in parts.
+        body: Empty if it is in parts.
     """
 
     __slots__ = ("_hash", "_header_hash", "body", "header", "raw")
@@ -170,26 +170,26 @@ class Change:
 
     @property
     def header_hash(self) -> bytes:
-        """:func:`hash_header` of it."""
+        """The hash of the header, from :func:`hash_header`."""
         if not self._header_hash:
             self._header_hash = hash_header(self.raw)
         return self._header_hash
 
     @property
     def hash(self) -> bytes:
-        """:func:`hash_change` of it: its link of its actor's chain."""
+        """The hash of the change, from :func:`hash_change`: its link in its actor's chain."""
         if not self._hash:
             self._hash = hash_change(self.header.previous, self.header_hash)
         return self._hash
 
     @property
     def half(self) -> Dot:
-        """The key under which its parts are kept until all are here: its hash, since its actor may fork, and its seq."""
+        """The key for its parts until all are here: the beginning of its hash, since its actor may fork, and its seq."""
         return self.hash[:ACTOR_BYTES], self.header.seq
 
     @property
     def size(self) -> int:
-        """Bytes on the wire before compression, parts not counted."""
+        """Bytes on the wire before compression, without parts."""
         return len(self.raw) + len(self.body)
 
 
@@ -213,10 +213,10 @@ def header_ext(
     reason: str | None = None,
     again: bytes | None = None,
 ) -> Ext:
-    """Return a header's ext at this version's level; the arguments are the properties of :class:`Header`."""
+    """Return the ext of a header at this version's level. The arguments are the properties of :class:`Header`."""
     wall = wall_ms.to_bytes(8, "big")
     if agent is None and birth is None and reason is None and again is None and not parts:
-        return ((WALL, wall),)  # mostly
+        return ((WALL, wall),)  # the usual case
     return exts.of(
         {
             WALL: wall,
@@ -230,7 +230,7 @@ def header_ext(
 
 
 def encode_header(header: Header) -> bytes:
-    """Return the bytes of a header: so many at most as :func:`decode_header` takes."""
+    """Return the bytes of a header, which are no more than :func:`decode_header` accepts."""
     raw = _encoder.encode(header)
     assert len(raw) <= limits.HEADER_BYTES_MAX, (
         "tests/words/test_limits.py: all that one of ours may say has room in it"
@@ -239,17 +239,17 @@ def encode_header(header: Header) -> bytes:
 
 
 def encode_birth(birth: Birth) -> bytes:
-    """Return the bytes of a birth, of which its actor is the hash."""
+    """Return the bytes of a birth. The actor is their hash."""
     return _encoder.encode(birth)
 
 
-@lru_cache(maxsize=1_024)  # each change asks for its author's; what the bytes say never changes
+@lru_cache(maxsize=1_024)  # each change needs its author's birth, and the same bytes always mean the same
 def decode_birth(raw: bytes) -> Birth:
     """
-    Read a birth.
+    Decode a birth.
 
     Raises:
-        RemoteProtocolError: It is malformed, or too long for a proof that its actor forks.
+        RemoteProtocolError: It is malformed, or too long to be part of a fork proof.
     """
     if len(raw) > limits.BIRTH_BYTES_MAX:
         raise RemoteProtocolError(f"a birth of {len(raw):,} bytes")
@@ -267,10 +267,10 @@ def decode_birth(raw: bytes) -> Birth:
 
 def decode_header(raw: bytes) -> Header:
     """
-    Read a header from a peer or from disk.
+    Decode a header from a peer or from disk.
 
     Raises:
-        RemoteProtocolError: It is malformed or over a limit, which every version judges alike.
+        RemoteProtocolError: It is malformed or over a limit. Every version gives the same verdict.
     """
     if len(raw) > limits.HEADER_BYTES_MAX:
         raise RemoteProtocolError(f"a change's header of {len(raw):,} bytes")
@@ -310,7 +310,7 @@ def _check_header(header: Header) -> None:
 
 
 def actor_of(birth: bytes) -> bytes:
-    """Return the actor of a birth's bytes: 16 bytes, so that no two lives share one and none can be claimed."""
+    """Return the actor of a birth's bytes: 16 bytes. No two lives share an actor, and nobody can claim another's."""
     return blake2b(birth, digest_size=ACTOR_BYTES, person=b"edda-actor").digest()
 
 
@@ -320,31 +320,31 @@ def hash_part(part: bytes) -> bytes:
 
 
 def hash_parts(parts: tuple[bytes, ...]) -> bytes:
-    """Return the hash of a body that is in parts, of their hashes."""
+    """Return the hash of a body that is in parts, given the hashes of the parts."""
     return blake2b(b"".join(parts), digest_size=HASH_BYTES, person=b"edda-parts").digest()
 
 
 def hash_header(raw: bytes) -> bytes:
-    """Return the hash of a header's bytes; since a header names its body's hash, of all that a change says."""
+    """Return the hash of a header's bytes. It covers the whole change, since a header contains the hash of its body."""
     return blake2b(raw, digest_size=HASH_BYTES, person=b"edda-header").digest()
 
 
 def hash_change(previous: bytes, header: bytes) -> bytes:
     """
-    Return the hash of a change: a link of its actor's chain.
+    Return the hash of a change, which is a link in its actor's chain.
 
     Args:
-        previous: Hash of the actor's change before it; ``NO_HASH`` before the first.
-        header: :func:`hash_header` of the change. A chain can be followed by headers' hashes alone.
+        previous: Hash of the actor's previous change; ``NO_HASH`` before the first.
+        header: :func:`hash_header` of the change. So a chain can be followed with the hashes of headers alone.
     """
     return blake2b(previous + header, digest_size=HASH_BYTES, person=b"edda-change").digest()
 
 
 def signed_message(workspace: bytes, actor: bytes, seq: int, head: bytes) -> bytes:
-    """Return what a device signs to vouch for an actor's changes up to a head."""
+    """Return the message that a device signs to vouch for an actor's changes up to a head."""
     return b"edda head 1" + workspace + actor + seq.to_bytes(8, "big") + head
 
 
 def workspace_of(birth: bytes) -> bytes:
-    """Return the workspace that a founder's birth makes: 16 bytes that nobody else can claim to have founded."""
+    """Return the workspace that a founder's birth creates: 16 bytes. Nobody else can claim to have founded it."""
     return blake2b(birth, digest_size=16, person=b"edda-workspace").digest()

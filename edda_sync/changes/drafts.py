@@ -1,4 +1,4 @@
-"""Drafts: what a transaction wants. Operations are made of them inside the commit, by :mod:`~edda_sync.ledger.compose`."""
+"""Drafts: what a transaction wants to do. At commit, :mod:`~edda_sync.ledger.compose` makes operations of them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _decode_cells = msgspec.msgpack.Decoder(dict[str, Any]).decode
 
 class Put(msgspec.Struct, frozen=True):
     """
-    Write cells. A text is its start when the field is empty, and is refused otherwise: see :class:`Rewrite`.
+    Write cells. A text among them is the start of an empty field. If the field is not empty, use :class:`Rewrite`.
 
-    ``new`` says that the id was made just now, so that nobody looks for what has it.
+    ``new`` tells that the id is new, so that no existing entity is looked up.
     """
 
     kind: Kind
@@ -28,17 +28,17 @@ class Put(msgspec.Struct, frozen=True):
 
     @staticmethod
     def of(kind: Kind, entity_id: bytes, cells: Mapping[str, Any], *, new: bool = False) -> Put:
-        """Return the draft; its cells are encoded at once, since a bulk transaction holds 100,000 of them."""
+        """Return the draft. Its cells are encoded at once, since a bulk transaction holds 100,000 drafts."""
         return Put(kind, entity_id, _encode_cells(cells), new)
 
     @property
     def cells(self) -> dict[str, Any]:
-        """The cells, the caller's own."""
+        """A copy of the cells that the caller may change."""
         return _decode_cells(self.encoded)
 
 
 class Rewrite(msgspec.Struct, frozen=True):
-    """Make a text that read ``base`` read ``new``: merged, as edits, into what it reads now."""
+    """Change a text from ``base`` to ``new``. The difference is merged as edits into the present text."""
 
     kind: Kind
     id: bytes
@@ -50,7 +50,7 @@ class EditText(msgspec.Struct, frozen=True):
     """
     Edit a text.
 
-    ``base`` gives the text that the positions count in; None means the text as the commit finds it.
+    ``base`` returns the text in which the positions count; None means the text that the commit finds.
     """
 
     kind: Kind
@@ -74,7 +74,7 @@ class Touch(msgspec.Struct, frozen=True):
 
 
 class Expect(msgspec.Struct, frozen=True):
-    """Refuse the whole transaction unless an entity is visible; or, with ``present`` False, if there ever was one."""
+    """Refuse the whole transaction unless an entity is visible; with ``present`` False, if it ever existed."""
 
     kind: Kind
     id: bytes
@@ -82,7 +82,7 @@ class Expect(msgspec.Struct, frozen=True):
 
 
 class Verbatim(msgspec.Struct, frozen=True):
-    """Write an operation of a former change again as it stood there: only a newer version can tell what it says."""
+    """Write an operation of a former change again, byte for byte, because only a newer version understands it."""
 
     encoded: bytes
 

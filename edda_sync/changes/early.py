@@ -30,9 +30,9 @@ from edda_sync.store.seams import Logged, StoreReader, StoreWriter
 
 EARLY_KEY: Final = "early"  # the birth of the life that wrote early
 DRAFTED_KEY: Final = "drafted"  # the lives in which this store wrote on a segment that is provisional
-UNNAMED_KEY: Final = "unnamed"  # there are drafts that name nothing of the segment on which they were written
-PLACED_KEY: Final = "placed"  # what was early and has just come to its place: see :func:`placed`
-REISSUED_KEY: Final = "reissued"  # lives of which this store wrote all again in the next, and the last one of these
+UNNAMED_KEY: Final = "unnamed"  # there are drafts that do not name the segment on which they were written
+PLACED_KEY: Final = "placed"  # the early writes that have just been moved to their place, see :func:`placed`
+REISSUED_KEY: Final = "reissued"  # lives of which this store wrote all again in the next, and the last of these
 
 
 _placed_encoder = msgspec.msgpack.Encoder()
@@ -40,7 +40,7 @@ _decode_placed = msgspec.msgpack.Decoder(tuple[bytes, tuple[int, ...]]).decode
 
 
 def is_missing(reader: StoreReader, birth: Birth) -> bool:
-    """Tell whether the change that a life continues is not here; where a segment stands for it, it is."""
+    """Tell whether the change that a life continues is missing. A change for which a segment stands is not missing."""
     if birth.parent is None:
         return False
     chains = Chains(reader)
@@ -48,7 +48,7 @@ def is_missing(reader: StoreReader, birth: Birth) -> bool:
 
 
 def note(tx: StoreWriter, birth: Birth | None) -> None:
-    """Note that a life began whose birth is this, if what it continues is not here, or only in what a segment says."""
+    """Note that a life began with this birth, if the change that it continues is missing, or only in a segment."""
     if birth is None:
         return
     if is_missing(tx, birth):
@@ -58,54 +58,54 @@ def note(tx: StoreWriter, birth: Birth | None) -> None:
 
 
 def drafted(reader: StoreReader) -> frozenset[bytes]:
-    """Return the lives in which this store wrote on a segment that is provisional: drafts, given to nobody until then."""
+    """Return the lives in which this store wrote on a provisional segment. These drafts are given to nobody until then."""
     raw = reader.meta.get(DRAFTED_KEY) or b""
     return frozenset(raw[at : at + ACTOR_BYTES] for at in range(0, len(raw), ACTOR_BYTES))
 
 
 def forget_drafted(tx: StoreWriter) -> None:
-    """Give drafts to everybody from now on: the segment is confirmed; or forget that there were any."""
+    """Forget the drafts: the segment is confirmed and they may be sent, or they are no longer there."""
     tx.meta.drop(DRAFTED_KEY)
     tx.meta.drop(UNNAMED_KEY)
 
 
 def note_unnamed(tx: StoreWriter) -> None:
-    """Note that a draft names nothing of the segment on which it is written."""
+    """Note that a draft does not name the segment on which it is written."""
     tx.meta.set(UNNAMED_KEY, b"1")
 
 
 def is_unnamed(reader: StoreReader) -> bool:
-    """Tell whether there are drafts that have seen all of the segment on which they were written, and do not say so."""
+    """Tell whether there are drafts that have seen the whole segment on which they were written, but do not name it."""
     return reader.meta.get(UNNAMED_KEY) is not None
 
 
 def note_reissued(tx: StoreWriter, former: bytes, actor: bytes) -> None:
-    """Note that what was written in one life is written again in another one, as may happen more than once."""
+    """Note that the changes of one life are written again in another one. This may happen more than once."""
     before = tx.meta.get(REISSUED_KEY) or b""
     tx.meta.set(REISSUED_KEY, (before if before.endswith(former) else former) + actor)
 
 
 def is_reissued(reader: StoreReader, former: bytes, actor: bytes) -> bool:
-    """Tell whether this store itself wrote again in one life what it had written in a former one."""
+    """Tell whether this store itself wrote the changes of a former life again in a later one."""
     raw = reader.meta.get(REISSUED_KEY)
     if raw is None:
-        return False  # mostly, and each write asks
+        return False  # the usual case, and asked at each write
     lives = [raw[at : at + ACTOR_BYTES] for at in range(0, len(raw), ACTOR_BYTES)]
     return actor in lives[1:] and former in lives[: lives.index(actor)]
 
 
 def held_back(reader: StoreReader) -> frozenset[bytes]:
-    """Return the names of the lives whose changes are sent to nobody yet: drafts, and early writes."""
+    """Return the names of the lives whose changes are not sent yet: drafts and early writes."""
     return drafted(reader) | lives(reader)
 
 
 def is_pending(reader: StoreReader) -> bool:
-    """Tell whether there are early writes, and the change that they continue is not here yet."""
+    """Tell whether there are early writes that wait for the change that they continue."""
     return reader.meta.get(EARLY_KEY) is not None
 
 
 def lives(reader: StoreReader) -> frozenset[bytes]:
-    """Return the life that wrote early, and those that continue it; none if nothing is pending."""
+    """Return the life that wrote early, and those that continue it; none if nothing waits."""
     raw = reader.meta.get(EARLY_KEY)
     return frozenset() if raw is None else _lives(reader, raw)
 
@@ -119,13 +119,13 @@ def forget(tx: StoreWriter) -> None:
 
 def settle(tx: StoreWriter, logged: Logged) -> list[bytes]:
     """
-    Move the early writes behind the change that they continue; return the entities to fold anew, by key.
+    Move the early writes after the change that they continue; return the keys of the entities to fold again.
 
-    The caller asks :func:`placed` in the same transaction.
+    The caller then uses :func:`placed` in the same transaction.
 
     Args:
         tx: A transaction of the store.
-        logged: The newest change of the log; nothing is done if it is not the change that the early writes continue.
+        logged: The newest change of the log. If the early writes do not continue this change, nothing is done.
     """
     raw = tx.meta.get(EARLY_KEY)
     if raw is None or changes.decode_birth(raw).parent_hash != logged.hash:
@@ -145,7 +145,8 @@ class Placed(NamedTuple):
     Attributes:
         birth: Of the first life that wrote early.
         lives: All lives that wrote early, by name.
-        made_at: The old log position of each of their changes, in order: what stood before it, its author had seen.
+        made_at: The old log position of each of their changes, in order. The author had seen what was before that
+            position.
     """
 
     birth: Birth
@@ -163,7 +164,7 @@ def placed(reader: StoreReader) -> Placed | None:
 
 
 def _lives(reader: StoreReader, raw: bytes) -> frozenset[bytes]:
-    """Return the life of a birth, and those that continue it."""
+    """Return the life of a birth, and the lives that continue it."""
     found, births = {changes.actor_of(raw)}, {name: head.birth for name, head in reader.log.heads().items()}
     parents = {name: changes.decode_birth(birth).parent for name, birth in births.items()}
     size = 0

@@ -1,21 +1,21 @@
 """
-Fork proofs: they show that an actor's chain forks, by nothing but what its author signed.
+Fork proofs: they show that an actor's chain forks, with nothing but what its author signed.
 
     proof := msgpack [actor, birth, seq, hash, side, side, ext]
     side  := [[header hash...], signature]
 
-``seq`` and ``hash`` are those of the last common change (0 and 32 zero bytes where the very first changes differ). A side
-has the header hashes of the changes after it, one each, up to a head that the author signed, and that signature. A reader
-who follows both sides from the common hash gets two heads that cannot both be of one chain.
+``seq`` and ``hash`` belong to the last common change (0 and 32 zero bytes if the very first changes differ). A side has
+the header hashes of the changes after it, up to a head that the author signed, and that signature. A reader who follows
+both sides from the common hash reaches two heads that cannot belong to one chain.
 
-1. A proof needs nobody's word: :func:`check` takes the workspace and the bytes. So it does not matter who brings it.
-2. Nobody who signed one chain can be accused: a head's hash covers the header hashes before it, one by one; two sides that
+1. A proof needs no trust: :func:`check` needs only the workspace and the bytes. So it does not matter who brings it.
+2. Nobody who signed a single chain can be accused. A head's hash covers all header hashes before it, so two sides that
    lead to heads of one chain are equal where they overlap.
-3. All proofs of one point say the same, even if they show different heads. One is kept for each point, and the set of
-   evidence is the set of points (``branches.Tree``).
-4. Nobody signs ``ext``. It is room for later versions, and no verdict may ever rest on it.
+3. All proofs of one point say the same, even if they show different heads. One proof is kept for each point, and the
+   set of evidence is the set of points (``branches.Tree``).
+4. ``ext`` is not signed. It is room for later versions, and no verdict may ever depend on it.
 
-A claim that is not such a proof changes nothing but the exchange of that actor between the two who disagree.
+A claim without such a proof only affects the exchange of that actor's changes between the two devices that disagree.
 
 Source: Li, Krohn, Mazières, Shasha 2004, "Secure untrusted data repository (SUNDR)": a fork shows in two signed heads.
 """
@@ -35,11 +35,12 @@ from edda_sync.words import limits
 from edda_sync.words.errors import RemoteProtocolError
 
 SIGNATURE_BYTES: Final = 64  # Ed25519 (RFC 8032)
-# Changes of a side (wire): 512 KiB of the smallest, as a device signs at least that often.
+# Changes of one side (wire): 512 KiB of the smallest changes, since a device signs at least that often.
 SIDE_HASHES_MAX: Final = 8_192
 UNSIGNED_MAX: Final = SIDE_HASHES_MAX // 2
-"""Changes of a chain from one signed head to the next (wire): a piece of it that a proof has room for holds some."""
-# A proof (wire): one frame, two longest sides.
+"""Changes of a chain from one signed head to the next (wire). So a piece that fits into a proof contains a signed
+head."""
+# A proof (wire): one frame, which has room for two longest sides.
 PROOF_BYTES_MAX: Final = limits.FRAME_BYTES_MAX - limits.HEADER_BYTES_MAX
 SEQ_MAX: Final = (1 << 48) - 1  # as in a header (wire)
 
@@ -47,7 +48,7 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 class Side(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """One branch: the header hash of each change after the common one, up to a signed head, and its signature."""
+    """One branch: the header hash of each change after the common one, up to a signed head, and the signature."""
 
     headers: tuple[bytes, ...]
     signature: bytes
@@ -58,11 +59,11 @@ class ForkProof(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
     A proof that an actor's chain forks. Make one with :func:`make`; trust none before :func:`check`.
 
     Attributes:
-        actor: Whose chain it is, 16 bytes.
-        birth: The bytes of its birth, which hash to the actor and hold its public key.
-        seq, hash: Of the last common change.
-        lesser, greater: The sides, by their first header hash.
-        ext: Room for later versions; signed by nobody.
+        actor: The actor whose chain it is, 16 bytes.
+        birth: The bytes of its birth, which contain its public key. Their hash is the actor.
+        seq, hash: Those of the last common change.
+        lesser, greater: The sides, ordered by their first header hash.
+        ext: Room for later versions; it is not signed.
     """
 
     actor: bytes
@@ -75,7 +76,7 @@ class ForkProof(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
 
     @property
     def point(self) -> Point:
-        """Return where the chain forks: all that a proof adds to what is known."""
+        """Return the point where the chain forks. A proof tells nothing else."""
         return Point(self.seq, self.hash)
 
 
@@ -84,9 +85,9 @@ class Chain(NamedTuple):
     A piece of an actor's chain that a store holds, up to a head that the actor signed.
 
     Attributes:
-        seq, hash: Of the change before the piece; 0 and ``ROOT`` before the first.
+        seq, hash: Those of the change before the piece; 0 and ``ROOT`` before the first change.
         headers: Header hash of each change of the piece, in order.
-        signature: Of the author, over the last one as head.
+        signature: The author's signature over the last change as head.
     """
 
     seq: int
@@ -96,14 +97,14 @@ class Chain(NamedTuple):
 
 
 class Signers(Protocol):
-    """What is known of births and signed heads."""
+    """Checks births and signed heads."""
 
     def actor_of(self, birth: bytes) -> bytes:
-        """Return the actor that a birth makes."""
+        """Return the actor that a birth creates."""
         ...
 
     def signed(self, birth: bytes, workspace: bytes, seq: int, head: bytes, signature: bytes) -> bool:
-        """Tell whether the key in a birth signed the head (seq and change hash) of the birth's actor."""
+        """Tell whether the key in a birth signed a head (seq and change hash) of the birth's actor."""
         ...
 
 
@@ -111,16 +112,16 @@ _decode = msgspec.msgpack.Decoder(ForkProof).decode
 
 
 def encode(proof: ForkProof) -> bytes:
-    """Return the bytes of a proof; the same proof has the same bytes everywhere."""
+    """Return the bytes of a proof. The same proof has the same bytes everywhere."""
     return _encoder.encode(proof)
 
 
 def decode(raw: bytes) -> ForkProof:
     """
-    Read a proof from a peer or from disk; :func:`check` it next.
+    Decode a proof from a peer or from disk; :func:`check` it next.
 
     Raises:
-        RemoteProtocolError: It is malformed, over a limit, or not in its one encoding.
+        RemoteProtocolError: It is malformed, over a limit, or not in canonical form.
     """
     if len(raw) > PROOF_BYTES_MAX:
         raise RemoteProtocolError(f"a fork proof of {len(raw):,} bytes")
@@ -144,7 +145,7 @@ def check(proof: ForkProof, workspace: bytes, verify: Signers) -> None:
         verify: Knows births and signatures.
 
     Raises:
-        RemoteProtocolError: It shows none, with the reason.
+        RemoteProtocolError: It does not show a fork, with the reason.
     """
     _check_shape(proof)
     if verify.actor_of(proof.birth) != proof.actor:
@@ -157,15 +158,15 @@ def check(proof: ForkProof, workspace: bytes, verify: Signers) -> None:
 
 def make(actor: bytes, birth: bytes, ours: Chain, theirs: Chain) -> ForkProof | None:
     """
-    Make a proof of two pieces of an actor's chain, as two stores hold it.
+    Make a proof from two pieces of an actor's chain, as two stores hold it.
 
-    Give each up to the first signed head after the chains part: the proof is as long as what is given.
+    Pass each piece up to its first signed head after the fork: the proof is as long as the pieces.
 
     Returns:
-        None when there is no fork: one is the beginning of the other.
+        The proof; None if there is no fork, because one piece is the beginning of the other.
 
     Raises:
-        ValueError: The pieces have no change in common; give longer ones.
+        ValueError: The pieces have no change in common; pass longer ones.
     """
     one, other = (dict(enumerate((c.hash, *hashes(c.hash, c.headers)), c.seq)) for c in (ours, theirs))
     common = max((seq for seq in one.keys() & other.keys() if one[seq] == other[seq]), default=None)

@@ -1,7 +1,8 @@
 """
-Names: under which name a store holds a change whose chain forks, how an author writes it, and what that means to a reader.
+Names: under which name a store holds a change whose chain forks, which name an author writes, and what it means to a
+reader.
 
-The rules are in ``branches``: a name is a function of the points of a fork and of the change's own chain.
+The rules are in ``branches``: a name depends on the points of a fork and on the change's own chain.
 """
 
 from __future__ import annotations
@@ -16,23 +17,24 @@ from edda_sync.words.errors import RefusedTextError
 
 Find = Callable[[bytes, int, bytes], Dot | None]
 """
-``find(name, seq, prefix)``: the dot under which a held change now goes.
+``find(name, seq, prefix)``: the dot under which a change is held now.
 
-Asked with a name as a header says it, the change's seq, and the first 16 bytes of its hash. None when no such change is
-held: the dependency is not satisfied. Where two held changes fit, the one of the lesser hash, on every device.
+The arguments are a name from a header, the change's seq, and the first 16 bytes of its hash. The result is None if no
+such change is held: the dependency is not satisfied. If two held changes fit, it is the one with the lesser hash, on
+every device.
 """
 
 Written = Callable[[bytes, int], int]
 """
-``written(name, seq)``: how much the changes of one name, up to a seq, inserted into the text at hand.
+``written(name, seq)``: how much the changes of one name, up to a seq, inserted into the present text.
 
-In UTF-16 units, deleted ones included, refused edits not. A function of the accepted edits alone, which the text keeps
-with its items (which change brought each).
+It counts UTF-16 units, with deleted ones and without refused edits. It depends only on the accepted edits, and the text
+keeps with its items which change inserted each.
 """
 
 
 class Items(NamedTuple):
-    """Text items of one name with clocks that follow one another, in UTF-16 units."""
+    """Text items of one name with consecutive clocks, in UTF-16 units."""
 
     name: bytes
     clock: int
@@ -41,12 +43,12 @@ class Items(NamedTuple):
 
 class Names:
     """
-    The runs of the actors that forked, as a store holds them; they say what a name in somebody's change means.
+    The runs of the actors whose chains fork, as a store holds them. They tell what a name in a change means.
 
-    An actor that never forked need not be in it: it is one run under its own name.
+    An actor whose chain never forked need not be in it: it is one run under its own name.
 
     Args:
-        runs: From ``branches.Tree.path``, of each chain that is held; a run that is given twice counts once.
+        runs: From ``branches.Tree.path``, for each chain that is held. A run that is passed twice counts once.
     """
 
     __slots__ = ("_below", "_branches", "_runs")
@@ -61,16 +63,16 @@ class Names:
                 self._branches.setdefault(run.actor, []).append(run)
 
     def runs(self) -> frozenset[Run]:
-        """Return all of them, as they were given."""
+        """Return all runs, as they were passed in."""
         return frozenset(self._runs.values())
 
     def listed(self) -> list[Run]:
-        """Return all of them, in the order in which they became known."""
+        """Return all runs, in the order in which they became known."""
         return list(self._runs.values())
 
     def joined(self, runs: Iterable[Run]) -> Names:
-        """Return these and more: of a chain whose first change after a point was just taken."""
-        after = Names()  # copied whole, and not run by run: an actor may have a thousand branches that begin one by one
+        """Return these names and more runs: those of a chain whose first change after a point has just been taken."""
+        after = Names()  # not run by run: an actor may have a thousand branches that begin one by one
         after._runs, after._below, after._branches = dict(self._runs), dict(self._below), dict(self._branches)
         for run in runs:
             after._runs.setdefault(run.actor, Run(run.actor, run.actor, 1, None))
@@ -81,7 +83,7 @@ class Names:
         return after
 
     def renamed(self, by: Renaming) -> Names:
-        """Return the names after a renaming: one run ends earlier, and a new one goes on with what began in it."""
+        """Return the names after a renaming: one run ends earlier, and a new run continues with what began in it."""
         actor = self.actor(by.old)
         root = () if by.old in self._runs else (Run(actor, actor, 1, None),)
         moved = [run._replace(parent=by.new) if run.parent == by.old else run for run in self._runs.values()]
@@ -92,21 +94,21 @@ class Names:
         return [run.name for run in self._branches.get(actor, ())]
 
     def holding(self, name: bytes, seq: int) -> Iterator[bytes]:
-        """Yield a name and those that go on from it that may hold a change with a seq: those that begin no later."""
+        """Yield a name and the names that continue it, if they may hold a change with a seq because they begin no later."""
         for each, first in self._downwards(name):
             if first <= seq:
                 yield each
 
     def is_parted(self, name: bytes) -> bool:
-        """Tell whether branches go on from a name."""
+        """Tell whether branches continue a name."""
         return name in self._below
 
     def after(self, name: bytes) -> list[bytes]:
-        """Return the names of the branches that go on from a name, in order."""
+        """Return the names of the branches that continue a name, in order."""
         return sorted(run.name for run in self._below.get(name, ()))
 
     def above(self, name: bytes) -> set[bytes]:
-        """Return the branches that go on from a name, and those that go on from these."""
+        """Return the branches that continue a name, and those that continue these."""
         return {each for each, _ in self._downwards(name)} - {name}
 
     def first(self, name: bytes) -> int:
@@ -114,7 +116,7 @@ class Names:
         return self._first(name)
 
     def parent(self, name: bytes) -> bytes:
-        """Return the name that a branch goes on from."""
+        """Return the name that a branch continues."""
         parent = self._runs[name].parent
         assert parent is not None, "asked of a branch only"
         return parent
@@ -122,7 +124,7 @@ class Names:
     # --- what a name is -----------------------------------------------------------------------------------------------
 
     def actor(self, name: bytes) -> bytes:
-        """Return whose chain a name belongs to; a name that nobody branched from is an actor."""
+        """Return the actor whose chain a name belongs to. A name without a run is an actor."""
         run = self._runs.get(name)
         return name if run is None else run.actor
 
@@ -130,15 +132,15 @@ class Names:
         """
         Return the key by which concurrent insertions into a text are ordered: the names from the actor down.
 
-        Of two items that one past holds, and neither of which its author's past held, the order is that of their actors,
-        or of the branches at which their chains part. A proof that comes later changes neither.
+        It orders two items that one past holds, if neither of their authors' pasts held the other item: by their
+        actors, or by the branches at which their chains part. A proof that comes later does not change this.
         """
         if name not in self._runs:
             return (name,)
         return tuple(reversed([run.name for run in self._upwards(name)]))
 
     def past(self, dot: Dot) -> Frontier:
-        """Return the frontier of a change and of all that stands before it in its chain."""
+        """Return the frontier of a change and all changes before it in its chain."""
         name, seq = dot
         frontier = {name: seq} if seq else {}
         for run in self._upwards(name):
@@ -147,14 +149,14 @@ class Names:
         return frontier
 
     def _upwards(self, name: bytes) -> Iterator[Run]:
-        """Yield a name's run and those that it goes on from, up to the actor's own; nothing for one that never forked."""
+        """Yield a name's run and the runs that it continues, up to the actor's own; nothing if the chain never forked."""
         run = self._runs.get(name)
         while run is not None:
             yield run
             run = None if run.parent is None else self._runs[run.parent]
 
     def _downwards(self, name: bytes) -> Iterator[tuple[bytes, int]]:
-        """Yield name and first seq of a run and of all that go on from it."""
+        """Yield the name and first seq of a run and of all runs that continue it."""
         waiting = [(name, self._first(name))]
         while waiting:
             at = waiting.pop()
@@ -169,13 +171,14 @@ class Names:
 
     def written_as(self, frontier: Mapping[bytes, int], past: Mapping[bytes, int]) -> Frontier:
         """
-        Return changes as an author writes them into a change: dependencies, or what a deletion had seen.
+        Return changes in the form in which an author writes them into a change: dependencies, or what a deletion had
+            seen.
 
         :meth:`deps`, :meth:`pairs` and :meth:`dot` read them.
 
         Args:
             frontier: The last change of each name.
-            past: Frontier of the past of the change that is written, its own chain included.
+            past: Frontier of the past of the change that is written, with its own chain.
         """
         written: Frontier = {}
         for name, seq in frontier.items():
@@ -184,23 +187,23 @@ class Names:
         return written
 
     def items_as(self, items: Items, past: Mapping[bytes, int], written: Written) -> Items:
-        """Return items of a text as an author writes them into an update, which :meth:`items` reads."""
+        """Return items of a text in the form in which an author writes them into an update, which :meth:`items` reads."""
         on = self.called(items.name, past)
         return Items(on, items.clock + self.before(items.name, written) - self.before(on, written), items.length)
 
     def called(self, name: bytes, past: Mapping[bytes, int]) -> bytes:
-        """Return the name from which on a past holds one branch only: as far up as it can be followed back down."""
+        """Return the uppermost name from which a past holds a single branch down to the given name."""
         run = self._runs.get(name)
         while run is not None and run.parent is not None and len(self._on(run.parent, past)) == 1:
             run = self._runs[run.parent]
         return name if run is None else run.name
 
     def goes_on(self, name: bytes, past: Mapping[bytes, int]) -> bool:
-        """Tell whether a past holds a branch that goes on from a name."""
+        """Tell whether a past holds a branch that continues a name."""
         return bool(self._on(name, past))
 
     def _on(self, name: bytes, past: Mapping[bytes, int]) -> list[bytes]:
-        """Return the runs that go on from one, of those that a past holds: two, where there are more."""
+        """Return the names of the runs that continue a name and that a past holds: two, if there are more."""
         held = (run.name for run in self._below.get(name, ()) if past.get(run.name, 0) >= run.first)
         return list(islice(held, 2))
 
@@ -208,17 +211,17 @@ class Names:
 
     def deps(self, entries: Iterable[tuple[bytes, int, bytes]], find: Find) -> Frontier | None:
         """
-        Return the frontier that a header's dependencies name; join it with those of its actor's previous change.
+        Return the frontier that a header's dependencies name; join it with that of its actor's previous change.
 
-        The hash decides, and the name only says whose chain it is.
+        The hash decides. The name only tells whose chain it is.
 
         Args:
-            entries: Name, seq and the first 16 bytes of the hash of each change that moved.
+            entries: Name, seq and the first 16 bytes of the hash of each dependency that the header lists.
             find: See :data:`Find`.
 
         Returns:
-            None when one of them is not held: the change waits for it, and if another is held in its place, that is
-            the beginning of a fork proof.
+            The frontier; None if one of the dependencies is not held. The change then waits for it. If another change
+            is held in its place, that is the beginning of a fork proof.
         """
         frontier: Frontier = {}
         for name, seq, prefix in entries:
@@ -231,13 +234,14 @@ class Names:
 
     def pairs(self, pairs: Iterable[tuple[bytes, int]], past: Mapping[bytes, int]) -> Frontier:
         """
-        Return what the pairs of a deletion cover: of each name, and of the branches that go on from it, what its author
-        had seen.
+        Return what the pairs of a deletion cover: for each name, and the branches that continue it, what the author had
+            seen.
 
         Args:
-            pairs: As the operation has them. What was not in the author's past is not covered, whatever they say; nor is
-                what they call otherwise than :meth:`written_as`: only a store that knows of the fork could read that.
-            past: Frontier of the past of the change that carries them.
+            pairs: Those in the operation. They do not cover what was not in the author's past. A name that
+                :meth:`written_as` would not have written covers nothing, because only a store that knows of the fork
+                could read it.
+            past: Frontier of the past of the change that contains them.
         """
         seen: Frontier = {}
         for named, seq in pairs:
@@ -250,7 +254,7 @@ class Names:
         return seen
 
     def dot(self, dot: Dot, past: Mapping[bytes, int]) -> Dot | None:
-        """Return the dot of the one change that an operation means, within its past; None where none or several fit."""
+        """Return the dot of the one change in a past that an operation means; None if none or several fit."""
         named, seq = dot
         fitting = [name for name, first in self._downwards(named) if first <= seq <= past.get(name, 0)]
         return (fitting[0], seq) if len(fitting) == 1 else None
@@ -259,25 +263,25 @@ class Names:
 
     def before(self, name: bytes, written: Written) -> int:
         """
-        Return how much a chain had inserted into a text when the run of a name begins.
+        Return how much a chain had inserted into a text before the run of a name begins.
 
-        The new items of a change on that run stand in its update under the actor's name, at this plus their own clock:
-        its author counts through.
+        In an update, the new items of a change on that run have the actor's name, and clocks that are this number plus
+        their own: the author counts through.
         """
         return sum(written(run.parent, run.first - 1) for run in self._upwards(name) if run.parent is not None)
 
     def items(self, items: Items, past: Mapping[bytes, int], written: Written) -> list[Items]:
         """
-        Return what an update's reference to items means, cut where it goes on from one run into the next.
+        Return what an update's reference to items means, divided where it continues from one run into the next.
 
         Args:
             items: Name, first clock and number of units, as the update has them.
-            past: Frontier of the past of the change that carries the update.
-            written: See :data:`Written`, of the text.
+            past: Frontier of the past of the change that contains the update.
+            written: See :data:`Written`, for the text.
 
         Raises:
-            RefusedTextError: The past does not hold them, or holds several branches that fit: its author, who had seen
-                these, would have named one.
+            RefusedTextError: The past does not hold the items, or holds several branches that fit. An author who had seen
+                several would have named one.
         """
         name, clock, length = items
         found = []

@@ -1,9 +1,9 @@
 """
-Pasts: all that a change depends on, from the differences that headers name.
+Pasts: everything that a change depends on, computed from the differences that headers name.
 
-A header says only what its author had applied since its previous change, and a life's first one what it had applied since
-the change that the life continues. So a lone writer names nothing, and a thousand lives of one store do not each repeat
-the whole frontier; the price is that a past is gathered along the chain of lives.
+A header names only what its author had applied since its previous change. The first header of a life names what the
+author had applied since the change that the life continues. So an author without peers names nothing, and a thousand
+lives of one store do not each repeat the whole frontier. In exchange, a past must be gathered along the chain of lives.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from edda_sync.crdt.frontier import Dot, Frontier, covers, to_pairs
 from edda_sync.store import anew
 from edda_sync.store.seams import Head, StoreReader
 
-REMEMBERED_MAX: Final = 64  # pasts that are kept: those of the actors that write now
+REMEMBERED_MAX: Final = 64  # pasts that are remembered: those of the actors that write now
 
 encode_pairs = msgspec.msgpack.Encoder().encode
 _decode_pairs = msgspec.msgpack.Decoder(list[tuple[bytes, int]]).decode
@@ -32,7 +32,7 @@ class Pasts:
     """
     The pasts of one store's changes.
 
-    They are remembered by the hash of the change, in the names that were in use then: see :mod:`~edda_sync.store.anew`.
+    They are remembered by the hash of the change, with the names of that time: see :mod:`~edda_sync.store.anew`.
     """
 
     def __init__(self) -> None:
@@ -40,20 +40,20 @@ class Pasts:
         self._still = anew.Still()
 
     def committed(self) -> None:
-        """Keep what the transaction that just ended came to know."""
+        """Keep what was computed in the transaction that has just ended."""
         self._still.committed()
 
     def rolled_back(self) -> None:
-        """Forget all of it, if a transaction that left no trace had called changes by other names."""
+        """Forget everything, if a transaction that was rolled back had renamed changes."""
         if self._still.may_be_ahead():
             self._known.clear()
         self._still.rolled_back()
 
     def of(self, reader: StoreReader, head: Head) -> Frontier:
         """
-        Return all that a head depends on, its actor's earlier changes included; the caller's own.
+        Return the past of a head, with its actor's earlier changes. The caller may change the result.
 
-        A change that its chain of lives continues, and that is not here yet, is named in it without the past of that change.
+        If its chain of lives continues a change that is not here yet, the past contains that change without its own past.
         """
         self._look(reader)
         known = self._known.get(head.hash)
@@ -68,9 +68,10 @@ class Pasts:
 
     def is_within(self, reader: StoreReader, name: bytes, past: Mapping[bytes, int]) -> bool:
         """
-        Tell whether a past is known to hold all that the head of a chain depends on, but for changes of that chain.
+        Tell whether a past is known to hold everything that the head of a chain depends on, other changes of that chain
+        excepted.
 
-        No header of the chain is read for it. False where that is not so, and where not all of it is here.
+        No header of the chain is read for this. It is False if the past lacks something, or if not everything is here.
         """
         self._look(reader)
         head = reader.log.heads()[name]
@@ -80,18 +81,18 @@ class Pasts:
         return whole and covers({**past, name: head.seq}, known)
 
     def follow(self, reader: StoreReader, before: bytes, after: bytes, past: Frontier) -> None:
-        """Remember the past of the change that follows one, by their hashes, if that one's is remembered: it is whole."""
+        """Remember the past of the change that follows another one, given by hashes, if that one's is remembered."""
         self._look(reader)
         if before in self._known:
             del self._known[before]
             self._remember(after, past)
 
     def forget(self) -> None:
-        """Forget all of it."""
+        """Forget everything."""
         self._known.clear()
 
     def _look(self, reader: StoreReader) -> None:
-        """Forget all of it where changes may have other names by now, or what was said of them was no more than said."""
+        """Forget everything, if changes may have been renamed, or something may have been folded again."""
         if not self._still.holds(reader):
             self._known.clear()
 
@@ -101,7 +102,7 @@ class Pasts:
             self._known.popitem(last=False)
 
     def through(self, reader: StoreReader, dot: Dot) -> Frontier:
-        """Return all that a change of the log depends on, itself included."""
+        """Return the past of a change in the log, with the change itself."""
         self._look(reader)
         head = reader.log.heads()[dot[0]]
         past = None
@@ -111,16 +112,16 @@ class Pasts:
         elif head.seq != dot[1]:
             named = _named_until(reader, Chains(reader), dot)
             head = head._replace(seq=dot[1], hash=digest, deps=encode_pairs(named or []))
-            if named is None:  # a segment stands for it: there is more to it, once the log behind that is here
+            if named is None:  # a segment stands for it: its past is larger once the log behind that is here
                 past, _ = gather(reader, reader.log.heads(), head)
         return {**(self.of(reader, head) if past is None else past), **Chains(reader).past_of(dot)}
 
     def named_until(self, reader: StoreReader, dot: Dot) -> bytes:
-        """Return what the changes of a chain name up to one, as a head holds it."""
+        """Return what the changes of a chain name, up to one of them, in the form of a head."""
         return encode_pairs(to_pairs(dict(_named_until(reader, Chains(reader), dot) or [])))
 
     def before(self, reader: StoreReader, birth: Birth) -> Frontier:
-        """Return what a life that begins depends on by what it continues, that change included."""
+        """Return what a new life depends on through the change that it continues, with that change."""
         if birth.parent is None:
             return {}
         held = Chains(reader).continued(birth)
@@ -129,11 +130,11 @@ class Pasts:
 
 class Walk:
     """
-    The pasts of many changes, asked for with each chain's in order: what their headers name is read once.
+    The pasts of many changes, which must be asked for in order for each chain. What their headers name is read only once.
 
     Args:
-        pasts: The store's.
-        reader: A reader of it.
+        pasts: The pasts of the store.
+        reader: A reader of the store.
     """
 
     def __init__(self, pasts: Pasts, reader: StoreReader) -> None:
@@ -142,16 +143,16 @@ class Walk:
         self._reached: dict[bytes, tuple[int, Frontier]] = {}
 
     def start(self, heads: Mapping[bytes, Head]) -> None:
-        """Go on from the heads that a segment brought, where they are ahead of what was walked."""
+        """Continue from the heads that a segment brought, if they are ahead of the walk."""
         for actor, head in heads.items():
             if head.seq > self._reached.get(actor, (0, {}))[0]:
                 self._reached[actor] = head.seq, gather(self._reader, heads, head)[0]
 
     def at(self, name: bytes, seq: int) -> Frontier:
-        """Return all that a change of the log depends on, its actor's earlier changes included; the caller's own."""
+        """Return the past of a change in the log, with its actor's earlier changes. The caller may change the result."""
         names, ends = self._chains.names, [(name, seq)]
         while not 0 < self._reached.get(name, (0, {}))[0] <= seq and (first := names.first(name)) > 1:
-            name, seq = names.parent(name), first - 1  # nothing of it is walked yet: from where it branches off
+            name, seq = names.parent(name), first - 1  # nothing of this name is walked yet: begin where it branches off
             ends.append((name, seq))
         reached, past = self._reached.get(name, (0, {}))
         if not 0 < reached <= seq:
@@ -172,13 +173,13 @@ def gather(
     reader: StoreReader, heads: Mapping[bytes, Head], head: Head, known: Mapping[bytes, Frontier] | None = None
 ) -> tuple[Frontier, bool]:
     """
-    Return a head's past, and whether the whole chain of lives that it continues is among some heads and their log.
+    Return the past of a head, and whether the whole chain of lives that it continues is among some heads and their log.
 
     Args:
-        reader: The store's.
-        heads: Those that it holds, or that a segment brought.
-        head: Whose past it is.
-        known: Whole pasts by the hashes of their changes, so that nothing is gathered twice.
+        reader: A reader of the store.
+        heads: The heads that the store holds, or that a segment brought.
+        head: The head.
+        known: Complete pasts by the hashes of their changes, so that nothing is gathered twice.
     """
     known = known or {}
     chains = Chains(reader)
@@ -211,7 +212,7 @@ def gather(
 
 
 def joined(reader: StoreReader, dots: Iterable[Dot]) -> Frontier:
-    """Return all that some changes of the log depend on, themselves included; each chain of theirs is read once."""
+    """Return the joined past of some changes in the log, with these changes. Each of their chains is read once."""
     chains, heads = Chains(reader), reader.log.heads()
     reached: Frontier = {}
     waiting = list(dots)
@@ -235,17 +236,17 @@ def joined(reader: StoreReader, dots: Iterable[Dot]) -> Frontier:
 
 
 def renamed_pairs(deps: bytes, by: Renaming) -> bytes:
-    """Return what a head depends on, as it is stored, after a renaming."""
+    """Return the stored dependencies of a head after a renaming."""
     return encode_pairs(to_pairs(by.frontier(dict(_decode_pairs(deps)))))
 
 
 def added(deps: bytes, changed: Mapping[bytes, int]) -> bytes:
-    """Return what a head depends on, as it is stored, with what its next change names."""
+    """Return the stored dependencies of a head, with those that its next change names."""
     return encode_pairs(to_pairs({**dict(_decode_pairs(deps)), **changed})) if changed else deps
 
 
 def _named_until(reader: StoreReader, chains: Chains, dot: Dot) -> list[tuple[bytes, int]] | None:
-    """Return what a chain's changes name, up to one; None when the log does not hold all of them."""
+    """Return what the changes of a chain name, up to one of them; None if the log does not hold all of them."""
     named: Frontier = {}
     name, seq = dot
     raws: list[bytes] = []
