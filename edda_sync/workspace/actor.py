@@ -1,4 +1,4 @@
-"""The actor: under which life a store writes, and how the next one begins."""
+"""The actor: the life under which a store writes, and how the next one begins."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from edda_sync.workspace.keys import ACTOR_KEY, BIRTH_KEY
 
 def meta_of(reader: StoreReader, key: str) -> bytes:
     """
-    Return what a store of a device knows of itself.
+    Return a value that a device's store keeps about itself.
 
     Raises:
-        UsageError: It has no device yet.
+        UsageError: The store has no device yet.
     """
     value = reader.meta.get(key)
     if value is None:
@@ -29,7 +29,7 @@ def actor_of(reader: StoreReader) -> bytes:
 
 
 def begin_life(tx: StoreWriter, birth: changes.Birth) -> bytes:
-    """Begin another life of this device's store, with the next change; return its actor."""
+    """Begin a new life of this device's store with the next change; return its actor."""
     raw = changes.encode_birth(birth)
     actor = changes.actor_of(raw)
     tx.meta.set(BIRTH_KEY, raw)
@@ -39,12 +39,13 @@ def begin_life(tx: StoreWriter, birth: changes.Birth) -> bytes:
 
 def new_life(tx: StoreWriter, nonce: bytes, why: str = "") -> bytes:
     """
-    Begin another life of the same device, which continues the present one, or what that continues if it never wrote.
+    Begin a new life of the same device. It continues the present life, or, if that never wrote, what the present life
+    continues.
 
     Args:
         tx: A transaction of the store.
         nonce: 16 random bytes.
-        why: For a person.
+        why: The reason, for a person.
     """
     ext = exts.of({changes.WHY: why.encode() or None})
     birth = changes.decode_birth(meta_of(tx, BIRTH_KEY))
@@ -52,5 +53,5 @@ def new_life(tx: StoreWriter, nonce: bytes, why: str = "") -> bytes:
     if head is None:
         continued = (birth.parent, birth.parent_seq, birth.parent_hash)
         return begin_life(tx, changes.Birth(birth.public_key, nonce, *continued, birth.ext or ext))
-    parent = names_of(tx).actor(head.actor)  # whose chain it is; the hash says which branch
+    parent = names_of(tx).actor(head.actor)  # the actor of the chain; the hash tells which branch
     return begin_life(tx, changes.Birth(birth.public_key, nonce, parent, head.seq, head.hash, ext))

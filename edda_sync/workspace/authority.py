@@ -1,9 +1,9 @@
 """
-The authority: who is a member, in which role. The one answer that admission, listings and links read.
+The authority: who is a member, and in which role. Admission, listings and links all use this answer.
 
-A device is a member once its record is in the log (:mod:`~edda_sync.crdt.records`). Whether a change may enter the log is
-a question to its past alone: its life's key was made a member there, or founded the workspace. It never depends on what
-else is here, so no device admits what another one refuses.
+A device is a member once its record is in the log (:mod:`~edda_sync.crdt.records`). Whether a change may enter the log
+depends on its past alone: the key of its life was made a member there, or founded the workspace. It never depends on
+what else is here, so no device admits what another one refuses.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from edda_sync.words.errors import CorruptError, InvalidValueError
 
 
 def is_founder(birth: Birth, raw: bytes, deps: Mapping[bytes, int], workspace: bytes) -> bool:
-    """Tell whether a life's birth is the one that founded a workspace: nothing came before it."""
+    """Tell whether a birth is the one that founded a workspace: nothing came before it."""
     return birth.parent is None and not deps and changes.workspace_of(raw) == workspace
 
 
@@ -31,7 +31,7 @@ def is_member_in(device: Entity | None, past: Mapping[bytes, int]) -> bool:
     Tell whether a device was a member in a past.
 
     Args:
-        device: The entity that stands for it, as far as it is here; records are written once, so none of them is gone.
+        device: The device's entity, as far as it is here. Records are written once, so all of them are there.
         past: The causal past of what the device does.
     """
     records = () if device is None else device.cells.get("record", ())
@@ -40,10 +40,10 @@ def is_member_in(device: Entity | None, past: Mapping[bytes, int]) -> bool:
 
 def device_of(reader: StoreReader, signing_key: bytes) -> Entity | None:
     """
-    Return the entity that stands for a device.
+    Return the entity of a device; None if there is none.
 
     Raises:
-        CorruptError: It is not what was written.
+        CorruptError: The stored bytes are not what was written.
     """
     key = key_of("device", device_entity(signing_key))
     record = reader.states.get([key]).get(key)
@@ -52,9 +52,9 @@ def device_of(reader: StoreReader, signing_key: bytes) -> Entity | None:
 
 def added_by(reader: StoreReader, signing_key: bytes) -> tuple[bytes, int, bytes] | None:
     """
-    Return the change that made a device a member: actor, seq and hash; the first one by dot, where there are several.
+    Return the change that made a device a member: actor, seq and hash. If there are several, return the first one by dot.
 
-    None where there is none, or only a segment says so.
+    It is None if there is no such change, or if only a segment stands for it.
     """
     device = device_of(reader, signing_key)
     if device is None or "record" not in device.cells:
@@ -65,7 +65,7 @@ def added_by(reader: StoreReader, signing_key: bytes) -> tuple[bytes, int, bytes
 
 
 def members(reader: StoreReader) -> Iterator[tuple[Entity, DeviceRecord]]:
-    """Yield the devices of the workspace and their records. An entity that cannot be read ends nothing: it is left out."""
+    """Yield the devices of the workspace and their records, without devices whose entity cannot be read."""
     for record in reader.states.scan("device"):
         found = member_of(record.key, record.state)
         if found is not None:
@@ -73,7 +73,7 @@ def members(reader: StoreReader) -> Iterator[tuple[Entity, DeviceRecord]]:
 
 
 def member_of(key: bytes, state: bytes) -> tuple[Entity, DeviceRecord] | None:
-    """Return a device by its entity's key and stored state, and its record; None for one that cannot be read."""
+    """Return a device and its record, given the key and stored state of its entity; None if it cannot be read."""
     try:
         entity = entity_of(key, state)
         encoded = entity.value("record")

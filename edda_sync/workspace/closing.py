@@ -1,14 +1,14 @@
 """
-Closings: a device says that a quiet life of its own has ended. A closing is signed evidence; its order of arrival does not
-matter.
+Closings: a device says that a quiet life of its own has ended. A closing is signed evidence, and its order of arrival
+does not matter.
 
     closing := msgpack [birth, seq, hash, signature, ext]
     signed  := Ed25519("edda closing 1", workspace, actor, seq(u64), hash)
 
-``seq`` and ``hash`` are those of the life's last change. A store keeps one of a life, the greatest by these two, and only
-where it holds that change. It takes nothing out: what a store has written in that life beyond the closing stays, and the
-store begins a new life before its next write, as soon as it hears of the closing. Closed lives can be forgotten one by one,
-once there is a floor of compaction.
+``seq`` and ``hash`` are those of the life's last change. A store keeps one closing for each life, the one with the
+greatest (seq, hash), and only if it holds that change. A closing removes nothing: changes of that life after it stay.
+When a store hears that its present life was closed, it begins a new one before its next write. Closed lives can be
+forgotten one by one, once there is a floor of compaction.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from edda_sync.words import limits
 from edda_sync.words.errors import RemoteProtocolError
 
 CLOSING_BYTES_MAX: Final = limits.BIRTH_BYTES_MAX + 1_024
-"""Of a closing (wire): a birth, what stands beside it, and some hundred bytes of room. Everybody keeps one for each life."""
+"""Size of a closing (wire): a birth, the other fields, and some room. Every device keeps one for each life."""
 
 
 class Closing(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -38,10 +38,10 @@ class Closing(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     The end of a life.
 
     Attributes:
-        birth: How the life began; it holds the key, and the actor is a hash of it.
-        seq, hash: Its last change.
-        signature: Of that key, over :func:`signed_message`.
-        ext: Room to grow; signed by nobody.
+        birth: How the life began. It contains the key, and the actor is its hash.
+        seq, hash: Those of the life's last change.
+        signature: The signature with that key over :func:`signed_message`.
+        ext: Room to grow; it is not signed.
     """
 
     birth: bytes
@@ -61,7 +61,7 @@ _decode = msgspec.msgpack.Decoder(Closing).decode
 
 
 def signed_message(workspace: bytes, actor: bytes, seq: int, head: bytes) -> bytes:
-    """Return what a device signs to end a life."""
+    """Return the message that a device signs to end a life."""
     return b"edda closing 1" + workspace + actor + seq.to_bytes(8, "big") + head
 
 
@@ -72,10 +72,10 @@ def encode(closing: Closing) -> bytes:
 
 def decode(raw: bytes) -> Closing:
     """
-    Read a closing; :func:`check` it next.
+    Decode a closing; :func:`check` it next.
 
     Raises:
-        RemoteProtocolError: It is malformed, over the limit, or not in its one encoding.
+        RemoteProtocolError: It is malformed, over the limit, or not in canonical form.
     """
     if len(raw) > CLOSING_BYTES_MAX:
         raise RemoteProtocolError(f"a closing of {len(raw):,} bytes")
@@ -93,7 +93,7 @@ def check(closing: Closing, workspace: bytes, verify: Callable[[bytes, bytes, by
     Check that a life's own device signed its end.
 
     Raises:
-        RemoteProtocolError: It did not.
+        RemoteProtocolError: The device did not sign it.
     """
     key = changes.decode_birth(closing.birth).public_key
     message = signed_message(workspace, closing.actor, closing.seq, closing.hash)
@@ -107,14 +107,14 @@ def held(reader: StoreReader) -> list[Closing]:
 
 
 def of(reader: StoreReader, actor: bytes) -> Closing | None:
-    """Return the closing of a life that a store holds."""
+    """Return the closing of a life that a store holds; None if it holds none."""
     name = reader.meta.get(_key(actor))
     held = None if name is None else reader.evidence.get(name)
     return None if held is None else decode(held[1:])
 
 
 def keep(tx: StoreWriter, closing: Closing) -> bool:
-    """Keep a closing that was checked, if it is greater than the one of that life that is held; tell whether it is."""
+    """Keep a checked closing if it is greater than the one that is held for that life; tell whether it was kept."""
     kept = of(tx, closing.actor)
     if kept is not None:
         if (kept.seq, kept.hash) >= (closing.seq, closing.hash):
@@ -127,9 +127,9 @@ def keep(tx: StoreWriter, closing: Closing) -> bool:
 
 def drop_gone(tx: StoreWriter) -> None:
     """
-    Forget the closings of changes that are not here any more: nobody takes one of what it does not hold.
+    Forget the closings of changes that are no longer here: a store keeps no closing of a change that it does not hold.
 
-    Whoever still has such a change tells its closing again once it is back.
+    A peer that still has such a change sends its closing again once the change is back.
     """
     chains = Chains(tx)
     for each in held(tx):
@@ -143,6 +143,6 @@ def _key(actor: bytes) -> str:
 
 
 def name_of(closing: Closing) -> bytes:
-    """Return the name of a closing among the evidence: one of each life and change."""
+    """Return the name of a closing among the evidence: one for each life and change."""
     named = closing.actor + closing.seq.to_bytes(8, "big") + closing.hash
     return blake2b(named, digest_size=32, person=b"edda-closing").digest()

@@ -1,9 +1,9 @@
-"""The names under which a store keeps what it knows of itself, in its small values (``store.seams.meta``)."""
+"""The names of the small values that a store keeps about itself (``store.seams.meta``)."""
 
 from __future__ import annotations
 
 from typing import Final
 
-ACTOR_KEY: Final = "actor"  # under which it writes
-BIRTH_KEY: Final = "birth"  # how that began
-WORKSPACE_KEY: Final = "workspace"  # to which it belongs
+ACTOR_KEY: Final = "actor"  # the actor under which it writes
+BIRTH_KEY: Final = "birth"  # the birth of that actor
+WORKSPACE_KEY: Final = "workspace"  # the workspace to which it belongs

@@ -1,8 +1,8 @@
 """
 Lives of devices' stores, as the log shows them: how many there are, which of them still write, and which are closed.
 
-Lives of one key form a tree: each names the one that it continues. A device with a single store has one leaf that writes; a
-second leaf that writes belongs to another copy of the same store.
+The lives of one key form a tree, since each names the life that it continues. A device with a single store has one leaf
+that writes. A second leaf that writes belongs to another copy of the same store.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ class Life(NamedTuple):
     One life.
 
     Attributes:
-        device: Whose store it is of.
-        name: The actor, or the branch of one whose chain forks.
-        seq: How many changes it holds, those before the branch included.
-        began_ms, wrote_ms: Wall times of its first and last change, as far as the log has them.
+        device: The device whose store it is.
+        name: The actor, or the branch of an actor whose chain forks.
+        seq: The number of its changes, with those before the branch.
+        began_ms, wrote_ms: Wall times of its first and last change, if the log has these.
         is_leaf: Whether no other life of its device continues its last change.
         is_closed: Whether its device said that it has ended.
-        why: Why it began, for a person; empty for a device's first.
+        why: Why it began, for a person; empty for a device's first life.
     """
 
     device: str
@@ -45,9 +45,9 @@ class Life(NamedTuple):
 
 
 def lives(reader: StoreReader) -> list[Life]:
-    """Return all lives of which the log has changes, by device and name."""
+    """Return all lives that have changes in the log, ordered by device and name."""
     chains, heads = Chains(reader), reader.log.heads()
-    births = list(map(_birth, heads.values()))  # a first life names what let its device in, which is another device's
+    births = list(map(_birth, heads.values()))  # a first life names a change of another device
     continued = {(birth.public_key, birth.parent_hash) for birth in births}
     ended = {each.actor for each in closings.held(reader)}
     found = []
@@ -67,7 +67,7 @@ def is_closed(reader: StoreReader, actor: bytes) -> bool:
 
 
 def forked(reader: StoreReader) -> list[str]:
-    """Return the devices of which a chain is proved to fork: two stores wrote in one life, or the device lies."""
+    """Return the devices with a chain that is proved to fork: two stores wrote in one life, or the device lies."""
     return sorted(map(device_id, forked_keys(reader)))
 
 
@@ -75,8 +75,8 @@ def copies(reader: StoreReader, now_ms: int) -> list[Life]:
     """
     Return the lives of other copies of this device's store, the latest to write first.
 
-    Those count that have written since the present life began, and not been quiet for ``LIFE_QUIET_S``: such a life is
-    closed when the store begins its next one.
+    A life counts if it has written since the present life began, and has not been quiet for ``LIFE_QUIET_S``. (Such a
+    quiet life is closed when the store begins its next life.)
 
     Args:
         reader: The store.
@@ -96,12 +96,12 @@ def close_quiet(
     tx: StoreWriter, workspace: bytes, public_key: bytes, sign: Callable[[bytes], bytes], now_ms: int
 ) -> int:
     """
-    Close the lives of this device's store that nothing continues and that have been quiet for long; return how many.
+    Close the lives of this device's store that nothing continues and that have long been quiet; return how many.
 
     Args:
         tx: A transaction of the store.
-        workspace: Its id.
-        public_key, sign: This device's key.
+        workspace: The workspace's id.
+        public_key, sign: This device's key, and the function that signs with it.
         now_ms: Wall time in milliseconds since 1970.
     """
     own, heads = tx.meta.get(ACTOR_KEY), tx.log.heads()

@@ -1,4 +1,4 @@
-"""Workspaces: how one is founded and joined, and who its members are. Members are entities of the log like any other."""
+"""Workspaces: how one is founded and joined, and who its members are. Members are entities in the log like any other."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RING_KEY: Final = "ring"
 WELCOME_KEY: Final = "welcome"
 
 Ring = tuple[tuple[bytes, bytes], ...]
-"""Keys of the workspace: name of the epoch and key, 32 bytes each; one writes under the last one."""
+"""Keys of the workspace: name of the epoch and key, 32 bytes each. New data is written under the last one."""
 
 _encode_ring = msgspec.msgpack.Encoder().encode
 _decode_ring = msgspec.msgpack.Decoder(Ring).decode
@@ -35,15 +35,15 @@ _decode_ring = msgspec.msgpack.Decoder(Ring).decode
 
 def found(tx: StoreWriter, birth: Birth, secret: bytes) -> Put | None:
     """
-    Found a workspace in a store that belongs to none; None when it does by now.
+    Found a workspace in a store that belongs to none.
 
     Args:
         tx: A transaction of the store.
-        birth: How the founder's first life begins; the workspace's id follows from it.
+        birth: How the founder's first life begins. The workspace's id follows from it.
         secret: 32 random bytes that only members will know: the key of the first epoch.
 
     Returns:
-        What the founding change must say of that epoch.
+        What the founding change must say about that epoch; None if the store already belongs to a workspace.
     """
     if tx.meta.get(WORKSPACE_KEY) is not None:
         return None
@@ -58,10 +58,10 @@ def found(tx: StoreWriter, birth: Birth, secret: bytes) -> Put | None:
 
 def check_proved(reader: StoreReader) -> None:
     """
-    Look whether this store knows what it holds: a device that is let in rests on the change that does so.
+    Check that this store knows the log behind what it holds. The change that lets a device in depends on all of that.
 
     Raises:
-        UsageError: It believes a segment of which the log is not here yet.
+        UsageError: The store holds a segment, and the log behind that is not here yet.
     """
     if reader.segments.merged():
         raise UsageError(
@@ -72,23 +72,24 @@ def check_proved(reader: StoreReader) -> None:
 
 def adopt(tx: StoreWriter, welcome: Welcome, public_key: bytes, nonce: bytes) -> None:
     """
-    Make a store belong to the workspace that a welcome describes; one that does so already learns who its members are.
+    Make a store belong to the workspace that a welcome describes. If it belongs to that workspace already, it only
+    learns who the members are.
 
     Args:
         tx: A transaction of the store.
-        welcome: From the member who let this device in.
-        public_key, nonce: Of the device's first life, which continues the change that made it a member.
+        welcome: From the member that let this device in.
+        public_key, nonce: Those of the device's first life, which continues the change that made it a member.
 
     Raises:
-        UsageError: It belongs to another one.
-        InvalidValueError: A member's certificate is none.
+        UsageError: The store belongs to another workspace.
+        InvalidValueError: A member's certificate is not valid.
     """
     held = tx.meta.get(WORKSPACE_KEY)
     if held not in (None, welcome.workspace):
         raise UsageError("This store belongs to a workspace already.")
     for card in welcome.members.values():
         records.certificate_key(card.certificate)
-    if held is not None:  # it is let in again, and its life goes on: see ``sync.readmission``
+    if held is not None:  # it is let in again, and its life continues: see ``sync.readmission``
         known = dict(ring(tx))
         tx.meta.set(RING_KEY, _encode_ring((*known.items(), *(each for each in welcome.ring if each[0] not in known))))
         told = msgspec.structs.replace(welcome, members=cards_told(tx) | welcome.members)
@@ -101,17 +102,17 @@ def adopt(tx: StoreWriter, welcome: Welcome, public_key: bytes, nonce: bytes) ->
 
 
 def ring(reader: StoreReader) -> Ring:
-    """Return the keys of the workspace that this device knows, oldest first; none before it belongs to one."""
+    """Return the keys of the workspace that this device knows, oldest first; none if it belongs to no workspace yet."""
     stored = reader.meta.get(RING_KEY)
     return () if stored is None else _decode_ring(stored)
 
 
 def member_draft(card: DeviceCard, added_by: bytes) -> Put:
     """
-    Return what makes a device a member.
+    Return the draft that makes a device a member.
 
     Args:
-        card: What the device shows of itself.
+        card: The card that the device sent.
         added_by: The signing key of this device, which adds it.
     """
     signing_key = records.certificate_key(card.certificate)
@@ -122,7 +123,7 @@ def member_draft(card: DeviceCard, added_by: bytes) -> Put:
 
 
 def is_member(reader: StoreReader, certificate: bytes) -> bool:
-    """Tell whether a certificate's device is a member by the log."""
+    """Tell whether the device of a certificate is a member according to the log."""
     device = authority.device_of(reader, records.certificate_key(certificate))
     return device is not None and "record" in device.cells
 
@@ -132,7 +133,7 @@ def check_room(reader: StoreReader) -> None:
     Check that one more device may be added.
 
     Raises:
-        LimitError: There are as many as a workspace may have.
+        LimitError: The workspace has as many devices as it may have.
     """
     count = sum(1 for _ in authority.members(reader))
     if count >= limits.MEMBERS_MAX:
@@ -140,17 +141,15 @@ def check_room(reader: StoreReader) -> None:
 
 
 def members(reader: StoreReader) -> list[Member]:
-    """Return the devices of the workspace, by name."""
+    """Return the devices of the workspace, ordered by name."""
     found = (_member_of(record.key, record.state) for record in reader.states.scan("device"))
     listed = [member for member in found if member is not None]
     return sorted(listed, key=lambda member: (member.name, member.device))
 
 
-@lru_cache(
-    maxsize=4 * limits.MEMBERS_MAX
-)  # who is a member is asked after each batch, and nearly always they are the same
+@lru_cache(maxsize=4 * limits.MEMBERS_MAX)  # asked after each batch, and nearly always unchanged
 def _member_of(key: bytes, state: bytes) -> Member | None:
-    """Return the member that a device's stored state tells of; None where it cannot be read."""
+    """Return the member that a device's stored state describes; None if it cannot be read."""
     found = authority.member_of(key, state)
     if found is None:
         return None
@@ -161,7 +160,7 @@ def _member_of(key: bytes, state: bytes) -> Member | None:
 
 
 def _certificate_of(entity: Entity) -> bytes:
-    """Return the certificate of a device: of several records that were written at once, the one that it made itself."""
+    """Return the certificate of a device. If several records were written concurrently, return one that it made itself."""
     writes = sorted(entity.cells["record"], key=cells.rank, reverse=True)
     found = [records.decode_device(write[3]).certificate for write in writes]
     return next(filter(_is_its_own, found), found[0])
@@ -169,7 +168,7 @@ def _certificate_of(entity: Entity) -> bytes:
 
 @lru_cache(maxsize=4 * limits.MEMBERS_MAX)
 def _is_its_own(certificate: bytes) -> bool:
-    """Tell whether the device that a certificate names made it; the log takes what any member says of another one."""
+    """Tell whether a certificate was made by the device that it names. The log does not check that."""
     from edda_sync.transport.identity import public_key_of
 
     try:
@@ -181,9 +180,10 @@ def _is_its_own(certificate: bytes) -> bool:
 
 def cards(reader: StoreReader) -> dict[str, DeviceCard]:
     """
-    Return who the members are by device id: those of the log, and those of the welcome until the log says it.
+    Return the cards of the members by device id: those in the log, and those in the welcome until they are in the log.
 
-    A device that has just joined, and has not synced yet, may let the next one in: it must pass on whom it was told of.
+    A device that has just joined and has not synced yet may let another device in. It must pass on the members that it
+    knows.
     """
     return cards_told(reader) | {
         member.device: DeviceCard(member.certificate, member.name) for member in members(reader)
@@ -191,22 +191,23 @@ def cards(reader: StoreReader) -> dict[str, DeviceCard]:
 
 
 def cards_told(reader: StoreReader) -> dict[str, DeviceCard]:
-    """Return whom the welcome told this device of, by device id."""
+    """Return the cards of the members that the welcome named, by device id."""
     encoded = reader.meta.get(WELCOME_KEY)
     return {} if encoded is None else decode_welcome(encoded).members
 
 
 def inviter(reader: StoreReader) -> str | None:
-    """Return the id of the device that let this one in last, where its welcome says so; None at the founder."""
+    """Return the id of the device that last let this one in, if the welcome tells it; None at the founder."""
     encoded = reader.meta.get(WELCOME_KEY)
     return None if encoded is None else decode_welcome(encoded).inviter
 
 
 def certificates(reader: StoreReader) -> dict[str, bytes]:
     """
-    Return the certificates of :func:`cards` by device id: whom links trust.
+    Return the certificates that links trust: those of :func:`cards`, by device id.
 
-    One that its device did not make is left out: it lets nobody in, and TLS would refuse to read the others beside it.
+    A certificate that its device did not make is left out. Nobody could connect with it, and TLS would refuse to read
+    the others beside it.
     """
     return trusted(cards(reader))
 

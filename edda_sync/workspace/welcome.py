@@ -1,8 +1,8 @@
 """
 Membership: what a device tells a workspace when it joins, and what it is told.
 
-Members are entities of kind ``device`` in the log, so that adding one is a signed, replicated change like any other.
-The formats here travel inside the pairing's encrypted channel, see ``pairing``.
+Members are entities of kind ``device`` in the log, so adding one is a signed and replicated change like any other. The
+formats in this module are sent inside the encrypted channel of the pairing, see ``transport.pairing``.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from edda_sync.crdt.records import SEALING_KEYS_MAX, PublicKey, Suite
 from edda_sync.words import limits, values
 from edda_sync.words.errors import InvalidValueError, RemoteProtocolError
 
-INVITER: Final = 2  # in a welcome's ext: the id of the device that says it
+INVITER: Final = 2  # in a welcome's ext: the id of the device that sends it
 
 
 class DeviceCard(msgspec.Struct, frozen=True, array_like=True):
     """
-    What a device shows of itself when it wants to join.
+    What a device shows about itself when it wants to join.
 
     Attributes:
-        certificate: DER.
-        name: What people call it.
+        certificate: Its certificate (DER).
+        name: Its name for people.
         sealing_keys: Suite and public key of each key with which secrets can be sealed to it (``crdt.records``).
         ext: Room to grow.
     """
@@ -47,12 +47,12 @@ class Welcome(msgspec.Struct, frozen=True, array_like=True):
     What a new member is told.
 
     Attributes:
-        workspace: Its id; 16 bytes.
+        workspace: The workspace's id, 16 bytes.
         ring: The keys that only members know, oldest first: name of the epoch and key, 32 bytes each.
-        members: Cards of its members by device id, as far as they fit; the log says the others.
-        port: Where the inviter listens for members; 0 when it does not.
-        added: The change that made the device a member: actor, seq and hash. Its first life continues it.
-        ext: Room to grow: who says it.
+        members: Cards of the members by device id, as many as fit. The others are in the log.
+        port: The port on which the inviter listens for members; 0 if it does not listen.
+        added: The change that made the device a member: actor, seq and hash. The device's first life continues it.
+        ext: Room to grow: the sender.
     """
 
     workspace: Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
@@ -64,12 +64,12 @@ class Welcome(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def key(self) -> bytes:
-        """The key under which one writes."""
+        """The key under which new data is written."""
         return self.ring[-1][1]
 
     @property
     def inviter(self) -> str | None:
-        """The id of the device that says this, if it says so."""
+        """The id of the device that sends this, if it is named."""
         said = exts.get(self.ext, INVITER)
         return None if said is None else said.decode(errors="replace")
 
@@ -86,7 +86,7 @@ def encode(value: DeviceCard | Welcome) -> bytes:
 
 def decode_card(encoded: bytes) -> DeviceCard:
     """
-    Read a device's card.
+    Decode a device's card.
 
     Raises:
         RemoteProtocolError: It is malformed.
@@ -106,7 +106,7 @@ def decode_card(encoded: bytes) -> DeviceCard:
 
 def decode_welcome(encoded: bytes) -> Welcome:
     """
-    Read a welcome.
+    Decode a welcome.
 
     Raises:
         RemoteProtocolError: It is malformed.
@@ -120,11 +120,11 @@ def decode_welcome(encoded: bytes) -> Welcome:
 
 
 def fitting(cards: Iterable[tuple[str, DeviceCard]]) -> dict[str, DeviceCard]:
-    """Return as many of the first cards, with their device ids, as a welcome has room for."""
+    """Return the first cards, with their device ids, as many as a welcome has room for."""
     told: dict[str, DeviceCard] = {}
     room = limits.PAIRING_FRAME_BYTES_MAX - limits.WELCOME_REST_BYTES
     for device, card in cards:
-        room -= len(device) + len(encode(card)) + 4  # what msgpack adds to a text
+        room -= len(device) + len(encode(card)) + 4  # overhead of msgpack
         if room < 0:
             break
         told[device] = card
@@ -132,10 +132,10 @@ def fitting(cards: Iterable[tuple[str, DeviceCard]]) -> dict[str, DeviceCard]:
 
 
 def discovery_key(workspace_key: bytes) -> bytes:
-    """Return the key of the tags by which members recognise each other on the LAN."""
+    """Return the key for the tags by which members recognise each other on the LAN."""
     return hmac.digest(workspace_key, b"edda discovery 1", sha256)
 
 
 def workspace_tag(workspace: bytes, device: str) -> bytes:
-    """Return what a hello says of its workspace: it differs from device to device."""
+    """Return the value by which a hello names its workspace. It differs from device to device."""
     return blake2b(workspace + device.encode(), digest_size=16, person=b"edda-hello").digest()
