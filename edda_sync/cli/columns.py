@@ -1,4 +1,4 @@
-"""Rows in columns, for a person and for a program."""
+"""Rows in columns, for people and for programs."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import click
 
 from edda_sync.cli.common import on_terminal, safe_line
 
-NOTHING: Final = "-"  # a cell of a list that has nothing in it
+NOTHING: Final = "-"  # shown in an empty cell
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """
-    Print rows in columns two spaces apart, of which the last is not padded; for a person with headings above them.
+    Print rows in columns, two spaces apart. The last column is not padded. A person sees headings above the rows.
 
-    A person sees no column in which no row has anything; for a program each column keeps its place.
+    For a person, columns without any content are left out. For a program, each column keeps its place.
 
     Args:
-        headings: What each column is called.
-        rows: Of texts; one that is missing is :data:`NOTHING`.
+        headings: The names of the columns.
+        rows: Rows of texts. A missing text is :data:`NOTHING`.
     """
     person = on_terminal()
     cells = [[safe_line(cell) for cell in row] for row in rows] if person else rows
@@ -34,7 +34,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def _told(table: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Return a table without the columns that say nothing; the first row is its headings."""
+    """Return a table without its empty columns. Its first row is the headings."""
     columns = zip(*table, strict=True)
     told = [column for column in columns if any(cell not in ("", NOTHING) for cell in column[1:])]
     return [list(row) for row in zip(*told, strict=True)]
@@ -46,7 +46,7 @@ def _padded(row: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _columns(text: str) -> int:
-    """Return how many columns a terminal needs for a text: two for wide characters, none for what combines."""
+    """Return how many columns a text takes on a terminal: two for a wide character, none for a combining one."""
     if text.isascii():
         return len(text)
     return sum(2 if east_asian_width(c) in "WF" else category(c) not in ("Mn", "Me", "Cf") for c in text)

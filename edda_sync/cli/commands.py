@@ -1,6 +1,6 @@
 """
-Commands and groups of ``edda``. A group says which command was meant by one that does not exist; a command calls a value
-that is not acceptable by the name of its option, since the field's own name is one that nobody typed.
+Commands and groups of ``edda``. If a command does not exist, its group suggests which one was meant. In errors about a
+value, a command names the option and not the field, since the person typed the option.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from edda_sync.words.errors import InvalidValueError
 _FIELDS: Final = {
     "due_date": "due", "due_from": "due_after", "parent_id": "parent", "status": "statuses", "priority": "priorities",
 }  # fmt: skip
-"""Parameters that are not called as the field is that they fill."""
+"""Parameters whose names differ from those of the fields that they set."""
 
 
 class Command(click.Command):
-    """A command whose errors call a value as the command line does, and each error by the command that it is of."""
+    """A command that names values in errors by their options, and adds its context to each error of usage."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read its arguments and options."""
+        """Read the arguments and options."""
         try:
             return super().parse_args(ctx, args)
-        except click.UsageError as error:  # the parser itself knows of no command
+        except click.UsageError as error:  # the parser itself does not set the context
             error.ctx = error.ctx or ctx
             raise
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run it."""
+        """Run the command."""
         try:
             return super().invoke(ctx)
         except InvalidValueError as error:
@@ -41,8 +41,8 @@ class Command(click.Command):
 
 
 def _typed(ctx: click.Context | None, field: str) -> str | None:
-    """Return the option, or the variable, that gave a field its value; None when none did."""
-    name = field.partition(".")[0]  # the rest is a key
+    """Return the option or variable that gave a field its value; None if none did."""
+    name = field.partition(".")[0]  # the rest is a key of metadata
     while ctx is not None:
         for param in ctx.command.params:
             if isinstance(param, click.Option) and param.name in (name, _FIELDS.get(name), f"{name}s"):
@@ -56,14 +56,14 @@ def _typed(ctx: click.Context | None, field: str) -> str | None:
 
 
 class Group(click.Group):
-    """A group that says which of its commands was meant."""
+    """A group that suggests a command for one that does not exist."""
 
     command_class = Command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find a command, as click does."""
+        """Find a command, like click does."""
         name = str(args[0])
         if self.get_command(ctx, name) is None and not name.startswith("-") and not ctx.resilient_parsing:
             from edda_sync.cli import hints

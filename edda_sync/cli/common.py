@@ -1,8 +1,8 @@
 """
-What all commands share: the store, texts made safe for a terminal, tables, JSON, input, progress.
+What all commands share: the store, text that is safe for a terminal, tables, JSON, input, progress.
 
-A command takes its store from :func:`opened`, prints for a person with :func:`print_table` or :func:`say`, for a program
-with :func:`print_json`, and says on stderr, with :func:`note`, what is not part of its answer.
+A command gets its store from :func:`opened`. It prints its answer for a person with :func:`print_table` or :func:`say`,
+and for a program with :func:`print_json`. With :func:`note` it prints on stderr what is not part of the answer.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ NONE: Final = "none"  # the word that clears a date or a parent
 SHOWN_MAX: Final = 50  # rows of a list, unless --limit or --all says otherwise
 PROGRESS_AFTER_S: Final = 1.0  # shorter work needs no progress
 PROGRESS_EVERY_S: Final = 0.1
-LINE_EVERY_S: Final = 5.0  # where each is a line of its own
+LINE_EVERY_S: Final = 5.0  # for progress that is printed in lines
 STORE_FILE: Final = DATABASE_FILE
 
-# What a terminal would obey or a reader would be fooled by: controls, bidirectional overrides, half characters.
+# What a terminal would obey, or a reader could be fooled by: controls, bidirectional overrides, surrogates.
 _UNSAFE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Settings(NamedTuple):
-    """What the root's options say; the context's object."""
+    """The options of the root. They are the object of click's context."""
 
     home: Path | None = None
     agent: str | None = None
@@ -56,7 +56,7 @@ class Settings(NamedTuple):
 
 
 class GivenUpError(click.Abort):
-    """A person gave up before anything was done, as click says of its own questions."""
+    """A person gave up before anything was done. click raises the same error for its own questions."""
 
 
 # --- the store --------------------------------------------------------------------------------------------------------
@@ -69,7 +69,7 @@ def settings() -> Settings:
 
 
 def home() -> Path:
-    """Return the store's folder: ``--home``, else EDDA_HOME, else the user's data folder."""
+    """Return the store's folder: ``--home``, or EDDA_HOME, or the user's data folder."""
     chosen = settings().home
     if chosen is not None:
         return absolute(chosen)
@@ -78,8 +78,8 @@ def home() -> Path:
 
 @contextmanager
 def opened(config: StorageConfig | None = None) -> Iterator[StorageEngine]:
-    """Open the store; make it, and say so, if this is the first command here."""
-    from edda_sync.engine.engine import open as open_store  # here, since help and completion need no engine
+    """Open the store. If there is none, create it and say so."""
+    from edda_sync.engine.engine import open as open_store  # imported here, since help and completion need no engine
 
     folder = home()
     fresh = not (folder / STORE_FILE).exists()
@@ -92,15 +92,15 @@ def opened(config: StorageConfig | None = None) -> Iterator[StorageEngine]:
 
 
 def damaged_parts(store: StorageEngine) -> list[str]:
-    """Return which parts of the store's file are damaged; of a large one it is not told, since that takes long."""
+    """Return which parts of the store's file are damaged. A large file is not checked, since that takes long."""
     return store.reading.damaged_parts(limits.LOOKED_THROUGH_BYTES_MAX)
 
 
 def write(store: StorageEngine, work: Callable[[Transaction], T]) -> T:
     """
-    Run ``work`` in one transaction, under the agent and reason that the root's options name.
+    Run ``work`` in one transaction, with the agent and reason from the root's options.
 
-    A person who waits for another program's transaction is told so after a second.
+    If another program's transaction takes longer than a second, the person is told what the command waits for.
     """
     named = settings()
     telling = threading.Timer(PROGRESS_AFTER_S, note, ["Waiting for another program that is writing to this store."])
@@ -114,7 +114,7 @@ def write(store: StorageEngine, work: Callable[[Transaction], T]) -> T:
 
 
 def short_ids(ids: Sequence[str]) -> dict[str, str]:
-    """Return the ends of ids, as long as it takes for no two of these to be the same."""
+    """Return the ends of ids, just long enough that no two are the same."""
     length = limits.SHORT_ID_CHARACTERS_MIN
     bare = {whole: whole.replace("-", "") for whole in ids}
     while length < 32 and len({digits[-length:] for digits in bare.values()}) < len(bare):
@@ -122,11 +122,11 @@ def short_ids(ids: Sequence[str]) -> dict[str, str]:
     return {whole: digits[-length:] for whole, digits in bare.items()}
 
 
-# --- files of the user's ----------------------------------------------------------------------------------------------
+# --- files of the user ------------------------------------------------------------------------------------------------
 
 
 class FilePath(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.3
-    """A path; an empty one, which an unset variable leaves, would be the present folder, and is refused."""
+    """A path. An empty one is refused, since an unset variable would otherwise mean the present folder."""
 
     name = "path"
 
@@ -137,7 +137,7 @@ class FilePath(click.ParamType):  # type: ignore[type-arg]  # generic only since
         return Path(value)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Let the shell complete names of files."""
+        """Let the shell complete file names."""
         return click.Path().shell_complete(ctx, param, incomplete)
 
 
@@ -146,14 +146,14 @@ force_option = click.option("--force", is_flag=True, help="Replace what is there
 
 def check_free(path: Path | None, force: bool) -> None:
     """
-    Refuse to write over a file that is there, unless somebody said so; before any work is done for it.
+    Refuse to overwrite an existing file without ``--force``. Call this before any work is done.
 
     Args:
         path: Where to write; None for nowhere.
         force: Whether ``--force`` was given.
 
     Raises:
-        UsageError: Something is there, and stays as it is, or there is no such folder.
+        UsageError: Something is there, and stays as it is; or the folder does not exist.
     """
     if path is None:
         return
@@ -182,17 +182,17 @@ def can_ask() -> bool:
 
 
 def can_redraw() -> bool:
-    """Tell whether stderr is a terminal that takes a line back; others, such as an editor's shell, only print."""
+    """Tell whether stderr is a terminal that can redraw a line. Others, such as an editor's shell, only print."""
     return sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
 
 
 def safe_text(text: str) -> str:
-    """Return a text in which what a terminal would obey is spelled out; line breaks and tabs stay."""
+    """Return a text in which characters that a terminal would obey are escaped. Line breaks and tabs stay."""
     return _UNSAFE.sub(_spelled, text)
 
 
 def safe_line(text: str) -> str:
-    """Return a text as one line that a terminal shows as it is."""
+    """Return a text as one line, in which characters that a terminal would obey are escaped."""
     return safe_text(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
@@ -203,11 +203,12 @@ def _spelled(match: re.Match[str]) -> str:
 
 def say(text: str, *, lead: str = "", bold: bool = False) -> None:
     """
-    Print a line of the answer. On a terminal it is made safe first and styled then, or our own style would be spelled out.
+    Print a line of the answer. On a terminal, it is first made safe and then styled; otherwise the styles would be
+    escaped.
 
     Args:
         text: The line.
-        lead: What stands before it and is dim, such as a time.
+        lead: A text before the line, such as a time; it is dim.
         bold: Whether the line is bold.
     """
     if on_terminal():
@@ -217,7 +218,7 @@ def say(text: str, *, lead: str = "", bold: bool = False) -> None:
 
 
 def drop_stdout() -> None:
-    """Let what is left to print, and all that is still to come, go nowhere: whoever read it has gone."""
+    """Discard all further output, because its reader has gone."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
@@ -239,7 +240,7 @@ def json_option(function: F) -> F:
 
 
 def print_json(value: object) -> None:
-    """Print JSON; what a terminal would obey, or the encoding lacks, is written as JSON's own escapes."""
+    """Print JSON. Characters that a terminal would obey, or that the encoding lacks, are written as JSON escapes."""
     encoded = json.dumps(value, ensure_ascii=not streams.is_unicode(), indent=2)
     click.echo(_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", encoded))
 
@@ -249,10 +250,10 @@ def print_json(value: object) -> None:
 
 def parse_object(field: str, encoded: str | None) -> dict[str, Any]:
     """
-    Return the JSON object that an option holds; nothing for None.
+    Return the JSON object in an option; an empty one for None.
 
     Raises:
-        InvalidValueError: It is no JSON object.
+        InvalidValueError: It is not a JSON object.
     """
     if encoded is None:
         return {}
@@ -269,7 +270,7 @@ def read_text(path: str) -> str:
     Raises:
         InvalidValueError: It is not UTF-8, or longer than a text may be.
         OSError: It cannot be read.
-        GivenUpError: A person gave up typing it.
+        GivenUpError: The person gave up typing it.
     """
     if not path:
         raise UsageError("The name of the file is empty; name one, or - for stdin.")
@@ -280,7 +281,7 @@ def read_text(path: str) -> str:
 
 
 def _read_stdin() -> bytes:
-    """Return what comes from stdin; a person who types is told how to end."""
+    """Return what comes from stdin. A person who types is told how to end."""
     if not streams.can_read():
         raise UsageError("Standard input is closed, and - reads it; name a file instead. Nothing was changed.")
     try:
@@ -292,7 +293,7 @@ def _read_stdin() -> bytes:
 
 
 def decode_text(shown: str, raw: bytes) -> str:
-    """Return bytes as text; errors call them ``shown``."""
+    """Return bytes as text. Errors call the bytes ``shown``."""
     if len(raw) > limits.TEXT_BYTES_MAX:
         raise InvalidValueError(shown, f"is longer than {limits.TEXT_BYTES_MAX:,} bytes, the most that a text can hold")
     try:
@@ -316,13 +317,13 @@ class TagName(click.ParamType):  # type: ignore[type-arg]  # generic only since 
 
 class Progress:
     """
-    A line on stderr that tells a person how far long work is; silent for a program and for the first second.
+    A line on stderr that tells a person how far long work is. It is silent for a program, and during the first second.
 
-    Call it with the count so far; use it in a ``with`` block, which removes the line.
+    Call it with the count so far. Use it in a ``with`` block, which removes the line at its end.
 
     Args:
-        doing: What is done, such as ``Importing``.
-        total: How many there are; 0 when nobody knows.
+        doing: What is being done, such as ``Importing``.
+        total: How many there are in all; 0 if unknown.
         now: A clock, in seconds.
     """
 
@@ -332,7 +333,7 @@ class Progress:
         self._shown = False
 
     def __call__(self, done: int) -> None:
-        """Say how many are done, now and then."""
+        """Show how many are done, at intervals."""
         now = self._now()
         if now < self._next or not sys.stderr.isatty():
             return
@@ -363,7 +364,7 @@ def chosen_limit(limit: int | None, everything: bool) -> int | None:
     Return how many rows a list may show; None for all.
 
     Raises:
-        InvalidValueError: It is no number of rows.
+        InvalidValueError: It is not a number of rows.
     """
     if limit is not None and limit < 0:
         raise InvalidValueError("limit", "must be 0 or more", limit)
@@ -371,7 +372,7 @@ def chosen_limit(limit: int | None, everything: bool) -> int | None:
 
 
 def cut(rows: list[T], limit: int | None, everything: bool) -> list[T]:
-    """Return the rows that a list shows; say when there are more than a person asked to leave out."""
+    """Return the rows that a list shows. If there are more, say so, unless the person gave a limit."""
     shown = chosen_limit(limit, everything)
     if shown is None or len(rows) <= shown:
         return rows

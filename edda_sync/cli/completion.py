@@ -1,4 +1,4 @@
-"""``edda completion``: what makes a shell complete commands."""
+"""``edda completion``: print a script with which a shell completes commands."""
 
 from __future__ import annotations
 

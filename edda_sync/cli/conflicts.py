@@ -1,4 +1,4 @@
-"""``edda conflicts``: what was written on several devices at once."""
+"""``edda conflicts``: fields that were written on several devices at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edda_sync.words.listed import Conflict, ConflictValue
 if TYPE_CHECKING:
     from edda_sync.engine.engine import StorageEngine
 
-SHOWN_CHARACTERS_MAX = 200  # of one value; --json has all of it
+SHOWN_CHARACTERS_MAX = 200  # characters of one value; --json prints all of it
 
 
 @click.command("conflicts", cls=Command)
@@ -43,7 +43,7 @@ def conflicts(as_json: bool) -> None:
 
 
 def _writers(store: StorageEngine) -> dict[str, tuple[str, str]]:
-    """Return id and name of the device of each life, by the life's name in hex."""
+    """Return the id and name of the device of each life, by the life's name in hex."""
     from edda_sync.engine import standing
 
     names = told_apart(standing.names(store))

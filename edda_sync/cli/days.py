@@ -1,4 +1,4 @@
-"""Days as a person says them: ``today``, ``tomorrow`` and the days of the week, by the calendar of this machine."""
+"""Days by name: ``today``, ``tomorrow`` and the days of the week, in the calendar of this machine."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _FROM_TODAY: Final = {"yesterday": -1, "today": 0, "tomorrow": 1}
 
 class Day(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.3
     """
-    A date or time, or a word for a date, which becomes that date.
+    A date or time, or a word for a date, which is replaced by that date.
 
     Args:
-        today: Says which day it is.
-        or_none: Whether ``none`` may stand for no date at all.
+        today: Returns the present day.
+        or_none: Whether ``none`` may be given for no date.
     """
 
     name = "date"
@@ -38,7 +38,7 @@ class Day(click.ParamType):  # type: ignore[type-arg]  # generic only since clic
         word, today = str(value).strip().lower(), self._today()
         if word in _FROM_TODAY:
             return (today + datetime.timedelta(days=_FROM_TODAY[word])).isoformat()
-        if word in WEEKDAYS:  # the next one: whoever means today says so
+        if word in WEEKDAYS:  # the next one, not today
             days = (WEEKDAYS.index(word) - today.weekday() - 1) % 7 + 1
             return (today + datetime.timedelta(days=days)).isoformat()
         if not (self._or_none and value == NONE):

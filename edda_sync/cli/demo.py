@@ -60,6 +60,6 @@ def demo(ctx: click.Context, svg: Path | None, force: bool, as_json: bool) -> No
 async def _tell(story: Story) -> None:
     task = asyncio.current_task()
     assert task is not None, "asyncio runs this as a task"
-    for each in (signal.SIGTERM, signal.SIGHUP):  # end the devices first, as after Ctrl-C
+    for each in (signal.SIGTERM, signal.SIGHUP):  # end the devices first, like Ctrl-C does
         asyncio.get_running_loop().add_signal_handler(each, task.cancel)
     await story.tell()

@@ -1,4 +1,4 @@
-"""``edda doctor``: check the store, and fold its tables anew."""
+"""``edda doctor``: check the store, and fold its tables again."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def doctor(rebuild: bool, as_json: bool) -> None:
                 rebuilt = _rebuild(store)
             with Progress("Checking") as progress:
                 findings = doctors.check(store, progress)
-    except CorruptError as error:  # whose text sends people here
+    except CorruptError as error:  # the text of this error sends people to this command
         raise DamagedStoreError(str(home() / STORE_FILE), error.what) from error
     if as_json:
         made = [doctors.Finding("rebuilt", True, rebuilt)] if rebuilt is not None else []
@@ -54,7 +54,7 @@ def doctor(rebuild: bool, as_json: bool) -> None:
 
 
 def _rebuild(store: StorageEngine) -> str:
-    """Fold the log into fresh tables; return what was made anew, and what was otherwise before."""
+    """Fold the log into new tables; return what was rebuilt, and what differed before."""
     missing = store.reading.missing()
     with Progress("Folding") as progress:
         rebuilt = doctors.rebuild(store, progress)

@@ -83,9 +83,9 @@ def add(file: str, as_json: bool, **fields: Any) -> None:
 def _list_options(function: Any) -> Any:
     for option in (
         json_option,
-        click.option("--all", "everything", is_flag=True, help="As many as there are."),
-        click.option("--limit", type=int, metavar="N", help="At most so many; 50 unless --all."),
-        click.option("--reverse", is_flag=True, help="Turn the order round."),
+        click.option("--all", "everything", is_flag=True, help="Show as many as there are."),
+        click.option("--limit", type=int, metavar="N", help="Show at most N; 50 unless --all."),
+        click.option("--reverse", is_flag=True, help="Reverse the order."),
         click.option("--task", metavar="ID", help="Linked to a task."),
         click.option(
             "--tag",
@@ -93,7 +93,7 @@ def _list_options(function: Any) -> Any:
             type=TagName(),
             metavar="NAME",
             multiple=True,
-            help="May be given again: carry all of them.",
+            help="May be given again, for documents that carry all of the tags.",
         ),
         click.option("--content-type", "content_types", metavar="TYPE", multiple=True, help="May be given again."),
         click.option("--type", "doc_types", metavar="NAME", multiple=True, help="May be given again."),
@@ -103,9 +103,9 @@ def _list_options(function: Any) -> Any:
 
 
 @doc.command("list")
-@click.option("--text", metavar="WORDS", help="Words in title or content; `rep*` is a beginning.")
+@click.option("--text", metavar="WORDS", help="Words in title or content; `rep*` matches the beginning of a word.")
 @click.option("--order", type=click.Choice(DOCUMENT_ORDERS), default="updated_at", show_default=True)
-@click.option("--trash", is_flag=True, help="What was deleted instead; `edda doc restore` brings it back.")
+@click.option("--trash", is_flag=True, help="Show what was deleted instead; `edda doc restore` brings it back.")
 @_list_options
 def list_(trash: bool, **conditions: Any) -> None:
     """List documents, the latest first."""
@@ -123,7 +123,7 @@ def list_(trash: bool, **conditions: Any) -> None:
 @click.argument("words", nargs=-1, required=True)
 @_list_options
 def search(words: tuple[str, ...], **conditions: Any) -> None:
-    """Find documents that hold all WORDS in title or content, the most relevant first; `rep*` is a beginning."""
+    """Find documents that hold all WORDS in title or content, the most relevant first; `rep*` matches a beginning."""
     _find(text=" ".join(words), order="relevance", **conditions)
 
 
@@ -236,7 +236,7 @@ def _edit_in_editor(store: StorageEngine, found: Document, reference: str, allow
             items.note_if_gone(store, "document", found.id)
             return
         editing.check_emptied("document", reference, found.content, new, allowed=allow_empty)
-        found.content = new  # merged, as edits of what was read, into what it is by now
+        found.content = new  # the difference from what was read is merged into the present text
         write(store, lambda tx: tx.update_document(found))
 
 

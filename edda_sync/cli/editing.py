@@ -1,6 +1,6 @@
 """
-Texts that a person writes anew: in an editor, or whole. What they wrote is kept where it cannot be taken, and a text that
-holds something is emptied only by somebody who means it, since nothing brings it back.
+Texts that a person rewrites, in an editor or as a whole. What the person wrote is kept in a file if it cannot be saved.
+A text is emptied only if that is meant, since nothing brings it back.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from edda_sync.cli.common import can_ask, decode_text, note, safe_line
 from edda_sync.words import limits
 from edda_sync.words.errors import UsageError, command_of
 
-# Nobody reads a text and leaves it sooner; an editor with a window of its own does not wait for it.
+# Nobody reads and leaves a text sooner. An editor with a window of its own returns at once.
 AT_ONCE_S: Final = 1.5
 ALLOW: Final = "--allow-empty"
 allow_empty_option = click.option(ALLOW, is_flag=True, help="Let a text that held something become empty.")
@@ -28,15 +28,16 @@ allow_empty_option = click.option(ALLOW, is_flag=True, help="Let a text that hel
 @contextmanager
 def edited(text: str, suffix: str) -> Iterator[str]:
     """
-    Let a person edit a text in their editor (VISUAL, EDITOR, else vi), byte for byte; yield what it became.
+    Let a person edit a text in their editor (VISUAL, EDITOR, or vi), byte for byte; yield the result.
 
-    Whatever goes wrong from then on, in the editor or in the block, what they wrote stays in its file, and they are told. So
-    does the file of an editor that returned at once without a change: it may be open in a window still.
+    If anything goes wrong from then on, in the editor or in the block, the file with the result is kept, and the person
+    is told. The file is also kept if the editor returned at once without a change, because it may still be open in a
+    window.
 
     Raises:
         UsageError: The editor cannot be run.
-        ClickException: It failed, or took the file away.
-        InvalidValueError: What it left is no text, or too long.
+        ClickException: The editor failed, or removed the file.
+        InvalidValueError: The result is not text, or too long.
     """
     path = _written(text, suffix)
     began = time.monotonic()
@@ -61,17 +62,17 @@ def edited(text: str, suffix: str) -> Iterator[str]:
 
 def check_emptied(kind: str, reference: str, before: str | None, after: str | None, *, allowed: bool) -> None:
     """
-    Let a text that holds something become empty only if somebody said so: beforehand, or asked on a terminal.
+    Let a text with content become empty only if that was confirmed: by an option, or by a question on a terminal.
 
     Args:
         kind: ``task`` or ``document``.
-        reference: How it was named on the command line.
-        before, after: The text now, and what it is to become.
+        reference: How the item was named on the command line.
+        before, after: The present text, and the new one.
         allowed: Whether ``--allow-empty`` was given.
 
     Raises:
-        UsageError: Nobody said so, and nobody can be asked.
-        ClickException: They said no.
+        UsageError: It was not confirmed, and nobody can be asked.
+        ClickException: The person answered no.
     """
     if allowed or _is_blank(before) or not _is_blank(after):
         return
@@ -100,7 +101,7 @@ def _run_editor(path: Path) -> None:
     shown = safe_line(editor)
     try:
         code = subprocess.run([*shlex.split(editor), path], check=False).returncode
-    except (OSError, ValueError) as error:  # it is not there, may not be run, or its quotes do not close
+    except (OSError, ValueError) as error:  # it is missing, may not be run, or has an unclosed quote
         why = getattr(error, "strerror", None) or error
         raise UsageError(
             f"The editor {shown} cannot be run ({why}); nothing was changed: set VISUAL or EDITOR to one that can."
@@ -112,7 +113,7 @@ def _run_editor(path: Path) -> None:
 
 
 def _written(text: str, suffix: str) -> Path:
-    """Write a text into a new file of the system's temporary folder, for its owner's eyes only."""
+    """Write a text into a new temporary file that only its owner can read."""
     import tempfile
 
     descriptor, path = tempfile.mkstemp(prefix="edda-", suffix=suffix)
@@ -127,11 +128,11 @@ def _left(path: Path) -> bytes:
 
 
 def _is_new(path: Path, text: str) -> bool:
-    """Tell whether a file holds something that nothing else holds."""
+    """Tell whether a file contains something that is nowhere else."""
     try:
         left = _left(path)
     except OSError:
-        return path.is_file()  # nobody knows: it stays
+        return path.is_file()  # unknown: keep the file
     return bool(left.strip()) and left != text.encode()
 
 
@@ -144,5 +145,5 @@ def _is_same(path: Path, text: str) -> bool:
 
 
 def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):  # an editor may have done so, or put something else there
+    with contextlib.suppress(OSError):  # an editor may have removed it, or put something else there
         path.unlink()

@@ -1,4 +1,4 @@
-"""``edda export``: write everything out."""
+"""``edda export``: write everything to files."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from edda_sync.engine.engine import StorageEngine
     from edda_sync.store.seams import StoreReader
 
-PAGE: Final = 1_000  # rows read at a time: memory stays the same however many there are
-NAME_BYTES_MAX: Final = 240  # of a file's name: file systems allow 255
-_UNFIT: Final = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')  # what one system or another cannot have in a file's name
-_UNSOUND: Final = _UNFIT if os.name == "nt" else re.compile(r"[\x00-\x1f\x7f\\]")  # what this one cannot, or should not
+PAGE: Final = 1_000  # rows that are read at a time, so that memory does not grow with the store
+NAME_BYTES_MAX: Final = 240  # of a file name: file systems allow 255
+_UNFIT: Final = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')  # what some system does not allow in a file name
+_UNSOUND: Final = _UNFIT if os.name == "nt" else re.compile(r"[\x00-\x1f\x7f\\]")  # what this system does not allow
 
 
 _FORMATS: Final = ("jsonl", "markdown")
@@ -43,14 +43,14 @@ _WORDS: Final = {
         ("csv", "tsv", "html", "xml", "yaml", "yml", "toml", "text", "txt", "org", "opml", "ics", "pdf"), ""
     ),
 }
-"""Words that name a format, and which of ours it is; none for one that nothing is written in."""
+"""Words that name a format, with our name of it; empty for a format that we do not write."""
 
 
 class _Target(FilePath):
-    """Where to write, as it was typed: ``./markdown`` is a file, and ``markdown`` a format."""
+    """Where to write, as it was typed: ``./markdown`` is a file, but ``markdown`` is a format."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # type: ignore[override]
-        """Return what was typed."""
+        """Return the text that was typed."""
         super().convert(value, param, ctx)
         return str(value)
 
@@ -62,12 +62,12 @@ class _Target(FilePath):
 @click.pass_context
 def export(ctx: click.Context, path: str | None, format: str, force: bool) -> None:
     """
-    Write everything out, but for what is in the trash.
+    Write everything out, except what is in the trash.
 
-    As jsonl: every tag, document, task and link, one JSON object a line, in an order that stays, to PATH, or to stdout for -
-    or without one. As markdown: every document as a file in the folder PATH, under the path that it was imported from, else
-    under its title.
-    A file that is there is replaced only with --force; a Markdown file that would stay as it is needs none.
+    As jsonl: every tag, document, task and link, one JSON object on each line, in a stable order, to the file PATH, or to
+    stdout for - or without PATH. As markdown: every document as a file in the folder PATH, under the path from which it was
+    imported, or else under its title.
+    An existing file is replaced only with --force; a Markdown file that would not change needs none.
     """
     if path is not None and ctx.get_parameter_source("format") is ParameterSource.DEFAULT:
         _check_meant(path)
@@ -75,7 +75,7 @@ def export(ctx: click.Context, path: str | None, format: str, force: bool) -> No
 
 
 def _check_meant(typed: str) -> None:
-    """Refuse a path that says, by its name, that its author wants another format than JSON lines."""
+    """Refuse a path whose name shows that another format than JSON lines is wanted."""
     shown, word = safe_line(typed), typed.lower()
     jsonl = "`edda export FILE` writes JSON lines to a file, and without FILE to stdout"
     markdown = "`edda export --format markdown DIR` writes documents as Markdown files"
@@ -112,7 +112,7 @@ def _export(path: Path | None, format: str, force: bool) -> None:
 
 
 def write_jsonl(store: StorageEngine, file: IO[bytes], progress: Callable[[int], object]) -> None:
-    """Write tags, documents, tasks and links as they are at one moment, each kind by id."""
+    """Write the tags, documents, tasks and links of one moment, each kind ordered by id."""
     with store.snapshot() as reader:
         for number, (kind, each) in enumerate(_everything(reader)):
             line = json.dumps({"kind": kind, **as_json(each)}, ensure_ascii=False, separators=(",", ":"))
@@ -131,7 +131,7 @@ def _everything(reader: StoreReader) -> Iterator[tuple[str, Item | Tag | Link]]:
 
 
 def _items(reader: StoreReader, kind: str) -> Iterator[Item]:
-    """Yield all documents or tasks, by id."""
+    """Yield all documents or tasks, ordered by id."""
     for rows in pages(reader.tables.rows, kind, PAGE):
         tags = reader.edges.tags_of(kind, [row[0] for row in rows])
         yield from (item_of_row(kind, row, [name for _, name in tags[row[0]]]) for row in rows)
@@ -145,7 +145,7 @@ def write_markdown(store: StorageEngine, folder: Path, force: bool, progress: Ca
     Write every document as a file, byte for byte; return how many.
 
     Raises:
-        UsageError: Files are there that differ, or the way leads through a link; nothing was written.
+        UsageError: Different files are there already, or a path leads through a link. Nothing was written.
     """
     with store.snapshot() as reader:
         targets = {document_id: folder / name for document_id, name in names_of(_documents(reader)).items()}
@@ -159,7 +159,7 @@ def write_markdown(store: StorageEngine, folder: Path, force: bool, progress: Ca
             raise UsageError(
                 f"{count(different, 'file')} in {safe_line(str(folder))} would be replaced; --force does that."
             )
-        make_folders(folder)  # also for no documents at all
+        make_folders(folder)  # also if there are no documents
         for number, document in enumerate(_documents(reader)):
             target = targets[document.id]
             if not _holds(target, document):
@@ -180,7 +180,7 @@ def _holds(target: Path, document: Document) -> bool:
 
 
 def _check_way(folder: Path, target: Path) -> None:
-    """Refuse a file whose way leads through a link out of the folder."""
+    """Refuse a file whose path leads through a link out of the folder."""
     for above in target.parents:
         if above == folder:
             return
@@ -192,13 +192,13 @@ def _check_way(folder: Path, target: Path) -> None:
 
 def names_of(documents: Iterable[Document]) -> dict[str, str]:
     """
-    Return a path inside the folder for each document, by its id: no two are one file, on any file system.
+    Return a path inside the folder for each document, by its id. No two are the same file on any file system.
 
-    The paths that documents were imported from are given out first, all of them, so that nobody's title takes one. Where
-    one is taken already, the end of the document's id is added, and where that is taken too, its id is the name.
+    The paths from which documents were imported are assigned first, so that no title takes one of them. If a path is
+    taken already, the end of the document's id is added. If that is taken, too, the id is the name.
 
     Args:
-        documents: In an order that stays: of two that want one name, the earlier has it.
+        documents: In a stable order: if two documents want one name, the earlier one gets it.
     """
     taken = _Taken()
     names, clashing, titled = {}, {}, {}
@@ -221,18 +221,18 @@ def _candidates(name: str, document_id: str) -> Iterator[str]:
     yield name
     yield f"{name[:-3]}-{document_id[-12:]}.md"
     yield f"{document_id}.md"
-    yield from (f"{document_id}-{number}.md" for number in itertools.count(2))  # another one's title may be this id
+    yield from (f"{document_id}-{number}.md" for number in itertools.count(2))  # another title may be this id
 
 
 class _Taken:
-    """The files that were given out, and the folders that they are in, told apart as no file system does more coarsely."""
+    """The assigned files and their folders, compared as the least precise file system would."""
 
     def __init__(self) -> None:
         self._files: set[str] = set()
         self._folders: set[str] = set()
 
     def take(self, name: str) -> bool:
-        """Note a name as taken; false when it was, or when a file would have to be a folder too."""
+        """Take a name; return False if it is taken, or if a file would also have to be a folder."""
         parts = _folded(name).split("/")
         above = {"/".join(parts[:depth]) for depth in range(1, len(parts))}
         whole = "/".join(parts)
@@ -244,7 +244,7 @@ class _Taken:
 
 
 def _folded(name: str) -> str:
-    """Return what two names have in common if they are one to some file system (Unicode, definition D145)."""
+    """Return a form that is equal for names that some file system treats as one (Unicode, definition D145)."""
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
 
 

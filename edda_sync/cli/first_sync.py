@@ -1,4 +1,4 @@
-"""The first sync of a device that has just joined: how far it is, and whether its inviter is still there."""
+"""The first sync of a device that has just joined: its progress, and whether its inviter is still there."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from edda_sync.cli.common import can_redraw, note, safe_line
 if TYPE_CHECKING:
     from edda_sync.device.device import Device
 
-LOST_S_MAX: Final = 10.0  # the first sync waits so long for an inviter that has gone
+LOST_S_MAX: Final = 10.0  # the first sync waits this long for an inviter that has gone
 STEP_S: Final = 0.2
 
 
 async def until_equal(device: Device, peer: str) -> bool:
-    """Wait until the inviter is proved equal, with a bar; False when it has gone."""
+    """Wait until the inviter is proved equal, with a progress bar; return False if the inviter has gone."""
     equal = asyncio.ensure_future(device.equal({peer}))
     seen, said = time.monotonic(), ""
     try:
         with _Bar() as bar:
             while not (await asyncio.wait({equal}, timeout=STEP_S))[0]:
-                if device.fault not in ("", said):  # nothing comes until it is mended
+                if device.fault not in ("", said):  # nothing arrives until this is mended
                     said = device.fault
                     note(safe_line(said))
                 talk = device.progress.get(peer)
@@ -40,7 +40,7 @@ async def until_equal(device: Device, peer: str) -> bool:
 
 
 class _Bar:
-    """How far a sync is: a bar on a terminal, else a line now and then."""
+    """The progress of a sync: a bar on a terminal, or a line at intervals."""
 
     def __init__(self) -> None:
         self._total = 0
@@ -64,7 +64,7 @@ class _Bar:
             self._bar.stop()
 
     def show(self, missing: int, carried_bytes: int) -> None:
-        """Take in how many changes are missing, on either side, and how many bytes went over the wire."""
+        """Show how many changes are still missing on both sides, and how many bytes were transferred."""
         self._total = max(self._total, missing)
         detail = f"{self._total - missing:,} of {self._total:,} changes, {carried_bytes / 1e6:,.1f} MB"
         if self._bar is not None:

@@ -1,4 +1,4 @@
-"""What ``edda up`` prints of what happens."""
+"""What ``edda up`` prints about events."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from edda_sync.cli.common import count, drop_stdout, note, safe_line, say
 if TYPE_CHECKING:
     from edda_sync.device.device import Device, Happening
 
-LINE_EVERY_S: Final = 1.0  # a peer that types gets one line in so long
+LINE_EVERY_S: Final = 1.0  # a peer that types gets one line in this time
 
 
 class Lines:
-    """Prints what happens, a line each; what a peer does again and again is gathered for a second."""
+    """Prints a line for each event. Frequent events of a peer are collected for a second."""
 
     def __init__(self) -> None:
         self.device: Device
-        self._early: list[Happening] | None = []  # before the banner
+        self._early: list[Happening] | None = []  # what happened before the banner
         self._applied: dict[str, int] = {}
         self._equal: set[str] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._last: dict[str, float] = {}
 
     def start(self) -> None:
-        """Print what has happened so far, and from now on at once."""
+        """Print what has happened so far, and print new events at once."""
         early, self._early = self._early or [], None
         for each in early:
             self.happened(each)
 
     def end(self) -> None:
-        """Print what is still gathered."""
+        """Print what is still collected."""
         for peer in list(self._timers):
             self._flush(peer)
 
     def happened(self, happening: Happening) -> None:
-        """Take in one thing that happens."""
+        """Handle one event."""
         if self._early is not None:
             self._early.append(happening)
             return
@@ -86,14 +86,14 @@ class Lines:
     def _print(self, text: str) -> None:
         try:
             say(safe_line(text), lead=time.strftime("%H:%M:%S"))
-        except OSError as error:  # a pipe that was closed: no reason to sync no more
+        except OSError as error:  # a closed pipe is no reason to stop syncing
             drop_stdout()
             note(_unprinted(error.strerror or str(error)))
         else:
             self.check_printed()
 
     def check_printed(self) -> None:
-        """Say once that a stream is closed, or a log on a disk that is full."""
+        """Say once if the output is closed, or is a log on a full disk."""
         if why := streams.unshown():
             note(_unprinted(why))
 

@@ -1,4 +1,4 @@
-"""What was meant by a command or an option that does not exist: other words for the same, or a slip of the finger."""
+"""Suggestions for a command or option that does not exist: other words for the same thing, or a typing error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VERBS: Final[Mapping[str, tuple[str, ...]]] = {
     "move": ("mv", "under"),
     "search": ("find", "grep", "query"),
 }
-"""Commands of groups, and what other programs call them."""
+"""Commands of groups, with the words that other programs use for them."""
 
 PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     "task rename": ("task edit ID --title TEXT",),
@@ -85,7 +85,7 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     "st": ("status",),
     "version": ("--version",),
 }
-"""What is typed, with its group, and what it is here."""
+"""What people type, with its group, and the command for it here."""
 
 OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "--description": ("desc", "body", "notes", "note", "details", "text", "content"),
@@ -114,7 +114,7 @@ OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "--no-discovery": ("no-mdns", "offline"),
     "--rebuild": ("repair", "fix"),
 }
-"""Options, and what other programs call them."""
+"""Options, with the words that other programs use for them."""
 
 FORMS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "doc add": {
@@ -130,17 +130,17 @@ FORMS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "join": {"`edda join CODE`": ("code",)},
     "doc search": {"`edda doc search WORDS...`": ("text", "query", "words")},
 }  # fmt: skip
-"""Of a command, how what other programs have an option for is said without one."""
+"""For each command: how to express, without an option, what other programs have an option for."""
 
 
 def command(place: str, name: str, known: Mapping[str, Iterable[str]]) -> list[str]:
     """
-    Return the commands that may have been meant, the likeliest first; none when nobody can tell.
+    Return the commands that may have been meant, the most likely first; none if it cannot be guessed.
 
     Args:
         place: The group, such as ``task``; empty for the root.
         name: What was typed.
-        known: The commands of the group; of each that is a group itself, its commands.
+        known: The commands of the group, each with its own commands if it is a group.
     """
     word = name.casefold()
     behind = f"{place} " if place else ""
@@ -155,12 +155,12 @@ def command(place: str, name: str, known: Mapping[str, Iterable[str]]) -> list[s
     meant = meant or [f"{behind}{each}" for each in get_close_matches(word, known)]
     return meant or (
         [f"import {each} PATH" for each in known] if place == "import" else []
-    )  # else it is most likely a path
+    )  # otherwise it is most likely a path
 
 
 def option(place: str, name: str, known: Sequence[str]) -> str:
     """
-    Return what may have been meant by an option, as a question or a sentence; empty when nobody can tell.
+    Return a question or sentence that suggests what may have been meant by an option; empty if it cannot be guessed.
 
     Args:
         place: The command, such as ``task add``.
@@ -184,7 +184,7 @@ def either(meant: Sequence[str]) -> str:
 
 
 def commands_of(group: click.Group, ctx: click.Context) -> dict[str, list[str]]:
-    """Return the commands of a group; of each that is a group itself, its commands."""
+    """Return the commands of a group, each with its own commands if it is a group."""
     found: dict[str, list[str]] = {}
     for name in group.list_commands(ctx):
         below = group.get_command(ctx, name)

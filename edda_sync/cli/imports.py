@@ -1,4 +1,4 @@
-"""``edda import``: bring in what other programs hold."""
+"""``edda import``: bring in the content of other programs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edda_sync.words.errors import UsageError
 if TYPE_CHECKING:
     from edda_sync.imports import Report, Source
 
-LISTED_MAX: Final = 10  # refused or edited things that are listed one by one
+LISTED_MAX: Final = 10  # refused or edited items that are listed one by one
 
 
 @click.group("import", cls=Group)
@@ -57,7 +57,7 @@ def markdown(path: Path, under: str) -> None:
 
 
 def _import(source: Source, what: str, none: str) -> None:
-    """Merge a source into the store and tell it; ``none`` says that it holds nothing, and what was looked for."""
+    """Merge a source into the store, and print the result. ``none`` is the message for an empty source."""
     from edda_sync.imports import merge_into
 
     if not (source.items or source.refused):

@@ -1,4 +1,4 @@
-"""``edda init``: make a store."""
+"""``edda init``: create a store."""
 
 from __future__ import annotations
 

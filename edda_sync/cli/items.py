@@ -1,4 +1,4 @@
-"""What the commands for tasks and those for documents share: finding, showing, tags, metadata."""
+"""What the commands for tasks and for documents share: finding, showing, tags, metadata."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ LISTED_MAX = 10  # subtasks that a hint names
 
 def task(store: StorageEngine, reference: str) -> Task:
     """
-    Return the task of a whole or short id.
+    Return the task with a whole or short id.
 
     Raises:
-        NotFoundError, AmbiguousIdError: As they say.
-        InTrashError: It was deleted.
+        NotFoundError: No task has this id.
+        AmbiguousIdError: Several tasks have it.
+        InTrashError: The task was deleted.
     """
     whole = store.resolve("task", reference)
     found = store.get_task(whole)
@@ -45,7 +46,7 @@ def task(store: StorageEngine, reference: str) -> Task:
 
 
 def document(store: StorageEngine, reference: str) -> Document:
-    """Return the document of a whole or short id; as :func:`task`."""
+    """Return the document with a whole or short id; see :func:`task`."""
     whole = store.resolve("document", reference)
     found = store.get_document(whole)
     if found is None:
@@ -59,15 +60,16 @@ def _absent(store: StorageEngine, kind: str, whole: str, reference: str) -> NotF
 
 def several(find: Callable[[str], T], references: Sequence[str]) -> list[T]:
     """
-    Return what each of several references names, each thing once.
+    Return the items that several references name, each item once.
 
     Args:
-        find: Finds the one thing that a reference names, such as :func:`task`.
+        find: Finds the item that a reference names, such as :func:`task`.
         references: What was typed.
 
     Raises:
         NotFoundError, AmbiguousIdError: The only reference is wrong.
-        UsageError: Some of several are, each of which is said: a command does all that it was asked to do, or nothing.
+        UsageError: Some of several references are wrong; the error names them all. A command does everything that it
+            was asked to do, or nothing.
     """
     found: dict[str, T] = {}
     wrong: list[LocalError] = []
@@ -90,7 +92,7 @@ def several(find: Callable[[str], T], references: Sequence[str]) -> list[T]:
 
 
 def note_if_gone(store: StorageEngine, kind: str, whole: str) -> None:
-    """Say of a task or document that was opened a while ago that it was deleted meanwhile, and how it comes back."""
+    """Say if a task or document that was opened a while ago has been deleted meanwhile, and how to bring it back."""
     error = _absent(store, kind, whole, whole)
     if isinstance(error, InTrashError):
         note(f"Meanwhile: {error}")
@@ -98,10 +100,10 @@ def note_if_gone(store: StorageEngine, kind: str, whole: str) -> None:
 
 def restore(store: StorageEngine, kind: str, references: Sequence[str]) -> None:
     """
-    Bring tasks or documents back from the trash, in one change, and say which were not in it.
+    Bring tasks or documents back from the trash in one change, and say which were not in it.
 
     Raises:
-        LocalError: As :func:`several`; nothing was restored.
+        LocalError: As for :func:`several`. Nothing was restored.
     """
     get = store.get_task if kind == "task" else store.get_document
 
@@ -131,7 +133,7 @@ def restore(store: StorageEngine, kind: str, references: Sequence[str]) -> None:
 
 
 def _note_subtasks(store: StorageEngine, restored: list[str]) -> None:
-    """Say which subtasks of restored tasks, and subtasks of those, are still in the trash."""
+    """Say which subtasks of restored tasks, at any depth, are still in the trash."""
     trash = [each for each in store.trash("task") if isinstance(each, Task)]
     above, left = set(restored), list[str]()
     while found := [each.id for each in trash if each.parent_id in above and each.id not in above]:
@@ -147,14 +149,14 @@ def _note_subtasks(store: StorageEngine, restored: list[str]) -> None:
 
 def none_shown(kind: str, total: int, limit: int | None, *, trash: bool = False, hint: str = "") -> str:
     """
-    Say why a list shows nothing: there is nothing at all, or nothing was asked for, or nothing matches.
+    Return why a list is empty: there are no items, no rows were wanted, or nothing matches.
 
     Args:
         kind: ``task`` or ``document``.
-        total: How many there are, whatever was asked for.
-        limit: What ``--limit`` said.
-        trash: Whether they are those in the trash.
-        hint: What to say of those that are there and were not asked for.
+        total: How many there are without conditions.
+        limit: The value of ``--limit``.
+        trash: Whether these are the items in the trash.
+        hint: What to say about items that do not match.
     """
     where = " in the trash" if trash else ""
     if not total:
@@ -179,7 +181,7 @@ def print_item(store: StorageEngine, item: Item | None) -> None:
 
 
 def print_fields(item: Item, leave_out: Collection[str]) -> None:
-    """Print the fields that are set, one a line."""
+    """Print the fields that are set, one on each line."""
     for field, value in as_json(item).items():
         if field in leave_out or value in (None, {}, []):
             continue
@@ -192,7 +194,7 @@ def print_fields(item: Item, leave_out: Collection[str]) -> None:
 
 
 def short_time(moment: str | None) -> str:
-    """Return a time for a list: the day alone when it is the day's first moment."""
+    """Return a time for a list, as a date if it is the first moment of a day."""
     if moment is None:
         return NOTHING
     return moment[:10] if moment.endswith("T00:00:00.000Z") else moment[:16] + "Z"
@@ -205,16 +207,16 @@ def with_tags(title: str, tags: Iterable[str]) -> str:
 
 def change_tags(tx: Transaction, kind: str, item_id: str, added: Iterable[str], removed: Iterable[str]) -> None:
     """
-    Put tags on an item, and take tags off it.
+    Add tags to an item, and remove tags from it.
 
     Raises:
-        NotTaggedError: It does not carry one that is to be taken off.
+        NotTaggedError: The item does not carry a tag that is to be removed.
     """
     for tag in added:
         tx.add_tag(item_id, tag, kind)
     for tag in removed:
         item = tx.get_task(item_id) if kind == "task" else tx.get_document(item_id)
-        tx.remove_tag(item_id, tag, kind)  # first: it says what is no name of a tag
+        tx.remove_tag(item_id, tag, kind)  # first, because it refuses what cannot be a tag's name
         if item is not None and values.tag_id(tag) not in map(values.tag_id, item.tags):
             raise NotTaggedError(kind, item_id, tag)
 

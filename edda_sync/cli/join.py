@@ -42,8 +42,8 @@ def join(ctx: click.Context, code: str, at: tuple[str, int] | None, bring: bool,
     """
     Join the workspace of another device, where `edda invite` shows CODE.
 
-    All that it holds comes here. A store that is here already and holds something is left aside, or brought along; one that
-    belongs there already, and is not known there any more, stays as it is.
+    All that it holds comes here. If a store with content is here already, it is put aside, or its content is brought
+    along. If it belongs to that workspace already, but is no longer known there, it stays as it is.
     """
     from edda_sync.device import joining
     from edda_sync.device.control import only_runner
@@ -64,7 +64,7 @@ def join(ctx: click.Context, code: str, at: tuple[str, int] | None, bring: bool,
         welcome, inviter = asyncio.run(_pair(code, at, called))
         stays = held is not None and joining.stays(home(), held, welcome)
         aside = home() / time.strftime("left-%Y-%m-%d-%H%M%S") if has_content and not stays else None
-        if held is not None and aside is not None and along is None and can_ask():  # now it is known that it moves
+        if held is not None and aside is not None and along is None and can_ask():  # it moves only if it does not stay
             along = _ask_member(held, welcome)
         elif held is not None and aside is not None and bring and held.kept:
             note(_not_brought(held))
@@ -81,11 +81,11 @@ class _Joined:
 
     Attributes:
         welcome: What the inviter sent.
-        inviter: Where it listens.
-        wished: The name that a person chose for this device, if any.
-        aside: Where the store that was here before is now, if there was one.
+        inviter: The address on which the inviter listens.
+        wished: The name that the person chose for this device; None if none was chosen.
+        aside: Where the store that was here before is now; None if there was none.
         along: Whether its content is to be brought along.
-        stayed: What the store holds, if it belonged to the workspace already and stays.
+        stayed: What the store holds, if it belongs to the workspace already and stays; otherwise None.
     """
 
     welcome: Welcome
@@ -97,7 +97,7 @@ class _Joined:
 
 
 def _ask(held: Holdings) -> bool:
-    """Ask what to do with a store that holds something; True to bring it along."""
+    """Ask what to do with a store that has content; return True to bring the content along."""
     content = ", ".join([count(held.tasks, "task"), count(held.documents, "document"), count(held.tags, "tag")])
     content += f", {held.trash:,} in the trash" if held.trash else ""
     others = f", in a workspace with {count(held.others, 'other device')}" if held.others else ""
@@ -117,7 +117,7 @@ def _ask(held: Holdings) -> bool:
 
 
 def _not_brought(held: Holdings) -> str:
-    """Say what of a store does not come along."""
+    """Return what of a store does not come along."""
     return (
         f"What does not come along: {count(held.kept, 'value')} that conflicts keep beside what is shown; `edda conflicts` "
         "lists them, here now and later where the store is put aside."
@@ -125,10 +125,10 @@ def _not_brought(held: Holdings) -> str:
 
 
 def _ask_member(held: Holdings, welcome: Welcome) -> bool:
-    """Ask the same once this device is let in; a person who gives up then is told how things stand."""
+    """Ask the same after this device was let in. A person who gives up at this point is told what has happened so far."""
     try:
         return _ask(held)
-    except (click.Abort, KeyboardInterrupt):  # while it reads, or as it was about to
+    except (click.Abort, KeyboardInterrupt):  # while reading the answer, or just before
         others = _others(welcome, {held.device: held.name})
         note(
             f"\nThis device is a member of the workspace of {others} now, and its store is as it was; `edda join` with a "
@@ -154,7 +154,7 @@ async def _pair(code: str, at: tuple[str, int] | None, name: str) -> tuple[Welco
 
 
 async def _sync_in(joined: _Joined) -> bool:
-    """Run the device that joined until it is equal with its inviter; say what comes."""
+    """Run the device that joined until it is equal to its inviter, and print what arrives."""
     from edda_sync.device.device import Device
 
     aside = joined.aside
@@ -196,7 +196,7 @@ def _others(welcome: Welcome, own: dict[str, str]) -> str:
 
 
 async def _first_sync(device: Device, joined: _Joined) -> str | None:
-    """Sync with the inviter and say what came; return its device id, None when it did not get that far."""
+    """Sync with the inviter, and print what arrived; return the inviter's device id, or None if it was not reached."""
     inviter = joined.inviter
     try:
         async with asyncio.timeout(LOST_S_MAX):

@@ -1,11 +1,11 @@
 """
-The command ``edda``: one file a group of commands, each imported only when it is used.
+The command ``edda``: one file for each group of commands, which is imported only when it is used.
 
-``edda task list`` is typed all day and answers at once, so the root knows of each command no more than a name, where it
-is, and one line of help. What a command needs is imported inside of it.
+``edda task list`` is typed all day and must answer at once. So the root knows only the name, the place and a line of
+help of each command. A command imports what it needs inside its function.
 
-Every command ends with one of these codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 not equal yet, 5 done and not
-shown, 130 interrupted.
+Every command ends with one of these codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 not equal yet, 5 done but
+not shown, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ COMMANDS: Final = {
     "simulate": ("simulate:simulate", "Try the engine on simulated networks, disks and clocks."),
     "completion": ("completion:completion", "Print what makes a shell complete commands."),
 }
-"""Name of each command, where it is (module of this package and attribute), and its line of help."""
+"""Name of each command, its place (module in this package, and attribute), and its line of help."""
 
 
 class Lazy(Group):
-    """A group whose commands are imported when they are used; one whose module is missing is left out."""
+    """A group whose commands are imported when they are used. Commands whose module is missing are left out."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the names, in the order of :data:`COMMANDS`."""
@@ -69,15 +69,15 @@ class Lazy(Group):
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands without importing one."""
+        """Write the list of commands without importing any."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; turn what ends it into one line and an exit code."""
+        """Run a command. Turn an error that ends it into one line and an exit code."""
         try:
             result = super().invoke(ctx)
-            sys.stdout.flush()  # so that a closed pipe shows here, and not in the interpreter's last breath
+            sys.stdout.flush()  # a closed pipe should show here, and not when the interpreter ends
         except EddaError as error:
             note(str(error))
             ctx.exit(error.exit_code)
@@ -88,7 +88,7 @@ class Lazy(Group):
             where = f"{safe_line(os.fsdecode(error.filename))}: " if error.filename is not None else ""
             note(f"{where}{error.strerror or error}.")
             ctx.exit(exits.FAILED)
-        except click.Abort:  # of a question, or of what waits for somebody: see ``common.GivenUpError``
+        except click.Abort:  # from a question, or from a wait for a person: see ``common.GivenUpError``
             _note_apart("Nothing was done.")
             ctx.exit(exits.INTERRUPTED)
         except KeyboardInterrupt:
@@ -104,7 +104,7 @@ class Lazy(Group):
         standalone_mode: bool = True,  # noqa: ARG002 - it always ends the process
         **extra: Any,
     ) -> Any:
-        """Run the command line and leave the process; errors of usage are one sentence too."""
+        """Run the command line and leave the process. Errors of usage are also one sentence."""
         streams.prepare()
         try:
             code = super().main(args, prog_name or "edda", complete_var, standalone_mode=False, **extra)
@@ -120,14 +120,14 @@ class Lazy(Group):
             code = exits.FAILED
         except (KeyboardInterrupt, click.Abort):
             code = exits.INTERRUPTED
-        except BrokenPipeError:  # of what is printed before a command runs, such as its help
+        except BrokenPipeError:  # from output before a command runs, such as its help
             drop_stdout()
             code = exits.PIPE
         sys.exit(_shown(code if isinstance(code, int) else 0))
 
 
 def _shown(code: int) -> int:
-    """Say when not all of the answer could be shown, and that this undid nothing; return the exit code."""
+    """If not all of the answer could be shown, say so, and that the work is done; return the exit code."""
     why = streams.unshown()
     if not why:
         return code
@@ -137,10 +137,10 @@ def _shown(code: int) -> int:
 
 
 def _usage(error: click.UsageError) -> str:
-    """Return what is wrong with a command line, and what would be right, as far as that can be told."""
+    """Return what is wrong with a command line, and what would be right, if that can be guessed."""
     from edda_sync.cli import hints
 
-    said = " ".join(error.format_message().split())  # what may be chosen stands on lines of its own
+    said = " ".join(error.format_message().split())  # click puts alternatives on lines of their own
     place = error.ctx.command_path if error.ctx is not None else "edda"
     if isinstance(error, click.NoSuchOption) and error.ctx is not None:
         name = error.option_name
@@ -159,7 +159,7 @@ def _usage(error: click.UsageError) -> str:
 
 
 def _note_apart(text: str) -> None:
-    """Print a line of its own below what a terminal shows of Ctrl-C, and below a question without an answer."""
+    """Print a line below what a terminal shows for Ctrl-C, or below a question without an answer."""
     note(f"\n{text}" if sys.stderr.isatty() else text)
 
 
@@ -194,11 +194,11 @@ def root(ctx: click.Context, home: Path | None, agent: str | None, reason: str |
     """
     Tasks and documents on all your devices, offline and in sync.
 
-    The store lies in EDDA_HOME, or where --home says; what tells it from its copies, in EDDA_STATE. Ids may be cut to
-    their last 6 or more characters.
+    The store is in EDDA_HOME, or where --home says; EDDA_STATE is where it is remembered, so that a copy of it is
+    noticed. Ids may be shortened to their last 6 or more characters.
     """
     ctx.obj = Settings(None if home is None else absolute(home), agent, reason)
 
 
 main: Callable[[], Any] = root
-"""What the installed command runs."""
+"""The function that the installed command runs."""

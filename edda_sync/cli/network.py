@@ -1,4 +1,4 @@
-"""``edda up`` and ``edda sync``: this device talks with the others."""
+"""``edda up`` and ``edda sync``: this device connects to the others."""
 
 from __future__ import annotations
 
@@ -74,19 +74,16 @@ async def _up(port: int, at: tuple[tuple[str, int], ...], discover: bool, fresh:
     def stopping() -> None:
         stop.set()
         opening.end()
-        for each in (
-            signal.SIGINT,
-            signal.SIGTERM,
-        ):  # a person who asks twice does not want to wait: whatever runs here
+        for each in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(each)
-            signal.signal(each, signal.SIG_DFL)  # ends, and SQLite undoes what was not finished
+            signal.signal(each, signal.SIG_DFL)  # a second one ends the process; SQLite undoes what was not finished
         loop.call_later(QUIET_S, lambda: note(_finishing(device)))
 
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, stopping)
     with opening:
         await device.__aenter__()
-    gc.freeze()  # what is here now stays: to look all of it through would hold up whatever comes for 15 to 40 ms
+    gc.freeze()  # these objects stay: to scan them again would cause pauses of 15 to 40 ms
     try:
         if fresh:
             note(f"Made a new store in {safe_line(str(home()))}; nothing else needs to be set up.")
@@ -168,7 +165,7 @@ async def _sync(at: tuple[tuple[str, int], ...], timeout_s: float) -> Answer:
 
 
 def _doing(peers: list[Answer]) -> str:
-    """Say what is waited for."""
+    """Return what the command is waiting for."""
     met = [f"{each['name']} ({_state(each)})" for each in peers if each["state"] != "unreachable"]
     called = [each["name"] for each in peers if each["device"] is None]
     doing = [f"Calling {', '.join(called)}"] if called else []
@@ -206,7 +203,7 @@ def _state(peer: Answer) -> str:
 
 
 def _inside(sentence: str) -> str:
-    """Return a sentence as it stands in brackets."""
+    """Return a sentence in the form for brackets."""
     return sentence.removesuffix(".")
 
 

@@ -1,4 +1,4 @@
-"""What the network's commands share: addresses, waiting, and who answers: a running ``edda up``, or this process."""
+"""What the network's commands share: addresses, waiting, and whether a running ``edda up`` or this process does the work."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-QUIET_S: Final = 1.0  # nobody waits longer than this without being told for what
+QUIET_S: Final = 1.0  # after this time, a waiting person is told for what
 NO_NETWORK: Final = "This machine has no network now"
 SHORT_DEVICE: Final = limits.SHORT_DEVICE_CHARACTERS
 
@@ -40,7 +40,7 @@ class Address(click.ParamType):  # type: ignore[type-arg]  # generic only since 
 
 
 def at_option(function: F) -> F:
-    """Add ``--at``, which may be given again."""
+    """Add ``--at``, which may be given several times."""
     help_text = "Dial a device at this address; may be given again."
     return click.option("--at", "at", type=Address(), metavar="HOST:PORT", multiple=True, help=help_text)(function)
 
@@ -53,8 +53,8 @@ def port_option(function: F) -> F:
 
 class Waiting:
     """
-    Tells what is waited for: with a spinner on a terminal that can draw one, else with one line, should it take longer than
-    a second.
+    Shows what the command is waiting for: with a spinner on a terminal that can redraw a line, otherwise with one line
+    if the wait takes longer than a second.
 
     Use it in a ``with`` block.
     """
@@ -80,13 +80,13 @@ class Waiting:
         self.end()
 
     def end(self) -> None:
-        """Tell nothing more."""
+        """Stop showing."""
         self._timer.cancel()
         if self._status is not None:
             self._status.stop()
 
     def update(self, text: str) -> None:
-        """Say something else from now on."""
+        """Change the text."""
         self._text = text
         if self._status is not None:
             from rich.text import Text
@@ -101,11 +101,11 @@ async def answers(
     request: Answer, alone: Callable[[Device], AsyncGenerator[Answer, None]]
 ) -> AsyncGenerator[Answer, None]:
     """
-    Yield what the running device answers; without one, what a device of this process does.
+    Yield the answers of the running device, or, if there is none, of a device in this process.
 
     Args:
         request: What to ask; see ``control``.
-        alone: What to do without one.
+        alone: What to do if no device is running.
 
     Raises:
         UsageError: The running device ended before it had answered, or another process is about to run it.
@@ -143,7 +143,7 @@ def on_network() -> bool:
 
 
 async def last(stream: AsyncIterator[Answer]) -> Answer:
-    """Return the last answer."""
+    """Return the last answer of a stream; an empty one if it has none."""
     found: Answer = {}
     async for each in stream:
         found = each

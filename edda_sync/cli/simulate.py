@@ -1,4 +1,4 @@
-"""``edda simulate``: the product's own code on simulated networks, disks and clocks, one seed a run."""
+"""``edda simulate``: the product's own code on simulated networks, disks and clocks, with one seed for each run."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _run_one(tape: Tape, shrink: bool, html: Path | None, tell: Callable[[str], 
     if verdict.violation is not None:
         _explain(tape, verdict)
     if html is not None:
-        recording = Recording()  # of the same run again, now that it is as small as it gets
+        recording = Recording()  # a recording of the same run, after it was shrunk
         verdict = run(tape, recording)
         _draw(html, recording, verdict, command_of(tape))
     return verdict

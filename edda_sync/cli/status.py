@@ -1,4 +1,4 @@
-"""``edda status`` and ``edda devices``: how this device stands among the others, as it says itself while it runs."""
+"""``edda status`` and ``edda devices``: the state of this device and the others, from the running device if there is one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edda_sync.words.folders import socket_path
 if TYPE_CHECKING:
     from edda_sync.device.control import Answer
 
-ANSWER_S: Final = 10.0  # far more than a running device takes to say how it stands
+ANSWER_S: Final = 10.0  # far more than a running device takes to answer
 
 
 @click.command("devices", cls=Command)
@@ -62,7 +62,7 @@ def status(as_json: bool) -> None:
 
 
 def _asked(what: str) -> Answer | None:
-    """Return what a running ``edda up`` answers; None when there is none, or it hangs."""
+    """Return the answer of a running ``edda up``; None if there is none, or it does not answer."""
     if not socket_path(home()).exists():
         return None
     import asyncio
@@ -87,7 +87,7 @@ def _print_status(found: Answer) -> None:
     say(f"store: {held}; {size:,.1f} MB in {found['home']}; digest {found['digest'][:12]}")
     if found["running"] and not found["discovery"]["available"]:
         say(f"not looking on the LAN: {found['discovery']['reason']}")
-    if found.get("damaged"):  # an older device that runs does not say
+    if found.get("damaged"):  # a running device of an older version does not tell
         say(f"damaged: {damage_sentence(found['damaged'])}")
     if found["conflicts"]:
         say(f"conflicts: {found['conflicts']:,} kept; `edda conflicts` shows them")
@@ -137,23 +137,23 @@ def _print_status(found: Answer) -> None:
 
 
 def names_of(status: Answer) -> dict[str, str]:
-    """Return the names of all devices by id, told apart."""
+    """Return the names of all devices by id. Equal names are made distinct."""
     return told_apart({each["device"]: each["name"] for each in (*status["peers"], status)})
 
 
 def apart(peer: Answer) -> str:
-    """Say how far apart two devices are; empty when each has what the other one has."""
+    """Return how far apart two devices are; empty if each has what the other has."""
     parts = [f"{peer[key]:,} {word}" for key, word in (("behind", "to come"), ("ahead", "to go")) if peer[key]]
     return ", ".join(parts)
 
 
 def losses(found: Answer) -> list[str]:
-    """Return what a person must know of a store that is not what it was, in sentences."""
+    """Return what a person must know about a store that has lost something, in sentences."""
     return missing.sentences(found["missing"], found["journals_aside"])
 
 
 def _print_lives(found: Answer) -> None:
-    """Say what lives tell of stores that exist more than once."""
+    """Print what the lives tell about stores that exist more than once."""
     own = found["lives"].get(found["device"], {"all": 1, "why": {}})
     if found["copies"]:
         others = "another copy" if found["copies"] == 1 else f"{found['copies']:,} other copies"

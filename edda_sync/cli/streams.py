@@ -1,9 +1,9 @@
 """
-The three standard streams, of which any may be closed, full, or of an encoding that lacks a letter.
+The three standard streams. Any of them may be closed, be full, or have an encoding without some letters.
 
-A command does its work whether or not its answer can be shown: a disk that is full below a log undoes nothing that was
-written to the store. So what cannot be printed is passed over, and said once, at the end (see :func:`unshown`). A pipe
-that was closed is another matter: whoever read it wants no more, and the command ends.
+A command does its work whether or not its answer can be shown: a full disk below a log file undoes nothing that was
+written to the store. So output that cannot be printed is dropped, and this is reported once, at the end (see
+:func:`unshown`). A closed pipe is different: its reader wants no more, so the command ends.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import os
 import sys
 from typing import Any
 
-_MENDED = ("strict", "surrogateescape")  # what ends a command over one letter; other handlers are somebody's wish
+_MENDED = ("strict", "surrogateescape")  # these would end a command because of one letter; others were chosen
 
 
 class _Stream(io.RawIOBase):
     """
-    Passes bytes on to a descriptor for as long as it takes them.
+    Passes bytes on to a descriptor as long as it accepts them.
 
     Args:
-        descriptor: Where to; None for a stream that is closed.
+        descriptor: The descriptor; None for a closed stream.
         wanted: Whether a closed pipe is an error.
     """
 
@@ -61,7 +61,7 @@ _out: _Stream | None = None
 
 
 def prepare() -> None:
-    """Let the streams of this process be written whatever state they are in; those that a test put there stay."""
+    """Make the streams of this process writable, whatever state they are in. Streams that a test replaced stay."""
     global _out
     _fill()
     if sys.stdout is sys.__stdout__:
@@ -71,7 +71,7 @@ def prepare() -> None:
 
 
 def _fill() -> None:
-    """Take the numbers of streams that are closed: a file that got one would be printed into."""
+    """Occupy the numbers of closed streams; otherwise a file could get one, and output would be written into it."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(descriptor, True)
     os.close(descriptor)
@@ -87,7 +87,7 @@ def _replaced(stream: Any, descriptor: int, *, wanted: bool) -> tuple[_Stream, A
 
 
 def unshown() -> str:
-    """Return, once, why something could not be printed on standard output; empty when all of it was, or it is told."""
+    """Return, once, why something could not be printed on standard output; empty if there is nothing to report."""
     if _out is None or _out.told:
         return ""
     _out.told = bool(_out.failed)
@@ -95,7 +95,7 @@ def unshown() -> str:
 
 
 def is_unicode() -> bool:
-    """Tell whether standard output takes any letter."""
+    """Tell whether standard output accepts any letter."""
     return sys.stdout.encoding.lower().replace("_", "-") in ("utf-8", "utf8")
 
 

@@ -91,17 +91,17 @@ def add(title: tuple[str, ...], as_json: bool, **fields: Any) -> None:
     type=TagName(),
     metavar="NAME",
     multiple=True,
-    help="May be given again: tasks that carry all of them.",
+    help="May be given again, for tasks that carry all of the tags.",
 )
 @click.option("--parent", metavar="ID", help="Subtasks of a task; `none` for tasks that have no parent.")
 @click.option("--due-before", type=Day(), metavar="DATE", help="Due before this moment.")
 @click.option("--due-after", type=Day(), metavar="DATE", help="Due at this moment or later.")
-@click.option("--text", metavar="WORDS", help="Words in title or description; `rep*` is a beginning.")
+@click.option("--text", metavar="WORDS", help="Words in title or description; `rep*` matches the beginning of a word.")
 @click.option("--order", type=click.Choice(TASK_ORDERS), default="urgent", show_default=True)
-@click.option("--reverse", is_flag=True, help="Turn the order round.")
-@click.option("--limit", type=int, metavar="N", help="At most so many; 50 unless --all.")
-@click.option("--all", "everything", is_flag=True, help="Whatever the status, and as many as there are.")
-@click.option("--trash", is_flag=True, help="What was deleted instead; `edda task restore` brings it back.")
+@click.option("--reverse", is_flag=True, help="Reverse the order.")
+@click.option("--limit", type=int, metavar="N", help="Show at most N; 50 unless --all.")
+@click.option("--all", "everything", is_flag=True, help="Show tasks of any status, and as many as there are.")
+@click.option("--trash", is_flag=True, help="Show what was deleted instead; `edda task restore` brings it back.")
 @json_option
 def list_(everything: bool, trash: bool, limit: int | None, as_json: bool, **conditions: Any) -> None:
     """List tasks: the most urgent of those open or in progress, unless you ask otherwise."""
@@ -235,7 +235,7 @@ def done(ids: tuple[str, ...]) -> None:
 
 @task.command("rm")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
-@click.option("--recursive", is_flag=True, help="Their subtasks too, and the subtasks of those.")
+@click.option("--recursive", is_flag=True, help="Move their subtasks, too, at any depth.")
 def rm(ids: tuple[str, ...], recursive: bool) -> None:
     """Move tasks to the trash; `edda task restore` brings them back."""
     with opened() as store:
@@ -267,7 +267,7 @@ def _have(found: dict[str, Task]) -> str:
 
 
 def _below(store: StorageEngine, ids: list[str]) -> dict[str, Task]:
-    """Return the subtasks of tasks, and the subtasks of those, but for the tasks themselves."""
+    """Return the subtasks of tasks, at any depth, without the tasks themselves."""
     found: dict[str, Task] = {}
     seen, todo = set(ids), list(ids)
     while todo:
@@ -332,9 +332,9 @@ def _parent(store: StorageEngine, reference: str) -> str | None:
 
 
 def _check_ring(tx: Transaction, task_id: str, parent_id: str | None) -> None:
-    """Refuse a parent that is the task itself, or below it."""
+    """Refuse a parent that is the task itself or one of its subtasks, at any depth."""
     above = None if parent_id is UNSET else parent_id
-    for _ in range(100_000):  # a chain is shorter: the store shows no ring
+    for _ in range(100_000):  # more than any chain has: the store shows no ring
         if above is None:
             return
         if above == task_id:
