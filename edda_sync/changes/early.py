@@ -6,10 +6,11 @@ everything before it, although the device has none of that yet and folds the wri
 behind that change. As soon as the change arrives, this store does so, too: it moves the early writes behind it, and folds
 anew the entities that they are about.
 
-Until then early writes are sent to nobody. The change may be lost for good, together with the only disk that had it; then
-the early writes are made again behind another change (``sync.readmission``), and no device can hold them twice. They are
-made again also where somebody else's changes to the same entities arrived first and are not in that change's past:
-behind it, the early writes would have seen less than their author had.
+Until then early writes are sent to nobody, and nothing that another device builds on them is taken: what that depends on is
+not all here. The change may be lost for good, together with the only disk that had it; then the early writes are made again
+behind another change (``sync.readmission``), and no device can hold them twice. They are made again also where somebody
+else's changes to the same entities arrived first and are not in that change's past: behind it, the early writes would have
+seen less than their author had.
 
 A write on a provisional segment is sent to nobody until the log has confirmed the segment: if the log does not, nobody's
 work rests on something that never existed. Where the segment brought more lives than a header has room to name, a write on
@@ -18,12 +19,13 @@ it names none of them. It has seen all of the segment nevertheless, and is made 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import msgspec
 
 from edda_sync.changes import change as changes
-from edda_sync.changes.chains import Chains
+from edda_sync.changes.chains import Chains, names_of
 from edda_sync.changes.change import Birth
 from edda_sync.crdt.frontier import ACTOR_BYTES
 from edda_sync.store.seams import Logged, StoreReader, StoreWriter
@@ -102,6 +104,29 @@ def held_back(reader: StoreReader) -> frozenset[bytes]:
 def is_pending(reader: StoreReader) -> bool:
     """Tell whether there are early writes that wait for the change that they continue."""
     return reader.meta.get(EARLY_KEY) is not None
+
+
+def are_below(reader: StoreReader, author: bytes, *past: Mapping[bytes, int]) -> bool:
+    """
+    Tell whether a change of another device depends on early writes, so that it comes too early itself.
+
+    Args:
+        reader: A reader of the store.
+        author: The key of the device that made the change.
+        past: What the change depends on. Wherever a later early life is, the first one is, because the later continues it.
+    """
+    raw = reader.meta.get(EARLY_KEY)
+    if raw is None or changes.decode_birth(raw).public_key == author:
+        return False
+    first = changes.actor_of(raw)
+    return any(name in each for name in (first, *names_of(reader).branches(first)) for each in past)
+
+
+def awaited(reader: StoreReader) -> list[bytes]:
+    """Return the actor of the change that early writes continue, while it is not here."""
+    raw = reader.meta.get(EARLY_KEY)
+    parent = None if raw is None else changes.decode_birth(raw).parent
+    return [] if parent is None else [parent]
 
 
 def lives(reader: StoreReader) -> frozenset[bytes]:

@@ -1,9 +1,9 @@
 """
 Admission: whether a change may enter the log. A function of the change and its past, so all devices agree.
 
-A change waits while something that it depends on is missing, or while only a newer version can tell whether its author is a
-member. A change that breaks a rule of its past is refused by all devices alike: its dependencies go down, or are not
-closed, or its author is no member in the past of its life's birth.
+A change waits while something that it depends on is missing, at whatever distance, or while only a newer version can tell
+whether its author is a member. A change that breaks a rule of its past is refused by all devices alike: its dependencies go
+down, or are not closed, or its author is no member in the past of its life's birth.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from edda_sync.changes import change as changes
+from edda_sync.changes import early
 from edda_sync.changes.chains import Chains, Place, points_of
 from edda_sync.changes.change import Birth, Change, Header
 from edda_sync.changes.past import Pasts
@@ -84,6 +85,8 @@ def check(reader: StoreReader, pasts: Pasts, fold: Fold, workspace: bytes, chang
     else:
         before = pasts.of(reader, head)
         before.update(chains.past_of(place.before))
+    if early.are_below(reader, birth.public_key, before, named):
+        return Admitted.EARLY  # its past is not all here, although what it names is
     deps = before
     if named:
         deps = frontier.join(before, named)

@@ -335,7 +335,8 @@ def _may_need(reader: StoreReader, change: Change, apart: AbstractSet[bytes]) ->
     chains, header, heads = Chains(reader), change.header, reader.log.heads()
     birth, named = header.birth, [dep[0] for dep in header.deps]
     continued = [] if birth is None or birth.parent is None else [birth.parent]
-    if any(chains.actor(name) in apart for name in (header.actor, *continued, *named)):
+    awaited = early_writes.awaited(reader) if apart else []  # what depends on early writes depends on this
+    if any(chains.actor(name) in apart for name in (header.actor, *continued, *named, *awaited)):
         return True
     return bool(apart) and any(name not in heads and chains.actor(name) == name for name in named)
 

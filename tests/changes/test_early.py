@@ -9,12 +9,14 @@ import pytest
 
 from edda_sync.changes import change as changes
 from edda_sync.changes import drafts, early
-from edda_sync.changes.change import Birth, Change
+from edda_sync.changes.change import DEP_HASH_BYTES, Birth, Change
 from edda_sync.crdt import operation as ops
 from edda_sync.ledger.admission import Admitted
 from edda_sync.store.seams import StoreWriter
+from edda_sync.transport.identity import Identity
+from edda_sync.words.errors import RemoteProtocolError
 from edda_sync.workspace import actor
-from tests.crdt.authors import PHONE, Life, Peer, device, founded
+from tests.crdt.authors import LAPTOP, PHONE, Life, Peer, device, founded
 from tests.crdt.works import OTHER, TASK
 
 NONCE = b"nonce of sixteen"
@@ -127,6 +129,44 @@ def test_it_is_given_to_nobody_before_the_change_that_let_it_in_is_here(scene: S
     assert scene.phone.look(early.held_back) == {life, later}
     scene.phone.admit(*scene.log)
     assert scene.phone.look(early.held_back) == frozenset()
+
+
+# --- what others build on it ------------------------------------------------------------------------------------------
+
+
+def behind(change: Change, identity: Identity) -> Life:
+    """A life of a device that continues a change, whoever made that."""
+    actor, seq = change.header.dot
+    return Life(identity, parent=actor, parent_seq=seq, parent_hash=change.hash, nonce=NONCE[::-1])
+
+
+def test_what_another_device_continues_from_it_comes_too_early_until_the_change_that_let_it_in_is_here(
+    scene: Scene,
+) -> None:
+    mine = scene.phone.put("early")
+    scene.phone.new_life()
+    later = scene.phone.put("later")
+    followers = [behind(each, LAPTOP).write(ops.Put("task", OTHER, {"title": "more"})) for each in (mine, later)]
+    for follower in followers:
+        assert scene.phone.admit(follower) is Admitted.EARLY
+    assert scene.phone.look(early.held_back) == {mine.header.actor, later.header.actor}
+    assert scene.phone.admit(*scene.log, *followers) is Admitted.APPLIED
+    scene.peer.admit(mine, later, *followers)
+    assert scene.phone.view() == scene.peer.view()
+
+
+def test_a_change_that_only_names_it_among_what_it_depends_on_is_judged_where_all_of_that_is_here(scene: Scene) -> None:
+    """Whoever holds what the early write continues refuses this change, because it leaves that out of its past."""
+    mine = scene.phone.put("early")
+    *before, _added = scene.log
+    naming = behind(before[-1], LAPTOP).write(deps=[(mine.header.actor, 1, mine.hash[:DEP_HASH_BYTES])])
+    scene.phone.admit(*before)
+    assert scene.phone.admit(naming) is Admitted.EARLY
+    scene.phone.admit(*scene.log)
+    scene.peer.admit(mine)
+    for each in (scene.phone, scene.peer):
+        with pytest.raises(RemoteProtocolError, match="do not cover"):
+            each.admit(naming)
 
 
 def test_a_transaction_that_fails_leaves_it_early(scene: Scene) -> None:

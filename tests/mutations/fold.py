@@ -120,6 +120,14 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("changes/test_early.py",),
     ),
     Mutant(
+        "what is built on early writes is taken before what they continue",
+        "A newcomer holds changes that nobody else can take, and cannot be let in again.",
+        "ledger/admission.py",
+        "if early.are_below(reader, birth.public_key, before, named):",
+        "if False:",
+        ("changes/test_early.py",),
+    ),
+    Mutant(
         "a ring of parents among what is new is not looked for",
         "After a first sync a task is its own ancestor, and whoever walks up from it never comes to an end.",
         "fold/rings.py",

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import edda_sync as edda
@@ -13,13 +14,16 @@ from edda_sync.changes import change as changes
 from edda_sync.crdt import records
 from edda_sync.engine import doctor, standing
 from edda_sync.engine.engine import StorageEngine
-from edda_sync.simulations.liars import PUT, body_of
+from edda_sync.simulations.liars import PUT, body_of, header_of, signed_by
 from edda_sync.simulations.strange import append
 from edda_sync.sync import readmission
+from edda_sync.sync.messages import Changes
 from edda_sync.testing import Talk, devices, pair, sync
 from edda_sync.words import limits
 from edda_sync.workspace import authority, closing
 from edda_sync.workspace.actor import new_life
+from edda_sync.workspace.keys import BIRTH_KEY
+from tests.sync.batches import dots, exchange_of
 from tests.sync.copies import Copier, assert_equal, copier, end_life, meet_all, own_actor, titles
 from tests.sync.network import Network, name_of
 from tests.sync.newcomers import Newcomers, begin_with_segment, is_provisional, newcomers
@@ -233,6 +237,57 @@ def test_who_was_let_in_by_a_newcomer_is_let_in_again_with_it(scene: Scene) -> N
     sync(tablet, watch)
     scene.everybody(watch)
     assert scene.phone.get_task(mine) is not None
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_what_a_device_builds_on_the_early_writes_that_let_it_in_keeps_these_from_nobody(
+    scene: Scene, lost: bool
+) -> None:
+    """Only a device of other software sends such changes; they come as much too early as what they are built on."""
+    scene.tablet.create_task(edda.Task(title="of the tablet"))
+    watch = scene.new(scene.tablet)
+    made = [built_on(watch, number) for number in range(3)]
+    taken = exchange_of(scene.tablet).taking.take(joined(made))
+    assert (taken.applied, taken.early) == (0, True)
+    assert len(made_by(scene.tablet, watch)) == 0
+    if lost:
+        scene.let_in_again()
+    else:
+        sync(scene.laptop, scene.tablet)
+        assert exchange_of(scene.tablet).taking.take(joined(made)).applied == 3
+    scene.everybody()
+    assert "of the tablet" in titles(scene.phone)
+    assert len(made_by(scene.phone, watch)) == (0 if lost else 3)
+
+
+def test_what_is_built_on_early_writes_is_passed_over_while_what_they_continue_is_not_exchanged(scene: Scene) -> None:
+    """The peer may hold all of it, and would send the same for ever."""
+    scene.tablet.create_task(edda.Task(title="of the tablet"))
+    batch = built_on(scene.new(scene.tablet), 0)
+    (actor,) = (actor for actor, _ in dots(batch))
+    with scene.tablet.store.read() as reader:
+        host = changes.decode_birth(reader.meta.get(BIRTH_KEY) or b"").parent
+    assert host is not None
+    taken = exchange_of(scene.tablet).taking.take(batch, parted=frozenset({host}))
+    assert (taken.applied, taken.early, list(taken.apart)) == (0, False, [actor])
+
+
+def built_on(device: StorageEngine, number: int) -> Changes:
+    """The first change of a life that continues what let a device in; ours gives none while that is early."""
+    with device.store.read() as reader:
+        birth = changes.decode_birth(reader.meta.get(BIRTH_KEY) or b"")
+    birth = msgspec.structs.replace(birth, nonce=number.to_bytes(16, "big"))
+    body = body_of([[PUT, "task", number.to_bytes(16, "big"), {"title": f"built on it {number}", "created_at": 0}]])
+    header = header_of(changes.actor_of(changes.encode_birth(birth)), 1, body, birth=birth)
+    return signed_by(device.identity, device.workspace, [(header, body)])
+
+
+def joined(batches: list[Changes]) -> Changes:
+    """Several batches as one."""
+    return Changes(
+        tuple(change for each in batches for change in each.changes),
+        tuple(head for each in batches for head in each.heads),
+    )
 
 
 def test_who_was_let_in_by_a_newcomer_and_by_another_member_before_it_is_let_in_once(scene: Scene) -> None:
