@@ -48,7 +48,10 @@ def doctor(rebuild: bool, as_json: bool) -> None:
         if not rebuild and not damaged & {"log", "file"}:
             note("`edda doctor --rebuild` folds the tables anew from the log, which is sound.")
         else:
-            note(f"Keep a copy of the store's folder, move {STORE_FILE} away, and {WAYS_BACK}.")
+            note(
+                "`edda sync`, while another device runs, and `edda export` may still save what is only here: try them "
+                f"first. Then keep a copy of the store's folder, move {STORE_FILE} away, and {WAYS_BACK}."
+            )
     if damaged:
         click.get_current_context().exit(exits.FAILED)
 

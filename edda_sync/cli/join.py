@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @click.command("join", cls=Command)
-@click.argument("code")
+@click.argument("code", nargs=-1, required=True, metavar="CODE")
 @click.option(
     "--at", "at", type=Address(), metavar="HOST:PORT", help="Where the invitation is, as `edda invite` shows it."
 )
@@ -38,7 +38,14 @@ if TYPE_CHECKING:
 @click.option("--leave", is_flag=True, help="Put the store that is here aside; it stays usable where it goes.")
 @click.option("--name", metavar="NAME", help="What to call this device; its host name otherwise.")
 @click.pass_context
-def join(ctx: click.Context, code: str, at: tuple[str, int] | None, bring: bool, leave: bool, name: str | None) -> None:
+def join(
+    ctx: click.Context,
+    code: tuple[str, ...],
+    at: tuple[str, int] | None,
+    bring: bool,
+    leave: bool,
+    name: str | None,
+) -> None:
     """
     Join the workspace of another device, where `edda invite` shows CODE.
 
@@ -49,7 +56,8 @@ def join(ctx: click.Context, code: str, at: tuple[str, int] | None, bring: bool,
     from edda_sync.device.control import only_runner
     from edda_sync.transport.pairing import parse_code
 
-    parse_code(code)
+    typed = " ".join(code)  # people may type it in groups, as it is shown
+    parse_code(typed)
     if bring and leave:
         raise UsageError("Say --bring or --leave, not both.")
     checked = None if name is None else values.line("name", name)
@@ -61,7 +69,7 @@ def join(ctx: click.Context, code: str, at: tuple[str, int] | None, bring: bool,
         if held is not None and has_content and along is None and not may_stay:
             along = _ask(held)
         called = checked or (held.name if held is not None else _host_name())
-        welcome, inviter = asyncio.run(_pair(code, at, called))
+        welcome, inviter = asyncio.run(_pair(typed, at, called))
         stays = held is not None and joining.stays(home(), held, welcome)
         aside = home() / time.strftime("left-%Y-%m-%d-%H%M%S") if has_content and not stays else None
         if held is not None and aside is not None and along is None and can_ask():  # it moves only if it does not stay

@@ -16,7 +16,7 @@ from edda_sync.crdt.entity import OWN_TIME, Entity
 from edda_sync.crdt.records import DeviceRecord, EpochRecord, SealingKey
 from edda_sync.store.seams import StoreReader, StoreWriter
 from edda_sync.words import limits, values
-from edda_sync.words.errors import InvalidValueError, LimitError, UsageError
+from edda_sync.words.errors import CorruptError, InvalidValueError, LimitError, RemoteProtocolError, UsageError
 from edda_sync.words.listed import Member
 from edda_sync.workspace import actor as actors
 from edda_sync.workspace import authority
@@ -192,14 +192,28 @@ def cards(reader: StoreReader) -> dict[str, DeviceCard]:
 
 def cards_told(reader: StoreReader) -> dict[str, DeviceCard]:
     """Return the cards of the members that the welcome named, by device id."""
-    encoded = reader.meta.get(WELCOME_KEY)
-    return {} if encoded is None else decode_welcome(encoded).members
+    welcome = _welcome(reader)
+    return {} if welcome is None else welcome.members
 
 
 def inviter(reader: StoreReader) -> str | None:
     """Return the id of the device that last let this one in, if the welcome tells it; None at the founder."""
+    welcome = _welcome(reader)
+    return None if welcome is None else welcome.inviter
+
+
+def _welcome(reader: StoreReader) -> Welcome | None:
+    """
+    Return the welcome that let this device in; None at the founder.
+
+    Raises:
+        CorruptError: It is not what was written.
+    """
     encoded = reader.meta.get(WELCOME_KEY)
-    return None if encoded is None else decode_welcome(encoded).inviter
+    try:
+        return None if encoded is None else decode_welcome(encoded)
+    except RemoteProtocolError:  # it was decoded when it came, so this disk has changed it
+        raise CorruptError("What let this device into its workspace") from None
 
 
 def certificates(reader: StoreReader) -> dict[str, bytes]:

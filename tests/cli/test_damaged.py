@@ -92,7 +92,11 @@ def test_the_doctor_names_what_is_damaged_in_words_of_ours(another_edda: Callabl
     said = edda("doctor", code=1)
     what = "DAMAGED  file: edda.db is not what was written: it is damaged in tasks, the log of changes\n"
     assert said.stdout == what
-    assert "move edda.db away, and put it back from a backup" in said.stderr
+    first, then = said.stderr.split(" Then ")
+    assert first.startswith(
+        "`edda sync`, while another device runs, and `edda export` may still save what is only here:"
+    )
+    assert "move edda.db away, and put it back from a backup" in then
 
 
 def test_a_running_device_says_that_its_store_is_damaged(damaged: tuple[Machine, Machine]) -> None:

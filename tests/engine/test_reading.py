@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlcipher3 import dbapi2 as sqlite
 import edda_sync as edda
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.engine import open as open_store
+from edda_sync.engine.reading import Reading
 from edda_sync.store.seams import StoreWriter
 from edda_sync.store.sqlite import connections
 from edda_sync.store.sqlite.connections import Connection
@@ -22,6 +23,7 @@ from edda_sync.testing import devices
 from edda_sync.words.config import DATABASE_FILE
 from edda_sync.words.errors import (
     AmbiguousIdError,
+    CorruptError,
     DiskFaultError,
     DiskFullError,
     InvalidValueError,
@@ -194,3 +196,19 @@ def test_whoever_looks_needs_no_room_to_write(tmp_path: Path, error: StorageErro
         store.faulty.fail("commit", error, times=3)
         for query in (edda.DocumentQuery(), edda.DocumentQuery(text="more")):
             assert [each.content for each in store.query_documents(query)] == ["more words"]
+
+
+@pytest.mark.parametrize("ask", [Reading.lives, Reading.members, Reading.forked, Reading.certificates])
+def test_a_birth_that_is_damaged_on_this_disk_is_not_taken_for_something_that_a_peer_sent(
+    tmp_path: Path, ask: Callable[[Reading], object]
+) -> None:
+    with edda.open(tmp_path / "home") as store:
+        store.create_task(edda.Task(title="one"))
+        with closing(sqlite.connect(tmp_path / "home" / "edda.db")) as other:
+            other.execute("UPDATE _heads SET birth = x'c1'")
+            other.execute("UPDATE _log SET raw = x'c1'")
+            other.commit()
+        with suppress(CorruptError):
+            ask(store.reading)
+        with pytest.raises(CorruptError, match="run `edda doctor`"):
+            store.reading.lives()

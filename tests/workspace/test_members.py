@@ -24,7 +24,7 @@ from edda_sync.store.seams import StoreWriter
 from edda_sync.testing import Talk, devices, pair, sync
 from edda_sync.transport.identity import Identity
 from edda_sync.words import limits, values
-from edda_sync.words.errors import InvalidValueError, LimitError, UsageError
+from edda_sync.words.errors import CorruptError, InvalidValueError, LimitError, UsageError
 from edda_sync.workspace import authority
 from edda_sync.workspace import members as workspaces
 from edda_sync.workspace.welcome import DeviceCard
@@ -371,3 +371,16 @@ def test_a_newcomer_may_write_while_it_believes_a_segment(
         joining.newcomer.update_task(edda.Task(id=task.id, title="changed"))
     joining.newcomer.create_task(edda.Task(title="from the newcomer", tags={"work"}))
     joining.settle()
+
+
+@pytest.mark.parametrize("damaged", [b"", b"\xc1", b"\x93\x01\x02\x03"], ids=["empty", "no msgpack", "no welcome"])
+def test_a_welcome_that_is_damaged_on_this_disk_is_not_taken_for_something_that_a_peer_sent(
+    tmp_path: Path, damaged: bytes
+) -> None:
+    with edda.open(tmp_path / "home") as store:
+        store.store.transact(lambda tx: tx.meta.set(workspaces.WELCOME_KEY, damaged))
+        for ask in (workspaces.cards, workspaces.certificates, workspaces.inviter):
+            with store.store.read() as reader, pytest.raises(CorruptError, match="run `edda doctor`"):
+                ask(reader)
+        with pytest.raises(CorruptError, match="let this device into its workspace"):
+            store.reading.certificates()
