@@ -97,7 +97,7 @@ class Opened:
             make_folder(database.parent)
         opening.check_not_lost(self.home, database, state, anew=anew)
         try:
-            store = SqliteStore(database, on_end)
+            store = SqliteStore(database, on_end, is_real_folder=config.database_path is None)
         except NotAStoreError:
             opening.check_not_overwritten(self.home, database)
             raise

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from edda_sync.crdt.keys import key_of
 from edda_sync.engine import missing
@@ -40,6 +40,20 @@ if TYPE_CHECKING:
     from edda_sync.workspace.lives import Life
 
 
+class _Stored:
+    """Tells that stored bytes are damaged where their decoder would say that a peer has sent them: nobody has."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, RemoteProtocolError):
+            raise CorruptError(f"This store ({error.reason})") from None
+
+
+_STORED: Final = _Stored()
+
+
 class Reading:
     """
     Reads one store.
@@ -56,7 +70,7 @@ class Reading:
     @contextmanager
     def snapshot(self) -> Iterator[StoreReader]:
         """Open a reader of a state in which every text is up to date."""
-        with self._read() as reader:
+        with _STORED, self._opened.store.read() as reader:
             stale = reader.index.stale()
             if not stale:
                 yield reader
@@ -64,22 +78,8 @@ class Reading:
         self._refresh()
         from edda_sync.engine.fresh import fresh
 
-        with self._read() as reader:
+        with _STORED, self._opened.store.read() as reader:
             yield fresh(reader, reader.index.stale())
-
-    @contextmanager
-    def _read(self) -> Iterator[StoreReader]:
-        """
-        Open a reader.
-
-        Raises:
-            CorruptError: What is stored cannot be decoded. The error of its decoder would blame a peer, and none sent it.
-        """
-        try:
-            with self._opened.store.read() as reader:
-                yield reader
-        except RemoteProtocolError as error:
-            raise CorruptError(f"This store ({error.reason})") from None
 
     def _refresh(self) -> None:
         """Write the rows of edited texts, unless somebody else is writing now."""
@@ -126,19 +126,19 @@ class Reading:
         """Return the tasks or documents in the trash. A task names its parent, even if that is in the trash, too."""
         from edda_sync.engine import hidden
 
-        with self._read() as reader:
+        with _STORED, self._opened.store.read() as reader:
             return hidden.trash(reader, kind)
 
     def in_trash(self, kind: str, ids: Iterable[str]) -> set[str]:
         """Return those of some ids that belong to tasks or documents in the trash."""
         keys = {key_of(kind, values.id_bytes("id", each)): each for each in ids}
-        with self._read() as reader:
+        with _STORED, self._opened.store.read() as reader:
             return {keys[key] for key, record in reader.states.get(keys).items() if record.hidden}
 
     def resolve(self, kind: str, reference: str) -> str:
         """Return the complete id for a complete or short one; see ``StorageEngine.resolve``."""
         digits = values.digits_of_id(reference)
-        with self._read() as reader:
+        with _STORED, self._opened.store.read() as reader:
             if len(digits) == 32:
                 whole = bytes.fromhex(digits)
                 found = [values.id_text(whole)] if reader.states.get([key_of(kind, whole)]) else []
@@ -154,7 +154,7 @@ class Reading:
         """Return kind and id of each entity that is too large to be shown, because its devices wrote too much into it."""
         from edda_sync.engine import hidden
 
-        with self._read() as reader:
+        with _STORED, self._opened.store.read() as reader:
             return hidden.overfull(reader)
 
     # --- tags, links, conflicts, tables -------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ class Reading:
         """Return all tags, ordered by name."""
         from edda_sync.words.listed import Tag
 
-        with self._read() as reader:
+        with _STORED, self._opened.store.read() as reader:
             found = reader.tables.all("tags")
         tags = [Tag(id=row[0], name=row[1], color=row[2], description=row[3], created_at=row[4]) for row in found]
         return sorted(tags, key=lambda tag: values.tag_name_normal(tag.name))
@@ -172,7 +172,7 @@ class Reading:
         """Return the links of a task, of a document, or all links."""
         from edda_sync.words.listed import Link
 
-        with self._read() as reader:
+        with _STORED, self._opened.store.read() as reader:
             found = reader.edges.links_of(task_id, document_id)
         return [Link(task_id=r[0], document_id=r[1], relationship_type=r[2], created_at=r[3]) for r in found]
 
@@ -180,7 +180,7 @@ class Reading:
         """Return every cell that has several concurrent values, with those that are kept but not shown."""
         from edda_sync.engine.conflicts import kept_values
 
-        with self._read() as reader:
+        with _STORED, self._opened.store.read() as reader:
             return kept_values(reader)
 
     def table(self, name: str) -> list[Row]:
@@ -190,7 +190,7 @@ class Reading:
 
     def counts(self) -> dict[str, int]:
         """Return how many tasks, documents, tags, hidden entities and changes there are."""
-        with self._read() as reader:
+        with _STORED, self._opened.store.read() as reader:
             return reader.tables.counts()
 
     def sql(self) -> SqlConnection:
@@ -219,7 +219,7 @@ class Reading:
 
     def frontier(self) -> Frontier:
         """Return the frontier: which changes of each actor are here."""
-        with self._read() as reader:
+        with _STORED, self._opened.store.read() as reader:
             return {head.actor: head.seq for head in reader.log.heads().values()}
 
     def digest(self) -> str:
@@ -229,12 +229,12 @@ class Reading:
 
     def waiting(self) -> int:
         """Return how many operations are here but not applied, because only a newer version knows them."""
-        with self._read() as reader:
+        with _STORED, self._opened.store.read() as reader:
             return reader.unapplied.waiting()
 
     def refused(self) -> int:
         """Return how many operations are refused for good, on every device."""
-        with self._read() as reader:
+        with _STORED, self._opened.store.read() as reader:
             return sum(each.refused for each in reader.unapplied.operations())
 
     # --- devices ------------------------------------------------------------------------------------------------------
@@ -243,35 +243,35 @@ class Reading:
         """Return the devices of the workspace, ordered by name."""
         from edda_sync.workspace import members
 
-        with self._read() as reader:
+        with _STORED, self._opened.store.read() as reader:
             return members.members(reader)
 
     def certificates(self) -> dict[str, bytes]:
         """Return the certificates of the members by device id."""
         from edda_sync.workspace import members
 
-        with self._read() as reader:
+        with _STORED, self._opened.store.read() as reader:
             return members.certificates(reader)
 
     def lives(self) -> list[Life]:
         """Return the lives of the devices' stores, as the log shows them."""
         from edda_sync.workspace import lives
 
-        with self._read() as reader:
+        with _STORED, self._opened.store.read() as reader:
             return lives.lives(reader)
 
     def forked(self) -> list[str]:
         """Return the ids of the devices with a chain that is proved to fork."""
         from edda_sync.workspace import lives
 
-        with self._read() as reader:
+        with _STORED, self._opened.store.read() as reader:
             return lives.forked(reader)
 
     def copies(self) -> list[Life]:
         """Return the lives of other copies of this device's store, the latest first; see ``lives.copies``."""
         from edda_sync.workspace import lives
 
-        with self._read() as reader:
+        with _STORED, self._opened.store.read() as reader:
             return lives.copies(reader, int(self._now() * 1000))
 
     # --- soundness ----------------------------------------------------------------------------------------------------
@@ -282,7 +282,7 @@ class Reading:
 
     def missing(self) -> int:
         """Return how many changes were acknowledged here and are missing, until a peer brings them back."""
-        with self._read() as reader:
+        with _STORED, self._opened.store.read() as reader:
             return missing.count(reader)
 
     def journals_aside(self) -> list[str]:
@@ -314,11 +314,11 @@ class Reading:
         """
         from edda_sync.fold.scrub import scrub_digest, scrub_entities
 
-        with self._read() as reader:
+        with _STORED, self._opened.store.read() as reader:
             due = bool(reader.index.stale())
         if due:
             self._refresh()
-        with self._read() as reader:
+        with _STORED, self._opened.store.read() as reader:
             found, following = scrub_entities(reader, after, limit)
             return (found + scrub_digest(reader) if following is None else found), following
 

@@ -29,8 +29,16 @@ PRIVATE: Final = 0o600
 _OTHERS: Final = 0o077  # all permissions of the group and of others
 
 
-def without_links(path: Path) -> Path:
-    """Return a path with all symbolic links resolved."""
+def without_links(path: Path, *, is_real_folder: bool = False) -> Path:
+    """
+    Return a path with all symbolic links resolved.
+
+    Args:
+        path: An absolute path.
+        is_real_folder: Whether the path of its folder is known to contain no link; then only the last part is looked at.
+    """
+    if is_real_folder and not os.path.islink(path):
+        return path
     real = os.path.realpath(path)
     return path if real == str(path) else Path(real)
 

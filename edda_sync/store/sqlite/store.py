@@ -68,6 +68,7 @@ class SqliteStore:
         path: The file, in an existing folder. A missing file is created. Symbolic links are resolved only here.
         on_end: Called after each transaction, on the thread that ran it: True if it is on disk, False if it left no
             trace.
+        is_real_folder: Whether the path of its folder contains no symbolic link.
 
     Attributes:
         on_idle: Runs in a transaction of its own once nobody has written for ``PROJECT_DELAY_S``, and again while it
@@ -85,7 +86,9 @@ class SqliteStore:
         UsageError: This process was forked while the parent was using the file.
     """
 
-    def __init__(self, path: Path, on_end: Callable[[bool], None] = lambda _committed: None) -> None:
+    def __init__(
+        self, path: Path, on_end: Callable[[bool], None] | None = None, *, is_real_folder: bool = False
+    ) -> None:
         self._owner = Owner("This store")
         self.on_idle: Callable[[SqliteWriter], bool] | None = None
         self._jobs = Jobs()
@@ -101,7 +104,9 @@ class SqliteStore:
         self.set_aside: Path | None = None
         connections.check_not_the_parents(path)
         with connections.opening():
-            real = without_links(path)  # SQLite finds the journal beside the resolved path
+            real = without_links(
+                path, is_real_folder=is_real_folder
+            )  # SQLite finds the journal beside the resolved path
             is_open, has_other_names = connections.is_open(real), connections.has_other_names(real)
             self.is_read_only = can_only_be_read(real)
             if not is_open:
@@ -117,7 +122,9 @@ class SqliteStore:
             self._place = Place(self.path)
             self._readers = readers = Readers(self.path, self.connect, self._owner)
             to_write, heard = self._connect_to_write, readers.journal_has
-            self._committer = Committer(self.path, to_write, self._place, self._owner, on_end, heard)
+            self._committer = Committer(
+                self.path, to_write, self._place, self._owner, on_end or (lambda _: None), heard
+            )
             try:
                 with translated(path):
                     self._prepare()
