@@ -228,6 +228,11 @@ class Intake:
         applied = [Applied(self._peer, taken.applied, taken.members, taken.reached)] if taken.applied else []
         return applied if taken.more else [*applied, *self._saying.ack(again=taken.early)]
 
+    def start_over(self) -> None:
+        """Exchange everything again, because less is held here than was told, or other changes."""
+        self.apart.start_over()
+        self._sending.start_over(self._theirs.held)
+
     # --- all else -----------------------------------------------------------------------------------------------------
 
     def evidence(self, message: Evidence | Branch, now: float) -> Said:
@@ -250,6 +255,7 @@ class Intake:
             self._theirs.renamed(by, apart=apart)
             self._sending.renamed(by, apart=apart)
         self._theirs.ended(news.ends)
+        self._sending.ended(news.ends)
         self.apart.forked(news.forked)
 
     def compared(self, message: Cells | Listed, now: float) -> Said:

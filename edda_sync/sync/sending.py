@@ -31,7 +31,7 @@ from edda_sync.sync.making import MadeSegment
 from edda_sync.sync.messages import Fetch, Message, Offer, Snapshot, Want, Wish
 from edda_sync.sync.owed import Owed
 from edda_sync.sync.telling import Telling
-from edda_sync.sync.theirs import renamed_held
+from edda_sync.sync.theirs import ended_held, renamed_held
 from edda_sync.words import limits
 from edda_sync.words.errors import RemoteProtocolError
 
@@ -103,6 +103,12 @@ class Sending:
         self._known = {name: held.get(name, 0) if seq == SEQ_MAX else seq for name, seq in self._known.items()}
         self._news = True
 
+    def start_over(self, held: Frontier) -> None:
+        """Send again what the peer has not said that it holds: what was sent may have been of what is no longer here."""
+        self._known, self._queue, self._large = dict(held), [], None
+        self._started_over = self._sent
+        self.grown()
+
     def tell_pieces(self, pieces: Iterable[Wanted]) -> None:
         """Tell pieces of chains to a peer that holds other changes of them."""
         self._pieces.update((each.name, each) for each in pieces)
@@ -112,6 +118,10 @@ class Sending:
         self._known = renamed_held(self._known, by, apart=apart)
         self._granted = self._fetched_upto = self._exchange.frontier()
         self._news = self._news or apart
+
+    def ended(self, ends: Iterable[Dot]) -> None:
+        """Note where names end from now on; see :func:`ended_held`."""
+        self._known = ended_held(self._known, ends)
 
     def learned(self, dots: Iterable[Dot], ours: Frontier) -> None:
         """
@@ -141,9 +151,14 @@ class Sending:
 
     @property
     def sent_all(self) -> Frontier:
-        """What the peer holds once it has taken what was sent, except of actors apart; empty while more is to be sent."""
-        is_through = not self._queue and self._large is None
-        return {name: seq for name, seq in self._known.items() if seq != SEQ_MAX} if is_through else {}
+        """
+        What the peer holds of what is here once it has taken what was sent, except of actors apart; empty while more is to
+        be sent. What it holds beyond that, only it can say.
+        """
+        if self._queue or self._large is not None:
+            return {}
+        ours = self._exchange.frontier()
+        return {name: min(seq, ours[name]) for name, seq in self._known.items() if seq != SEQ_MAX and name in ours}
 
     def acknowledged(self, held: Frontier, frames: int, *, again: bool) -> None:
         """

@@ -214,7 +214,7 @@ class Session:
         """Say hello again, because less is held here than was told, or other changes."""
         if self.state is State.OPEN:
             self.recheck(now)
-            self._intake.apart.start_over()
+            self._intake.start_over()
             self._backfill.ask_again()
         return self._hello() if self.state is not State.CLOSED else []
 

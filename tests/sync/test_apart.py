@@ -251,3 +251,34 @@ def test_what_was_apart_for_a_change_that_came_too_early_is_exchanged_once_that_
         assert held == {frozenset(), frozenset((own_actor(laptop),))}
         assert apart(network, watch, phone) == frozenset()
         assert_equal([phone, watch, desk])
+
+
+@pytest.mark.parametrize("after", [0, 3])
+@pytest.mark.parametrize("before", [1, 3])
+def test_a_newcomer_is_proved_equal_though_its_segment_held_a_change_of_a_fork_that_nobody_else_has(
+    copy: Copier, newcomer: Newcomers, before: int, after: int
+) -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        note = laptop.create_document(edda.Document(title="Note", content="one two"))
+        sync(laptop, phone)
+        tablet = newcomer(phone)
+        sync(laptop, phone)
+        twin = copy(laptop)
+        add("one")(laptop)
+        for number in range(before):
+            add(f"two {number}")(twin)
+        lone = copy(twin)
+        add("never given")(lone)
+        for number in range(after):
+            add(f"more {number}")(laptop)
+        sync(laptop, phone)
+        sync(twin, phone)
+        assert len(branches_of(phone)) == 2
+        phone.edit_text(
+            note, "content", [(0, 0, "x")]
+        )  # both must bring a text up to date before they can prove anything
+        begin_with_segment(lone, tablet)
+        network = met(tablet, phone)
+        assert is_provisional(tablet) is None
+        assert_equal([tablet, phone])
+        assert all(each.proved for replica in network.replicas.values() for each in replica.progress().values())

@@ -322,3 +322,34 @@ def test_a_segment_that_is_forgotten_before_it_is_offered_is_made_again(laptop: 
         assert aside.done(0.0) == []
         assert sending.lacks_segment == forgets
     assert isinstance(sending.next(), Offer)
+
+
+# --- what the peer holds once it has taken all --------------------------------------------------------------------------
+
+
+def test_what_the_peer_sent_and_is_not_here_is_none_of_what_was_sent_to_it(laptop: StorageEngine) -> None:
+    (actor,), ours = laptop.frontier(), laptop.frontier()
+    sending = begun(laptop, ours)
+    sending.learned([(actor, ours[actor] + 3), (b"s" * 16, 2)], ours)  # as it did while a segment was believed
+    assert sending.sent_all == ours
+
+
+def test_where_a_name_ends_after_a_fork_what_the_peer_holds_of_it_ends_too(laptop: StorageEngine) -> None:
+    ours = laptop.frontier()
+    ((actor, seq),) = ours.items()
+    sending = begun(laptop, ours)
+    sending.ended([(actor, seq - 2)])
+    assert sending.sent_all == {actor: seq - 2}
+    sending.grown()
+    assert changes_in(all_of(sending)) == 2
+
+
+def test_what_was_sent_and_not_acknowledged_is_sent_again_once_less_is_here_than_was_told(
+    laptop: StorageEngine,
+) -> None:
+    sending = begun(laptop, {})
+    count = changes_in(all_of(sending))
+    assert count == sum(laptop.frontier().values())
+    assert changes_in(all_of(sending)) == 0
+    sending.start_over({})
+    assert changes_in(all_of(sending)) == count
