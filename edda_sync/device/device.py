@@ -120,6 +120,7 @@ class Device:
             if self._discover:
                 await self._begin_discovery()
             self._stack.push_async_callback(runner.end)
+            self._stack.callback(self.peers.leave)  # first: a peer that hears goodbye calls again at once
             for endpoint in self._at:
                 runner.tasks.start(self.dial(*endpoint))
             runner.begin()

@@ -122,6 +122,7 @@ class Peers:
         self._listener = Listener(identity, members, self._accepted, port=port)
         self._tasks: set[asyncio.Task[Any]] = set()
         self.all: dict[str, Peer] = {}
+        self._is_leaving = False
 
     async def __aenter__(self) -> Peers:
         await self._listener.__aenter__()
@@ -134,6 +135,11 @@ class Peers:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(peer.link.close("closing") for peer in self.all.values() if peer.link is not None))
         await self._listener.__aexit__(None, None, None)
+
+    def leave(self) -> None:
+        """Make no more links, in either direction, because this device is about to say goodbye on those that are open."""
+        self._is_leaving = True
+        self._listener.refuse_callers()
 
     @property
     def port(self) -> int:
@@ -214,7 +220,7 @@ class Peers:
 
     async def _keep(self, peer: Peer) -> None:
         """Dial a peer whenever there is no link to it, after pauses that grow with each failure."""
-        while True:
+        while not self._is_leaving:
             if peer.link is not None or not peer.endpoints:
                 peer.nudge.clear()
                 await peer.nudge.wait()
@@ -225,7 +231,7 @@ class Peers:
             if self._identity.device > peer.device:
                 await asyncio.sleep(PATIENCE_S)
             peer.nudge.clear()
-            if self._is_linked(peer):
+            if self._is_linked(peer) or self._is_leaving:
                 continue
             if not await self._dial(peer):
                 peer.failures += 1

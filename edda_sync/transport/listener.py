@@ -117,6 +117,10 @@ class Listener:
             revoked = [link for link, certificate in self._links.items() if certificate not in self._pins]
             await self._close_links(revoked, CloseCode.POLICY_VIOLATION, "no longer a member")
 
+    def refuse_callers(self) -> None:
+        """Accept no more callers. Open links stay open."""
+        self._closed = True
+
     def _retire(self) -> None:
         """Accept no more callers with the present context; open links stay open."""
         if self._server is not None:

@@ -193,6 +193,25 @@ async def test_hints_of_where_a_peer_is_do_not_hurry_a_device_whose_links_to_it_
         await one.until(lambda: one.begun > begun)
 
 
+@pytest.mark.parametrize("calls", [FIRST, SECOND], ids=["the one that stays calls", "the one that leaves calls"])
+async def test_a_device_that_leaves_makes_no_link_once_it_has_said_goodbye(calls: Identity) -> None:
+    async with Side(FIRST, SECOND) as stays, Side(SECOND, FIRST) as leaves:
+        stays.peers.found(SECOND.device, [leaves.endpoint])
+        leaves.peers.found(FIRST.device, [stays.endpoint])
+        await stays.linked()
+        link = await leaves.linked()
+        begun = stays.begun, leaves.begun
+        leaves.peers.leave()
+        await link.close("goodbye")
+        await leaves.until(lambda: not leaves.open)
+        if calls is FIRST:
+            await stays.until_tried(stays.peers.all[SECOND.device], 1)
+        else:
+            leaves.peers.network_changed()
+            await asyncio.wait_for(leaves.peers.all[FIRST.device].keeper or asyncio.sleep(0), PATIENCE_S)
+        assert (stays.begun, leaves.begun) == begun
+
+
 async def test_links_that_the_peer_dials_in_vain_do_not_shorten_the_pause_before_the_next_call() -> None:
     async with Side(FIRST, SECOND, ends_at_once=True) as one, Side(SECOND, FIRST) as other:
         peer = one.peers.all[SECOND.device]
