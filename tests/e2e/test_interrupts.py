@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 WAIT_S = 120
-ROUNDS = 500
+ROUNDS = 200
 
 
 def test_a_program_that_is_interrupted_again_and_again_writes_closes_and_lost_nothing() -> None:

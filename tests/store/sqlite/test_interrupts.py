@@ -104,7 +104,7 @@ def test_after_an_interrupt_anywhere_the_store_is_written_and_closed(
         place = interrupted(work, number)
         if place is None:
             break
-        gc.collect()  # the frames of the interrupt are gone
+        gc.collect(0)  # the frames of the interrupt are gone, which are young
         if name != "the end":
             check(store, place)
         if is_first or name == "the end":
