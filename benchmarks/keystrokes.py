@@ -26,7 +26,7 @@ TRACE: Final = "automerge-paper.json.gz"
 WHOLE: Final = 259_778  # keystrokes; the aims are for all of them
 AIMS_S: Final = {1: 150.0, 20: 12.0}  # by keystrokes a change
 AIM_OPEN_S: Final = 0.050
-OPENINGS: Final = 41
+OPENINGS: Final = 5
 
 Edits = list[tuple[int, int, str]]
 

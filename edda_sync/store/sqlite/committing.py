@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+OnEnd = Callable[[bool], None]
+"""Called after each transaction: True if it is on disk, False if it left no trace."""
+
+
+def ignore_end(_committed: bool) -> None:
+    """Do nothing when a transaction ends."""
+
 
 class Committer:
     """
@@ -43,7 +50,7 @@ class Committer:
         connect: Callable[[], Connection],
         place: Place,
         owner: Owner,
-        on_end: Callable[[bool], None],
+        on_end: OnEnd,
         journal_has: Callable[[int], None],
     ) -> None:
         self._path, self._connect, self._place, self._owner = path, connect, place, owner

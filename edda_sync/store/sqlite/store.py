@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from edda_sync.store.sqlite import connections, journal, quiet
-from edda_sync.store.sqlite.committing import Committer
+from edda_sync.store.sqlite.committing import Committer, OnEnd, ignore_end
 from edda_sync.store.sqlite.connections import GATE, Connection
 from edda_sync.store.sqlite.errors import translated
 from edda_sync.store.sqlite.jobs import Job, Jobs
@@ -86,9 +86,7 @@ class SqliteStore:
         UsageError: This process was forked while the parent was using the file.
     """
 
-    def __init__(
-        self, path: Path, on_end: Callable[[bool], None] | None = None, *, is_real_folder: bool = False
-    ) -> None:
+    def __init__(self, path: Path, on_end: OnEnd = ignore_end, *, is_real_folder: bool = False) -> None:
         self._owner = Owner("This store")
         self.on_idle: Callable[[SqliteWriter], bool] | None = None
         self._jobs = Jobs()
@@ -104,9 +102,8 @@ class SqliteStore:
         self.set_aside: Path | None = None
         connections.check_not_the_parents(path)
         with connections.opening():
-            real = without_links(
-                path, is_real_folder=is_real_folder
-            )  # SQLite finds the journal beside the resolved path
+            # SQLite finds the journal beside the resolved path.
+            real = without_links(path, is_real_folder=is_real_folder)
             is_open, has_other_names = connections.is_open(real), connections.has_other_names(real)
             self.is_read_only = can_only_be_read(real)
             if not is_open:
@@ -122,9 +119,7 @@ class SqliteStore:
             self._place = Place(self.path)
             self._readers = readers = Readers(self.path, self.connect, self._owner)
             to_write, heard = self._connect_to_write, readers.journal_has
-            self._committer = Committer(
-                self.path, to_write, self._place, self._owner, on_end or (lambda _: None), heard
-            )
+            self._committer = Committer(self.path, to_write, self._place, self._owner, on_end, heard)
             try:
                 with translated(path):
                     self._prepare()
