@@ -183,7 +183,7 @@ class Sidecar:
 
 
 class _FileSlot:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         self._fd = open_file(path)
 
     def read(self) -> bytes:
@@ -214,7 +214,7 @@ def open_sidecar(folder: Path, store_id: bytes, database: Path, *, boot: bytes |
         StorageError: It cannot be opened, or others can read it and that cannot be changed.
     """
     inode = os.stat(database).st_ino
-    path = folder / f"{store_id.hex()}-{inode:x}"  # copies have the same store id, and must not share a sidecar
+    path = f"{folder}/{store_id.hex()}-{inode:x}"  # copies have the same store id, and must not share a sidecar
     alone = False
     if not os.access(path, os.F_OK):
         try:

@@ -10,7 +10,7 @@ from edda_sync.engine import missing, opening
 from edda_sync.engine.life import Sidecar, open_sidecar
 from edda_sync.words.config import StorageConfig, absolute
 from edda_sync.words.errors import NotAStoreError, UsageError
-from edda_sync.words.files import can_only_be_read, without_links
+from edda_sync.words.files import without_links
 from edda_sync.words.folders import make_folder, make_state_folder, naming_state, state_folder
 from edda_sync.workspace.keys import WORKSPACE_KEY
 
@@ -85,17 +85,18 @@ class Opened:
             return False
         from edda_sync.store.sqlite.store import SqliteStore
 
-        state = state_folder(config)
-        is_written = not can_only_be_read(config.database(self.home))
-        if is_written:
+        state, database = state_folder(config), config.database(self.home)
+        is_new = not opening.has_store(database)
+        if is_new:
             make_state_folder(state)  # first: if this fails, no store is created
             make_folder(self.home)
         # Resolve links only once: a link may point elsewhere at the next look.
-        self.home = without_links(self.home)
-        database = config.database(self.home)
-        if config.database_path is not None and is_written:
-            make_folder(database.parent)
-        opening.check_not_lost(self.home, database, state, anew=anew)
+        if (home := without_links(self.home)) is not self.home:
+            self.home, database = home, config.database(home)
+        if is_new:
+            if config.database_path is not None:
+                make_folder(database.parent)
+            opening.check_not_lost(self.home, database, state, anew=anew)
         try:
             store = SqliteStore(database, on_end, is_real_folder=config.database_path is None)
         except NotAStoreError:

@@ -8,6 +8,7 @@ a backup or other devices, and would separate the device from its workspace.
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Final
@@ -92,6 +93,6 @@ def _is_filled(database: Path) -> bool:
 
 def _size(path: Path) -> int:
     try:
-        return path.stat().st_size
+        return os.stat(path).st_size
     except OSError:  # it is missing or unreadable: the store tells which
         return 0

@@ -70,7 +70,7 @@ def make_folders(path: Path) -> None:
     Raises:
         OSError: They cannot be created, or something else is in the way.
     """
-    if path.is_dir():
+    if os.path.isdir(path):
         return
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     for folder in reversed(missing or [path]):  # one by one: with ``parents``, only the last folder gets the mode
@@ -78,7 +78,7 @@ def make_folders(path: Path) -> None:
         sync_folder(folder.parent)
 
 
-def open_file(path: Path) -> int:
+def open_file(path: Path | str) -> int:
     """
     Open a file for reading and writing, or create it. Only its owner can read it.
 
@@ -102,7 +102,7 @@ def open_file(path: Path) -> int:
     return descriptor
 
 
-def mend_open_file(path: Path, descriptor: int) -> None:
+def mend_open_file(path: Path | str, descriptor: int) -> None:
     """Take every permission from others, like :func:`mend_file`, for an open file."""
     mode = os.fstat(descriptor).st_mode
     if mode & _OTHERS:
@@ -116,16 +116,19 @@ def mend_open_file(path: Path, descriptor: int) -> None:
 
 def can_only_be_read(path: Path) -> bool:
     """Tell whether a store's file can be read, but not written, or not its folder, where SQLite makes the journal."""
-    if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+    if os.access(path, os.W_OK) and os.access(os.path.dirname(path), os.W_OK):
         return False
     return os.access(path, os.R_OK) and os.path.isfile(path) and os.path.getsize(path) > 0
 
 
-def mend_file(path: Path | str) -> None:
+def mend_file(path: Path | str) -> bool:
     """
     Take every permission on a file from others. The file may be missing.
 
     The file is not opened for this: a process that closes any descriptor of an SQLite file loses its locks on it.
+
+    Returns:
+        Whether there is such a file.
 
     Raises:
         LinkError: A symbolic link is in its place.
@@ -134,7 +137,7 @@ def mend_file(path: Path | str) -> None:
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
-        return
+        return False
     if stat.S_ISLNK(mode):
         raise LinkError(str(path))
     if mode & _OTHERS:
@@ -142,11 +145,12 @@ def mend_file(path: Path | str) -> None:
             os.chmod(path, stat.S_IMODE(mode) & ~_OTHERS)
             is_private = not os.lstat(path).st_mode & _OTHERS
         except FileNotFoundError:
-            return  # a journal disappears when another process closes the store
+            return False  # a journal disappears when another process closes the store
         except OSError:
             raise NotPrivateError(str(path)) from None
         if not is_private:
             raise NotPrivateError(str(path))
+    return True
 
 
 def replace_file(path: Path, write: Callable[[IO[bytes]], object], *, keep_mode: bool = False) -> None:
@@ -194,7 +198,7 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def disk_error(path: Path, error: OSError) -> StorageError:
+def disk_error(path: Path | str, error: OSError) -> StorageError:
     """Return one of our errors for an error of the operating system about a disk."""
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         return ReadOnlyError(str(path))

@@ -55,10 +55,11 @@ def prepare_file(path: Path, real: Path | None = None) -> Path:
         NotPrivateError: Others can read it, and that cannot be changed.
         StorageError: It cannot be created.
     """
-    if not os.access(path, os.F_OK):
-        make_file(path)
     found = real or without_links(path)
-    for suffix in ("", *_BESIDE):
+    if not mend_file(found):
+        make_file(path)
+        mend_file(found)  # another process may have made it
+    for suffix in _BESIDE:
         mend_file(f"{found}{suffix}")
     return found
 
@@ -76,19 +77,17 @@ def mode_to_read(path: Path) -> str:
     return "ro" if beside and not journal.is_anothers(path) else "ro&immutable=1"
 
 
-def check_file(path: Path, *, written: bool = True) -> None:
+def check_file(path: Path) -> None:
     """
     Check a file before SQLite opens it, so that a file that is not ours stays as it is.
 
     Args:
         path: The file.
-        written: Whether it is to be opened for writing.
 
     Raises:
         NotAStoreError: It is not a store.
         NewerStoreError: A newer version of edda made it.
         UnreadableError: It may not be read.
-        ReadOnlyError: It may not be written.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -106,8 +105,6 @@ def check_file(path: Path, *, written: bool = True) -> None:
         raise errors.UnreadableError(str(path)) from None
     if not head:
         return
-    if written and not os.access(path, os.W_OK):
-        raise errors.ReadOnlyError(str(path))
     application_id = int.from_bytes(head[68:72], "big")
     if not head.startswith(_MAGIC) or application_id not in (0, schema.APPLICATION_ID):
         raise errors.NotAStoreError(str(path))

@@ -56,7 +56,7 @@ class Readers:
         self._lock = threading.RLock()  # a forgotten reader may come back on any thread, at any moment
         self._idle: list[SqliteReader] = []
         self._lent: dict[SqliteReader, int | None] = {}  # each with the size of the journal at its first check
-        self._asked: weakref.WeakKeyDictionary[SqlConnection, int | None] = weakref.WeakKeyDictionary()  # the same
+        self._asked: MutableMapping[SqlConnection, int | None] = {}  # the same; once needed, with weak keys
         self._ending: set[SqliteReader | SqlConnection] = set()  # those that have not released their state yet
         self.is_watched = False
         self._watcher: Connection | None = None
@@ -137,6 +137,7 @@ class Readers:
     def watch(self, connection: SqlConnection) -> None:
         """Watch a connection of a program, which begins to read a state."""
         with self._lock:
+            self._asked = self._asked or weakref.WeakKeyDictionary()
             self._asked[connection] = None
         if not self.is_watched:
             _watch.begin(self)

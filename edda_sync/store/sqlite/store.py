@@ -17,7 +17,7 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, MutableSet
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -95,7 +95,9 @@ class SqliteStore:
         self._closed = False
         self._writing = threading.Lock()  # held as long as a transaction runs
         self._writer_is: int | None = None  # the thread that is running a transaction
-        self._asked: weakref.WeakSet[SqlConnection] = weakref.WeakSet()  # connections of programs, which use SQL
+        self._asked: MutableSet[SqlConnection] = (
+            set()
+        )  # connections of programs, which use SQL; once needed, a weak set
         self._written_at = 0.0  # monotonic seconds
         self._idle_due = False
         path = absolute(path)
@@ -109,7 +111,7 @@ class SqliteStore:
             if not is_open:
                 if not self.is_read_only:
                     self.set_aside = journal.set_aside_anothers(real)
-                check_file(path, written=not self.is_read_only)
+                check_file(path)
             self._mode = mode_to_read(real) if self.is_read_only else ""
             if has_other_names and not self.is_read_only:
                 from edda_sync.store.sqlite import linked  # rarely needed
@@ -379,6 +381,7 @@ class SqliteStore:
         connection.open_to(self.path, self._readers.watch, self._owner)
         with self._lock:
             if not self._closed:
+                self._asked = self._asked or weakref.WeakSet()
                 self._asked.add(connection)
                 return connection
         connection.shut()
