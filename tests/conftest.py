@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import edda_sync.crdt.text.edits  # noqa: F401 - it is loaded late, and has limits in its types: before a test makes one smaller
+from tests.cli import starting
 
 # The suite tries the same examples each time, so that what it says of a commit does not change. Other examples, and more of
 # them: pytest --hypothesis-profile=thorough. A failure prints its example and the blob that repeats it.
@@ -49,6 +50,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="wire",
         help="what makes cables bad: a wire of our own, which needs no special kernel, or tc netem, which needs sch_netem",
     )
+    parser.addoption(
+        "--started-anew",
+        action="store_true",
+        help="start Python for each command that a test runs, and not once for all of them (tests/cli/starting.py)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    starting.started_anew = config.getoption("--started-anew")
+
+
+def pytest_unconfigure() -> None:
+    starting.end()
 
 
 _FAILED = pytest.StashKey[bool]()

@@ -13,25 +13,26 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
+
+from tests.cli import starting
 
 EDDA = [sys.executable, "-c", "from edda_sync.cli.main import main; main()"]
 PATIENCE_S = 30.0  # far above what anything here takes: a test that hangs ends
 
 AGAIN_S = 2.0
 
+Start = Callable[..., starting.Started | subprocess.Popen[bytes]]
+
 
 def on_a_terminal(home: Path, *args: str, typed: bytes = b"", term: str = "xterm") -> tuple[int, str]:
     """Run the command as a person does; return its code and what it printed."""
     ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [*EDDA, "--home", str(home), *args],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env={**os.environ, "TERM": term},
-    ) as process:
+    command = ["--home", str(home), *args]
+    with starting.start(command, {**os.environ, "TERM": term}, stdin=theirs, stdout=theirs, stderr=theirs) as process:
         os.close(theirs)
         os.write(ours, typed)
         printed = b""
@@ -44,25 +45,25 @@ def on_a_terminal(home: Path, *args: str, typed: bytes = b"", term: str = "xterm
                 break
             printed += piece
     os.close(ours)
-    return process.returncode, printed.decode()
+    return process.wait(), printed.decode()
 
 
 class Running:
     """A process whose lines are read as they come: from a pipe, or, as a person sees them, from a terminal of its own."""
 
-    def __init__(self, arguments: list[str], environment: dict[str, str], *, terminal: bool = False) -> None:
+    def __init__(
+        self, arguments: list[str], environment: dict[str, str], *, terminal: bool = False, start: Start = starting.anew
+    ) -> None:
         if terminal:
             ours, theirs = pty.openpty()
             environment = {**environment, "TERM": "xterm"}
-            self.process = subprocess.Popen(arguments, env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
-            os.close(theirs)
+            self.process = start(arguments, environment, stdin=theirs, stdout=theirs, stderr=theirs)
             self._typing = ours
         else:
             ours, theirs = os.pipe()
-            self.process = subprocess.Popen(
-                arguments, env=environment, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs
-            )
-            os.close(theirs)
+            with open(os.devnull, "rb") as nothing:
+                self.process = start(arguments, environment, stdin=nothing.fileno(), stdout=theirs, stderr=theirs)
+        os.close(theirs)
         self._printed = os.fdopen(ours, "rb")
         self.lines: list[str] = []
         self._coming: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -147,7 +148,7 @@ class Machine:
 
     def start(self, *arguments: str, terminal: bool = False) -> Running:
         """Start a command and return at once."""
-        running = Running([sys.executable, "-m", "edda_sync.cli", *arguments], self.environment, terminal=terminal)
+        running = Running([*arguments], self.environment, terminal=terminal, start=starting.start)
         self._started.append(running)
         return running
 
@@ -162,10 +163,13 @@ class Machine:
 
     def json(self, *arguments: str, code: int = 0) -> Any:
         """Run a reading command and return its answer, which is all that it may print on stdout."""
-        command = [sys.executable, "-m", "edda_sync.cli", *arguments, "--json"]
-        ended = subprocess.run(command, env=self.environment, capture_output=True, timeout=PATIENCE_S, check=False)
-        assert ended.returncode == code, f"{arguments} ended with {ended.returncode}:\n{ended.stderr.decode()}"
-        return json.loads(ended.stdout)
+        with open(os.devnull, "rb") as nothing, TemporaryFile() as out, TemporaryFile() as err:
+            files = {"stdin": nothing.fileno(), "stdout": out.fileno(), "stderr": err.fileno()}
+            ended = starting.start([*arguments, "--json"], self.environment, **files).wait(PATIENCE_S)
+            out.seek(0)
+            err.seek(0)
+            assert ended == code, f"{arguments} ended with {ended}:\n{err.read().decode()}"
+            return json.load(out)
 
     def up(self, *arguments: str, terminal: bool = False) -> tuple[Running, str]:
         """Run the device; return it and its address on this machine, once it listens."""

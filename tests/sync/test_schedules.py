@@ -11,7 +11,7 @@ import itertools
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import edda_sync as edda
@@ -93,6 +93,7 @@ class Schedule:
                 assert (progress.proved, progress.behind, progress.ahead) == (True, 0, 0)
 
 
+@settings(max_examples=settings.default.max_examples // 3)  # each is a long schedule
 @given(
     draw=st.randoms(use_true_random=False),
     count=st.integers(3, 5),

@@ -1,0 +1,244 @@
+"""
+Processes of the command line that are there at once: one process loads the command line, and parts in two for each command.
+
+Loading takes a command that talks to others four tenths of a second of a processor, and what it does then mostly less than
+one. Each of these is a real process, with a number, folder, terminal, signals and an end of its own; only its modules were
+loaded before. That Python loads what a command needs is shown where Python is started for it: by tests that use ``EDDA``, by
+the demo, and in all of ``tests/e2e``. ``pytest --started-anew`` starts Python for each command.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import io
+import json
+import os
+import select
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from pkgutil import walk_packages
+from typing import Any, Final, Self, TextIO
+
+import edda_sync
+
+COMMAND: Final = (sys.executable, "-m", "edda_sync.cli")
+ROOT: Final = Path(__file__).resolve().parents[2]
+NEEDLESS: Final = ("edda_sync.simulations", "edda_sync.demo")  # no command that is started here needs them
+READ_BY_PYTHON: Final = ("PYTHON", "LC_", "LANG", "LD_", "OPENSSL", "SSL_")  # before any line of ours runs
+
+started_anew = False  # whether Python is started for each command
+
+
+class Started:
+    """A process that was parted off, with as much of ``subprocess.Popen`` as tests use."""
+
+    def __init__(self, pid: int, handle: int, line: socket.socket) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._handle, self._line = handle, line
+
+    def poll(self) -> int | None:
+        """Return its exit code if it has ended."""
+        return self._ended(0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end, for so many seconds; return its exit code, which is -N if signal N ended it."""
+        code = self._ended(timeout)
+        if code is None:
+            raise subprocess.TimeoutExpired(COMMAND, timeout or 0)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, if it still runs."""
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):  # it ends right now
+                signal.pidfd_send_signal(self._handle, number)
+
+    def kill(self) -> None:
+        """End it, whatever it does."""
+        self.send_signal(signal.SIGKILL)
+
+    def _ended(self, timeout: float | None) -> int | None:
+        if self.returncode is None and select.select([self._line], [], [], timeout)[0]:
+            said = self._line.recv(64)
+            assert said, "the process that all others are parted off from is gone"
+            self.returncode = int(said)
+            self._line.close()
+            os.close(self._handle)
+        return self.returncode
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wait()
+
+
+def anew(
+    command: Sequence[str | bytes], environment: Mapping[str, str], *, stdin: int, stdout: int, stderr: int
+) -> subprocess.Popen[bytes]:
+    """Start whatever it is, with these open files."""
+    return subprocess.Popen(command, env=environment, stdin=stdin, stdout=stdout, stderr=stderr)
+
+
+def start(
+    arguments: Sequence[str | bytes],
+    environment: Mapping[str, str],
+    *,
+    stdin: int,
+    stdout: int,
+    stderr: int,
+) -> Started | subprocess.Popen[bytes]:
+    """Start a command of edda with these open files."""
+    if started_anew or not hasattr(os, "pidfd_open"):
+        return anew([*COMMAND, *arguments], environment, stdin=stdin, stdout=stdout, stderr=stderr)
+    mask = os.umask(0)
+    os.umask(mask)
+    told = {
+        "arguments": [os.fsdecode(each) for each in arguments],
+        "environment": dict(environment),
+        "folder": os.getcwd(),
+        "umask": mask,
+    }
+    line, end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with open(os.memfd_create("command"), "w+b") as command, end:
+        command.write(json.dumps(told).encode())
+        command.flush()
+        asked = _loaded(tuple(sorted((k, v) for k, v in environment.items() if k.startswith(READ_BY_PYTHON))))
+        socket.send_fds(asked.control, [b"start"], [command.fileno(), stdin, stdout, stderr, end.fileno()])
+    said, handles, _, _ = socket.recv_fds(line, 64, 1)
+    assert said, "no process could be parted off"
+    return Started(int(said), handles[0], line)
+
+
+class _Loaded:
+    """A process that has loaded the command line."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.control, end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with end:
+            command = [sys.executable, "-m", "tests.cli.starting", str(end.fileno())]
+            self.process = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, pass_fds=[end.fileno()], cwd=ROOT
+            )
+
+    def end(self) -> None:
+        self.control.close()
+        self.process.wait()
+
+
+_all: list[_Loaded] = []
+
+
+@cache
+def _loaded(environment: tuple[tuple[str, str], ...]) -> _Loaded:
+    _all.append(_Loaded({"PATH": os.environ["PATH"], **dict(environment)}))
+    return _all[-1]
+
+
+def end() -> None:
+    """End what was loaded, when the tests have ended."""
+    while _all:
+        _all.pop().end()
+    _loaded.cache_clear()
+
+
+def serve(control: socket.socket) -> None:
+    """Part off a process for each command that is asked for; return in each of these, and when nobody can ask any more."""
+    sees_interrupts = signal.signal(signal.SIGINT, signal.SIG_DFL) is signal.default_int_handler
+    gc.collect()
+    gc.freeze()
+    running: dict[int, tuple[int, socket.socket]] = {}
+    with selectors.DefaultSelector() as selector:
+        selector.register(control, selectors.EVENT_READ)
+        while True:
+            for key, _ in selector.select():
+                if key.fileobj is not control:  # a process has ended
+                    handle = key.fd
+                    pid, line = running.pop(handle)
+                    selector.unregister(handle)
+                    _, status = os.waitpid(pid, 0)
+                    os.close(handle)
+                    with line, contextlib.suppress(BrokenPipeError):  # nobody waits for it
+                        line.send(str(os.waitstatus_to_exitcode(status)).encode())
+                    continue
+                asked, files, _, _ = socket.recv_fds(control, 64, 5)
+                if not asked:
+                    sys.exit()
+                pid = os.fork()
+                if pid:
+                    handle, line = os.pidfd_open(pid), socket.socket(fileno=files.pop())
+                    for file in files:
+                        os.close(file)
+                    running[handle] = pid, line
+                    selector.register(handle, selectors.EVENT_READ)
+                    socket.send_fds(line, [str(pid).encode()], [handle])
+                else:
+                    control.close()
+                    for handle, (_, line) in running.items():
+                        os.close(handle)
+                        line.close()
+                    become(files, sees_interrupts=sees_interrupts)
+                    return
+
+
+def become(files: list[int], *, sees_interrupts: bool) -> None:
+    """Be what ``python -m edda_sync.cli`` is when it begins to run, with a command, its input and its output."""
+    with open(files[0], "rb") as command:
+        command.seek(0)
+        told: dict[str, Any] = json.load(command)
+    for number, file in enumerate(files[1:4]):
+        os.dup2(file, number)
+    for file in files[1:]:
+        os.close(file)
+    sys.argv = [str(ROOT / "edda_sync" / "cli" / "__main__.py"), *told["arguments"]]
+    os.environ.clear()
+    os.environ.update(told["environment"])
+    os.chdir(told["folder"])
+    os.umask(told["umask"])
+    time.tzset()
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        opened = _text(number, getattr(sys, name))
+        setattr(sys, name, opened)
+        setattr(sys, f"__{name}__", opened)
+    if sees_interrupts:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _text(number: int, before: TextIO) -> io.TextIOWrapper:
+    """Open one of the three standard files as Python does when it starts (``create_stdio`` in its ``pylifecycle.c``)."""
+    assert isinstance(before, io.TextIOWrapper)
+    buffered = number == 0 or not before.write_through
+    raw = open(number, "rb" if number == 0 else "wb", buffering=-1 if buffered else 0, closefd=False)  # noqa: SIM115
+    return io.TextIOWrapper(
+        raw,
+        before.encoding,
+        before.errors,
+        newline=None if number == 0 else "\n",
+        line_buffering=buffered and (number == 2 or raw.isatty()),
+        write_through=not buffered,
+    )
+
+
+def load() -> None:
+    """Load all that commands load, each at its time."""
+    for found in walk_packages(edda_sync.__path__, "edda_sync."):
+        if not found.name.startswith(NEEDLESS) and not found.name.endswith("__main__"):
+            import_module(found.name)
+
+
+if __name__ == "__main__":
+    load()
+    serve(socket.socket(fileno=int(sys.argv[1])))
+    from edda_sync.cli.command import main
+
+    main()
