@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Generator, Iterator
 from itertools import count
 from pathlib import Path
@@ -33,6 +34,15 @@ settings.load_profile("edda")
 # worker all tests.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# What a test writes outlives processes, and no power failure: tests of that bring a disk of their own. On the machine's disk
+# the suite would wait, tens of thousands of times, until a small file is safe. Whoever sets TMPDIR decides otherwise.
+MEMORY = Path("/dev/shm")
+ROOM_BYTES = 2 * 2**30
+if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK):
+    _memory = os.statvfs(MEMORY)
+    if _memory.f_bavail * _memory.f_frsize >= ROOM_BYTES and not _memory.f_flag & os.ST_NOEXEC:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 # A script that runs the suite in its background (`make test &`) hands on that Ctrl-C is ignored: tests that interrupt a
 # command would wait for ever.

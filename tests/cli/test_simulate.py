@@ -26,16 +26,16 @@ def test_a_seed_that_holds_says_so_with_its_digest() -> None:
 
 
 def test_so_many_seeds_are_one_sentence() -> None:
-    result = simulate("--seeds", "5")
+    result = simulate("--seeds", "2")
     assert result.exit_code == 0
     assert re.fullmatch(
-        r"Seeds 0 to 4: all held; [\d,]+ changes in [\d,.]+ simulated hours, [\d.]+ s\.\n", result.stdout
+        r"Seeds 0 to 1: all held; [\d,]+ changes in [\d,.]+ simulated hours, [\d.]+ s\.\n", result.stdout
     )
 
 
 def test_a_range_of_seeds_in_json_is_a_list_of_verdicts() -> None:
-    verdicts = json.loads(simulate("--seeds", "7-9", "--backend", "memory", "--json").stdout)
-    assert [verdict["seed"] for verdict in verdicts] == [7, 8, 9]
+    verdicts = json.loads(simulate("--seeds", "7-8", "--backend", "memory", "--json").stdout)
+    assert [verdict["seed"] for verdict in verdicts] == [7, 8]
     assert all(verdict["held"] and verdict["backend"] == "memory" for verdict in verdicts)
 
 
