@@ -18,14 +18,14 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_a_campaign_runs_every_seed_and_repeats_some_elsewhere() -> None:
-    campaign = Campaign(0, 19, 2, "memory", block=6)
+    campaign = Campaign(0, 9, 2, "memory", block=3)
     campaign.run()
     tally = campaign.tally
-    assert (campaign.done, tally.runs, tally.failures) == (19, 20, [])
+    assert (campaign.done, tally.runs, tally.failures) == (9, 10, [])
     assert tally.repeated == 4
     assert tally.virtual_s > tally.core_s
     fields = [field.strip() for field in campaign.row().strip("|").split("|")]
-    assert fields[2:5] == ["0-19", "all held", "memory"]
+    assert fields[2:5] == ["0-9", "all held", "memory"]
     assert len(fields) == SECTION.splitlines()[-2].count("|") - 1
 
 
@@ -58,7 +58,7 @@ def test_a_campaign_that_is_interrupted_says_what_it_did_and_how_to_go_on(begun:
     code = ignored + (
         "import sys; from edda_sync.simulations import campaign, evidence; from pathlib import Path\n"
         "evidence.append = lambda section, row: print(row, flush=True)\n"
-        "if __name__ == '__main__': sys.exit(campaign.conduct(campaign.Campaign(0, 99_999, 2, 'memory', block=2)))"
+        "if __name__ == '__main__': sys.exit(campaign.conduct(campaign.Campaign(0, 99_999, 2, 'memory', block=1)))"
     )
     campaign = subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
