@@ -377,7 +377,7 @@ def check_file(path: Path) -> None:
         connection.close()
 
 
-@pytest.mark.parametrize(("backend", "examples"), [("memory", 250), ("sqlite", 25)])
+@pytest.mark.parametrize(("backend", "examples"), [("memory", 100), ("sqlite", 25)])
 def test_devices_that_hold_the_same_changes_show_the_same(
     backend: str, examples: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
