@@ -143,7 +143,7 @@ _all: list[_Loaded] = []
 
 @cache
 def _loaded(environment: tuple[tuple[str, str], ...]) -> _Loaded:
-    _all.append(_Loaded({"PATH": os.environ["PATH"], **dict(environment)}))
+    _all.append(_Loaded({"PATH": os.environ.get("PATH", os.defpath), **dict(environment)}))
     return _all[-1]
 
 
