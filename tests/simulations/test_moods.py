@@ -6,6 +6,7 @@ from tests.simulations.lying import REFUSALS, counted, told
 
 SEEDS = 3
 
+
 @pytest.mark.parametrize("name", ["withhold", "claim", "misprove", "contradict"])
 def test_a_mood_changes_what_a_liar_says_and_nobody_else_is_the_worse_for_it(name: str) -> None:
     times = 0

@@ -6,6 +6,7 @@ from tests.simulations.lying import counted, told
 
 SEEDS = 3
 
+
 @pytest.mark.parametrize("name", ["stall", "show", "misname"])
 def test_whoever_relays_falsely_harms_nobody_for_long(name: str) -> None:
     times = 0

@@ -97,7 +97,7 @@ class Schedule:
                 self.network.cut(each, self.copies[0])
 
 
-@settings(max_examples=settings.default.max_examples // 3)  # each is a long schedule
+@settings(max_examples=settings().max_examples // 3)  # each is a long schedule
 @given(draw=st.randoms(use_true_random=False), newcomers=st.integers(1, 2))
 def test_whatever_comes_first_nothing_stays_apart_once_all_could_hear_of_it(
     draw: random.Random, newcomers: int

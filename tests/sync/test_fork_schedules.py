@@ -87,7 +87,7 @@ class Schedule:
             engine.restore_task(which)
 
 
-@settings(max_examples=settings.default.max_examples // 3)  # each is a long schedule
+@settings(max_examples=settings().max_examples // 3)  # each is a long schedule
 @given(draw=st.randoms(use_true_random=False), steps=st.integers(5, 45))
 def test_whatever_copies_of_a_store_do_all_devices_end_equal(draw: random.Random, steps: int) -> None:
     moments = itertools.count(1_800_000_000)

@@ -93,7 +93,7 @@ class Schedule:
                 assert (progress.proved, progress.behind, progress.ahead) == (True, 0, 0)
 
 
-@settings(max_examples=settings.default.max_examples // 3)  # each is a long schedule
+@settings(max_examples=settings().max_examples // 3)  # each is a long schedule
 @given(
     draw=st.randoms(use_true_random=False),
     count=st.integers(3, 5),
