@@ -208,7 +208,7 @@ def edit(
         found = items.document(store, id)
         change.id = found.id
         if not named:
-            _edit_in_editor(store, found, id, allow_empty)
+            _edit_in_editor(store, found, id, allow_empty, quiet=as_json)
         else:
             if content is not None:
                 editing.check_emptied("document", id, found.content, content, allowed=allow_empty)
@@ -225,11 +225,16 @@ def edit(
                     tx.update_document(now)
 
             write(store, work)
+            if not as_json:
+                also = items.also(tags=fields["tags"] or untags, metadata=unset)
+                items.note_changed(found, store.get_document(found.id), change, also)
         if as_json:
             items.print_item(store, store.get_document(found.id))
 
 
-def _edit_in_editor(store: StorageEngine, found: Document, reference: str, allow_empty: bool) -> None:
+def _edit_in_editor(
+    store: StorageEngine, found: Document, reference: str, allow_empty: bool, *, quiet: bool
+) -> None:
     with editing.edited(found.content or "", ".md" if found.content_type == "text/markdown" else ".txt") as new:
         if new == (found.content or ""):
             note("Nothing was changed.")
@@ -238,6 +243,8 @@ def _edit_in_editor(store: StorageEngine, found: Document, reference: str, allow
         editing.check_emptied("document", reference, found.content, new, allowed=allow_empty)
         found.content = new  # the difference from what was read is merged into the present text
         write(store, lambda tx: tx.update_document(found))
+    if not quiet:
+        note(f"Changed content: {found.title}")
 
 
 @doc.command("rm")

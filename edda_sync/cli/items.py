@@ -18,7 +18,7 @@ from edda_sync.words.errors import (
     UsageError,
     command_of,
 )
-from edda_sync.words.model import Document, Item, Task
+from edda_sync.words.model import UNSET, Document, Item, Task
 
 if TYPE_CHECKING:
     from edda_sync.engine.engine import StorageEngine
@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LISTED_MAX = 10  # subtasks that a hint names
+_CHANGED = {
+    "title": "title", "description": "description", "content": "content", "status": "status", "priority": "priority",
+    "due_date": "due date", "parent_id": "parent", "doc_type": "type", "content_type": "content type", "tags": "tags",
+    "metadata": "metadata", "agent_context": "agent context",
+}  # fmt: skip
+"""The fields that a person changes, and what to call them."""
 
 
 def task(store: StorageEngine, reference: str) -> Task:
@@ -96,6 +102,29 @@ def note_if_gone(store: StorageEngine, kind: str, whole: str) -> None:
     error = _absent(store, kind, whole, whole)
     if isinstance(error, InTrashError):
         note(f"Meanwhile: {error}")
+
+
+def also(**written: object) -> list[str]:
+    """Return the names of the fields of which something was written."""
+    return [name for name, value in written.items() if value]
+
+
+def note_changed(before: Item, after: Item | None, change: Item, also: Iterable[str] = ()) -> None:
+    """
+    Say which of the fields that a command has written are other than before.
+
+    Args:
+        before: The item before the command.
+        after: The item now; None if it has been deleted meanwhile.
+        change: What was written: the fields that are set.
+        also: Further fields that were written.
+    """
+    if after is None:
+        return
+    named = [name for name in _CHANGED if getattr(change, name, UNSET) is not UNSET or name in also]
+    different = [_CHANGED[name] for name in named if getattr(before, name) != getattr(after, name)]
+    what = f"Changed {', '.join(different)}" if different else "Same as before"
+    note(f"{what}: {after.title}")
 
 
 def restore(store: StorageEngine, kind: str, references: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ import click
 
 from edda_sync.cli import items
 from edda_sync.cli.commands import Command
-from edda_sync.cli.common import opened, write
+from edda_sync.cli.common import note, opened, safe_line, write
 from edda_sync.words.errors import NotLinkedError, UsageError
 
 if TYPE_CHECKING:
@@ -27,14 +27,16 @@ def link(task: str, document: str, relationship: str | None, remove: bool) -> No
     if remove and relationship is not None:
         raise UsageError("--remove takes the link away whatever it is; leave out --as.")
     with opened() as store:
-        task_id, document_id = items.task(store, task).id, items.document(store, document).id
-        if remove and all(each.document_id != document_id for each in store.links(task_id=task_id)):
+        linked, to = items.document(store, document), items.task(store, task)
+        if remove and all(each.document_id != linked.id for each in store.links(task_id=to.id)):
             raise NotLinkedError(task, document)
 
         def work(tx: Transaction) -> None:
             if remove:
-                tx.unlink(task_id, document_id)
+                tx.unlink(to.id, linked.id)
             else:
-                tx.link(task_id, document_id, relationship or "reference")
+                tx.link(to.id, linked.id, relationship or "reference")
 
         write(store, work)
+    how = f"as {safe_line(relationship or 'reference')}"
+    note(f"No longer linked to {to.title}: {linked.title}" if remove else f"Linked to {to.title} {how}: {linked.title}")

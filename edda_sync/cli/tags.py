@@ -54,7 +54,9 @@ def rename(name: str, new_name: str) -> None:
         old, new = values.tag_id(name), values.tag_id(new_name)
         was_there = old != new and any(each.id == new for each in store.tags())
         write(store, lambda tx: tx.rename_tag(name, new_name))
-    if was_there:
+    if not was_there:
+        note(f"Renamed the tag {safe_line(name)} to {safe_line(new_name)}.")
+    else:
         note(f"There was a tag {safe_line(new_name)} already: what carried {safe_line(name)} carries that one now.")
 
 

@@ -212,8 +212,11 @@ def edit(
                 tx.update_task(now)
 
         write(store, work)
+        now = store.get_task(change.id)
         if as_json:
-            items.print_item(store, store.get_task(change.id))
+            items.print_item(store, now)
+        else:
+            items.note_changed(found, now, change, items.also(tags=fields["tags"] or untags, metadata=unset))
 
 
 @task.command("done")
@@ -293,13 +296,15 @@ def restore(ids: tuple[str, ...]) -> None:
 def move(id: str, parent: str) -> None:
     """Make a task a subtask of PARENT; `none` puts it at the top level."""
     with opened() as store:
-        change = Task(id=items.task(store, id).id, parent_id=_parent(store, parent))
+        found, above = items.task(store, id), None if parent == NONE else items.task(store, parent)
+        change = Task(id=found.id, parent_id=None if above is None else above.id)
 
         def work(tx: Transaction) -> None:
             _check_ring(tx, change.id, change.parent_id)
             tx.update_task(change)
 
         write(store, work)
+    note(f"Moved {'to the top level' if above is None else f'below {above.title}'}: {found.title}")
 
 
 # --- fields -----------------------------------------------------------------------------------------------------------

@@ -133,3 +133,12 @@ def test_a_task_is_no_document(edda: Any) -> None:
     for command in (["show"], ["rm"], ["restore"], ["edit", "--title", "x"]):
         edda("doc", command[0], task_id, *command[1:], code=3)
     assert edda.json("task", "show", task_id)["title"] == "a"
+
+
+def test_an_edit_says_what_is_other_than_before(edda: Any, editor: Any) -> None:
+    document_id = edda.id_of("doc", "add", "-", "--title", "Notes", stdin=b"text")
+    editor('path.write_text("new text")')
+    assert edda("doc", "edit", document_id).stderr == "Changed content: Notes\n"
+    assert edda("doc", "edit", document_id, "--content", "new text").stderr == "Same as before: Notes\n"
+    assert edda("doc", "edit", document_id, "--type", "spec", "--tag", "a").stderr == "Changed type, tags: Notes\n"
+    assert edda("doc", "edit", document_id, "--type", "note", "--json").stderr == ""

@@ -16,3 +16,11 @@ def test_links_are_made_shown_and_taken_away(edda: Any) -> None:
     refused = edda("link", task_id, document_id[-6:], "--remove", code=3).stderr
     assert f"no link between the task '{task_id}' and the document '{document_id[-6:]}'" in refused
     edda("link", task_id, document_id, "--remove", "--as", "x", code=2)
+
+
+def test_a_link_says_what_is_linked_to_what(edda: Any) -> None:
+    task_id = edda.id_of("task", "add", "Buy milk")
+    document_id = edda.id_of("doc", "add", "-", "--title", "Shops", stdin=b"text")
+    assert edda("link", task_id, document_id).stderr == "Linked to Buy milk as reference: Shops\n"
+    assert edda("link", task_id, document_id, "--as", "list").stderr == "Linked to Buy milk as list: Shops\n"
+    assert edda("link", task_id, document_id, "--remove").stderr == "No longer linked to Buy milk: Shops\n"

@@ -60,4 +60,4 @@ def test_join_says_that_there_is_no_network(alone: Callable[..., Running]) -> No
     joining = alone("join", "12-3456-7890")
     assert joining.wait() == 1
     assert "Pairing failed: this machine has no network now." in joining.lines[-1]
-    assert "the code is as good as before" in joining.lines[-1]
+    assert "check its first two digits, and type it again" in joining.lines[-1]

@@ -23,8 +23,8 @@ def test_tags_are_made_listed_renamed_and_deleted(edda: Any) -> None:
 def test_a_rename_onto_a_tag_that_is_there_says_that_the_two_are_one_now(edda: Any) -> None:
     one = edda.id_of("task", "add", "One", "--tag", "work")
     two = edda.id_of("task", "add", "Two", "--tag", "job")
-    assert edda("tag", "rename", "work", "Work").stderr == "", "it is the same tag"
+    assert edda("tag", "rename", "work", "Work").stderr == "Renamed the tag work to Work.\n", "it is the same tag"
     said = edda("tag", "rename", "Work", "job").stderr
     assert said == "There was a tag job already: what carried Work carries that one now.\n"
-    assert edda("tag", "rename", "job", "office").stderr == ""
+    assert edda("tag", "rename", "job", "office").stderr == "Renamed the tag job to office.\n"
     assert [edda.json("task", "show", each)["tags"] for each in (one, two)] == [["office"], ["office"]]

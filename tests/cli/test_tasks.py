@@ -324,3 +324,25 @@ def test_of_several_ids_each_that_is_wrong_is_named_and_nothing_is_done(edda: An
 def test_a_task_that_is_named_twice_is_done_once(edda: Any) -> None:
     one = edda.id_of("task", "add", "One")
     assert edda("task", "done", one, one[-6:]).stderr == "Done: One\n"
+
+
+def test_an_edit_says_what_is_other_than_before_and_leaves_stdout_to_programs(edda: Any) -> None:
+    task_id = edda.id_of("task", "add", "Buy milk")
+    for arguments, said in (
+        (("--priority", "1", "--due", "2026-03-01", "--tag", "home"), "Changed priority, due date, tags: Buy milk\n"),
+        (("--priority", "1", "--tag", "home"), "Same as before: Buy milk\n"),
+        (("--priority", "1", "--status", "blocked"), "Changed status: Buy milk\n"),
+        (("--title", "Buy bread"), "Changed title: Buy bread\n"),
+        (("--metadata", '{"shop": 1}'), "Changed metadata: Buy bread\n"),
+        (("--unset-metadata", "shop", "--untag", "home"), "Changed tags, metadata: Buy bread\n"),
+        (("--json", "--priority", "2"), ""),
+    ):
+        answer = edda("task", "edit", task_id, *arguments)
+        assert answer.stderr == said
+        assert bool(answer.stdout) == ("--json" in arguments)
+
+
+def test_a_move_says_where_to(edda: Any) -> None:
+    party, cake = edda.id_of("task", "add", "Plan party"), edda.id_of("task", "add", "Bake cake")
+    assert edda("task", "move", cake, party).stderr == "Moved below Plan party: Bake cake\n"
+    assert edda("task", "move", cake, "none").stderr == "Moved to the top level: Bake cake\n"

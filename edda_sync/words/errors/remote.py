@@ -60,8 +60,8 @@ class NotReachableError(RemoteError):
         advice = "is `edda up` running there?"
         if invites:
             advice = (
-                "is `edda invite` open there, and is that the address that it shows behind --at? Nobody was asked, so the "
-                "code is as good as before."
+                "is `edda invite` open there, and is that the address that it shows behind --at? Nobody was asked, so "
+                "this did not use up the code."
             )
         super().__init__(f"No device answered at {address}{detail}; {advice}")
 
@@ -112,10 +112,10 @@ class PairingError(EddaError):
 
     def __init__(self, reason: str, *, nobody_asked: bool = False) -> None:
         self.reason = reason
-        good = (
-            "Nobody was asked, so the code is as good as before: look at its first two digits, and type it again, unless a "
-            "wrong one was tried already"
-        )
-        super().__init__(
-            f"Pairing failed: {bare(reason)}. {good if nobody_asked else 'Ask for a new code with `edda invite`'}."
-        )
+        then = "Ask for a new code with `edda invite`"
+        if nobody_asked:
+            then = (
+                "A code that a device has tried already, or that is older than five minutes, is good no more: ask for a new "
+                "one with `edda invite`. Otherwise check its first two digits, and type it again"
+            )
+        super().__init__(f"Pairing failed: {bare(reason)}. {then}.")

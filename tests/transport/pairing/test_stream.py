@@ -39,7 +39,7 @@ async def test_joining_at_a_name_that_does_not_exist_says_that_nobody_answered()
         await join(CODE, RECORD, "no-such-host.invalid", 1)
     assert caught.value.address == "no-such-host.invalid:1"
     assert "is `edda invite` open there" in str(caught.value)
-    assert "the code is as good as before" in str(caught.value)
+    assert "this did not use up the code" in str(caught.value)
     assert "edda up" not in str(caught.value)
 
 
