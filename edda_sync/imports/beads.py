@@ -18,6 +18,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
+from edda_sync.imports.lines import is_exported, loaded, why
 from edda_sync.imports.merge import Imported, Refused, Source, title_from
 from edda_sync.imports.order import parents_first
 from edda_sync.words import limits, values
@@ -31,12 +32,6 @@ _DEPENDENCY: Final = "dependency."
 _KEYED: Final = "key:"  # the value is an object of the one key and value
 _ESCAPED: Final = ":json"  # the value is JSON text
 _PREFIXES: Final = (_DEPENDENCY, _KEYED)
-
-_OURS: Final = {
-    "task": frozenset(("parent_id", "agent_context")), "document": frozenset(("doc_type", "content_type")),
-    "tag": frozenset(("name", "color")), "link": frozenset(("task_id", "document_id")),
-}  # fmt: skip
-"""What only lines of ``edda export`` hold, by their kind."""
 
 _EMPTY: Final[tuple[object, ...]] = (None, "", [], {})  # of these nothing is told
 _STATUS: Final = {"open": "open", "in_progress": "in_progress", "blocked": "blocked", "closed": "done"}
@@ -78,13 +73,13 @@ def parse(lines: Iterable[bytes]) -> Source:
     for number, line in enumerate(lines, 1):
         where = f"line {number:,}"
         try:
-            issue = _issue_of(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line)
+            issue = _issue_of(loaded(line, number))
             if issue is None:
                 continue
             if issues.get(issue["id"], (where, issue))[1] != issue:
                 raise ValueError(f"{issue['id']!a} was in {issues[issue['id']][0]} already, with other values")
         except (ValueError, RecursionError) as error:
-            refused.append(Refused(where, _why(error)))
+            refused.append(Refused(where, why(error)))
         else:
             issues.setdefault(issue["id"], (where, issue))
     items: list[Imported] = []
@@ -92,46 +87,22 @@ def parse(lines: Iterable[bytes]) -> Source:
         try:
             mapped = task_of(issue)
         except (InvalidValueError, RecursionError) as error:
-            refused.append(Refused(where, _why(error)))
+            refused.append(Refused(where, why(error)))
         else:
             items.append(Imported(issue["id"], mapped.task, mapped.kept, mapped.nearly))
     return Source(KEY, parents_first(items, _task), refused)
 
 
-def _is_ours(line: dict[str, Any]) -> bool:
-    """Tell whether a line is of ``edda export``, of which every line says what it is."""
-    kind = line.get("kind")
-    marks = _OURS.get(kind) if isinstance(kind, str) else None
-    return marks is not None and marks <= line.keys()
-
-
-def _issue_of(line: bytes) -> dict[str, Any] | None:
-    if not line.strip():
+def _issue_of(issue: Any) -> dict[str, Any] | None:
+    if issue is None:
         return None
-    issue = json.loads(line.decode(), object_pairs_hook=_object)
-    if isinstance(issue, dict) and _is_ours(issue):
+    if is_exported(issue):
         raise UsageError(
-            "This is an export of edda itself, and not of Beads; nothing was imported: another device gets all that is here "
-            "by `edda invite` and `edda join`."
+            "This is an export of edda itself, and not of Beads; nothing was imported: `edda import jsonl FILE` takes it."
         )
     if not isinstance(issue, dict) or not isinstance(issue.get("id"), str) or not issue["id"]:
         raise ValueError("is not an issue with an id")
     return issue
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise ValueError("has a key twice, and only one of its values could be kept")
-    return made
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, RecursionError):
-        return "is nested too deeply"
-    if isinstance(error, UnicodeDecodeError):
-        return "is not UTF-8 text"
-    return f"is not JSON ({error})" if isinstance(error, json.JSONDecodeError) else str(error).rstrip(".")
 
 
 # --- one issue --------------------------------------------------------------------------------------------------------

@@ -145,7 +145,7 @@ def merge_into(
     """
     report, tell = Report(), Callback(progress, "The progress of an import")
     done = 0
-    for batch in _batches(source.items):
+    for batch in batches(source.items):
 
         def work(tx: Transaction, batch: Sequence[Imported] = batch) -> Report:
             return _merge_batch(store, tx, f"import.{source.key}", batch)
@@ -156,7 +156,8 @@ def merge_into(
     return report
 
 
-def _batches(items: Sequence[Imported]) -> Iterator[Sequence[Imported]]:
+def batches(items: Sequence[Imported]) -> Iterator[Sequence[Imported]]:
+    """Yield items in groups, each for one transaction."""
     start = size = 0
     for at, each in enumerate(items):
         size += _length(each.item)
@@ -173,13 +174,7 @@ def _length(item: Item) -> int:
 
 def _merge_batch(store: StorageEngine, tx: Transaction, key: str, batch: Sequence[Imported]) -> Report:
     report = Report()
-    now = {each.item.id: _now(tx, each.item) for each in batch}  # the transaction commits only if they still are so
-    absent = [each.item for each in batch if now[each.item.id] is None]
-    trash = {
-        each
-        for kind in TEXT_FIELDS
-        for each in store.reading.in_trash(kind, [item.id for item in absent if kind_of(item) == kind])
-    }
+    now, trash = now_and_trash(store, tx, batch)
     for each in batch:
         current = now[each.item.id]
         if current is not None:
@@ -193,11 +188,25 @@ def _merge_batch(store: StorageEngine, tx: Transaction, key: str, batch: Sequenc
     return report
 
 
+def now_and_trash(
+    store: StorageEngine, tx: Transaction, batch: Sequence[Imported]
+) -> tuple[dict[str, Item | None], set[str]]:
+    """Return what a store shows of some items, by id, and the ids of those that are in its trash."""
+    now = {each.item.id: _now(tx, each.item) for each in batch}  # the transaction commits only if they still are so
+    absent = [each.item for each in batch if now[each.item.id] is None]
+    trash = {
+        each
+        for kind in TEXT_FIELDS
+        for each in store.reading.in_trash(kind, [item.id for item in absent if kind_of(item) == kind])
+    }
+    return now, trash
+
+
 def _now(tx: Transaction, item: Item) -> Item | None:
     return tx.get_task(item.id) if isinstance(item, Task) else tx.get_document(item.id)
 
 
-def _wanted(tx: Transaction, item: Item) -> Cells:
+def cells_wanted(tx: Transaction, item: Item) -> Cells:
     """Return the cells to import: a parent that is not here, or in the trash, is left for another time."""
     cells = {name: value for name, value in cells_of(item).items() if value is not None}
     parent = cells.get("parent_id")
@@ -207,7 +216,7 @@ def _wanted(tx: Transaction, item: Item) -> Cells:
 
 
 def _create(tx: Transaction, key: str, item: Item) -> None:
-    cells = _wanted(tx, item)
+    cells = cells_wanted(tx, item)
     hashes = {name: _hash(value) for name, value in cells.items()}
     made = replace(item, metadata={**(item.metadata or {}), key: hashes})
     if isinstance(made, Task):
@@ -219,7 +228,7 @@ def _create(tx: Transaction, key: str, item: Item) -> None:
 
 
 def _update(tx: Transaction, key: str, each: Imported, current: Item, report: Report) -> None:
-    wanted, have = _wanted(tx, each.item), cells_of(current)
+    wanted, have = cells_wanted(tx, each.item), cells_of(current)
     remembered = current.metadata.get(key)
     before: dict[str, str] = remembered if isinstance(remembered, dict) else {}
     after = {name: _hash(value) for name, value in wanted.items()}

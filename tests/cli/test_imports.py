@@ -97,3 +97,32 @@ def test_an_import_that_finds_nothing_says_what_is_looked_for_and_makes_no_store
     assert edda("import", "beads", str(tmp_path / "empty.jsonl"), code=3).stderr == none
     assert "is a folder; name the file" in edda("import", "beads", str(tmp_path / "in"), code=2).stderr
     assert not edda.home.exists()
+
+
+def test_an_export_is_imported_into_another_store_and_twice_changes_nothing(
+    edda: Any, another_edda: Callable[[str], Any], tmp_path: Path
+) -> None:
+    edda.id_of("task", "add", "a", "--tag", "t")
+    edda.id_of("doc", "add", "-", "--title", "D", stdin="x")
+    edda("export", str(tmp_path / "all.jsonl"))
+    other = another_edda("other")
+    imported = other("import", "jsonl", str(tmp_path / "all.jsonl"))
+    assert imported.stdout == "2 created, 0 here already.\n"
+    before = other.everything()
+    assert other("import", "jsonl", str(tmp_path / "all.jsonl")).stdout == "0 created, 2 here already.\n"
+    assert other.everything() == before
+    task_id = other.json("task", "list")[0]["id"]
+    other("task", "edit", task_id, "--title", "b")
+    told = other("import", "jsonl", str(tmp_path / "all.jsonl")).stderr
+    assert told == "Other in the file than here, and left as it is here: 1 value.\n  a: title\n"
+    other("task", "rm", task_id)
+    assert other("import", "jsonl", str(tmp_path / "all.jsonl")).stderr == "Left in the trash: 1 item.\n"
+
+
+def test_what_is_no_export_is_refused_with_what_is_meant(edda: Any, tmp_path: Path) -> None:
+    (tmp_path / "beads.jsonl").write_text('{"id": "1", "title": "of Beads"}\n')
+    assert "`edda import beads` takes" in edda("import", "jsonl", str(tmp_path / "beads.jsonl"), code=2).stderr
+    assert "is a folder" in edda("import", "jsonl", str(tmp_path), code=2).stderr
+    (tmp_path / "empty.jsonl").write_text("")
+    assert "nothing was imported" in edda("import", "jsonl", str(tmp_path / "empty.jsonl"), code=3).stderr
+    assert "`edda import jsonl FILE`" in edda("import", "edda", "x", code=2).stderr

@@ -1,0 +1,226 @@
+"""
+JSON lines: what ``edda export`` wrote, under the same ids.
+
+An id names one and the same item wherever it is, so an item that is here already stays as it is here: to bring two stores
+to the same state is what sync is for, and an export does not tell which of two values came later. What an export does not
+hold cannot come: the trash, the history, the values that conflicts keep, and when something was last changed.
+
+    from edda_sync.imports import jsonl
+    report = jsonl.bring_into(store, jsonl.read("notes.jsonl"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from edda_sync.imports.lines import is_exported, loaded, why
+from edda_sync.imports.merge import Imported, Refused, Report, batches, cells_wanted, now_and_trash
+from edda_sync.imports.order import parents_first
+from edda_sync.words import values
+from edda_sync.words.callbacks import Callback
+from edda_sync.words.errors import InvalidValueError, UsageError
+from edda_sync.words.listed import Link, Tag
+from edda_sync.words.model import Document, Item, Task, cells_of
+
+if TYPE_CHECKING:
+    from edda_sync.engine.engine import StorageEngine
+    from edda_sync.engine.transaction import Transaction
+
+_MADE: Final[dict[str, type[Task] | type[Document] | type[Tag] | type[Link]]] = {
+    "tag": Tag, "document": Document, "task": Task, "link": Link,
+}  # fmt: skip
+_DERIVED: Final = ("updated_at", "version")  # these follow from what is written here
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """
+    What was read from an export.
+
+    Attributes:
+        items: Documents and tasks; a task comes after its parent.
+        tags: Tags, with color and description.
+        links: Links of tasks and documents.
+        refused: What cannot be imported.
+    """
+
+    items: Sequence[Imported] = ()
+    tags: Sequence[Tag] = ()
+    links: Sequence[Link] = ()
+    refused: Sequence[Refused] = field(default=())
+
+
+def read(path: Path) -> Exported:
+    """
+    Read an export; pass what it returns to :func:`bring_into`.
+
+    Args:
+        path: The file of JSON lines.
+
+    Raises:
+        OSError: It cannot be read.
+        UsageError: It is no export of edda's.
+    """
+    with path.open("rb") as file:
+        return parse(file)
+
+
+def parse(lines: Iterable[bytes]) -> Exported:
+    """
+    Return what the lines of an export hold. A line that cannot be read is refused, and the others are returned.
+
+    Raises:
+        UsageError: No line is of an export of edda's.
+    """
+    found: dict[tuple[str, ...], tuple[str, Item | Tag | Link]] = {}
+    refused = []
+    is_ours = False
+    for number, line in enumerate(lines, 1):
+        where = f"line {number:,}"
+        try:
+            value = loaded(line, number)
+            if value is None:
+                continue
+            if not is_exported(value):
+                raise ValueError("is not a line of `edda export`")
+            is_ours = True
+            key, made = _made(value)
+            if found.get(key, (where, made))[1] != made:
+                raise ValueError(f"holds what {found[key][0]} holds too, with other values")
+        except (ValueError, InvalidValueError, RecursionError) as error:
+            refused.append(Refused(where, why(error)))
+        else:
+            found.setdefault(key, (where, made))
+    if refused and not is_ours:
+        raise UsageError(
+            "No line of this file was written by `edda export`; nothing was imported: `edda import beads` takes a Beads export."
+        )
+    everything = [made for _, made in found.values()]
+    documents = [each for each in everything if isinstance(each, Document)]
+    tasks = parents_first([each for each in everything if isinstance(each, Task)], lambda task: task)
+    return Exported(
+        [Imported(each.title, each) for each in (*documents, *tasks)],
+        [each for each in everything if isinstance(each, Tag)],
+        [each for each in everything if isinstance(each, Link)],
+        refused,
+    )
+
+
+def _made(value: dict[str, Any]) -> tuple[tuple[str, ...], Item | Tag | Link]:
+    """Return what a line holds, checked, and what names it."""
+    kind = value["kind"]
+    given = {name: each for name, each in value.items() if name != "kind" and name not in _DERIVED}
+    names = {name for name in _MADE[kind].__dataclass_fields__ if not name.startswith("_")} - {*_DERIVED}
+    if missing := sorted(names - given.keys()):
+        raise ValueError(f"lacks {', '.join(missing)}")
+    if unknown := sorted(given.keys() - names):
+        raise ValueError(f"holds {', '.join(map(ascii, unknown))}, which this version does not know")
+    if kind == "link":
+        ends = (values.id_bytes("task_id", given["task_id"]), values.id_bytes("document_id", given["document_id"]))
+        task, document = map(values.id_text, ends)
+        relationship = values.line("relationship_type", given["relationship_type"])
+        return (kind, task, document), Link(
+            task_id=task, document_id=document, relationship_type=relationship, created_at=""
+        )
+    if kind == "tag":
+        name = values.line("name", given["name"])
+        color, text = (None if given[k] is None else values.text(k, given[k]) for k in ("color", "description"))
+        tag_id = values.tag_id(name)
+        return (kind, tag_id), Tag(id=tag_id, name=name, color=color, description=text, created_at="")
+    if not isinstance(given["tags"], list):
+        raise ValueError("has tags that are no list")
+    fields = {**given, "id": values.id_text(values.id_bytes("id", given["id"])), "tags": set()}
+    item = Task(**fields) if kind == "task" else Document(**fields)
+    item.tags = {values.line("tags", each) for each in given["tags"]}
+    cells_of(item)
+    return (kind, item.id), item
+
+
+def bring_into(
+    store: StorageEngine,
+    source: Exported,
+    *,
+    agent: str | None = None,
+    reason: str | None = None,
+    progress: Callable[[int], object] = lambda _done: None,
+) -> Report:
+    """
+    Create what an export holds and a store lacks, in transactions of at most ``merge.BATCH_ITEMS_MAX`` items.
+
+    Safe to repeat, also after it was interrupted.
+
+    Args:
+        store: Where to.
+        source: What :func:`read` returned.
+        agent, reason: Who imports, and why; as ``begin_transaction``.
+        progress: Called with the number of items that are done, until it raises something, which the log says.
+
+    Returns:
+        A :class:`Report`, of which ``edited`` has what is other here than in the export. It was left as it is here.
+
+    Raises:
+        LocalError, StorageError: As they say; earlier batches are in.
+    """
+    why_done = reason or "import from an export"
+    report, tell = Report(), Callback(progress, "The progress of an import")
+    store.transact(lambda tx: _bring_tags(store, tx, source.tags), agent=agent, reason=why_done)
+    done = 0
+    for batch in batches(source.items):
+
+        def work(tx: Transaction, batch: Sequence[Imported] = batch) -> Report:
+            return _bring_items(store, tx, batch)
+
+        report.add(store.transact(work, agent=agent, reason=why_done))
+        done += len(batch)
+        tell(done)
+    store.transact(lambda tx: _bring_links(store, tx, source.links), agent=agent, reason=why_done)
+    return report
+
+
+def _bring_tags(store: StorageEngine, tx: Transaction, tags: Sequence[Tag]) -> None:
+    here = {tag.id for tag in store.tags()} | store.reading.in_trash("tag", [tag.id for tag in tags])
+    for tag in tags:
+        if tag.id not in here:
+            tx.create_tag(tag.name, tag.color, tag.description)
+
+
+def _bring_items(store: StorageEngine, tx: Transaction, batch: Sequence[Imported]) -> Report:
+    report = Report()
+    now, trash = now_and_trash(store, tx, batch)
+    for each in batch:
+        item, current = each.item, now[each.item.id]
+        if current is not None:
+            have = cells_of(current, current)
+            different = [name for name, value in cells_wanted(tx, item).items() if not _is_same(name, value, have.get(name))]
+            report.edited += [(each.name, name) for name in sorted(different)]
+            report.unchanged += 1
+        elif item.id in trash:
+            report.in_trash += 1
+        else:
+            _create(tx, item)
+            report.created += 1
+    return report
+
+
+def _is_same(name: str, value: Any, here: Any) -> bool:
+    return bool(value == here or (name == "status" and isinstance(value, list) and value[0] == here))
+
+
+def _create(tx: Transaction, item: Item) -> None:
+    if isinstance(item, Task):
+        if "parent_id" not in cells_wanted(tx, item):
+            item.parent_id = None
+        tx.create_task(item)
+    else:
+        tx.create_document(item)
+
+
+def _bring_links(store: StorageEngine, tx: Transaction, links: Sequence[Link]) -> None:
+    linked = {(each.task_id, each.document_id) for each in store.links()}
+    for each in links:
+        is_new = (each.task_id, each.document_id) not in linked
+        if is_new and tx.get_task(each.task_id) is not None and tx.get_document(each.document_id) is not None:
+            tx.link(each.task_id, each.document_id, each.relationship_type)

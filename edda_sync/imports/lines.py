@@ -1,0 +1,51 @@
+"""Lines of JSON: what the sources that are such files share."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+_OURS: Final = {
+    "task": frozenset(("parent_id", "agent_context")), "document": frozenset(("doc_type", "content_type")),
+    "tag": frozenset(("name", "color")), "link": frozenset(("task_id", "document_id")),
+}  # fmt: skip
+"""What only lines of ``edda export`` hold, by their kind."""
+
+
+def loaded(line: bytes, number: int) -> Any:
+    """
+    Return the value of one line; None for an empty line.
+
+    Args:
+        line: Its bytes.
+        number: Which line it is. A byte order mark may stand before the first one, 1.
+
+    Raises:
+        ValueError: It is not JSON in UTF-8, or an object has a key twice; pass it to :func:`why`.
+        RecursionError: It is nested too deeply.
+    """
+    bare = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+    return json.loads(bare.decode(), object_pairs_hook=_object) if bare.strip() else None
+
+
+def is_exported(value: object) -> bool:
+    """Tell whether a line's value is of ``edda export``, of which every line says what it is."""
+    kind = value.get("kind") if isinstance(value, dict) else None
+    marks = _OURS.get(kind) if isinstance(kind, str) else None
+    return isinstance(value, dict) and marks is not None and marks <= value.keys()
+
+
+def why(error: Exception) -> str:
+    """Return what to tell a person about a line that cannot be imported."""
+    if isinstance(error, RecursionError):
+        return "is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "is not UTF-8 text"
+    return f"is not JSON ({error})" if isinstance(error, json.JSONDecodeError) else str(error).rstrip(".")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("has a key twice, and only one of its values could be kept")
+    return made
