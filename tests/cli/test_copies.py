@@ -86,3 +86,6 @@ def test_two_copies_of_a_store_that_end_each_others_links_both_say_so(machine: C
     check_said(phone, copy)
     for each in (copied, running, original):
         assert each.end() == 0
+    for each in (copied, original):  # links came and went, and it was said once
+        assert len([line for line in each.lines if re.search(SAID, line)]) == 1
+        assert len([line for line in each.lines if "connected to laptop (" in line]) <= 3

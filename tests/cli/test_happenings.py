@@ -96,3 +96,68 @@ async def test_what_a_peer_types_is_one_line_a_second(printed: list[str], monkey
     asyncio.get_running_loop().call_at(timer.when() + 0.001, done.set)
     await done.wait()
     assert printed == ["phone: 2 changes applied"]
+
+
+ROUND = (
+    Happening("connected", "a", text="x"),
+    Happening("equal", "a", 7),
+    Happening("lost", "a"),
+    Happening("trouble", "a", text="a copy"),
+)
+ONCE = ["connected to phone (x)", "phone: proved equal", "lost phone", "phone: a copy"]
+
+
+async def test_a_trouble_that_comes_again_and_again_is_told_once(printed: list[str]) -> None:
+    lines = started()
+    for happening in ROUND * 20:
+        lines.happened(happening)
+    lines.end()
+    assert printed == ONCE
+
+
+async def test_what_comes_after_a_repeated_trouble_is_told_when_it_is_another_one(printed: list[str]) -> None:
+    lines = started()
+    for happening in (*ROUND, *ROUND, *ROUND[:3], Happening("trouble", "a", text="it hung up")):
+        lines.happened(happening)
+    lines.end()
+    assert printed == [*ONCE, *ONCE[:3], "phone: it hung up"]
+
+
+async def test_a_repeated_trouble_is_over_when_a_link_ends_without_it(printed: list[str]) -> None:
+    lines = started()
+    for happening in (*ROUND, *ROUND, *ROUND[:3], *ROUND[:3]):
+        lines.happened(happening)
+    lines.end()
+    assert printed == [*ONCE, *ONCE[:3], *ONCE[:3]]
+
+
+async def test_a_repeated_trouble_is_over_when_a_link_stays(
+    printed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SETTLED_S", 0.0)
+    lines = started()
+    for happening in (*ROUND, *ROUND[:2]):
+        lines.happened(happening)
+    while len(printed) < 6:
+        await asyncio.sleep(0)
+    lines.end()
+    assert printed == [*ONCE, *ONCE[:2]]
+
+
+async def test_changes_that_come_during_a_repeated_trouble_are_told_and_others_trouble_too(printed: list[str]) -> None:
+    lines = started()
+    lines.happened(ROUND[3])
+    lines.happened(ROUND[0])
+    lines.happened(Happening("applied", "a", 2))
+    lines.happened(Happening("equal", "a", 9))
+    lines.happened(Happening("trouble", "b", text="it hung up"))
+    lines.end()
+    assert printed == ["phone: a copy", "phone: 2 changes applied, proved equal", "tablet\\x1b[31m: it hung up"]
+
+
+async def test_equality_over_another_link_is_no_news(printed: list[str]) -> None:
+    lines = started()
+    for number in (7, 7, 7, 8):
+        lines.happened(Happening("equal", "a", number))
+    lines.end()
+    assert printed == ["phone: proved equal", "phone: proved equal"]
