@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from edda_sync.engine.transaction import Transaction
     from edda_sync.words.config import StorageConfig
 
+_KEPT: Final = "edda_sync.cli.kept"  # in click's context, which all groups and commands of one call share
+
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -57,6 +59,21 @@ class Settings(NamedTuple):
 
 class GivenUpError(click.Abort):
     """A person gave up before anything was done. click raises the same error for its own questions."""
+
+
+# --- interrupts -------------------------------------------------------------------------------------------------------
+
+
+def keep(what: str = "what was done until then is kept") -> None:
+    """Note that part of a command's work is done, and stays if the command is interrupted now."""
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        context.meta[_KEPT] = what
+
+
+def interrupted() -> str:
+    """Return what to say about the command that was interrupted."""
+    return f"Interrupted; {click.get_current_context().meta.get(_KEPT, 'nothing was changed')}."
 
 
 # --- the store --------------------------------------------------------------------------------------------------------
@@ -88,7 +105,12 @@ def opened(config: StorageConfig | None = None) -> Iterator[StorageEngine]:
             note(f"Made a new store in {safe_line(str(folder))}; nothing else needs to be set up.")
         for each in store.reading.news():
             note(safe_line(each))
-        yield store
+        try:
+            yield store
+        except KeyboardInterrupt:
+            if store.has_written:
+                keep()
+            raise
 
 
 def damaged_parts(store: StorageEngine) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edda_sync.cli.commands import Command
-from edda_sync.cli.common import STORE_FILE, Progress, count, home, json_option, note, opened, print_json, say
+from edda_sync.cli.common import STORE_FILE, Progress, count, home, json_option, keep, note, opened, print_json, say
 from edda_sync.engine import doctor as doctors
 from edda_sync.words import exits
 from edda_sync.words.errors import WAYS_BACK, CorruptError, DamagedStoreError
@@ -31,6 +31,7 @@ def doctor(rebuild: bool, as_json: bool) -> None:
         with opened() as store:
             if rebuild:
                 rebuilt = _rebuild(store)
+                keep()
             with Progress("Checking") as progress:
                 findings = doctors.check(store, progress)
     except CorruptError as error:  # the text of this error sends people to this command

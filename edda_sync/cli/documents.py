@@ -232,9 +232,7 @@ def edit(
             items.print_item(store, store.get_document(found.id))
 
 
-def _edit_in_editor(
-    store: StorageEngine, found: Document, reference: str, allow_empty: bool, *, quiet: bool
-) -> None:
+def _edit_in_editor(store: StorageEngine, found: Document, reference: str, allow_empty: bool, *, quiet: bool) -> None:
     with editing.edited(found.content or "", ".md" if found.content_type == "text/markdown" else ".txt") as new:
         if new == (found.content or ""):
             note("Nothing was changed.")

@@ -16,7 +16,7 @@ import click
 from click.core import ParameterSource
 
 from edda_sync.cli.commands import Command
-from edda_sync.cli.common import FilePath, Progress, check_free, count, force_option, note, opened, safe_line
+from edda_sync.cli.common import FilePath, Progress, check_free, count, force_option, keep, note, opened, safe_line
 from edda_sync.engine.items import item_of_row
 from edda_sync.imports.markdown import PATH_KEY
 from edda_sync.words.errors import UsageError
@@ -163,6 +163,7 @@ def write_markdown(store: StorageEngine, folder: Path, force: bool, progress: Ca
         for number, document in enumerate(_documents(reader)):
             target = targets[document.id]
             if not _holds(target, document):
+                keep()
                 make_folders(target.parent)
                 content = (document.content or "").encode()
                 replace_file(target, lambda file, content=content: file.write(content), keep_mode=True)  # type: ignore[misc]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edda_sync.cli.commands import Command
-from edda_sync.cli.common import GivenUpError, can_ask, count, home, note, safe_line, say
+from edda_sync.cli.common import GivenUpError, can_ask, count, home, keep, note, safe_line, say
 from edda_sync.cli.first_sync import LOST_S_MAX, until_equal
 from edda_sync.cli.running import Address, Waiting
 from edda_sync.crdt.records import told_apart
@@ -70,6 +70,7 @@ def join(
             along = _ask(held)
         called = checked or (held.name if held is not None else _host_name())
         welcome, inviter = asyncio.run(_pair(typed, at, called))
+        keep()
         stays = held is not None and joining.stays(home(), held, welcome)
         aside = home() / time.strftime("left-%Y-%m-%d-%H%M%S") if has_content and not stays else None
         if held is not None and aside is not None and along is None and can_ask():  # it moves only if it does not stay

@@ -24,7 +24,7 @@ import click
 
 from edda_sync.cli import streams
 from edda_sync.cli.commands import Group
-from edda_sync.cli.common import FilePath, Settings, drop_stdout, note, safe_line
+from edda_sync.cli.common import FilePath, Settings, drop_stdout, interrupted, note, safe_line
 from edda_sync.words import exits
 from edda_sync.words.config import absolute
 from edda_sync.words.errors import EddaError
@@ -92,7 +92,7 @@ class Lazy(Group):
             _note_apart("Nothing was done.")
             ctx.exit(exits.INTERRUPTED)
         except KeyboardInterrupt:
-            _note_apart("Interrupted; what was done until then is kept.")
+            _note_apart(interrupted())
             ctx.exit(exits.INTERRUPTED)
         return result
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+from collections.abc import Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import click
 from edda_sync.cli.commands import Command
 from edda_sync.cli.common import (
     STORE_FILE,
+    count,
     damaged_parts,
     home,
     json_option,
@@ -145,7 +147,15 @@ def sync(ctx: click.Context, at: tuple[tuple[str, int], ...], timeout: float, as
     final = asyncio.run(_sync(at, timeout))
     if as_json:
         fault = final.get("fault", "")
-        print_json({"equal": final["equal"], "peers": final["peers"], "shut_out": final["shut_out"], "fault": fault})
+        moved = {name: final.get(name) for name in ("came", "sent", "new_conflicts")}
+        told = {
+            "equal": final["equal"],
+            "peers": final["peers"],
+            **moved,
+            "shut_out": final["shut_out"],
+            "fault": fault,
+        }
+        print_json(told)
     else:
         _print_synced(final)
     if not final["equal"]:
@@ -157,8 +167,11 @@ async def _sync(at: tuple[tuple[str, int], ...], timeout_s: float) -> Answer:
 
     final: Answer = {}
     request = {"do": "sync", "at": list(at), "timeout_s": timeout_s}
-    with Waiting("Looking for the other devices") as waiting:
-        async with aclosing(answers(request, lambda device: service.sync(device, at, timeout_s))) as stream:
+    called = ", ".join(host_port(*each) for each in at)
+    with Waiting(f"Calling {called}" if called else "Looking for the other devices") as waiting:
+        async with aclosing(
+            answers(request, lambda device: service.sync(device, at, timeout_s, device.began))
+        ) as stream:
             async for final in stream:
                 waiting.update(_doing(final["peers"]))
     return final
@@ -176,6 +189,8 @@ def _doing(peers: list[Answer]) -> str:
 def _print_synced(final: Answer) -> None:
     for each in final["peers"]:
         say(f"{safe_line(each['name'])}: {_state(each)}")
+    if "came" in final and any(each["state"] != "unreachable" for each in final["peers"]):
+        say(_moved(final))
     if not final["peers"]:
         note("No other device belongs to this workspace yet; `edda invite` lets one in.")
     elif final["shut_out"]:
@@ -192,6 +207,31 @@ def _print_synced(final: Answer) -> None:
         note("Not equal yet; what was exchanged until now is kept, and the next sync goes on from there.")
     elif not final["equal"]:
         note("Not every address answered; the devices that did are proved equal.")
+
+
+def _moved(final: Answer) -> str:
+    """Return what came here and what was sent, in one sentence, and which command shows the conflicts that arose."""
+    came, sent = (_things(final[name]) for name in ("came", "sent"))
+    parts = [f"came: {came}"] if came else []
+    parts += [f"sent: {sent}"] if sent else []
+    if not parts:
+        parts = ["nothing was new on either side"]
+    if number := final["new_conflicts"]:
+        parts.append(f"{count(number, 'new conflict')}, shown by `edda conflicts`")
+    said = "; ".join(parts)
+    return f"{said[0].upper()}{said[1:]}."
+
+
+def _things(moved: Mapping[str, int | None]) -> str:
+    """Return how many tasks and documents were exchanged; changes, where only other things were, such as tags."""
+    if moved["tasks"] is None or moved["documents"] is None:
+        return count(moved["changes"] or 0, "change")
+    named = [
+        count(number, what) for number, what in ((moved["tasks"], "task"), (moved["documents"], "document")) if number
+    ]
+    if named:
+        return f"{' and '.join(named)}, new or changed"
+    return count(moved["changes"], "other change") if moved["changes"] else ""
 
 
 def _state(peer: Answer) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from edda_sync.cli.common import STORE_FILE, can_redraw, home, note, safe_line
+from edda_sync.cli.common import STORE_FILE, can_redraw, home, keep, note, safe_line
 from edda_sync.words import addresses, limits
 from edda_sync.words.errors import UsageError
 
@@ -110,6 +110,8 @@ async def answers(
     Raises:
         UsageError: The running device ended before it had answered, or another process is about to run it.
     """
+    from asyncio import CancelledError
+
     from edda_sync.device import control
 
     stopped = UsageError("The running device has stopped meanwhile; try again.")
@@ -125,14 +127,22 @@ async def answers(
     except ConnectionError:
         if began:
             raise stopped from None
+    except CancelledError:  # Ctrl-C
+        keep("the running device goes on")
+        raise
     from edda_sync.device.device import Device
 
     fresh = not (home() / STORE_FILE).exists()
     async with Device(home()) as device, aclosing(alone(device)) as own:
         if fresh:
             note(f"Made a new store in {safe_line(str(home()))}; nothing else needs to be set up.")
-        async for each in own:
-            yield each
+        try:
+            async for each in own:
+                yield each
+        except CancelledError:  # Ctrl-C
+            if await device.run(lambda store: store.frontier()) != device.began.frontier:
+                keep()
+            raise
 
 
 def on_network() -> bool:

@@ -28,7 +28,7 @@ from edda_sync.device.peers import DIAL_AGAIN_S, Peers
 from edda_sync.device.runner import Runner
 from edda_sync.device.status import Status
 from edda_sync.device.watch import QueryChange, watch
-from edda_sync.engine import standing
+from edda_sync.engine import exchanged, standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.progress import Progress
 from edda_sync.transport.discovery import Discovery
@@ -72,6 +72,7 @@ class Device:
         store: The engine. From asyncio use :meth:`run`, because the engine's calls wait for the disk.
         discovery: Finds others on the LAN; None if switched off.
         peers: The links to the other members.
+        began: What the store held when this device was started.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Device:
         self._trusted: dict[str, bytes] = {}  # the members that the open port lets in
         self.discovery: Discovery | None = None
         self.peers: Peers
+        self.began = exchanged.Held()
         self._owner = Owner("This device")
 
     async def __aenter__(self) -> Device:
@@ -275,6 +277,7 @@ class Device:
         self.store.membership.readmit()
         self._certificates = self._trusted = self.store.reading.certificates()
         self._status.open(self.store)
+        self.began = exchanged.held(self.store)
         self._last_port = standing.port(self.store)
 
     async def _listen(self) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 from edda_sync.crdt.frontier import Frontier, covers
 from edda_sync.device.control import Answer, Handler
 from edda_sync.device.peers import DIAL_AGAIN_S, Endpoint, Peers
-from edda_sync.engine import standing
+from edda_sync.engine import exchanged, standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.progress import Progress
 from edda_sync.transport.interfaces import has_network, interfaces
@@ -109,7 +109,10 @@ async def devices(device: Running) -> list[standing.Facts]:
 
 
 async def sync(
-    device: Running, at: Iterable[Endpoint], timeout_s: float = limits.SYNC_TIMEOUT_S
+    device: Running,
+    at: Iterable[Endpoint],
+    timeout_s: float = limits.SYNC_TIMEOUT_S,
+    since: exchanged.Held | None = None,
 ) -> AsyncGenerator[Answer, None]:
     """
     Sync until every peer that can be reached is proved equal, with everything that was here when the last one was linked.
@@ -118,13 +121,16 @@ async def sync(
         device: A running device.
         at: Further addresses to dial. At each, a device must answer before the search is over.
         timeout_s: The time limit in seconds.
+        since: What the store held before; what it holds now if None.
 
     Yields:
         ``peers``: name and state of each device (``equal``, ``syncing`` or ``unreachable``). At the end also ``equal``:
         whether at least one device was linked, each one is equal, and each address answered; ``shut_out``: a sentence for
-        a person whose device is refused by the device that let it in; and ``fault``: what fails here.
+        a person whose device is refused by the device that let it in; ``fault``: what fails here; and ``came``, ``sent``
+        and ``new_conflicts``: see ``exchanged``.
     """
-    syncing = _Sync(device, list(at))
+    before = since or await device.run(exchanged.held)
+    syncing = _Sync(device, list(at), is_fresh=since is not None)
     work = asyncio.ensure_future(syncing.run(timeout_s))
     try:
         while not (await asyncio.wait({work}, timeout=REPORT_EVERY_S))[0]:
@@ -133,7 +139,9 @@ async def sync(
     finally:
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
+    moved = syncing.moved()
     yield {
+        **await device.run(lambda store: exchanged.exchanged(store, before, moved)),
         "peers": syncing.peers(),
         "equal": syncing.is_equal,
         "shut_out": device.shut_out,
@@ -143,14 +151,25 @@ async def sync(
 
 
 class _Sync:
-    """One sync. A peer counts as soon as it is linked; if it leaves before it is proved equal, it is waited for."""
+    """
+    One sync. A peer counts as soon as it is linked; if it leaves before it is proved equal, it is waited for.
 
-    def __init__(self, device: Running, at: list[Endpoint]) -> None:
+    Args:
+        device: A running device.
+        at: Further addresses to dial.
+        is_fresh: Whether the device was started for this sync, so that each session began for it.
+    """
+
+    def __init__(self, device: Running, at: list[Endpoint], *, is_fresh: bool) -> None:
         self.is_equal = False
         self._device = device
         self._met: set[str] = set()
         self._at: dict[Endpoint, asyncio.Task[str]] = {each: asyncio.ensure_future(self._call(each)) for each in at}
         self._why: dict[Endpoint, str] = {}
+        self._before: dict[str, Frontier] = {}  # what each peer held at first
+        self._after: dict[str, Frontier] = {}
+        if not is_fresh:
+            self._before = {each: dict(talk.theirs) for each, talk in device.progress.items() if talk.met is not None}
 
     async def run(self, timeout_s: float) -> None:
         try:
@@ -199,7 +218,16 @@ class _Sync:
     def _look(self) -> set[str]:
         """Note the linked devices; return all that were ever linked."""
         self._met |= {device for device, peer in self._device.peers.all.items() if peer.link is not None}
+        for device, talk in self._device.progress.items():
+            if talk.met is not None:
+                self._before.setdefault(device, talk.met)
+                self._after[device] = talk.theirs
         return self._met
+
+    def moved(self) -> dict[str, tuple[Frontier, Frontier]]:
+        """Return what each peer held at first, and what it holds now."""
+        self._look()
+        return {device: (before, dict(self._after.get(device, before))) for device, before in self._before.items()}
 
     def _all_met(self) -> bool:
         return self._look() >= self._device.peers.all.keys() and all(task.done() for task in self._at.values())

@@ -296,6 +296,11 @@ class StorageEngine:
         return self._write_side
 
     @property
+    def has_written(self) -> bool:
+        """Whether a change that was made by this process is on disk."""
+        return self._write_side is not None and self._write_side.writing.latest is not None
+
+    @property
     def home(self) -> Path:
         """The store's folder."""
         return self._opened.home

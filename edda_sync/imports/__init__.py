@@ -1,7 +1,9 @@
 """
 Imports: what other programs hold, as tasks and documents here.
 
-The sources ``beads`` and ``markdown`` are other programs'; ``jsonl`` takes what ``edda export`` wrote. A source maps what it reads to :class:`Imported` items (``beads``, ``markdown``: pure but for reading files);
+The sources ``beads`` and ``markdown`` are other programs'; ``jsonl`` takes what ``edda export`` wrote.
+
+A source maps what it reads to :class:`Imported` items (``beads``, ``markdown``: pure but for reading files);
 :func:`merge_into` writes them. An item's id follows from its id in the source, so that it is one and the same on every
 device, whoever imports it and how often.
 

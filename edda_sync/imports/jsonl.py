@@ -96,7 +96,8 @@ def parse(lines: Iterable[bytes]) -> Exported:
             found.setdefault(key, (where, made))
     if refused and not is_ours:
         raise UsageError(
-            "No line of this file was written by `edda export`; nothing was imported: `edda import beads` takes a Beads export."
+            "No line of this file was written by `edda export`; nothing was imported: `edda import beads` takes an export of "
+            "Beads."
         )
     everything = [made for _, made in found.values()]
     documents = [each for each in everything if isinstance(each, Document)]
@@ -194,7 +195,9 @@ def _bring_items(store: StorageEngine, tx: Transaction, batch: Sequence[Imported
         item, current = each.item, now[each.item.id]
         if current is not None:
             have = cells_of(current, current)
-            different = [name for name, value in cells_wanted(tx, item).items() if not _is_same(name, value, have.get(name))]
+            different = [
+                name for name, value in cells_wanted(tx, item).items() if not _is_same(name, value, have.get(name))
+            ]
             report.edited += [(each.name, name) for name in sorted(different)]
             report.unchanged += 1
         elif item.id in trash:

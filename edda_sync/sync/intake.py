@@ -97,6 +97,8 @@ class Intake:
         held, apart = self._exchange.compared(summaries)
         self._theirs.introduced(held)
         self._progress.waiting = hello.waiting
+        if self._progress.met is None:
+            self._progress.met = dict(held)
         self.apart.end()
         self._comparing.introduced(hello.nonce)
         self._sending.introduced(held, hello.wanted)

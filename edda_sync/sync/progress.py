@@ -21,6 +21,7 @@ class Progress:
     proved: bool = False  # whether both are still at that frontier
     waiting: int = 0  # how much the peer holds but has not applied
     theirs: Frontier = field(default_factory=dict)  # what the peer said that it holds
+    met: Frontier | None = None  # what the peer held when the session began; None until it has said that
     apart: frozenset[bytes] = frozenset()  # actors of whom the two hold different changes
     # Entities that differ although the changes are the same, until both are proved equal again.
     differing: tuple[Difference, ...] = ()

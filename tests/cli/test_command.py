@@ -36,7 +36,7 @@ def test_an_interrupt_says_one_line(edda: Any, tmp_path: Path) -> None:
         _, said = process.communicate()
     assert process.returncode == 130
     assert said.count(b"\n") == 1
-    assert b"Interrupted" in said
+    assert said == b"Interrupted; nothing was changed.\n"
 
 
 INTERRUPTED = """

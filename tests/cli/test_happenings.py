@@ -138,8 +138,9 @@ async def test_a_repeated_trouble_is_over_when_a_link_stays(
     lines = started()
     for happening in (*ROUND, *ROUND[:2]):
         lines.happened(happening)
-    while len(printed) < 6:
-        await asyncio.sleep(0)
+    settled = asyncio.Event()
+    asyncio.get_running_loop().call_soon(settled.set)
+    await settled.wait()
     lines.end()
     assert printed == [*ONCE, *ONCE[:2]]
 

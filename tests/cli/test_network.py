@@ -193,8 +193,16 @@ def test_sync_ends_with_0_once_all_who_can_be_reached_are_proved_equal(pair: tup
     laptop, phone = pair
     running, address = laptop.up()
     phone.run("task", "add", "Buy bread")
-    assert "laptop: proved equal" in phone.run("sync", "--at", address)
-    assert titles(laptop) == {"Buy milk", "Buy bread"}
+    laptop.run("task", "add", "Buy eggs")
+    (milk,) = (each["id"] for each in phone.json("task", "list") if each["title"] == "Buy milk")
+    laptop.run("task", "edit", milk, "--priority", "1")
+    phone.run("task", "edit", milk, "--priority", "3")
+    printed = phone.run("sync", "--at", address)
+    assert "laptop: proved equal" in printed
+    moved = "Came: 2 tasks, new or changed; sent: 2 tasks, new or changed; 1 new conflict, shown by `edda conflicts`."
+    assert moved in printed.splitlines()
+    assert "Nothing was new on either side." in phone.run("sync", "--at", address)
+    assert titles(laptop) == {"Buy milk", "Buy bread", "Buy eggs"}
     found = phone.json("sync", "--at", address)
     assert found["equal"] is True
     assert [(peer["name"], peer["state"]) for peer in found["peers"]] == [("laptop", "equal")]

@@ -105,7 +105,10 @@ async def test_the_last_failure_is_told_when_no_address_will_do(tmp_path: Path) 
         await joining.pair(tmp_path, "12-3456-7890", "phone", [("no.such.host.invalid", 1), (HOST, closed)])
     with pytest.raises(NotReachableError):
         await joining.pair(tmp_path, "12-3456-7890", "phone", [("no.such.host.invalid", 1)])
-    with pytest.raises(PairingError, match=r"nobody on this network.*a device has tried already.*a new one with `edda invite`.*first two digits"):
+    with pytest.raises(
+        PairingError,
+        match=r"nobody on this network.*a device has tried already.*a new one with `edda invite`.*first two digits",
+    ):
         await joining.pair(tmp_path, "12-3456-7890", "phone", [])
 
 

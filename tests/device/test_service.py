@@ -80,6 +80,7 @@ async def test_one_sync_counts_only_who_can_be_reached(bench: Bench, monkeypatch
     monkeypatch.setattr(limits, "SEARCH_S", 0.1)
     bench.members("laptop", "phone", "tablet")
     async with bench.running("laptop") as laptop, bench.running("phone", laptop) as phone:
+        await until_equal(laptop, phone)  # to be linked may take longer than the search
         async with asyncio.timeout(PATIENCE_S):
             answers = [answer async for answer in service.sync(phone, [])]
         assert answers[-1]["equal"] is True

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import edda_sync as edda
+from edda_sync import testing
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.engine.exchanged import Held, exchanged, held
+
+NOTHING = {"tasks": 0, "documents": 0, "changes": 0}
+
+
+def met(laptop: StorageEngine, phone: StorageEngine) -> dict[str, object]:
+    """Sync; return what the laptop says of it."""
+    before, theirs = held(laptop), phone.frontier()
+    testing.sync(laptop, phone)
+    return exchanged(laptop, before, {"phone": (theirs, phone.frontier())})
+
+
+def test_what_came_and_what_was_sent_are_counted_by_tasks_and_documents_and_not_by_changes() -> None:
+    with testing.devices(2) as (laptop, phone):
+        task = laptop.create_task(edda.Task(title="Buy milk"))
+        testing.sync(laptop, phone)
+        phone.update_task(edda.Task(id=task, priority=1))
+        phone.update_task(edda.Task(id=task, status="done"))
+        phone.create_document(edda.Document(title="Notes", content="text"))
+        laptop.create_task(edda.Task(title="Buy bread"))
+        found = met(laptop, phone)
+        assert found["came"] == {"tasks": 1, "documents": 1, "changes": 3}
+        assert found["sent"] == {"tasks": 1, "documents": 0, "changes": 1}
+        assert met(laptop, phone) == {"came": NOTHING, "sent": NOTHING, "new_conflicts": 0}
+
+
+def test_only_conflicts_that_were_not_there_before_are_counted() -> None:
+    with testing.devices(2) as (laptop, phone):
+        task = laptop.create_task(edda.Task(title="Buy milk"))
+        testing.sync(laptop, phone)
+        for number in (1, 2):
+            laptop.update_task(
+                edda.Task(id=task, title=f"Buy oat milk {number}", **({} if number == 1 else {"priority": 0}))
+            )
+            phone.update_task(edda.Task(id=task, title=f"Buy soy milk {number}"))
+            assert met(laptop, phone)["new_conflicts"] == 1
+        phone.create_task(edda.Task(title="Other"))
+        assert met(laptop, phone)["new_conflicts"] == 0
+
+
+def test_what_is_written_here_meanwhile_did_not_come() -> None:
+    with testing.devices(1) as (laptop,):
+        before = held(laptop)
+        laptop.create_task(edda.Task(title="Buy milk"))
+        assert exchanged(laptop, before, {}) == {"came": NOTHING, "sent": NOTHING, "new_conflicts": 0}
+
+
+def test_what_came_by_a_segment_is_told_by_its_changes() -> None:
+    with testing.devices(2) as (laptop, phone):
+        phone.create_task(edda.Task(title="Buy milk"))
+        testing.sync(laptop, phone)
+        known = laptop.frontier()
+        before = Held({name: seq for name, seq in known.items() if name in phone.frontier()})
+        assert exchanged(laptop, before, {})["came"] == NOTHING
