@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
 
-from edda_sync.cli import streams
+from edda_sync.cli import damaged, streams
 from edda_sync.words import limits, values
 from edda_sync.words.config import DATABASE_FILE, absolute
 from edda_sync.words.errors import InvalidValueError, UsageError
@@ -111,11 +111,17 @@ def opened(config: StorageConfig | None = None) -> Iterator[StorageEngine]:
             if store.has_written:
                 keep()
             raise
+        if store.has_written and (parts := damaged.noted(folder / STORE_FILE)):
+            found = f"this store was found damaged on this disk ({safe_line(parts)})"
+            note(f"It is written, but {found}: `edda doctor` says more.")
 
 
 def damaged_parts(store: StorageEngine) -> list[str]:
     """Return which parts of the store's file are damaged. A large file is not checked, since that takes long."""
-    return store.reading.damaged_parts(limits.LOOKED_THROUGH_BYTES_MAX)
+    parts = store.reading.damaged_parts(limits.LOOKED_THROUGH_BYTES_MAX)
+    if store.database is not None:
+        damaged.remember(store.database, parts)
+    return parts
 
 
 def write(store: StorageEngine, work: Callable[[Transaction], T]) -> T:

@@ -9,9 +9,15 @@ import click
 
 from edda_sync.cli.commands import Command
 from edda_sync.cli.common import STORE_FILE, Progress, count, home, json_option, keep, note, opened, print_json, say
+from edda_sync.cli.damaged import forget, remember
 from edda_sync.engine import doctor as doctors
 from edda_sync.words import exits
 from edda_sync.words.errors import WAYS_BACK, CorruptError, DamagedStoreError
+
+_NO_DAMAGE = frozenset(("identity", "lives", "missing"))  # findings that are not about what is written wrongly
+_CALLED = dict.fromkeys(("log", "membership"), "the log of changes") | {
+    "file": "its file"
+}  # what other commands call damage; tables otherwise
 
 if TYPE_CHECKING:
     from edda_sync.engine.engine import StorageEngine
@@ -45,7 +51,11 @@ def doctor(rebuild: bool, as_json: bool) -> None:
         for each in findings:
             say(f"{'sound  ' if each.sound else 'DAMAGED'}  {each.check}: {each.detail}")
     damaged = {each.check for each in findings if not each.sound}
-    if damaged - {"identity", "lives", "missing"}:
+    written_wrong = [each.check for each in findings if not each.sound and each.check not in _NO_DAMAGE]
+    if not written_wrong:
+        forget(home() / STORE_FILE)
+    else:
+        remember(home() / STORE_FILE, list(dict.fromkeys(_CALLED.get(each, "tables") for each in written_wrong)))
         if not rebuild and not damaged & {"log", "file"}:
             note("`edda doctor --rebuild` folds the tables anew from the log, which is sound.")
         else:

@@ -8,7 +8,19 @@ import click
 
 from edda_sync.cli.columns import print_table
 from edda_sync.cli.commands import Command
-from edda_sync.cli.common import count, damaged_parts, home, json_option, note, opened, print_json, safe_line, say
+from edda_sync.cli.common import (
+    STORE_FILE,
+    count,
+    damaged_parts,
+    home,
+    json_option,
+    note,
+    opened,
+    print_json,
+    safe_line,
+    say,
+)
+from edda_sync.cli.damaged import remember
 from edda_sync.cli.running import SHORT_DEVICE, Waiting, last
 from edda_sync.crdt.records import told_apart
 from edda_sync.engine import missing
@@ -54,6 +66,7 @@ def status(as_json: bool) -> None:
 
         with opened() as store:
             found = {**standing.status(store), "damaged": damaged_parts(store)}
+    remember(home() / STORE_FILE, found.get("damaged") or ())
     found.pop("done", None)
     if as_json:
         print_json(found)

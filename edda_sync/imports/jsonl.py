@@ -96,8 +96,8 @@ def parse(lines: Iterable[bytes]) -> Exported:
             found.setdefault(key, (where, made))
     if refused and not is_ours:
         raise UsageError(
-            "No line of this file was written by `edda export`; nothing was imported: `edda import beads` takes an export of "
-            "Beads."
+            "No line of this file was written by `edda export`; nothing was imported: `edda import beads` takes an export "
+            "of Beads."
         )
     everything = [made for _, made in found.values()]
     documents = [each for each in everything if isinstance(each, Document)]

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 import edda_sync
+from edda_sync.cli import damaged as notes
 from edda_sync.words.model import Task
 from tests.cli.meeting import Machines
 from tests.cli.processes import Machine
+from tests.engine.test_doctor import spoil
 from tests.store.sqlite.test_damage import wipe
 
 MANY = 60
@@ -116,3 +118,55 @@ def test_a_sync_over_a_damaged_store_says_so_and_not_that_the_next_one_goes_on(
     assert "edda.db is damaged on this disk; run `edda doctor`" in printed
     assert "the next sync goes on from there" not in printed
     assert running.end() == 0
+
+
+def test_what_writes_into_a_store_that_was_found_damaged_says_so_and_what_looks_does_not(
+    another_edda: Callable[[str], Any], tmp_path: Path
+) -> None:
+    fill(tmp_path / "home")
+    edda = another_edda("home")
+    spoil(tmp_path / "home", "UPDATE _log SET body = zeroblob(length(body)) WHERE position = 2")
+    edda("doctor", code=1)
+    found = "this store was found damaged on this disk (the log of changes)"
+    added = edda("task", "add", "a")
+    assert (added.stderr, len(added.stdout)) == (f"It is written, but {found}: `edda doctor` says more.\n", 37)
+    assert "damaged" not in edda("tag", "rm", "nothing", code=3).stderr
+    assert edda("task", "list", "--limit", "1").stderr == "", "it only looks"
+
+
+def test_looking_at_a_damaged_file_is_remembered_too(another_edda: Callable[[str], Any], tmp_path: Path) -> None:
+    fill(tmp_path / "home")
+    edda = another_edda("home")
+    wipe(tmp_path / "home" / "edda.db", "tasks")
+    edda("status")
+    assert notes.noted(tmp_path / "home" / "edda.db") == "tasks"
+    edda("status")
+    assert notes.noted(tmp_path / "home" / "edda.db") == "tasks"
+
+
+def test_the_doctor_remembers_what_it_found_and_forgets_what_is_mended(
+    another_edda: Callable[[str], Any], tmp_path: Path
+) -> None:
+    fill(tmp_path / "home")
+    edda = another_edda("home")
+    wipe(tmp_path / "home" / "edda.db", "tasks")
+    edda("doctor", code=1)
+    assert notes.noted(tmp_path / "home" / "edda.db") == "tables"
+    edda("doctor", "--rebuild")
+    assert edda("task", "add", "a").stderr == ""
+
+
+def test_a_note_about_another_file_says_nothing(tmp_path: Path) -> None:
+    database = tmp_path / "edda.db"
+    database.write_bytes(b"x")
+    notes.remember(database, ["tasks", "tags"])
+    assert notes.noted(database) == "tasks, tags"
+    notes.remember(database, [])
+    assert notes.noted(database) == "tasks, tags"
+    database.rename(tmp_path / "aside.db")
+    assert notes.noted(database) == ""
+    (tmp_path / "edda.db").write_bytes(b"y")
+    assert notes.noted(database) == ""
+    notes.forget(database)
+    notes.forget(database)
+    assert [each.name for each in tmp_path.glob("edda.db-*")] == []
