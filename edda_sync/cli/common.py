@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 import click
 
 from edda_sync.cli import damaged, streams
+from edda_sync.cli.interrupts import keep
 from edda_sync.words import limits, values
 from edda_sync.words.config import DATABASE_FILE, absolute
 from edda_sync.words.errors import InvalidValueError, UsageError
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from edda_sync.engine.engine import StorageEngine
     from edda_sync.engine.transaction import Transaction
     from edda_sync.words.config import StorageConfig
-
-_KEPT: Final = "edda_sync.cli.kept"  # in click's context, which all groups and commands of one call share
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -59,21 +58,6 @@ class Settings(NamedTuple):
 
 class GivenUpError(click.Abort):
     """A person gave up before anything was done. click raises the same error for its own questions."""
-
-
-# --- interrupts -------------------------------------------------------------------------------------------------------
-
-
-def keep(what: str = "what was done until then is kept") -> None:
-    """Note that part of a command's work is done, and stays if the command is interrupted now."""
-    context = click.get_current_context(silent=True)
-    if context is not None:
-        context.meta[_KEPT] = what
-
-
-def interrupted() -> str:
-    """Return what to say about the command that was interrupted."""
-    return f"Interrupted; {click.get_current_context().meta.get(_KEPT, 'nothing was changed')}."
 
 
 # --- the store --------------------------------------------------------------------------------------------------------

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from edda_sync.cli.commands import Command
-from edda_sync.cli.common import STORE_FILE, Progress, count, home, json_option, keep, note, opened, print_json, say
+from edda_sync.cli.common import STORE_FILE, Progress, count, home, json_option, note, opened, print_json, say
 from edda_sync.cli.damaged import forget, remember
+from edda_sync.cli.interrupts import keep
 from edda_sync.engine import doctor as doctors
 from edda_sync.words import exits
 from edda_sync.words.errors import WAYS_BACK, CorruptError, DamagedStoreError

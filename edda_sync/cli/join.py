@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edda_sync.cli.commands import Command
-from edda_sync.cli.common import GivenUpError, can_ask, count, home, keep, note, safe_line, say
+from edda_sync.cli.common import GivenUpError, can_ask, count, home, note, safe_line, say
 from edda_sync.cli.first_sync import LOST_S_MAX, until_equal
+from edda_sync.cli.interrupts import keep
 from edda_sync.cli.running import Address, Waiting
 from edda_sync.crdt.records import told_apart
 from edda_sync.engine import standing

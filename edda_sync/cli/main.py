@@ -24,7 +24,8 @@ import click
 
 from edda_sync.cli import streams
 from edda_sync.cli.commands import Group
-from edda_sync.cli.common import FilePath, Settings, drop_stdout, interrupted, note, safe_line
+from edda_sync.cli.common import FilePath, Settings, drop_stdout, note, safe_line
+from edda_sync.cli.interrupts import interrupted
 from edda_sync.words import exits
 from edda_sync.words.config import absolute
 from edda_sync.words.errors import EddaError

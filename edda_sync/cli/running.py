@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from edda_sync.cli.common import STORE_FILE, can_redraw, home, keep, note, safe_line
+from edda_sync.cli.common import STORE_FILE, can_redraw, home, note, safe_line
+from edda_sync.cli.interrupts import keep
 from edda_sync.words import addresses, limits
 from edda_sync.words.errors import UsageError
 

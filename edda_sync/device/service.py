@@ -129,7 +129,7 @@ async def sync(
         a person whose device is refused by the device that let it in; ``fault``: what fails here; and ``came``, ``sent``
         and ``new_conflicts``: see ``exchanged``.
     """
-    before = since or await device.run(exchanged.held)
+    before = await device.run(exchanged.held) if since is None else since
     syncing = _Sync(device, list(at), is_fresh=since is not None)
     work = asyncio.ensure_future(syncing.run(timeout_s))
     try:

@@ -100,10 +100,10 @@ def parse(lines: Iterable[bytes]) -> Exported:
             "of Beads."
         )
     everything = [made for _, made in found.values()]
-    documents = [each for each in everything if isinstance(each, Document)]
+    documents: list[Item] = [each for each in everything if isinstance(each, Document)]
     tasks = parents_first([each for each in everything if isinstance(each, Task)], lambda task: task)
     return Exported(
-        [Imported(each.title, each) for each in (*documents, *tasks)],
+        [Imported(each.title, each) for each in [*documents, *tasks]],
         [each for each in everything if isinstance(each, Tag)],
         [each for each in everything if isinstance(each, Link)],
         refused,

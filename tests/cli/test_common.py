@@ -172,23 +172,3 @@ def test_who_waits_on_a_terminal_for_another_program_that_writes_is_told_so(edda
         other.execute("ROLLBACK")
         assert running.wait() == 0
     assert {task["title"] for task in edda.json("task", "list")} == {"before", "after"}
-
-
-@pytest.mark.parametrize(
-    ("work", "said"),
-    [
-        ("store.query_tasks(edda_sync.TaskQuery())", "Interrupted; nothing was changed."),
-        ("store.create_task(edda_sync.Task(title='b'))", "Interrupted; what was done until then is kept."),
-    ],
-)
-def test_an_interrupt_says_that_something_is_kept_only_where_something_was_written(
-    edda: Any, monkeypatch: pytest.MonkeyPatch, work: str, said: str
-) -> None:
-    def interrupted(*_: Any, **__: Any) -> None:
-        with edda_sync.cli.common.opened() as store:
-            eval(work, {"store": store, "edda_sync": edda_sync})
-            raise KeyboardInterrupt
-
-    edda("task", "add", "a")
-    monkeypatch.setattr("edda_sync.cli.tags.list_.callback", interrupted)
-    assert edda("tag", "list", code=130).stderr == f"{said}\n"

@@ -12,6 +12,7 @@ import pytest
 from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync import StorageConfig, StorageEngine, Task
+from edda_sync.cli import network
 from edda_sync.words.config import DATABASE_FILE
 from tests.cli.meeting import Machines, shown, titles
 from tests.cli.processes import PATIENCE_S, Machine, Running
@@ -289,3 +290,21 @@ def test_status_and_devices_are_right_after_the_running_device_was_killed(pair: 
     assert (laptop.home / "run" / "edda.sock").exists()
     assert laptop.json("status")["running"] is False
     assert [each["name"] for each in laptop.json("devices")] == ["laptop", "phone"]
+
+
+@pytest.mark.parametrize(
+    ("came", "sent", "conflicts", "said"),
+    [
+        ((1, 0, 1), (0, 2, 5), 0, "Came: 1 task, new or changed; sent: 2 documents, new or changed."),
+        ((2, 1, 3), (0, 0, 0), 0, "Came: 2 tasks and 1 document, new or changed."),
+        ((0, 0, 1), (0, 0, 0), 0, "Came: 1 other change."),
+        ((0, 0, 0), (0, 0, 0), 2, "Nothing was new on either side; 2 new conflicts, shown by `edda conflicts`."),
+        ((None, None, 12_345), (0, 0, 0), 0, "Came: 12,345 changes."),
+        ((0, 0, 0), (0, 0, 0), 0, "Nothing was new on either side."),
+    ],
+)  # fmt: skip
+def test_a_sync_says_in_one_sentence_what_it_moved(
+    came: tuple[int | None, ...], sent: tuple[int | None, ...], conflicts: int, said: str
+) -> None:
+    came_, sent_ = (dict(zip(("tasks", "documents", "changes"), each, strict=True)) for each in (came, sent))
+    assert network._moved({"came": came_, "sent": sent_, "new_conflicts": conflicts}) == said
