@@ -48,8 +48,8 @@ def markdown(path: Path, under: str) -> None:
     Import a Markdown file, or all *.md below a folder, as documents, byte for byte.
 
     A document is known by its path inside the folder: import another folder that has files of the same names with --under.
-    So a folder that `edda export --format markdown` wrote comes as new documents, without tags and links; `edda import jsonl`
-    brings an export in as it was.
+    So a folder that `edda export --format markdown` wrote comes as new documents, without tags and links; for an export as
+    it was, see `edda import jsonl`.
     """
     from edda_sync.imports import markdown as source
 
