@@ -357,6 +357,10 @@ class Fold:
         """Pass on the result of everything that was folded: states, texts, hashes, digest and rows."""
         self._write(self.delta())
 
+    def hand_on(self, delta: Delta) -> None:
+        """Pass on the finished result of the change that was begun, in place of folding it; see ``prepared``."""
+        self._write(delta)
+
     def delta(self) -> Delta:
         """
         Return the result of everything that was folded since the last delta, and forget it. The caller may write it.

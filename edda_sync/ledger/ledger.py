@@ -11,7 +11,7 @@ The ledger: changes go into a store's log and are folded, in one transaction.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import Final
@@ -27,6 +27,7 @@ from edda_sync.crdt import frontier, operation
 from edda_sync.crdt.frontier import Dot, Frontier
 from edda_sync.crdt.keys import key_of
 from edda_sync.fold.fold import Fold
+from edda_sync.fold.prepared import Prepared
 from edda_sync.fold.texts import Texts
 from edda_sync.fold.waiting import Waiting
 from edda_sync.ledger import admission
@@ -149,9 +150,8 @@ class Ledger:
     ) -> Dot | None:
         head, past, deps, changed = base
         actor, seq = actor_of(tx), 1 if head is None else head.seq + 1
-        life = changes.decode_birth(meta_of(tx, BIRTH_KEY))
+        life, position = changes.decode_birth(meta_of(tx, BIRTH_KEY)), tx.log.position() + 1
         birth, author = life if head is None else None, life.public_key
-        position = tx.log.position() + 1
         fold = self.fold(tx)
         fold.begin(actor, seq, wall_ms, deps, position, author)
         body = Body(tx, position)
@@ -186,8 +186,7 @@ class Ledger:
 
     def _next(self, tx: StoreWriter, wall_ms: int) -> _Base:
         """
-        Return the store's head, the dependencies of its next change, what the change is folded on, and what its header must
-        name.
+        Return what the store's next change is made of. The second and third part are what it depends on and is folded on.
 
         The two differ while the change that this life continues is missing. Then nobody can know what that change has not
         seen, so nothing is named. The next change is still folded on what is here, and folded again once that change is
@@ -277,9 +276,10 @@ class Ledger:
 
     # --- from peers ---------------------------------------------------------------------------------------------------
 
-    def admit(self, tx: StoreWriter, fold: Fold, change: Change) -> Admitted:
+    def admit(self, tx: StoreWriter, fold: Fold, change: Change, prepared: Prepared | None = None) -> Admitted:
         """
-        Take a change whose hash a signed head covers. All parts of a large change must be stored.
+        Take a change whose hash a signed head covers. All parts of a large change must be stored. What
+        ``preparing.prepare_change`` made of it before is used, if it still is right.
 
         Raises:
             RemoteProtocolError: It breaks a rule of its past, or its author is no member there.
@@ -288,12 +288,12 @@ class Ledger:
         if isinstance(checked, Admitted):
             return checked
         header, logged = change.header, self._append(tx, change, checked.place, checked.named, checked.deps)
-        body: Iterable[bytes] = (change.body,)
         if header.parts:
             tx.incoming.complete(*change.half, logged.position)
-            body = tx.log.parts(logged.position)
+        body = tx.log.parts(logged.position) if header.parts else (change.body,)
         fold.begin(logged.actor, header.seq, header.wall_ms, checked.deps, logged.position, checked.author)
-        fold.receive(map(operation.decode, operation.cut(body, header.operations)), understood=header.is_understood)
+        if prepared is None or not prepared.write(fold, change.hash):
+            fold.receive(map(operation.decode, operation.cut(body, header.operations)), understood=header.is_understood)
         if early.is_pending(tx):
             fold.flush()
             self.refold(tx, early.settle(tx, logged))

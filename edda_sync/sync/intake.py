@@ -146,12 +146,12 @@ class Intake:
             self._sending.learned(self._exchange.taking.named(batch), self._exchange.frontier())
             return []
         births = self._rates.births.trial(now)
-        apart = self._progress.apart
+        apart, is_long = self._progress.apart, self._exchange.taking.takes_long(batch)
 
         def take(exchange: Exchange) -> Then:
-            return partial(self._changed, batch, births, exchange.taking.take(batch, births, apart))
+            return partial(self._changed, batch, births, exchange.taking.take(batch, births, apart, ahead=is_long))
 
-        return self._aside.do(take, now, is_long=self._exchange.taking.takes_long(batch))
+        return self._aside.do(take, now, is_long=is_long)
 
     def _changed(self, batch: Changes, births: Trial, taken: Taken, now: float) -> Said:
         births.done()
@@ -190,14 +190,14 @@ class Intake:
 
     def part(self, part: Part, now: float) -> Said:
         """Take a part of a large change: one of the log, of the log behind our segment, or one that rotted here."""
-        apart, fetched = self._progress.apart, self._fetched
+        apart, fetched, is_last = self._progress.apart, self._fetched, self._exchange.taking.completes(part)
 
         def take(exchange: Exchange) -> Then:
             is_over = exchange.behind.take_part(part)
-            taken = Taken(0) if is_over is not None else exchange.taking.take_part(part, apart)
+            taken = Taken(0) if is_over is not None else exchange.taking.take_part(part, apart, ahead=is_last)
             return partial(self._came_in_part, is_over, taken, exchange.mending.take_part(part) if fetched else 0)
 
-        return self._aside.do(take, now, is_long=self._exchange.taking.completes(part))
+        return self._aside.do(take, now, is_long=is_last)
 
     def _came_in_part(self, is_over: bool | None, taken: Taken, mended: int, now: float) -> Said:
         self._backfill.part_came(is_over=bool(is_over))

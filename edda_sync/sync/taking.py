@@ -29,9 +29,11 @@ from edda_sync.changes.chains import Chains, forked_keys, points_of
 from edda_sync.changes.change import DEP_HASH_BYTES, HASH_BYTES, Change, Header
 from edda_sync.crdt import operation
 from edda_sync.crdt.frontier import Dot
+from edda_sync.fold.prepared import Prepared
 from edda_sync.ledger.admission import Admitted
 from edda_sync.ledger.ledger import Ledger
 from edda_sync.store.seams import Store, StoreReader, StoreWriter
+from edda_sync.sync.ahead import prepare_first, prepare_last
 from edda_sync.sync.keys import Verify
 from edda_sync.sync.large import expect, incoming_of, is_last
 from edda_sync.sync.messages import Changes, Part, SignedHead, Summary
@@ -58,6 +60,7 @@ class Taken:
         more: Whether the rest of it is to be taken in another turn, after others were served.
         members: Whether it may be about a device.
         reached: The end of the log before and after; None if changes were moved in the log, or if this is unknown.
+        ahead: Whether a large change in it was folded before the transaction, which only wrote the result.
     """
 
     applied: int
@@ -71,6 +74,7 @@ class Taken:
     more: bool = False
     members: bool = True
     reached: tuple[int, int] | None = None
+    ahead: bool = False
 
 
 class Taking:
@@ -100,6 +104,8 @@ class Taking:
         batch: Changes,
         allows: Callable[[bytes], bool] = lambda _key: True,
         parted: frozenset[bytes] = frozenset(),
+        *,
+        ahead: bool = False,
     ) -> Taken:
         """
         Take a batch, or a slice of it: verify it, apply it, and make it durable.
@@ -108,6 +114,7 @@ class Taking:
             batch: The batch.
             allows: Tells, for a device's key, whether one more life of it, or branch of one, may be taken now.
             parted: Actors of whom the peer has other changes than we have. Changes that wait for theirs are passed over.
+            ahead: Whether to fold a change that takes long (:meth:`takes_long`) before the transaction begins.
 
         Raises:
             RemoteProtocolError: The batch is malformed, or nothing vouches for it; nothing was taken.
@@ -115,16 +122,24 @@ class Taking:
         decoded = [Change(changes.decode_header(raw), raw, body) for raw, body in batch.changes]
         for change in decoded:
             check_body(change)
-        taken = self._store.transact(lambda tx: self._take(tx, decoded, batch.heads, allows, parted))
+        ready = self._prepared(decoded, batch.heads, parted) if ahead else None
+        taken = self._store.transact(lambda tx: self._take(tx, decoded, batch.heads, allows, parted, ready))
         return self._count(taken)
+
+    def _prepared(
+        self, batch: list[Change], signed: tuple[SignedHead, ...], parted: frozenset[bytes]
+    ) -> Prepared | None:
+        """Fold the change that is taken next, if that takes long."""
+        with self._store.read() as reader:
+            fresh, apart = self._sorted(reader, batch, parted)
+        if not fresh or not _is_long(fresh[0].header) or fresh[0].header.actor in apart:
+            return None
+        return prepare_first(self._store, self._verify_signature, self._workspace, fresh, signed)
 
     def takes_long(self, batch: Changes) -> bool:
         """Tell whether a single change of a batch costs more than one slice may, because a change cannot be cut."""
-        return any(
-            _cost_us(header) > limits.SLICE_US_MAX
-            for header in (changes.decode_header(raw) for raw, _ in batch.changes)
-            if not header.parts
-        )
+        least = limits.SLICE_US_MAX // limits.LOG_MENTION_US  # of so few bytes, none can have enough operations
+        return any(len(body) >= least and _is_long(changes.decode_header(raw)) for raw, body in batch.changes)
 
     def completes(self, part: Part) -> bool:
         """Tell whether a part is the last missing part of a large change, which would then be applied."""
@@ -149,6 +164,7 @@ class Taking:
         signed: tuple[SignedHead, ...],
         allows: Callable[[bytes], bool],
         parted: frozenset[bytes],
+        ready: Prepared | None,
     ) -> Taken:
         if tx.segments.merged():
             return Taken(0, held=tuple(_dots_of(tx, batch)), unchecked=True)  # the peer still holds them
@@ -166,7 +182,8 @@ class Taking:
         has_forks = bool(forked_keys(tx))
         applied = work_us = 0
         early = late = more = False
-        fold.read_ahead((each.body, each.header.operations) for each in _slice(fresh) if not each.header.parts)
+        if ready is None:
+            fold.read_ahead((each.body, each.header.operations) for each in _slice(fresh) if not each.header.parts)
         for change in fresh:
             actor, seq = change.header.dot
             if actor in apart:
@@ -188,7 +205,7 @@ class Taking:
                     break
                 outcome = checked
             else:
-                outcome = ledger.admit(tx, fold, change)
+                outcome = ledger.admit(tx, fold, change, ready)
             if outcome is Admitted.APPLIED:
                 applied += 1
                 work_us += cost_us
@@ -209,7 +226,7 @@ class Taking:
         return Taken(
             applied, early, late, apart, held, settled, readmitted, more=more,
             members=moved or any(operation.is_about(each.body, each.header.operations, "device") for each in batch),
-            reached=None if moved else (before, tx.log.position()),
+            reached=None if moved else (before, tx.log.position()), ahead=ready is not None and ready.is_written,
         )  # fmt: skip
 
     @staticmethod
@@ -237,20 +254,22 @@ class Taking:
                 fresh.append(change)
         return fresh, apart
 
-    def take_part(self, part: Part, parted: frozenset[bytes] = frozenset()) -> Taken:
+    def take_part(self, part: Part, parted: frozenset[bytes] = frozenset(), *, ahead: bool = False) -> Taken:
         """
         Take a part of a large change. The last missing part applies the change.
 
         Args:
             part: The part.
             parted: Actors of whom the peer has other changes. Their parts are passed over, as their headers were.
+            ahead: Whether to fold the change that it completes (:meth:`completes`) before the transaction begins.
 
         Raises:
             RemoteProtocolError: It is a part of no announced change; nothing was taken.
         """
-        return self._count(self._store.transact(lambda tx: self._take_part(tx, part, parted)))
+        ready = prepare_last(self._store, part) if ahead else None
+        return self._count(self._store.transact(lambda tx: self._take_part(tx, part, parted, ready)))
 
-    def _take_part(self, tx: StoreWriter, part: Part, parted: frozenset[bytes]) -> Taken:
+    def _take_part(self, tx: StoreWriter, part: Part, parted: frozenset[bytes], ready: Prepared | None) -> Taken:
         if tx.segments.merged():
             return Taken(0, unchecked=True)
         try:
@@ -268,7 +287,7 @@ class Taking:
         if len(incoming.parts | {part.number}) < len(header.parts):
             return Taken(0, held=tuple(_dots_of(tx, [change])))
         fold, waited = self._ledger.fold(tx), early_writes.is_pending(tx)
-        outcome = self._ledger.admit(tx, fold, change)
+        outcome = self._ledger.admit(tx, fold, change, ready)
         fold.flush()
         if outcome is Admitted.APPLIED:
             self._keep_voucher(tx, change)
@@ -278,7 +297,8 @@ class Taking:
         applied, early = int(outcome is Admitted.APPLIED), outcome is Admitted.EARLY
         if outcome is Admitted.UNKNOWN:
             tx.incoming.forget(incoming.actor, incoming.seq)
-        return Taken(applied, early, held=held, settled=settled, readmitted=readmitted)
+        ready_made = ready is not None and ready.is_written
+        return Taken(applied, early, held=held, settled=settled, readmitted=readmitted, ahead=ready_made)
 
     @staticmethod
     def _keep_voucher(tx: StoreWriter, change: Change) -> None:
@@ -295,6 +315,11 @@ class Taking:
 def _cost_us(header: Header) -> int:
     """Return the estimated cost of taking a change, in microseconds."""
     return limits.LOG_CHANGE_US + limits.LOG_MENTION_US * header.operations
+
+
+def _is_long(header: Header) -> bool:
+    """Tell whether a change costs more than one slice may. One whose body comes in parts is applied later."""
+    return not header.parts and _cost_us(header) > limits.SLICE_US_MAX
 
 
 def _slice(fresh: list[Change]) -> list[Change]:

@@ -22,6 +22,9 @@ class MemoryIncoming(Facet):
             if seq in (None, at)
         ]
 
+    def part(self, actor: bytes, seq: int, number: int) -> bytes:
+        return bytes(self._tables["incoming_parts"][actor, seq, number])
+
 
 class MemoryIncomingWriter(WriterFacet, MemoryIncoming):
     """Implementation of ``seams.incoming.IncomingWriter``."""

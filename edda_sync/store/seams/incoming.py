@@ -22,6 +22,10 @@ class IncomingReader(Protocol):
         """Return the large changes whose parts are still arriving: all, or those with a seq."""
         ...
 
+    def part(self, actor: bytes, seq: int, number: int) -> bytes:
+        """Return a part that is here."""
+        ...
+
 
 class IncomingWriter(IncomingReader, Protocol):
     """Keeps the parts that arrive, until all are here."""

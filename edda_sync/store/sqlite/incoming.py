@@ -23,6 +23,10 @@ class SqliteIncoming(Facet):
             found.append(Incoming(actor, at, raw, frozenset(parts)))
         return found
 
+    def part(self, actor: bytes, seq: int, number: int) -> bytes:
+        statement = "SELECT part FROM _incoming_parts WHERE actor = ? AND seq = ? AND number = ?"
+        return bytes(self._sql.one(statement, actor, seq, number)[0])
+
 
 class SqliteIncomingWriter(SqliteIncoming):
     """Implementation of ``seams.incoming.IncomingWriter``."""

@@ -35,6 +35,7 @@ def test_parts_of_a_large_change_wait_until_it_is_complete(store: AnyStore) -> N
             Incoming(OTHER, 1, b"header", frozenset({0, 1})),
             Incoming(ACTOR, 2, b"another", frozenset()),
         ]
+        assert [reader.incoming.part(OTHER, 1, number) for number in (0, 1)] == [b"part 0", b"part 1"]
     store.transact(lambda tx: tx.incoming.complete(OTHER, 1, 4))
     with store.read() as reader:
         assert list(reader.log.parts(4)) == [b"part 0", b"part 1"]

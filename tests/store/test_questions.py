@@ -1,0 +1,50 @@
+"""Questions: what was asked of a reader is asked again, and any other answer is noticed."""
+
+from __future__ import annotations
+
+import pytest
+
+from edda_sync.store.memory.store import MemoryStore
+from edda_sync.store.questions import Questions
+from tests.store.samples import ACTOR
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+def test_the_same_state_gives_the_same_answers_and_any_other_one_is_noticed(store: MemoryStore) -> None:
+    questions = Questions()
+    with store.read() as reader:
+        noting = questions.noting(reader)
+        assert noting.meta.get("color") is None
+        assert noting.states.get([ACTOR]) == {}
+        assert noting.states.text(ACTOR, "content", ACTOR, since=3) is None
+        assert questions.have_the_same_answers(reader)
+    store.transact(lambda tx: tx.meta.set("size", b"9"))
+    with store.read() as reader:
+        assert questions.have_the_same_answers(reader), "nobody asked for that"
+    store.transact(lambda tx: tx.meta.set("color", b"red"))
+    with store.read() as reader:
+        assert not questions.have_the_same_answers(reader)
+
+
+def test_what_is_asked_twice_is_asked_again_once(store: MemoryStore) -> None:
+    questions = Questions()
+    with store.read() as reader:
+        noting = questions.noting(reader)
+        for _ in range(3):
+            noting.meta.get("color")
+            noting.states.get(key for key in [ACTOR])
+    assert len(questions) == 2
+
+
+def test_a_list_that_grows_after_the_question_does_not_change_the_question(store: MemoryStore) -> None:
+    questions, keys = Questions(), [ACTOR]
+    with store.read() as reader:
+        questions.noting(reader).states.get(keys)
+        keys.append(b"another")
+        questions.noting(reader).states.get(keys)
+        assert len(questions) == 2
+        assert questions.have_the_same_answers(reader)
