@@ -236,8 +236,8 @@ def test_protocol_has_the_cells_of_each_kind() -> None:
         ("at most 4 MiB not yet acknowledged", limits.WINDOW_BYTES_MAX == 4 << 20),
         ("1,000\n   lives and branches of lives, and 16 proofs", (limits.BIRTHS_MAX, limits.PROOFS_MAX) == (1_000, 16)),
         (
-            "at most 8, of 256 MiB together, are half here",
-            (limits.INCOMING_MAX, limits.INCOMING_BYTES_MAX) == (8, 256 << 20),
+            "at most 8, of 64 MiB together, are half here",
+            (limits.INCOMING_MAX, limits.INCOMING_BYTES_MAX) == (8, 64 << 20),
         ),
         ("at least 65,536 such claims", limits.CLAIMS_MAX == 65_536),
         ("for a peer 32 times a minute", (limits.SCANS_MAX, limits.SCANS_WINDOW_S) == (32, 60)),
@@ -263,8 +263,8 @@ def test_protocol_has_the_cells_of_each_kind() -> None:
         ("at most 8,192 heads", limits.HEADS_MAX == 8_192),
         ("at most 4,096 coded cells", limits.CODED_CELLS_MAX == 4_096),
         ("at most 64 KiB", limits.HEADER_BYTES_MAX == 64 << 10),
-        ("200,000 operations", limits.CHANGE_OPERATIONS_MAX == 200_000),
-        ("128 MiB a change", limits.CHANGE_BYTES_MAX == 128 << 20),
+        ("20,000 operations", limits.CHANGE_OPERATIONS_MAX == 20_000),
+        ("32 MiB a change", limits.CHANGE_BYTES_MAX == 32 << 20),
         ("20 MiB and 128 KiB an operation", limits.OPERATION_BYTES_MAX == (20 << 20) + (128 << 10)),
         ("4,096 cells and 4 MiB", (limits.ENTITY_CHANGE_CELLS_MAX, limits.ENTITY_CHANGE_BYTES_MAX) == (4_096, 4 << 20)),
         (

@@ -7,16 +7,18 @@ that store aside, complete and usable, or also brings its content along, as new 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from edda_sync.changes import change as changes
 from edda_sync.device.peers import Endpoint
 from edda_sync.engine import opening, standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.transaction import Transaction
+from edda_sync.imports.batches import batches, text_length
 from edda_sync.imports.order import parents_first
 from edda_sync.store.sqlite.damage import can_be_made_anew
 from edda_sync.sync import readmission
@@ -30,11 +32,14 @@ from edda_sync.words.config import DATABASE_FILE, StorageConfig, absolute
 from edda_sync.words.errors import CorruptError, DamagedStoreError, NotReachableError, PairingError, UsageError, damage
 from edda_sync.words.files import disk_error
 from edda_sync.words.folders import make_folder, state_folder
+from edda_sync.words.listed import Link, Tag
 from edda_sync.words.model import Item, Task
 from edda_sync.words.query import DocumentQuery, TaskQuery
 from edda_sync.workspace import welcome as membership
 from edda_sync.workspace.keys import BIRTH_KEY, WORKSPACE_KEY
 from edda_sync.workspace.welcome import DeviceCard, Welcome
+
+T = TypeVar("T")
 
 PAIRING_FOLDER: Final = "joining"
 """In a store's folder: the identity of a device that may already be a member, and has no store yet."""
@@ -266,7 +271,10 @@ def _clear(home: Path, database: Path, held: Holdings, aside: Path | None) -> No
 
 def bring(old: StorageEngine, new: StorageEngine) -> Brought:
     """
-    Create what one store shows, and what is in its trash, in another one, under the same ids, in one change.
+    Create what one store shows, and what is in its trash, in another one, under the same ids.
+
+    It is written in several transactions (``imports.batches``), parents first, so that no device waits long for any of
+    them. Whatever ends it midway, the old store stays as it is.
 
     Args:
         old: The store to copy from; it is only read.
@@ -283,21 +291,35 @@ def bring(old: StorageEngine, new: StorageEngine) -> Brought:
     doomed = _deleted(old, known | trash, shown | {item.id for item in (*tasks, *documents)})
     linked = {(link.task_id, link.document_id) for link in new.links()}
 
-    def work(tx: Transaction) -> Brought:
-        for tag in old.tags():
-            if tag.id not in tags:
-                tx.create_tag(tag.name, tag.color, tag.description)
-        for item in _unknown([*tasks, *documents, *doomed], known):
-            _create(tx, item, item.id in trash)
-        for item in doomed:
-            (tx.delete_task if isinstance(item, Task) else tx.delete_document)(item.id)
-        for link in old.links():
-            if (link.task_id, link.document_id) not in linked:
-                tx.link(link.task_id, link.document_id, link.relationship_type)
-        counts = [sum(1 for _ in _unknown(items, known)) for items in (tasks, documents)]
-        return Brought(counts[0], counts[1], len(tasks) + len(documents) - sum(counts), len(doomed))
+    def write(write_one: Callable[[Transaction, T], object], what: Iterable[T], length: Callable[[T], int]) -> None:
+        for batch in batches([*what], length):
+            new.transact(partial(_each, write_one, batch), reason="brought along")
 
-    return new.transact(work, reason="brought along")
+    write(_create_tag, (tag for tag in old.tags() if tag.id not in tags), lambda _: 0)
+    created = _unknown([*tasks, *documents, *doomed], known)
+    write(lambda tx, item: _create(tx, item, item.id in trash), created, text_length)
+    write(_delete, doomed, lambda _: 0)
+    links = (link for link in old.links() if (link.task_id, link.document_id) not in linked)
+    write(_link, links, lambda _: 0)
+    counts = [sum(1 for _ in _unknown(items, known)) for items in (tasks, documents)]
+    return Brought(counts[0], counts[1], len(tasks) + len(documents) - sum(counts), len(doomed))
+
+
+def _each(write_one: Callable[[Transaction, T], object], batch: Iterable[T], tx: Transaction) -> None:
+    for each in batch:
+        write_one(tx, each)
+
+
+def _create_tag(tx: Transaction, tag: Tag) -> None:
+    tx.create_tag(tag.name, tag.color, tag.description)
+
+
+def _delete(tx: Transaction, item: Item) -> None:
+    (tx.delete_task if isinstance(item, Task) else tx.delete_document)(item.id)
+
+
+def _link(tx: Transaction, link: Link) -> None:
+    tx.link(link.task_id, link.document_id, link.relationship_type)
 
 
 def _deleted(old: StorageEngine, known: set[str], shown: set[str]) -> list[Item]:

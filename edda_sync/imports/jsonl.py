@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from edda_sync.imports.batches import batches, text_length
 from edda_sync.imports.lines import is_exported, loaded, why
-from edda_sync.imports.merge import Imported, Refused, Report, batches, cells_wanted, now_and_trash
+from edda_sync.imports.merge import Imported, Refused, Report, cells_wanted, now_and_trash
 from edda_sync.imports.order import parents_first
 from edda_sync.words import values
 from edda_sync.words.callbacks import Callback
@@ -149,7 +151,7 @@ def bring_into(
     progress: Callable[[int], object] = lambda _done: None,
 ) -> Report:
     """
-    Create what an export holds and a store lacks, in transactions of at most ``merge.BATCH_ITEMS_MAX`` items.
+    Create what an export holds and a store lacks, in transactions that no device has to wait for long; see ``batches``.
 
     Safe to repeat, also after it was interrupted.
 
@@ -167,9 +169,11 @@ def bring_into(
     """
     why_done = reason or "import from an export"
     report, tell = Report(), Callback(progress, "The progress of an import")
-    store.transact(lambda tx: _bring_tags(store, tx, source.tags), agent=agent, reason=why_done)
+    here = {tag.id for tag in store.tags()}
+    for tags in batches([tag for tag in source.tags if tag.id not in here]):
+        store.transact(partial(_bring_tags, store, tags), agent=agent, reason=why_done)
     done = 0
-    for batch in batches(source.items):
+    for batch in batches(source.items, lambda each: text_length(each.item)):
 
         def work(tx: Transaction, batch: Sequence[Imported] = batch) -> Report:
             return _bring_items(store, tx, batch)
@@ -177,14 +181,16 @@ def bring_into(
         report.add(store.transact(work, agent=agent, reason=why_done))
         done += len(batch)
         tell(done)
-    store.transact(lambda tx: _bring_links(store, tx, source.links), agent=agent, reason=why_done)
+    linked = {(each.task_id, each.document_id) for each in store.links()}
+    for links in batches([each for each in source.links if (each.task_id, each.document_id) not in linked]):
+        store.transact(partial(_bring_links, links), agent=agent, reason=why_done)
     return report
 
 
-def _bring_tags(store: StorageEngine, tx: Transaction, tags: Sequence[Tag]) -> None:
-    here = {tag.id for tag in store.tags()} | store.reading.in_trash("tag", [tag.id for tag in tags])
+def _bring_tags(store: StorageEngine, tags: Sequence[Tag], tx: Transaction) -> None:
+    trash = store.reading.in_trash("tag", [tag.id for tag in tags])
     for tag in tags:
-        if tag.id not in here:
+        if tag.id not in trash:
             tx.create_tag(tag.name, tag.color, tag.description)
 
 
@@ -221,9 +227,7 @@ def _create(tx: Transaction, item: Item) -> None:
         tx.create_document(item)
 
 
-def _bring_links(store: StorageEngine, tx: Transaction, links: Sequence[Link]) -> None:
-    linked = {(each.task_id, each.document_id) for each in store.links()}
+def _bring_links(links: Sequence[Link], tx: Transaction) -> None:
     for each in links:
-        is_new = (each.task_id, each.document_id) not in linked
-        if is_new and tx.get_task(each.task_id) is not None and tx.get_document(each.document_id) is not None:
+        if tx.get_task(each.task_id) is not None and tx.get_document(each.document_id) is not None:
             tx.link(each.task_id, each.document_id, each.relationship_type)

@@ -19,12 +19,13 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 from edda_sync.engine.items import set_cells
+from edda_sync.imports.batches import batches, text_length
 from edda_sync.words import limits, unicode14, values
 from edda_sync.words.callbacks import Callback
 from edda_sync.words.model import TEXT_FIELDS, UNSET, Cells, Document, Item, Task, cells_of, kind_of
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from edda_sync.engine.engine import StorageEngine
     from edda_sync.engine.transaction import Transaction
 
-BATCH_ITEMS_MAX: Final = 1_000  # items of one transaction: a device that syncs beside it waits no longer
-BATCH_CODE_POINTS_MAX: Final = 8 * 1024 * 1024  # the same for long texts
 HASH_BYTES: Final = 6  # of one value, to tell whether the source has changed it
 _HALVES: Final = re.compile("[\ud800-\udfff]")  # half characters, which UTF-8 cannot write
 
@@ -127,7 +126,7 @@ def merge_into(
     progress: Callable[[int], object] = lambda _done: None,
 ) -> Report:
     """
-    Write what a source says into a store, in transactions of at most ``BATCH_ITEMS_MAX`` items.
+    Write what a source says into a store, in transactions that no device has to wait for long; see ``batches``.
 
     Safe to repeat, also after it was interrupted.
 
@@ -145,7 +144,7 @@ def merge_into(
     """
     report, tell = Report(), Callback(progress, "The progress of an import")
     done = 0
-    for batch in batches(source.items):
+    for batch in batches(source.items, lambda each: text_length(each.item)):
 
         def work(tx: Transaction, batch: Sequence[Imported] = batch) -> Report:
             return _merge_batch(store, tx, f"import.{source.key}", batch)
@@ -154,22 +153,6 @@ def merge_into(
         done += len(batch)
         tell(done)
     return report
-
-
-def batches(items: Sequence[Imported]) -> Iterator[Sequence[Imported]]:
-    """Yield items in groups, each for one transaction."""
-    start = size = 0
-    for at, each in enumerate(items):
-        size += _length(each.item)
-        if at - start == BATCH_ITEMS_MAX or (size > BATCH_CODE_POINTS_MAX and at > start):
-            yield items[start:at]
-            start, size = at, _length(each.item)
-    if start < len(items):
-        yield items[start:]
-
-
-def _length(item: Item) -> int:
-    return len((item.description if isinstance(item, Task) else item.content) or "")
 
 
 def _merge_batch(store: StorageEngine, tx: Transaction, key: str, batch: Sequence[Imported]) -> Report:

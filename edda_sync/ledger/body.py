@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from edda_sync.changes import change as changes
 from edda_sync.store.seams import StoreWriter
 from edda_sync.words import limits
 from edda_sync.words.errors import LimitError
+
+_ADVICE: Final = "write it in several transactions, for each of which others wait less"
 
 
 class Body:
@@ -38,11 +42,10 @@ class Body:
         self.operations += 1
         self.size += len(encoded)
         if self.operations > limits.CHANGE_OPERATIONS_MAX:
-            raise LimitError(
-                "the number of operations in one transaction", self.operations, limits.CHANGE_OPERATIONS_MAX
-            )
+            most = limits.CHANGE_OPERATIONS_MAX
+            raise LimitError("the number of operations in one transaction", self.operations, most, _ADVICE)
         if self.size > limits.CHANGE_BYTES_MAX:
-            raise LimitError("the bytes of one transaction", self.size, limits.CHANGE_BYTES_MAX)
+            raise LimitError("the bytes of one transaction", self.size, limits.CHANGE_BYTES_MAX, _ADVICE)
         self._rest += encoded
         while len(self._rest) > limits.PART_BYTES_MAX:
             self._keep(bytes(self._rest[: limits.PART_BYTES_MAX]))

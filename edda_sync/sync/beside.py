@@ -1,7 +1,7 @@
 """
 Beside: long work, done between the turns of a replica, so that others are served meanwhile.
 
-1. What must become visible at once is written in one transaction, however large it is: a change of 200,000 operations, a
+1. What must become visible at once is written in one transaction, however large it is: a change of 20,000 operations, a
    segment that is taken or made, a log that confirms one. Such a transaction cannot be cut, but no turn has to wait for it.
 2. One work is under way at a time, because a store has one writer. Data that comes meanwhile waits, and so does everything
    that the same peer says after it. What only reads is answered: hellos, acknowledgements, pulls, and sending.

@@ -23,8 +23,11 @@ REASON_CODE_POINTS_MAX = 2_000  # why a transaction was made
 WALL_MS_MAX = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z, the last time RFC 3339 can write
 
 # --- changes ----------------------------------------------------------------------------------------------------------
-CHANGE_OPERATIONS_MAX = 200_000  # one transaction (wire): applied in one SQL transaction on every device
-CHANGE_BYTES_MAX = 128 * 1024 * 1024  # one transaction's body (wire)
+# One transaction (wire). It is one SQL transaction on every device, for which others who write there wait about a second.
+CHANGE_OPERATIONS_MAX = 20_000
+CHANGE_BYTES_MAX = 32 * 1024 * 1024  # one transaction's body (wire): the same, and more than the longest operation
+BULK_ITEMS_MAX = 500  # items that an import writes in one transaction: a device takes it in less than 100 ms
+BULK_CODE_POINTS_MAX = 1024 * 1024  # of their texts: the same
 HEADER_BYTES_MAX = 64 * 1024  # one change's header (wire): 256 part hashes and 1,000 dependencies fit
 DEPS_MAX = 1_000  # new dependencies of one change of ours: more are spread over empty changes before it
 PART_BYTES_MAX = 512 * 1024  # one part of a change's body (wire): fits a frame with room for framing

@@ -7,6 +7,7 @@ from edda_sync.changes.change import decode_header
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.imports import beads, markdown
 from edda_sync.testing import devices, sync
+from edda_sync.words import limits
 from edda_sync.words.model import Document, Task
 from edda_sync.words.query import DocumentQuery, TaskQuery
 from tests.imports.sources import (
@@ -115,7 +116,7 @@ def test_an_import_whose_memory_was_removed_touches_nothing(store: StorageEngine
 def test_an_import_goes_on_whatever_the_function_raises_that_is_told_how_far_it_is(
     store: StorageEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("edda_sync.imports.merge.BATCH_ITEMS_MAX", 1)
+    monkeypatch.setattr(limits, "BULK_ITEMS_MAX", 1)
     told: list[int] = []
 
     def progress(done: int) -> None:
@@ -128,8 +129,8 @@ def test_an_import_goes_on_whatever_the_function_raises_that_is_told_how_far_it_
 
 
 def test_many_items_are_imported_in_batches(store: StorageEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edda_sync.imports.merge.BATCH_ITEMS_MAX", 10)
-    monkeypatch.setattr("edda_sync.imports.merge.BATCH_CODE_POINTS_MAX", 100)
+    monkeypatch.setattr(limits, "BULK_ITEMS_MAX", 10)
+    monkeypatch.setattr(limits, "BULK_CODE_POINTS_MAX", 100)
     issues = [
         {"id": str(number), "title": "t", "description": "x" * (60 if number >= 20 else 1)} for number in range(25)
     ]
