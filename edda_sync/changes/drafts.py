@@ -28,7 +28,7 @@ class Put(msgspec.Struct, frozen=True):
 
     @staticmethod
     def of(kind: Kind, entity_id: bytes, cells: Mapping[str, Any], *, new: bool = False) -> Put:
-        """Return the draft. Its cells are encoded at once, since a bulk transaction holds 100,000 drafts."""
+        """Return the draft. Its cells are encoded at once, since a bulk transaction holds thousands of drafts."""
         return Put(kind, entity_id, _encode_cells(cells), new)
 
     @property

@@ -19,15 +19,18 @@ from edda_sync.engine import life, missing
 from edda_sync.engine.opened import Opened
 from edda_sync.engine.own import OwnDevice
 from edda_sync.ledger.ledger import Ledger
+from edda_sync.ledger.preparing import PreparedOwn, prepare_own
 from edda_sync.ledger.refold import verify_logged
 from edda_sync.store.seams import Head, StoreWriter
 from edda_sync.words import values
 from edda_sync.words.callbacks import Callback, log_broken
-from edda_sync.words.errors import CallbackError, LostIdentityError
+from edda_sync.words.errors import CallbackError, EddaError, LimitError, LostIdentityError
 from edda_sync.workspace import actor as actors
 from edda_sync.workspace import lives
 from edda_sync.workspace.keys import WORKSPACE_KEY
 
+MANY: Final = 1_000  # drafts of one change: of more, the change is composed before its transaction
+TRIES: Final = 2  # how often it is composed so, if others write about the same meanwhile
 INDEX_ROWS: Final = 2_000  # rows in one step of the full-text index, so that another writer need not wait long
 
 
@@ -44,6 +47,7 @@ class Writing:
 
     Attributes:
         latest: The last change of this device that this process made durable.
+        prepared: How many changes were composed before their transactions.
         on_broken: Called with the error when a listener has raised an exception; by default it is logged.
     """
 
@@ -59,6 +63,7 @@ class Writing:
         self.now, self.random = now, random
         self._written: Head | None = None  # by the running transaction
         self.latest: Dot | None = None
+        self.prepared = 0
         self._listeners: list[Callback[[]]] = []
         self.on_broken: Callable[[CallbackError], None] = log_broken
 
@@ -79,14 +84,52 @@ class Writing:
             agent, reason: Who asks for it, and why.
             check: Checks, inside the store's transaction, that the drafts may still be applied; raises if not.
         """
-        store = self._opened.store
 
         def work(tx: StoreWriter) -> Dot | None:
             if check is not None:
                 check(tx)
             return self.commit(tx, drafts, reason, agent)
 
-        return store.transact(work) if drafts else None
+        if len(drafts) > MANY and (dot := self._commit_prepared(drafts, agent, reason, check)) is not None:
+            return dot
+        return self._opened.store.transact(work) if drafts else None
+
+    def _commit_prepared(
+        self,
+        drafts: Sequence[Draft],
+        agent: str | None,
+        reason: str | None,
+        check: Callable[[StoreWriter], None] | None,
+    ) -> Dot | None:
+        """Compose a large change before its transaction, so that others can write meanwhile; None if that is no use."""
+        store = self._opened.store
+        for _ in range(TRIES):
+            try:
+                with store.read() as reader:
+                    ready = prepare_own(reader, drafts, int(self.now() * 1000), agent, reason)
+            except LimitError:
+                raise
+            except EddaError:
+                return None  # the transaction finds the same, if it still is so
+            if ready is None:
+                return None
+
+            def work(tx: StoreWriter, ready: PreparedOwn = ready) -> bool:
+                if check is not None:
+                    check(tx)
+                if not ready.is_right(tx):
+                    return False
+                self.live(tx)
+                if actors.actor_of(tx) != ready.dot[0]:  # another life
+                    return False
+                ready.write(tx, self._ledger)
+                self.note_written(tx.log.heads()[ready.dot[0]])
+                return True
+
+            if store.transact(work):
+                self.prepared += 1
+                return ready.dot
+        return None
 
     def commit(
         self, tx: StoreWriter, drafts: Sequence[Draft], reason: str | None, agent: str | None = None

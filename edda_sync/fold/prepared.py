@@ -87,18 +87,18 @@ def prepare(
         CorruptError: Something stored is damaged.
     """
     questions = Questions()
-    fold = _Whole(questions.noting(reader), Texts())
+    fold = Whole(questions.noting(reader), Texts())
     begin(fold)
     fold.receive(operations, understood=understood)
     delta = fold.delta()
     return None if delta.overfull else Prepared(digest, fold.change, delta, questions)
 
 
-class _Whole(Fold):
+class Whole(Fold):
     """A fold that holds everything until the end, because what it passed on would not be in the reader that it asks."""
 
     def flush_if_full(self) -> None:
-        pass
+        """Pass on nothing yet."""
 
 
 def _moved(delta: Delta, position: int) -> Delta:

@@ -178,7 +178,7 @@ class Ledger:
         previous = NO_HASH if head is None else head.hash
         header = Header(changes.LEVEL, actor, seq, changed, body.operations, body.size, content, previous, ext)
         change = Change(header, changes.encode_header(header), whole)
-        self._append(tx, change, _own_place(head, change), _held(tx, changed), past)
+        self.put_in_log(tx, change, _own_place(head, change), _held(tx, changed), past)
         early.note(tx, birth)
         with _OWN_TEXTS:
             fold.flush()
@@ -253,10 +253,10 @@ class Ledger:
             changes.hash_part(b""), NO_HASH if head is None else head.hash, changes.header_ext(wall_ms, birth=birth),
         )  # fmt: skip
         change = Change(header, changes.encode_header(header), b"")
-        self._append(tx, change, _own_place(head, change), _held(tx, named), reached)
+        self.put_in_log(tx, change, _own_place(head, change), _held(tx, named), reached)
         early.note(tx, birth)
 
-    def _append(self, tx: StoreWriter, change: Change, place: Place, named: Frontier, deps: Frontier) -> Logged:
+    def put_in_log(self, tx: StoreWriter, change: Change, place: Place, named: Frontier, deps: Frontier) -> Logged:
         """Append a change whose place and past are known. Its past includes its author's earlier changes."""
         header = change.header
         head = None if place.before is None else tx.log.heads()[place.before[0]]
@@ -287,7 +287,7 @@ class Ledger:
         checked = self.check(tx, fold, change)
         if isinstance(checked, Admitted):
             return checked
-        header, logged = change.header, self._append(tx, change, checked.place, checked.named, checked.deps)
+        header, logged = change.header, self.put_in_log(tx, change, checked.place, checked.named, checked.deps)
         if header.parts:
             tx.incoming.complete(*change.half, logged.position)
         body = tx.log.parts(logged.position) if header.parts else (change.body,)
@@ -314,7 +314,7 @@ class Ledger:
         checked = self.check(tx, fold, change)
         if isinstance(checked, Admitted):
             return checked
-        logged = self._append(tx, change, checked.place, checked.named, checked.deps)
+        logged = self.put_in_log(tx, change, checked.place, checked.named, checked.deps)
         if change.header.parts:
             tx.incoming.complete(*change.half, logged.position)
         return Admitted.APPLIED

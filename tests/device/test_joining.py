@@ -200,7 +200,8 @@ def test_a_large_store_comes_along_in_transactions_that_are_no_longer_than_those
         parent = None
         for number in range(10):
             parent = old.create_task(edda.Task(title="T", parent_id=parent or edda.UNSET, tags={f"tag {number}"}))
-            old.transact(lambda tx, task=parent: tx.link(task, note))
+            with old.begin_transaction() as tx:
+                tx.link(parent, note)
         doomed = [old.create_task(edda.Task(title="Deleted")) for _ in range(7)]
         for task in doomed:
             old.delete_task(task)

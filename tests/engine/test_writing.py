@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import edda_sync as edda
+from edda_sync.engine import writing
 from edda_sync.engine.engine import StorageEngine
-from edda_sync.testing import devices
-from edda_sync.words.errors import CallbackError, ConflictError, NotFoundError
+from edda_sync.testing import devices, sync
+from edda_sync.words import limits
+from edda_sync.words.errors import CallbackError, ConflictError, LimitError, NotFoundError
 
 NOWHERE = "0192f0c1-0000-7000-8000-00000000dead"
 State = edda.TransactionState
@@ -116,3 +118,126 @@ def test_a_listener_that_ends_itself_keeps_no_other_from_hearing(store: StorageE
     store.create_task(edda.Task(title="first"))
     store.create_task(edda.Task(title="second"))
     assert heard == ["once", "always", "always"]
+
+
+# --- large changes ----------------------------------------------------------------------------------------------------
+
+
+class Meanwhile:
+    """A clock in which something happens when it is next looked at: when a large change is about to be composed."""
+
+    def __init__(self) -> None:
+        self.act: Callable[[], object] | None = None
+        self._s = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        act, self.act = self.act, None
+        if act is not None:
+            act()
+        self._s += 1
+        return self._s
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def two(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[StorageEngine, StorageEngine, Meanwhile]]:
+    """Two devices, the first of which composes a change of more than four drafts before its transaction."""
+    clock = Meanwhile()
+    with devices(2, backend=request.param, now=clock) as (laptop, phone):
+        laptop.create_task(edda.Task(title="the first change of a life is never prepared"))
+        sync(laptop, phone)
+        monkeypatch.setattr(writing, "MANY", 4)
+        yield laptop, phone, clock
+
+
+def many(tx: edda.Transaction) -> list[str]:
+    """Draft a change of every kind of operation; return the ids of its tasks."""
+    made = [tx.create_task(edda.Task(title=f"task {n}", description="words", tags={"many"})) for n in range(9)]
+    note = tx.create_document(edda.Document(title="note", content="x" * 100))
+    for child in made[1:]:
+        tx.update_task(edda.Task(id=child, parent_id=made[0]))
+    tx.link(made[0], note)
+    tx.edit_text(note, "content", [(3, 2, "y")])
+    tx.delete_task(made[8])
+    return made
+
+
+def test_a_large_change_is_composed_before_its_transaction_and_is_what_peers_fold(
+    two: tuple[StorageEngine, StorageEngine, Meanwhile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop, phone, _ = two
+    for parts in (limits.PART_BYTES_MAX, 200):
+        monkeypatch.setattr(limits, "PART_BYTES_MAX", parts)
+        before = laptop.writing.prepared
+        made = laptop.transact(many)
+        assert laptop.writing.prepared == before + 1
+        sync(laptop, phone)
+        with laptop.begin_transaction() as tx:
+            for task in made[:8]:
+                tx.update_task(edda.Task(id=task, status="done", description="other words"))
+                tx.add_tag(task, "again")
+        assert laptop.writing.prepared == before + 2
+        sync(laptop, phone)
+        for store in (laptop, phone):
+            assert store.reading.scrub() == ([], None)
+
+
+def test_a_write_that_comes_while_a_large_change_is_composed_is_committed_before_it(
+    two: tuple[StorageEngine, StorageEngine, Meanwhile],
+) -> None:
+    laptop, phone, clock = two
+    meanwhile: list[str] = []
+    tx = laptop.begin_transaction()
+    many(tx)
+    clock.act = lambda: meanwhile.append(laptop.create_task(edda.Task(title="meanwhile")))
+    dot = tx.commit()
+    assert laptop.get_task(meanwhile[0]) is not None
+    assert dot is not None
+    with laptop.store.read() as reader:
+        last, before = (reader.log.read(reader.log.position() - back) for back in (0, 1))
+    assert (last.actor, last.seq) == dot == (before.actor, before.seq + 1)
+    assert laptop.writing.prepared == 1, "it was composed once more"
+    sync(laptop, phone)
+
+
+def test_a_large_change_is_composed_in_its_transaction_when_others_write_again_and_again(
+    two: tuple[StorageEngine, StorageEngine, Meanwhile],
+) -> None:
+    laptop, phone, clock = two
+    written: list[str] = []
+
+    def write() -> None:
+        written.append(laptop.create_task(edda.Task(title="meanwhile")))
+        clock.act = write if len(written) < writing.TRIES else None
+
+    tx = laptop.begin_transaction()
+    many(tx)
+    clock.act = write
+    assert tx.commit() is not None
+    assert laptop.writing.prepared == 0
+    sync(laptop, phone)
+
+
+def test_a_large_change_that_is_too_large_is_refused_before_its_transaction(
+    two: tuple[StorageEngine, StorageEngine, Meanwhile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop, _, _ = two
+    monkeypatch.setattr(limits, "CHANGE_OPERATIONS_MAX", 7)
+    before = laptop.digest()
+    with pytest.raises(LimitError, match="write it in several transactions"):
+        laptop.transact(many)
+    assert laptop.digest() == before
+
+
+def test_a_conflict_is_found_before_anything_else_is_said_of_a_large_change(
+    two: tuple[StorageEngine, StorageEngine, Meanwhile],
+) -> None:
+    laptop, _, clock = two
+    task = laptop.create_task(edda.Task(title="read"))
+    tx = laptop.begin_transaction()
+    many(tx)
+    tx.update_task(edda.Task(id=task, title="written"))
+    clock.act = lambda: laptop.delete_task(task)
+    with pytest.raises(ConflictError):
+        tx.commit()

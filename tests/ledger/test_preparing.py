@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+import edda_sync as edda
+from edda_sync.changes.drafts import Draft, Expect
+from edda_sync.changes.drafts import Put as DraftPut
 from edda_sync.crdt.operation import Put
-from edda_sync.ledger.preparing import prepare_change
-from edda_sync.words import limits
+from edda_sync.ledger.preparing import prepare_change, prepare_own
+from edda_sync.testing import devices
+from edda_sync.words import limits, values
 from edda_sync.words.errors import RemoteProtocolError
+from edda_sync.workspace.actor import actor_of
 from tests.crdt.authors import LAPTOP, PHONE, Life, device, founded
 from tests.crdt.works import OTHER, TASK
 
@@ -50,3 +55,29 @@ def test_a_change_that_makes_an_entity_overfull_is_left_to_the_transaction(monke
     monkeypatch.setattr(limits, "ENTITY_BYTES_MAX", 100)
     with peer.store.read() as reader:
         assert prepare_change(reader, one, (one.body,)) is None
+
+
+def test_the_first_change_of_a_life_is_left_to_the_transaction() -> None:
+    with devices(1) as (laptop,):
+        drafts = [DraftPut.of("task", TASK, {"title": "first"}, new=True)]
+        with laptop.store.read() as reader:
+            is_first = actor_of(reader) not in reader.log.heads()
+            ready = prepare_own(reader, drafts, 1_000)
+        assert (ready is None) is is_first
+        laptop.create_task(edda.Task(title="T"))
+        with laptop.store.read() as reader:
+            ready = prepare_own(reader, drafts, 1_000)
+        assert ready is not None
+        assert laptop.store.transact(ready.is_right)
+        laptop.store.transact(lambda tx: ready.write(tx, laptop.ledger))
+        assert not laptop.store.transact(ready.is_right), "a dot is used once"
+        assert laptop.frontier()[ready.dot[0]] == ready.dot[1]
+        assert laptop.get_task(values.id_text(TASK)) is not None
+
+
+def test_what_changes_nothing_is_left_to_the_transaction() -> None:
+    with devices(1) as (laptop,):
+        task = laptop.create_task(edda.Task(title="T"))
+        expected: list[Draft] = [Expect("task", values.id_bytes("id", task))]
+        with laptop.store.read() as reader:
+            assert prepare_own(reader, expected, 1_000) is None
