@@ -88,7 +88,8 @@ class Writing:
         def work(tx: StoreWriter) -> Dot | None:
             if check is not None:
                 check(tx)
-            return self.commit(tx, drafts, reason, agent)
+            self.live(tx)
+            return self.write(tx, drafts, reason, agent)
 
         if len(drafts) > MANY and (dot := self._commit_prepared(drafts, agent, reason, check)) is not None:
             return dot

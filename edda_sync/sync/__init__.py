@@ -11,7 +11,8 @@ A reader's path:
   ``owed`` (the log behind a segment).
 - What they do with the store: ``exchange``; ``giving``, ``taking`` and ``large`` (changes); ``making``, ``merging``,
   ``behind`` and ``provisional`` (segments, for newcomers); ``mending``, ``forks``, ``readmission``, ``shut_out``.
-- ``beside`` runs long work between turns, so that other sessions are served meanwhile.
+- ``beside`` runs long work between turns, so that other sessions are served meanwhile; ``ahead`` folds a large change
+  before its transaction, so that others can write meanwhile.
 - ``relaying`` is what all sessions of a device share. ``replica`` is one device with its sessions. ``steward``, with
   ``agenda``, ``faults`` and ``orders``, decides what the device does beside its sessions.
 """

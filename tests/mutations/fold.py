@@ -16,6 +16,14 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("ledger/test_body.py",),
     ),
     Mutant(
+        "what was prepared is written whatever others wrote meanwhile",
+        "A large change undoes what was written while it was being folded.",
+        "fold/prepared.py",
+        "if not self.questions.have_the_same_answers(fold.reader):",
+        "if False:",
+        ("fold/test_prepared.py",),
+    ),
+    Mutant(
         "a state may be touched beyond its frontier",
         "A hostile segment brings a task that nobody can delete.",
         "crdt/schema.py",
