@@ -84,6 +84,7 @@ class Writing:
             agent, reason: Who asks for it, and why.
             check: Checks, inside the store's transaction, that the drafts may still be applied; raises if not.
         """
+        store = self._opened.store
 
         def work(tx: StoreWriter) -> Dot | None:
             if check is not None:
@@ -93,7 +94,7 @@ class Writing:
 
         if len(drafts) > MANY and (dot := self._commit_prepared(drafts, agent, reason, check)) is not None:
             return dot
-        return self._opened.store.transact(work) if drafts else None
+        return store.transact(work) if drafts else None
 
     def _commit_prepared(
         self,

@@ -20,8 +20,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         "What a peer sent is acknowledged, and passed on, once it is handed over.",
         (5, 8),
         "sync.taking:Taking.take",
-        "taken = self._store.transact(lambda tx: self._take(tx, decoded, batch.heads, allows, parted))",
-        "taken = self._store.submit(lambda tx: self._take(tx, decoded, batch.heads, allows, parted)).result()",
+        "taken = self._store.transact(lambda tx: self._take(tx, decoded, batch.heads, allows, parted, ready))",
+        "taken = self._store.submit(lambda tx: self._take(tx, decoded, batch.heads, allows, parted, ready)).result()",
     ),
     Bug(
         "the view follows the log",
@@ -31,8 +31,8 @@ BUGS: Final[tuple[Bug, ...]] = (
             Edit("sync.taking:Taking._take", "fold.flush()\n", "pass\n"),
             Edit(
                 "sync.taking:Taking.take",
-                "taken = self._store.transact(lambda tx: self._take(tx, decoded, batch.heads, allows, parted))\n",
-                "taken = self._store.transact(lambda tx: self._take(tx, decoded, batch.heads, allows, parted))\n"
+                "taken = self._store.transact(lambda tx: self._take(tx, decoded, batch.heads, allows, parted, ready))\n",
+                "taken = self._store.transact(lambda tx: self._take(tx, decoded, batch.heads, allows, parted, ready))\n"
                 "    from edda_sync.sync.merging import open_taken\n"
                 "    self._store.transact(lambda tx: self._ledger.rebuild(tx, open_taken))\n",
             ),
