@@ -19,7 +19,6 @@ from edda_sync.engine import life, missing
 from edda_sync.engine.opened import Opened
 from edda_sync.engine.own import OwnDevice
 from edda_sync.ledger.ledger import Ledger
-from edda_sync.ledger.preparing import PreparedOwn, prepare_own
 from edda_sync.ledger.refold import verify_logged
 from edda_sync.store.seams import Head, StoreWriter
 from edda_sync.words import values
@@ -104,6 +103,8 @@ class Writing:
         check: Callable[[StoreWriter], None] | None,
     ) -> Dot | None:
         """Compose a large change before its transaction, so that others can write meanwhile; None if that is no use."""
+        from edda_sync.ledger.preparing import PreparedOwn, prepare_own
+
         store = self._opened.store
         for _ in range(TRIES):
             try:

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from edda_sync.changes import change as changes
 from edda_sync.changes import early
@@ -27,7 +27,6 @@ from edda_sync.crdt import frontier, operation
 from edda_sync.crdt.frontier import Dot, Frontier
 from edda_sync.crdt.keys import key_of
 from edda_sync.fold.fold import Fold
-from edda_sync.fold.prepared import Prepared
 from edda_sync.fold.texts import Texts
 from edda_sync.fold.waiting import Waiting
 from edda_sync.ledger import admission
@@ -42,6 +41,9 @@ from edda_sync.words import limits
 from edda_sync.words.errors import CorruptError, RefusedTextError
 from edda_sync.workspace.actor import actor_of, meta_of
 from edda_sync.workspace.keys import BIRTH_KEY, WORKSPACE_KEY
+
+if TYPE_CHECKING:
+    from edda_sync.fold.prepared import Prepared
 
 DRAFTS_AT_ONCE: Final = 500  # how many drafts have their entities read together
 
@@ -340,10 +342,8 @@ class Ledger:
         check: bool = False,
     ) -> int:
         """Fold the whole log into an empty view, as ``refold.rebuild``; with ``check``, also check again who may write."""
-        workspace = meta_of(tx, WORKSPACE_KEY) if check else None
-        return refolding.rebuild(
-            tx, self.texts, self.pasts, take_segment, stop=stop, reached=reached, workspace=workspace
-        )
+        whose = meta_of(tx, WORKSPACE_KEY) if check else None
+        return refolding.rebuild(tx, self.texts, self.pasts, take_segment, stop=stop, reached=reached, workspace=whose)
 
     def refold(self, tx: StoreWriter, keys: Collection[bytes], without: Collection[Dot] = ()) -> int:
         """Fold some entities from the log again, with or without some changes; see ``refold.refold``."""
