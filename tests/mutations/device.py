@@ -17,7 +17,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "damage that a talk meets is not mended",
-        "A rotten task keeps a device from syncing for ever.",
+        "One damaged task keeps a device from syncing for ever.",
         "sync/steward.py",
         "self.fault(TAKING, effect.error, now)",
         "pass",
@@ -25,7 +25,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "damage that the scrub finds is not mended",
-        "A rotten row is shown until somebody runs the doctor.",
+        "A damaged row is shown until somebody runs the doctor.",
         "sync/steward.py",
         "self.damaged(damage.what, damage.key, now)",
         "pass",
@@ -33,7 +33,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "what was proved is not saved when a device ends",
-        "After each stop `edda status` knows of no device that it was proved equal to.",
+        "After each stop `edda status` forgets which devices were proved equal.",
         "sync/steward.py",
         "if self._agenda.is_open(Duty.SAVING) else []",
         "if False else []",
@@ -41,7 +41,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a duty that failed once is due no more",
-        "A device that met a full disk once is deaf until it is started again.",
+        "A device that met a full disk once hears of nothing more until it is started again.",
         "sync/steward.py",
         "self._agenda.end(duty, now + delay_s)\n        self._agenda.want(duty, now)",
         "self._agenda.end(duty, now + delay_s)",
@@ -65,7 +65,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "mending that fails is to be mended by mending",
-        "A log that rotted is folded again and again, and the device does nothing else.",
+        "A damaged log is folded again and again, and the device does nothing else.",
         "sync/faults.py",
         "and is_news and concern != Duty.MENDING",
         "and is_news",
@@ -73,7 +73,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "what other processes write is not noticed",
-        "`edda task add` beside `edda up` is synced once something else happens.",
+        "What `edda task add` writes beside `edda up` is synced only when something else happens.",
         "sync/steward.py",
         "if written.position != before.position:",
         "if False:",
@@ -89,7 +89,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "what peers sent back of a log that rotted waits",
-        "A device whose log is whole again shows what was damaged for up to an hour.",
+        "A device whose log is whole again still shows the damage for up to an hour.",
         "sync/steward.py",
         "self._agenda.rouse(Duty.MENDING)",
         "pass",
@@ -105,7 +105,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "what is meant for a former link goes over the latest",
-        "Two honest devices accuse each other of what neither did, and drop their link.",
+        "Two honest devices accuse each other of faults that neither has committed, and drop their link.",
         "device/runner.py",
         "outgoing = self._links.get(effect.link)\n            if outgoing is not None and not",
         "outgoing = self._links.get(self._latest.get(effect.peer, 0))\n            if outgoing is not None and not",
@@ -113,7 +113,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "what comes over a former link is taken",
-        "A frame that crossed a new link ends the talk over it.",
+        "A frame from the former link, which arrives after the new link began, ends the talk.",
         "sync/replica.py",
         "if session is None or self._links[peer] != link:",
         "if session is None:",
@@ -121,7 +121,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a function that raised is told on",
-        "A log whose reader has gone fills with the same trace, line for line.",
+        "A log whose reader has gone fills with copies of one traceback.",
         "words/callbacks.py",
         "self._function = None\n            if self._said.acquire(blocking=False):\n",
         "if True:\n",
@@ -129,7 +129,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a link whose peer reads nothing is waited for",
-        "A peer that hangs keeps its link, and what piles up for it.",
+        "A peer that hangs keeps its link, and the frames queued for it stay in memory.",
         "transport/link.py",
         "asyncio.timeout(2 * CLOSE_TIMEOUT_S)",
         "asyncio.timeout(None)",
@@ -145,7 +145,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "anybody on the machine may use the socket",
-        "Another user of the machine reads the status, and invites a device of its own.",
+        "Another user of the machine can read the status, and invite a device.",
         "device/control.py",
         "path.chmod(0o600)",
         "pass",

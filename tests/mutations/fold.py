@@ -33,7 +33,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "coded cells of any length are taken",
-        "A liar's cut cells end a comparison with an error that nobody named.",
+        "A liar sends half a coded cell, and the comparison ends with an unexpected error.",
         "crdt/sketch.py",
         "if not theirs or len(theirs) % CELL_BYTES:",
         "if not theirs:",
@@ -41,7 +41,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "an entity's hash has another personalisation",
-        "Two versions hold the same and are never proved equal.",
+        "Two versions hold the same content and are never proved equal.",
         "crdt/state.py",
         'person=b"edda-entity"',
         'person=b"edda-entities"',
@@ -49,7 +49,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "an operation is refused though what it rests on waits",
-        "An honest edit is refused for good by who has not updated yet, and by nobody else.",
+        "Only devices that have not updated yet refuse an honest edit for good.",
         "fold/unapplied.py",
         "if self._waits_in_past(key, number):",
         "if False:",
@@ -81,7 +81,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a text that an undone transaction touched is kept",
-        "A phantom document diverges from its peers with equal state vectors.",
+        "A phantom document diverges from its peers although their state vectors are equal.",
         "fold/texts.py",
         "for key in self._touched:",
         "for key in ():",
@@ -89,7 +89,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a past that names more than it covers is taken",
-        "A change enters a log that lacks what it rests on, and is judged otherwise elsewhere.",
+        "A change enters a log that lacks its dependencies, and other devices give another verdict.",
         "ledger/admission.py",
         "if not frontier.covers(deps, beyond):",
         "if False:",
@@ -97,7 +97,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "who is no member may write",
-        "Whoever has a certificate of its own making writes into the workspace.",
+        "Anybody who makes a certificate can write into the workspace.",
         "ledger/admission.py",
         "if head is None and not is_admissible(",
         "if False and not is_admissible(",
@@ -105,7 +105,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "what is folded anew is not compared with its hash",
-        "A log that rotted is folded into the tables, and differs from everybody's.",
+        "A damaged log is folded into the tables, which then differ from everybody else's.",
         "ledger/refold.py",
         "verify_logged(tx, tx.log.read(position))",
         "tx.log.read(position)",
@@ -113,7 +113,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "who points at what was folded anew is not shown again",
-        "Subtasks and links of a mended task are gone from the tables.",
+        "The subtasks and links of a mended task are missing in the tables.",
         "ledger/refold.py",
         "fold.show_again(pointing)",
         "pass",
@@ -121,7 +121,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a life continues what is not here without waiting for it",
-        "What was written before the first sync is folded with a past that it did not have.",
+        "What was written before the first sync is folded on a past that is not its own.",
         "ledger/ledger.py",
         "self.refold(tx, early.settle(tx, logged))",
         "early.settle(tx, logged)",
@@ -137,7 +137,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a ring of parents among what is new is not looked for",
-        "After a first sync a task is its own ancestor, and whoever walks up from it never comes to an end.",
+        "After a first sync a task is its own ancestor, and a walk up its parents never ends.",
         "fold/rings.py",
         "for task in born:",
         "for task in ():",
@@ -145,7 +145,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a ring that ends by folding anew is forgotten",
-        "A task whose ring is gone shows no parent, and two equal devices show different trees.",
+        "A task that is no longer in a ring still shows no parent, and two equal devices show different trees.",
         "ledger/refold.py",
         "*rings.ended(tx, sorted(keys))",
         "*()",
@@ -153,7 +153,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "of many concurrent writes the last one seen stays",
-        "What was replaced comes back as a conflict, on some devices.",
+        "On some devices a value that was replaced comes back as a conflict.",
         "crdt/cells.py",
         "bisect_left(kept, (actor, seq + 1))",
         "bisect_left(kept, (actor, seq))",
@@ -161,7 +161,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "what a long chain depends on is not looked at",
-        "A change enters a log that lacks what it rests on, and is judged otherwise elsewhere.",
+        "A change enters a log that lacks its dependencies, and other devices give another verdict.",
         "ledger/admission.py",
         "chains.is_plain and pasts.is_within(reader, named, deps)",
         "chains.is_plain",
@@ -169,7 +169,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a tag or link that is taken off stays in its table",
-        "A task is listed under a tag that it does not carry any more.",
+        "A task is listed under a tag that it no longer has.",
         "store/sqlite/edges.py",
         "DELETE FROM entity_tags WHERE entity_type = ? AND entity_id = ? AND tag_id = ?",
         "DELETE FROM entity_tags WHERE entity_type = ? AND entity_id = ? AND tag_id = ? AND 0",

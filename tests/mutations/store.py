@@ -9,7 +9,7 @@ from tests.mutations.mutant import Mutant
 MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "a fault of the disk ends one job of a batch and no other",
-        "What else is in the batch is acknowledged, though nobody knows what the disk has.",
+        "The other jobs of the batch are acknowledged, though nobody knows whether the disk has them.",
         "store/sqlite/committing.py",
         "is_own = not is_fault(error)",
         "is_own = True",
@@ -17,7 +17,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a connection is kept after a fault of the disk",
-        "Pages in memory that the disk does not have are read, and written into later commits.",
+        "Pages that are in memory but not on the disk are read, and written into later commits.",
         "store/sqlite/committing.py",
         "if not isinstance(error, errors.EddaError) or isinstance(error, errors.StorageError):",
         "if False:",
@@ -25,7 +25,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "what another process commits is not noticed by the writer",
-        "A number is given to two changes, as the head that is remembered is an old one.",
+        "Two changes get the same number, since the remembered head is out of date.",
         "store/sqlite/writer.py",
         "if version != self._version:",
         "if False:",
@@ -33,7 +33,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "what a job remembered outlives it",
-        "A change rests on what was undone, and no other device can take it.",
+        "A change depends on one that was undone, and no other device can take it.",
         "store/sqlite/writer.py",
         'self._forget_all()\n        if self.in_transaction:\n            self._sql.execute("ROLLBACK TO job")',
         'if self.in_transaction:\n            self._sql.execute("ROLLBACK TO job")',
@@ -41,7 +41,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "texts are not told that a job was undone",
-        "A document goes on with an edit that never was, and differs from every other device's.",
+        "A document keeps an edit that was undone, and differs from every other device's.",
         "store/sqlite/committing.py",
         "self._on_end(False)\n            writer.undo_job()",
         "writer.undo_job()",
@@ -49,7 +49,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a deleted task is still found by its words",
-        "A search shows what was deleted, or the wrong task once its row is another's.",
+        "A search shows a deleted task, or the wrong task once another one has its row.",
         "store/sqlite/tables.py",
         'many(f"DELETE FROM _{kind}_search WHERE rowid = (SELECT rowid FROM {kind}s WHERE id = ?)", ids)',
         "pass",
@@ -57,7 +57,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "changes that move to the end of the log lose what they are about",
-        "What is folded anew afterwards is folded without them.",
+        "When an entity is folded anew later, these changes are left out.",
         "store/sqlite/log.py",
         'for table in ("_log", "_log_parts", "_mentions", "_unapplied", "_rewritten"):',
         'for table in ("_log", "_log_parts", "_unapplied", "_rewritten"):',
@@ -65,7 +65,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "signatures stay with a name that its changes have no more",
-        "A branch of a fork that was proved cannot be passed on.",
+        "A branch of a proved fork cannot be passed on.",
         "store/sqlite/log.py",
         'for table in ("_log", "_signatures"):',
         'for table in ("_log",):',
@@ -73,7 +73,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a reader remembers the heads of the state that it saw before",
-        "Who looks at a store is told that it lacks what has just come.",
+        "A reader says that the store lacks what has just arrived.",
         "store/sqlite/reader.py",
         "for facet in (self.log, self.unapplied, self.meta):",
         "for facet in (self.unapplied, self.meta):",
@@ -81,7 +81,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a reader that failed is lent again",
-        "Who looks next is shown pages that the disk does not have.",
+        "The next reader is shown pages that the disk does not have.",
         "store/sqlite/readers.py",
         "failed = True",
         "failed = False",
@@ -97,7 +97,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "what a transaction folded anew, and undid, is remembered",
-        "A text that never was is shown, and edited.",
+        "A text that was undone is shown, and edited further.",
         "store/anew.py",
         "self._at = self._committed",
         "pass",
@@ -105,7 +105,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "nobody looks where the file is before a commit",
-        "What is written after the folder was moved, or another file put in its place, is acknowledged into nowhere.",
+        "Writes are acknowledged and lost after the folder was moved, or another file took the file's place.",
         "store/sqlite/committing.py",
         "journal_bytes = self._place.check_all(self._connection)",
         "journal_bytes = 0",
@@ -113,7 +113,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "any journal beside a file is taken for its own",
-        "A file that was put back is damaged by the journal of the one that was there.",
+        "A file that was put back is damaged by the journal of the file before it.",
         "store/sqlite/journal.py",
         "return name == links[0].before or any(name == link.name for link in links)",
         "return True",
@@ -121,7 +121,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "what is left of a former journal vouches for a file",
-        "The same, where the file is older than the journal has been in use.",
+        "A file that was put back is damaged in the same way, if it is older than the journal's first use.",
         "store/sqlite/journal.py",
         " and frame[8:16] == salts",
         "",
@@ -137,7 +137,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a trigger that somebody added stays",
-        "Each write does what another program wants, and the doctor calls the store sound.",
+        "Another program's trigger runs at each write, and the doctor calls the store sound.",
         "store/sqlite/shape.py",
         'part.kind in ("index", "trigger")',
         'part.kind == "index"',

@@ -9,7 +9,7 @@ from tests.mutations.mutant import Mutant
 MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "what was held apart over a segment stays so once that is dropped",
-        "A chain of which a liar's segment named another branch is never exchanged again in that talk.",
+        "A liar's segment named another branch of a chain, and that chain is never exchanged again in the talk.",
         "sync/apart.py",
         "was_apart, is_to_look = bool(self._progress.apart), self._evidence.is_to_look()\n        self._rejoin()",
         "was_apart, is_to_look = bool(self._progress.apart), self._evidence.is_to_look()",
@@ -17,7 +17,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "what was held apart for a change stays so once that has come",
-        "Whoever was sent the end of a branch before its beginning passes that chain on to nobody.",
+        "A device that got the end of a branch before its beginning passes that chain on to nobody.",
         "sync/apart.py",
         "if not self._exchange.are_held(self._strange.values()):",
         "if True:",
@@ -25,7 +25,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a piece of a chain parts those of whom one holds less",
-        "A piece that was on its way while a segment was dropped parts two that hold the same.",
+        "A piece that was under way while a segment was dropped keeps two devices apart that hold the same.",
         "sync/forks.py",
         "if common < last:",
         "if common < end:",
@@ -41,7 +41,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "more is acknowledged than was sent",
-        "A peer that miscounts opens the window for all of the log at once.",
+        "A peer that counts wrongly opens the window for the whole log at once.",
         "sync/sending.py",
         "if frames > self._sent:",
         "if False:",
@@ -49,7 +49,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a large change that moves in the log counts as sent",
-        "Of a change that was half on its way nothing more is sent, and its receiver never has it.",
+        "The rest of a half-sent change is never sent, and its receiver never has it.",
         "sync/sending.py",
         "self._known[large.actor] = min(self._known.get(large.actor, 0), large.seq - 1)",
         "pass",
@@ -65,7 +65,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "whoever said so first is waited for",
-        "A peer that announces and never gives keeps all others from giving.",
+        "A peer that announces changes and never sends them keeps all others from sending them.",
         "sync/relaying.py",
         "elif now >= pull.until:",
         "elif False:",
@@ -73,7 +73,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a claim needs no signed head",
-        "A peer that claims what nobody wrote is asked first, again and again.",
+        "A peer that claims to have changes that nobody wrote is asked first, again and again.",
         "sync/relaying.py",
         "_Rank(min(claim.seq, claim.shown) <= held, failed)",
         "_Rank(claim.seq <= held, failed)",
@@ -81,7 +81,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "an author's word is final",
-        "What was on its way when a link broke is told by nobody else.",
+        "A change that was on its way when a link broke is passed on by nobody else.",
         "sync/saying.py",
         "return self.prove(now) or self.ack_if_untold()",
         "return []",
@@ -89,7 +89,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "nobody is named",
-        "All who got a change tell each other of it: a mesh of ten says nine times what is needed.",
+        "All devices that got a change tell each other of it: ten devices send it nine times as often as needed.",
         "sync/relaying.py",
         "self._pushed[peer] = frontier.join(self._pushed.get(peer, {}), dots)",
         "pass",
@@ -105,7 +105,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "changes are taken on top of a segment",
-        "What may be taken is judged by what only a segment says, and cannot be taken back.",
+        "Changes are judged by what only an unconfirmed segment says, and cannot be taken back.",
         "sync/taking.py",
         "if tx.segments.merged():\n            return Taken(0, held=",
         "if False:\n            return Taken(0, held=",
@@ -113,7 +113,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "all devices share the room for large changes",
-        "One device's large changes push out another's, which never arrive.",
+        "One device's large changes push out those of another, which never arrive.",
         "sync/large.py",
         "for half, each in halves.items() if _device_of(tx, each[0]) == device",
         "for half, each in halves.items()",
@@ -121,7 +121,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "what vouches for a large change is forgotten",
-        "A large change is not passed on: who has no link to its author never has it.",
+        "A large change is not passed on, so a device without a link to its author never gets it.",
         "sync/taking.py",
         "if outcome is Admitted.APPLIED:\n            self._keep_voucher(tx, change)",
         "if False:\n            self._keep_voucher(tx, change)",
@@ -129,7 +129,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "equal whatever waits",
-        "Two devices are proved equal while one of them has yet to apply what the other shows.",
+        "Two devices are proved equal while one of them has not yet applied what the other shows.",
         "sync/proving.py",
         "if unread == proof.unread and proof.encoded == theirs:",
         "if proof.encoded == theirs:",
@@ -145,7 +145,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a part that is sound is replaced by what a peer sends",
-        "A peer overwrites what is left of a change, with what nobody wrote.",
+        "A peer overwrites sound parts of a change with bytes that nobody wrote.",
         "sync/mending.py",
         "or changes.hash_part(part.data) != hashes[part.number]:",
         "and not part.data:",
@@ -153,7 +153,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "what rotted is replaced without a look at its hash",
-        "A peer overwrites what is left of a change, which may be all that anybody has.",
+        "A peer overwrites what is left of a change, which may be the last copy.",
         "sync/mending.py",
         "if not header.parts and changes.hash_part(body) != header.content:",
         "if False:",
@@ -161,7 +161,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a change that rotted here is given to who asks for it",
-        "Damage goes from one device to the next.",
+        "Damage spreads from one device to the next.",
         "sync/mending.py",
         "return Found(((logged.raw, logged.body),)) if sound else None",
         "return Found(((logged.raw, logged.body),))",
@@ -169,7 +169,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a segment made before a fold is served after it",
-        "Newcomers begin with what was mended since, and drop it again.",
+        "Newcomers get a segment that was made before a repair, and drop it again.",
         "sync/making.py",
         "fresh = made.folded == anew.times(reader) and",
         "fresh =",
@@ -185,7 +185,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a stranger's segment is taken",
-        "Who was never let in makes up what a newcomer begins with.",
+        "A device that is no member makes up the content that a newcomer begins with.",
         "sync/merging.py",
         "if not makers <= members:",
         "if False:",
@@ -193,7 +193,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a log behind that folds to another root confirms the segment",
-        "What a liar's segment says stays, and differs from everybody's for ever.",
+        "A liar's segment stays in the view, which differs from everybody else's for ever.",
         "sync/behind.py",
         "if roots != [begun.root]:",
         "if False:",
@@ -201,7 +201,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "the log behind a segment that parts from it is kept",
-        "A newcomer that was led astray once never gets its log.",
+        "A newcomer that was once deceived by a segment never gets its log.",
         "sync/behind.py",
         "self._store.transact(lambda tx: tx.segments.drop_behind())",
         "pass",
@@ -209,7 +209,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a peer has as much folded anew as it likes",
-        "One member keeps every device busy with proofs that differ.",
+        "One member keeps every device busy by sending proofs that differ.",
         "sync/replica.py",
         "keys[: limits.MENDED_ENTITIES_MAX - count]",
         "keys",
@@ -217,7 +217,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "what was folded anew is not compared again",
-        "A device that was mended still counts as it did before: equal, or different.",
+        "A mended device keeps its old verdict: equal, or different.",
         "sync/replica.py",
         "session.recheck(now)",
         "pass",
@@ -225,7 +225,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "another change at the very end of a chain goes unnoticed",
-        "Two devices with different last changes of an actor never speak of it.",
+        "Two devices hold different last changes of an actor and never tell each other.",
         "sync/exchange.py",
         "and seq <= known.seq and not chains.is_uncertain",
         "and seq < known.seq and not chains.is_uncertain",
@@ -249,7 +249,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "each batch that was dropped is answered by all that is lacked",
-        "A device that slept for an hour is sent the same changes as often as it was written to meanwhile.",
+        "A device that slept for an hour is sent the same changes once for each batch that was written meanwhile.",
         "sync/sending.py",
         "if again and frames <= self._started_over < self._sent:",
         "if False:",
@@ -257,7 +257,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "what is said after a batch overtakes it",
-        "While a batch is taken in slices, an acknowledgement that was said after it is heard before its end.",
+        "A batch is taken in slices, and an acknowledgement that was sent after it is read before its end.",
         "sync/inflow.py",
         "is_busy = self._is_busy()",
         "is_busy = False",
@@ -265,7 +265,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a slice is acknowledged as the whole batch",
-        "The sender believes that it has room while the rest is still to be taken.",
+        "The sender believes that there is room while the rest of the batch still has to be taken.",
         "sync/intake.py",
         "dealt += not taken.more",
         "dealt += 1",
@@ -273,7 +273,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "data is taken while something is done beside",
-        "A turn waits for the store's one writer, and nobody is served while a large change is taken.",
+        "A turn waits for the store's one writer, and no peer is served while a large change is taken.",
         "sync/inflow.py",
         "return not self._is_held() and ",
         "return ",
@@ -281,7 +281,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "what is moved beside is not counted",
-        "After a segment was confirmed nobody is told, and what was kept back for that is kept back for ever.",
+        "After a segment is confirmed nobody is told, and what was kept back until then is never sent.",
         "sync/beside.py",
         "self._exchange.count(self._other)",
         "pass",
@@ -289,7 +289,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "who waited for what was done beside goes on waiting",
-        "Changes of one peer that came while another's large one was taken are taken when that peer says more.",
+        "Changes that arrived while another peer's large change was taken wait until their own peer sends more.",
         "sync/replica.py",
         "each.go_on(now)",
         "pass",
@@ -297,7 +297,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a full disk that is met once the talk is over is told nobody",
-        "A large change is not taken, and the device looks as if it were well.",
+        "A large change is not taken, and the device still looks well.",
         "sync/replica.py",
         "if not is_awaited and work.error is not None",
         "if False and work.error is not None",
@@ -305,7 +305,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "one turn takes the data of all talks",
-        "Others wait for all that waited, and a hello that one talk says is out of date when it leaves.",
+        "All talks wait until everything that has arrived is taken, and a hello is out of date when it leaves.",
         "sync/replica.py",
         "if takes_data:",
         "if False:",
@@ -313,7 +313,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "a segment is offered that is here no more",
-        "A newcomer asks for a segment, is sent none, and begins with the log after all.",
+        "A newcomer asks for a segment, gets none, and begins with the log after all.",
         "sync/sending.py",
         "if made is not None and self._exchange.making.part(made.hash, made.parts - 1) is None:",
         "if False:",

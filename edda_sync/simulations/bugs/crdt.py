@@ -9,7 +9,8 @@ from edda_sync.simulations.bugs.planting import Bug, one
 BUGS: Final[tuple[Bug, ...]] = (
     one(
         "causality unchecked",
-        "A change is admitted although what it depends on is not here, as in providers that apply Yjs updates at once.",
+        "A change is admitted although the changes that it depends on are missing. Providers that apply Yjs updates"
+        " at once do so.",
         (0, 1, 3),
         "ledger.admission:place_of",
         "in needed:",
@@ -17,7 +18,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a write replaces concurrent ones",
-        "A write replaces every other one, seen by its author or not: the last to arrive is shown.",
+        "A write replaces all others, whether its author had seen them or not: the last one to arrive is shown.",
         (1, 2),
         "crdt.cells:written",
         "return kept",
@@ -25,7 +26,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "losers are forgotten on arrival",
-        "Of concurrent writes only the winner is kept, so that whoever replaces it decides over a loser that is gone.",
+        "Of concurrent writes only the winner is kept. Whoever replaces it also replaces losers that it never saw.",
         (1, 2, 12),
         "crdt.cells:written",
         "return kept",
@@ -33,7 +34,8 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "the clock beats causality",
-        "The greatest wall time wins, also over what its author had seen: Cassandra's lost updates.",
+        "The write with the greatest wall time wins, even over a write whose author had seen it: Cassandra's lost"
+        " updates.",
         (7, 12, 21),
         "crdt.cells:written",
         "return kept",
@@ -41,7 +43,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "the last write seen is not replaced",
-        "A write replaces what is below its author's frontier, and not what is at it: off by one.",
+        "A write replaces what is below its author's frontier, but not the write exactly at it: off by one.",
         (7, 12, 21),
         "crdt.cells:unseen",
         "write[1] > past.get(write[0], 0)",
@@ -49,7 +51,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a deletion hides what is here",
-        "A deletion hides all that it finds where it arrives, not what its author had seen.",
+        "A deletion hides everything that it finds on the device, and not only what its author had seen.",
         (1, 12),
         "fold.applying:Applying.apply",
         "entity.delete(self._chains.pairs(one.seen, change.past))",
@@ -57,7 +59,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a deletion wins",
-        "What was deleted once stays hidden, whatever is written concurrently: CouchDB's tombstones.",
+        "An item that was deleted once stays hidden, whatever others write concurrently: CouchDB's tombstones.",
         (7, 12, 21),
         "crdt.entity:Entity.hidden",
         "return frontier.covers(self.deleted, self.touched)",
@@ -65,7 +67,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "touched is not joined",
-        "Only the last operation on an entity is remembered as what touched it.",
+        "Only the last operation on an entity is recorded as having touched it.",
         (1, 12),
         "crdt.entity:Entity.touch",
         "self.touched[actor] = seq",
@@ -73,7 +75,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a hash over what is not sorted",
-        "A state is encoded in the order in which things came, and equal contents have different digests.",
+        "A state is encoded in the order of arrival, so equal contents have different digests.",
         (0, 1, 11, 18),
         "crdt.state:encode",
         "sorted(entity.touched.items())",
@@ -81,7 +83,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a tag set is the last writer's",
-        "Of adding and taking off a tag concurrently the later clock wins, where adding has to.",
+        "When a tag is added and removed concurrently, the later clock wins. Adding should win.",
         (2, 7, 12, 21),
         "crdt.rows:edge_of",
         "[write for write in siblings if write[3] is not None]",
@@ -89,7 +91,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a ring is cut by arrival",
-        "Of a ring of parents the edge that came last is withheld: Kleppmann's counterexample to naive moves.",
+        "In a ring of parents the edge that came last is withheld: Kleppmann's counterexample to naive moves.",
         (1, 11, 12),
         "fold.rings:Rings._withheld_of",
         "integrity.withheld_of([self._entities[member] for member in ring]).key",
@@ -97,7 +99,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a parent comes back alone",
-        "What points at a hidden entity is not shown anew when that is restored.",
+        "When a hidden entity is restored, the entities that point at it are not shown anew.",
         (1, 11),
         "fold.projector:Projector._others",
         "if went else reader.edges.withheld_to(came)",
@@ -105,7 +107,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a genesis without its string",
-        "Two different starts of a text are written under one name: Yjs, when a room is initialized twice.",
+        "Two different starts of a text get the same name, as in Yjs when a room is initialized twice.",
         (1, 23),
         "crdt.text.document:genesis_id",
         "head + start.encode()",
@@ -113,7 +115,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "an edit replaces concurrent texts",
-        "A text edit puts its text in the place of every other one.",
+        "A text edit puts its own text in the place of all others.",
         (1, 2),
         "fold.applying:Applying.note_edit",
         "sorted((*kept, own), key=lambda w: (w[0], w[1])) if kept else [own]",
@@ -121,7 +123,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a phantom edit stays in memory",
-        "The text of a transaction that failed stays in the cache: pycrdt does not roll back.",
+        "The text of a failed transaction stays in the cache: pycrdt does not roll back.",
         (1, 6, 9),
         "fold.texts:Texts.rolled_back",
         "self._open.pop(key, None)",
@@ -129,7 +131,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a text is opened without its tail",
-        "The edits since a text's state was saved are not read when it is opened anew.",
+        "When a text is opened again, the edits made since its state was saved are not read.",
         (0, 1, 11),
         "fold.texts:Texts.document",
         "for each in stored.tail:",
@@ -137,7 +139,8 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "refused as it came",
-        "Whether an operation waits or is refused depends on what happens to wait here, not on what its author had seen.",
+        "Whether an operation waits or is refused depends on what waits on this device, and not on what its author"
+        " had seen.",
         (1, 2, 11, 23),
         "fold.waiting:Waiting.within",
         "any(seq <= past.get(name, 0) for name, seq in first.items())",
@@ -145,7 +148,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "early writes are not folded anew",
-        "What a newcomer wrote before it was sent anything stays as it was folded on nothing: a bug of this code.",
+        "What a newcomer wrote before its first sync is not folded again on top of the log: a bug that this code had.",
         (1, 3, 11, 18, 20),
         "ledger.ledger:Ledger.admit",
         "if early.is_pending(tx):",
@@ -153,7 +156,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "what a fork renames is not folded anew",
-        "Once a fork is proved its changes have other names, and what others wrote of them keeps the old ones.",
+        "A proved fork gives its changes new names. What others wrote on top of them keeps the old names.",
         (1, 11, 18),
         "sync.learning:Learning.refold",
         "self._ledger.refold(tx, sorted(keys))",

@@ -12,7 +12,8 @@ PROOF: Final = "sync.learning:Learning.learn"
 BUGS: Final[tuple[Bug, ...]] = (
     one(
         "the second branch keeps the name",
-        "A branch that comes once the fork is proved goes by its actor's name, so that each device calls another one so.",
+        "A branch that arrives after the fork is proved takes its actor's name, so each device gives that name to"
+        " another branch.",
         (1, 18),
         "changes.chains:Chains.place",
         "if Point(seq - 1, header.previous) in points:",
@@ -21,7 +22,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "what heads depend on keeps the old names",
-        "A fork renames changes, and not what others are noted to depend on.",
+        "A fork renames changes, but the recorded dependencies of other heads keep the old names.",
         (0, 1, 18),
         "sync.learning:Learning._rename",
         "if deps != other.deps:",
@@ -29,7 +30,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     Bug(
         "evidence is in no hash",
-        "Nobody sees that a peer holds other evidence, and contents are compared all the same.",
+        "Nobody notices that a peer holds other evidence, and contents are compared all the same.",
         (1, 18),
         (
             Edit("sync.exchange:evidence_hash", "for name in reader.evidence.names():", "for name in ():"),
@@ -39,7 +40,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "new names are nobody's news",
-        "Once a fork is proved nobody says by its new names what it holds.",
+        "After a fork is proved, no device tells its peers under the new names what it holds.",
         (18,),
         "sync.session:Session.learned",
         "return [*said, *self._hello()] if says_hello else said",
@@ -47,7 +48,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a proof needs no signature",
-        "Two chains of hashes are a proof of a fork, whoever made them up.",
+        "Two chains of hashes count as proof of a fork, even if somebody made them up.",
         (10,),
         "changes.forkproof:check",
         "if not verify.signed(proof.birth, workspace, proof.seq + len(side.headers), head, side.signature):",
@@ -55,7 +56,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "anybody ends a life",
-        "A closing is kept, whoever signed it.",
+        "A closing is accepted, no matter who signed it.",
         (10,),
         "workspace.closing:check",
         "if not verify(key, closing.signature, message):",
@@ -63,7 +64,8 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "who has not written yet is itself",
-        "A store that never wrote in its life goes on in it, as does each copy of it: a bug of this code.",
+        "A store that has not written in its life yet goes on in it, and so does each copy of the store: a bug that"
+        " this code had.",
         (9, 10),
         "engine.writing:Writing._doubt",
         'return ""',
@@ -71,7 +73,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "early writes stay where they stand",
-        "What a newcomer wrote before it was sent anything stays before what it depends on.",
+        "What a newcomer wrote before its first sync stays in the log ahead of the changes that it depends on.",
         (1, 3, 18),
         "changes.early:settle",
         "tx.log.move_to_end(early)",
@@ -87,7 +89,8 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a member is who is one here",
-        "Whether a life may begin depends on the members where it arrives, and not on those in its past.",
+        "Whether a life may begin is decided by the members that the receiver knows, and not by those in the life's"
+        " past.",
         (0, 2, 17),
         "workspace.authority:is_member_in",
         "return any(seq <= past.get(actor, 0) for actor, seq, _, _ in records)",
@@ -95,8 +98,8 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "who is let in again rests on what is lost",
-        "A newcomer waits for the change that let it in, which nobody has any more, whatever lets it in since: a bug of this"
-        " code, which seed 446758 found.",
+        "A newcomer is let in again, and still waits for the first change that let it in, which nobody has any more:"
+        " a bug that this code had; seed 446758 found it.",
         (18,),
         "sync.readmission:readmit",
         "return is_due(tx) and _go_on(",
@@ -104,7 +107,8 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "what was written early falls with what let it in",
-        "A newcomer that is let in again begins with an empty store: whoever pairs anew in systems that know no better.",
+        "A newcomer that is let in again begins with an empty store, as in systems where pairing anew loses what was"
+        " there.",
         (5, 21),
         "sync.readmission:_go_on",
         "rewriting.write_again(tx, ledger, left, random(16))",

@@ -9,7 +9,7 @@ from edda_sync.simulations.bugs.planting import Bug, one
 BUGS: Final[tuple[Bug, ...]] = (
     one(
         "a number is used up by a failed transaction",
-        "The next seq is counted in memory, so that a transaction that fails leaves a gap that nobody can pass.",
+        "The next seq is counted in memory, so a failed transaction leaves a gap that no peer can get past.",
         (18,),
         "ledger.ledger:Ledger._write",
         "actor, seq = actor_of(tx), 1 if head is None else head.seq + 1",
@@ -18,7 +18,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a store put back is itself",
-        "An old copy in the place of the store goes on under its actor: etcd members restored from a file copy.",
+        "An old copy that replaces the store goes on under the same actor: etcd members restored from a file copy.",
         (9, 10),
         "engine.life:Sidecar.doubt",
         "(known.seq == head.seq and known.hash == head.hash) or",
@@ -26,8 +26,8 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "an old copy passes for the later life",
-        "A former life's copy is taken for the later one, once peers have brought back what that wrote: a bug of this code,"
-        " which seed 958 found.",
+        "An old copy is taken for the later life once peers have sent back what that life wrote: a bug that this code"
+        " had; seed 958 found it.",
         (9, 10),
         "engine.life:Sidecar.doubt",
         "if known.actor != head.actor and not reissued:",
@@ -35,7 +35,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a store without a sidecar is itself",
-        "A copied store is taken for the one that it is a copy of: Syncthing before index ids.",
+        "A copied store is taken for the original: Syncthing before index ids.",
         (9, 10),
         "engine.life:Sidecar.doubt",
         'return "" if is_itself else COPIED',
@@ -43,7 +43,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "an actor is a device",
-        "A new life of a store has the same actor each time: Riak's vnode ids before per-key epochs.",
+        "Each new life of a store gets the same actor: Riak's vnode ids before per-key epochs.",
         (9, 10),
         "engine.writing:Writing.live",
         "actors.new_life(tx, self.random(16), why)",
@@ -51,7 +51,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a newcomer is not depended on",
-        "A change names only what its author depended on before, and not which devices are new since.",
+        "A change names only devices that its author depended on before, and leaves out those that are new since.",
         (1, 3),
         "ledger.ledger:header_deps",
         "    for name, seq in moved.items():",
@@ -59,7 +59,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a difference is taken for the whole",
-        "A peer reads the difference to the former dependencies as all there are.",
+        "A peer takes the difference to the former dependencies for the full list.",
         (0, 1, 3, 11),
         "ledger.admission:check",
         "deps = frontier.join(before, named)",
@@ -67,7 +67,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a rebuild takes a difference for the whole",
-        "Dependencies are put together when a change comes, and not when the log is folded anew.",
+        "Dependencies are put together when a change arrives, but not when the log is folded anew.",
         (11,),
         "ledger.refold:_fold_again",
         "deps = walk.at(logged.actor, logged.seq)",
@@ -83,7 +83,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "signatures are not kept",
-        "What vouches for a peer's changes is checked and thrown away, so that nobody can pass them on.",
+        "The signatures over a peer's changes are checked and thrown away, so nobody can pass those changes on.",
         (10, 18),
         "sync.vouchers:Vouched.keep",
         "in self._ends.items():",
@@ -91,7 +91,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a life depends on nothing before it",
-        "Of a life's first change only what its header names is taken for its past, and not what the life continues.",
+        "The past of a life's first change is only what its header names, without what the life continues.",
         (1, 3, 7, 11, 18),
         "ledger.admission:check",
         "before = pasts.before(reader, birth)",
@@ -99,7 +99,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a fork is nobody's news",
-        "Whoever proves a fork keeps the proof to itself, and calls its changes as nobody else does.",
+        "A device that proves a fork keeps the proof to itself, and uses names for its changes that nobody else uses.",
         (1, 18),
         "sync.learning:Learning.learn",
         "news.evidence.append(name_of_proof(proof))",

@@ -9,7 +9,7 @@ from edda_sync.simulations.bugs.planting import Bug, Edit, one
 BUGS: Final[tuple[Bug, ...]] = (
     one(
         "acknowledged before the disk has it",
-        "A write returns once it is handed over: MongoDB's write concern 1, Redis' appendfsync.",
+        "A write returns before it is on the disk: MongoDB's write concern 1, Redis' appendfsync.",
         (5, 8, 9),
         "engine.writing:Writing.commit_drafts",
         "store.transact(work) if drafts",
@@ -17,7 +17,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "taken before the disk has it",
-        "What a peer sent is acknowledged, and passed on, once it is handed over.",
+        "Changes from a peer are acknowledged, and passed on, before they are on the disk.",
         (5, 8),
         "sync.taking:Taking.take",
         "taken = self._store.transact(lambda tx: self._take(tx, decoded, batch.heads, allows, parted, ready))",
@@ -40,7 +40,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "undone in the order of writing",
-        "A rollback walks forward through its journal: what was written twice ends as it was in between.",
+        "A rollback reads its journal forward, so whatever was written twice ends with its value in between.",
         (1, 6, 8, 11),
         "store.memory.journal:undo",
         "in reversed(journal)",
@@ -48,7 +48,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a transaction in several changes",
-        "Each of a transaction's operations is a change of its own.",
+        "Each operation of a transaction becomes a change of its own.",
         (4,),
         "engine.writing:Writing.commit_drafts",
         "return store.transact(work) if drafts else None",
@@ -69,7 +69,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "an update writes every field",
-        "An object that was read is written back whole, and reverts what sync brought meanwhile: most ORMs.",
+        "An object is read and written back whole, which reverts what sync brought meanwhile: most ORMs.",
         (6, 7, 21),
         "words.model:changed_cells",
         "{name: value for name, value in now.items() if base.get(name) != value}",
@@ -93,7 +93,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "an edited text is not projected",
-        "A text edit changes the text, and nobody is told that its row is old.",
+        "A text edit changes the text, but its row is not marked as out of date.",
         (1, 7, 11),
         "fold.projector:Projector.delta",
         "{key: True for key, became in self._changed.items() if became is Became.EDITED}",
@@ -101,7 +101,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a patch forgets when a task was done",
-        "Of a row that shows, the column of what was written is written, and not the one that follows from it.",
+        "When one column of a row is written, the column that follows from it is not.",
         (1, 11, 12),
         "crdt.rows:columns_of",
         'changed.add("completed_at")',
@@ -109,7 +109,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a task that moves is patched",
-        "The row of a task that was given another parent is written by column, as if that were a column like others.",
+        "A task gets another parent, and only that column of its row is written, as if it were an ordinary one.",
         (1, 11, 12),
         "fold.projector:Projector._rows",
         'if written is None or "parent_id" in written:',
@@ -117,7 +117,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a patch leaves a text as it was",
-        "Another cell of an entity is written while its row waits for an edited text, which it then waits for no more.",
+        "A row waits for an edited text. A write to another cell of the entity ends that wait without the text.",
         (1, 7, 11),
         "fold.projector:Projector._rows",
         "if key in stale else written",
@@ -125,7 +125,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a newborn is written twice as one",
-        "An entity that is new in this pass is taken for new once more by the next operation on it.",
+        "The second operation on an entity that is new in this pass takes it for new once more.",
         (1, 11, 12),
         "fold.entities:Entities.is_unwritten",
         "and key not in self.newborns",
@@ -133,7 +133,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a reader does not wait for texts",
-        "A reader is shown the rows of edited texts as they were before.",
+        "A reader sees the rows of edited texts as they were before the edits.",
         (6, 7),
         "engine.reading:Reading.snapshot",
         "if not stale:",
@@ -141,14 +141,14 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     Bug(
         "hidden is written once",
-        "A row that is written again keeps its first mark of being hidden.",
+        "A row that is written again keeps the mark of being hidden that it got first.",
         (11, 12),
         (Edit("store.sqlite.states:SqliteStatesWriter.put", "SET hidden = excluded.hidden, ", "SET "),),
         backend="sqlite",
     ),
     Bug(
         "what a failed transaction knew",
-        "What a transaction remembered is believed by the next, although it was rolled back.",
+        "What a transaction remembered is used by the next one, although the first was rolled back.",
         (0, 1, 9, 11),
         (Edit("store.sqlite.writer:SqliteWriter.roll_back", "self._forget_all()\n", "self._sql.forget_due()\n"),),
         backend="sqlite",

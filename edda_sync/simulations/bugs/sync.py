@@ -9,7 +9,8 @@ from edda_sync.simulations.bugs.planting import Bug, Edit, one
 BUGS: Final[tuple[Bug, ...]] = (
     Bug(
         "a talk begins where the last one's sends ended",
-        "What was sent in a talk that broke counts as held in the next: Syncthing's indexes before sequence numbers.",
+        "What was sent in a broken talk counts as received in the next one: Syncthing's indexes before sequence"
+        " numbers.",
         (18,),
         (
             Edit(
@@ -32,7 +33,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     Bug(
         "received is acknowledged",
-        "An acknowledgement says what came, and not what is stored.",
+        "An acknowledgement says what has arrived, and not what is stored.",
         (8, 18),
         (
             Edit(
@@ -52,7 +53,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "what did not fit is left out",
-        "The change at which a batch is full is in neither this batch nor the next.",
+        "A change that does not fit into a full batch is in neither that batch nor the next.",
         (18,),
         "sync.giving:Giving.batch",
         "> limits.BATCH_BYTES_MAX:\n",
@@ -68,7 +69,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "nothing is passed on",
-        "What a peer sent is not announced to the others: fine until two of them have no link.",
+        "Changes from one peer are not announced to the others. Nobody notices until two of them have no link.",
         (18,),
         "sync.saying:Saying.grown",
         'self._timers.at("announce", max(now, self._announced + limits.ANNOUNCE_DELAY_S))',
@@ -76,7 +77,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a pull is not heard",
-        "What others wrote goes only to those who ask for it in a hello.",
+        "The changes of others go only to peers that ask for them in a hello.",
         (18,),
         "sync.sending:Sending.pulled",
         "self._granted = self._fetched_upto = self._exchange.frontier()",
@@ -84,7 +85,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "an author's word for another's",
-        "Whom an author says that it pushed to is told nothing of that by anybody else.",
+        "Once an author says that it sends a change to a peer, nobody else tells that peer of it.",
         (18,),
         "sync.saying:Saying.announce_later",
         "return self.prove(now) or self.ack_if_untold()",
@@ -92,7 +93,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "equal by halves",
-        "A seal is of the content alone: who holds other changes that come to the same is called equal.",
+        "A seal covers only the content, so a peer that holds other changes with the same result counts as equal.",
         (1, 10, 18),
         "sync.exchange:seal_of",
         "blake2b(encoded + evidence + unread,",
@@ -100,7 +101,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "the window never opens again",
-        "What was acknowledged still counts as under way.",
+        "Changes that were acknowledged still count as under way.",
         (18,),
         "sync.sending:Sending.acknowledged",
         "self._under_way.popleft()",
@@ -108,7 +109,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "parts are not counted",
-        "A receiver counts batches and no parts as dealt with, and its peer waits for the rest.",
+        "A receiver counts batches as dealt with but no parts, and its peer waits for the rest.",
         (18,),
         "sync.intake:Intake._came_in_part",
         "return [*self._mended(mended), *self._taken(taken, now)]",
@@ -116,7 +117,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "equality is proved once",
-        "A digest is sent at the first moment of equality, and never again in that talk.",
+        "A digest is sent when the two become equal for the first time, and never again in that talk.",
         (18,),
         "sync.proving:Proving.has_said",
         "return self._sealed == ours",
@@ -124,7 +125,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a digest of texts as they were",
-        "A proof is taken without bringing edited texts up to date.",
+        "A proof is made without bringing edited texts up to date.",
         (18, 22),
         "sync.exchange:Exchange.proof",
         "self._ledger.refresh(tx)",
@@ -132,7 +133,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "what came is sent back",
-        "A peer is not known to hold what it sent itself.",
+        "A device does not note that a peer holds what that peer sent itself.",
         (20,),
         "sync.sending:Sending.learned",
         "self._known[actor] = max(seq, self._known.get(actor, 0))",
@@ -164,7 +165,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a segment's heads without their dependencies",
-        "After a snapshot the next change's difference is taken against nothing.",
+        "After a segment the next change's difference is applied to an empty list of dependencies.",
         (1, 3),
         "sync.merging:Merging._begin_with",
         "tx.log.set_head(head)",
@@ -172,7 +173,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a segment's texts without their tails",
-        "A snapshot holds the saved states of texts, and not what was typed since.",
+        "A segment holds the saved states of texts, but not the edits since then.",
         (1, 18),
         "sync.making:Making._text_state",
         "if stored is not None and not stored.tail:",
@@ -180,7 +181,8 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a segment's reader knows another rule than its writer",
-        "Who reads a segment refuses what every store may hold; newcomers get the log instead, and nobody hears of it.",
+        "The reader of a segment refuses a value that every store may hold. Newcomers get the log instead, and nobody"
+        " notices.",
         (24,),
         "crdt.schema:check_state",
         "if len(value) != 16:",
@@ -188,7 +190,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a segment is believed",
-        "The log behind a segment is fetched, and nobody compares what comes of it with what the segment said.",
+        "The log behind a segment is fetched, but its result is not compared with what the segment said.",
         (1, 17),
         "sync.behind:LogBehind._confirm",
         "self._ledger.rebuild(tx, open_taken, stop=begun.position, reached=whole, check=True)",
@@ -196,7 +198,8 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "drafts are given away",
-        "What is written on a segment goes to others before the log has confirmed it: the first form of this design.",
+        "What is written on top of a segment is sent to others before the log has confirmed it: the first form of"
+        " this design.",
         (1, 3, 8, 9, 18),
         "changes.early:drafted",
         'raw = reader.meta.get(DRAFTED_KEY) or b""',
@@ -204,7 +207,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "drafts fall with their segment",
-        "A store that sets a segment aside forgets what was written on it: a restore in systems that replace.",
+        "A store that drops a segment loses what was written on top of it, like a restore that replaces everything.",
         (1, 5, 8),
         "sync.fallback:fall_back",
         "if drafted:",
@@ -212,7 +215,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a log that never comes is waited for",
-        "A newcomer waits without end for a change that its author signed for a segment, and shows to nobody.",
+        "A newcomer waits for ever for a change that its author signed for a segment but never sends.",
         (18, 19),
         "sync.behind:LogBehind.give_up",
         "self._fall_back(UNPROVED_KEY)",
@@ -220,7 +223,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a hello is one page",
-        "A hello tells as many lives as fit into a message, and no more.",
+        "A hello tells only as many lives as fit into one message.",
         (18, 20),
         "sync.exchange:Introduction.pages",
         "most = max(len(self.heads), len(self.evidence), 1)",
@@ -228,7 +231,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "what comes is what was asked for",
-        "A part of a segment is taken, whoever asked for it.",
+        "A part of a segment is taken even if this device did not ask for it.",
         (16,),
         "sync.backfill:Backfill.check",
         "if message.segment != self._wants:",
@@ -236,7 +239,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "nobody asks for the log behind",
-        "What a newcomer was given of a segment is all that it ever has: the log that shows what is true is not asked for.",
+        "A newcomer never asks for the log behind its segment, although only that log shows what is true.",
         (17, 18, 19),
         "sync.behind:LogBehind.wanted",
         "if begun is None:",
@@ -244,7 +247,8 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a sketch is taken for what is here",
-        "It is extended by what is here by now, which is not what it was made of: a bug of this code.",
+        "A sketch is extended with what is here now, although it was made from something else: a bug that this code"
+        " had.",
         (0,),
         "sync.proving:Proving._extend",
         "except ValueError:",
@@ -260,7 +264,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "evidence is told whole",
-        "Whoever asks for the evidence that it lacks is told all of it, and not what it has not named: a bug of this code.",
+        "A peer asks for the evidence that it lacks, and gets all of it, also what it has: a bug that this code had.",
         (20,),
         "sync.telling:Telling.tell_rest",
         "if short(name) not in self._theirs)",
@@ -269,7 +273,8 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "each question names all heads",
-        "With each question for the log behind its segment a store says anew up to which heads: a bug of this code.",
+        "With each question for the log behind its segment, a store repeats up to which heads it asks: a bug that"
+        " this code had.",
         (20,),
         "sync.messages:Behind.since",
         "if before is not None and before.upto == self.upto and is_further",

@@ -9,7 +9,7 @@ from edda_sync.simulations.bugs.planting import Bug, one
 BUGS: Final[tuple[Bug, ...]] = (
     one(
         "an edit is judged by what is here",
-        "An edit may stand beside units that its author had not seen, where these are here already.",
+        "An edit may refer to units that its author had not seen, if the receiver already has them.",
         (1, 2),
         "crdt.text.judging:Past.__missing__",
         "if past is None:",
@@ -17,7 +17,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a rewrite is its author's",
-        "The same rewrite made on two devices is made twice: most editors over CRDTs.",
+        "The same rewrite on two devices is applied twice, as in most editors built on CRDTs.",
         (12,),
         "crdt.text.sequence:TextSequence._own_name",
         "return rewrite_name(self.genesis, edit) if edit.is_rewrite else actor",
@@ -25,7 +25,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "concurrent words stand as they came",
-        "Of two words at one place that one comes first whose author was heard of first.",
+        "Of two words at one place, the word of the author that was heard of first comes first.",
         (1, 2),
         "crdt.text.sequence:TextSequence.place",
         "if self.names[run.name] < mine:",

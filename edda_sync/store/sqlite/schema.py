@@ -83,12 +83,12 @@ CREATE INDEX idx_entity_tags_entity ON entity_tags(entity_type, entity_id)
 
 # An underscore marks our tables in a list of tables. Datasette hides tables whose names begin with one.
 _OURS: Final = """
--- what is to be done next, in its order, so that the first fifty are read and no more
+-- open tasks in the order in which they are done, so that a list reads only the fifty tasks that it shows
 CREATE INDEX idx_tasks_urgent ON tasks(priority, due_date IS NULL, due_date, created_at, id)
     WHERE status IN ('open', 'in_progress');
 CREATE INDEX idx_tasks_settled ON tasks(priority, due_date IS NULL, due_date, created_at, id)
     WHERE status NOT IN ('open', 'in_progress');
--- the orders of lists, so that a page of one is read and no more; and what carries a tag
+-- the orders of lists, so that a list reads only the page that it shows; and the entities that carry a tag
 CREATE INDEX idx_tasks_updated_at ON tasks(updated_at, id);
 CREATE INDEX idx_tasks_due_date ON tasks(due_date, id) WHERE due_date IS NOT NULL;
 CREATE INDEX idx_documents_updated_at ON documents(updated_at, id);
@@ -112,7 +112,7 @@ CREATE TABLE _heads (
     actor BLOB PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL, deps BLOB NOT NULL,
     birth BLOB NOT NULL, signed_seq INTEGER NOT NULL, signature BLOB NOT NULL
 ) WITHOUT ROWID;
--- how far the log behind a segment is here
+-- how much of the log behind a segment has arrived
 CREATE TABLE _behind (
     actor BLOB PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL, deps BLOB NOT NULL,
     birth BLOB NOT NULL, signed_seq INTEGER NOT NULL, signature BLOB NOT NULL
@@ -130,12 +130,12 @@ CREATE TABLE _incoming_parts (
     actor BLOB NOT NULL, seq INTEGER NOT NULL, number INTEGER NOT NULL, part BLOB NOT NULL,
     PRIMARY KEY (actor, seq, number)
 );
--- signed statements that decide what counts: a set, the same in whatever order it was gathered
+-- signed statements that decide which changes count: a set, which is the same in every order of arrival
 CREATE TABLE _evidence (name BLOB PRIMARY KEY, evidence BLOB NOT NULL) WITHOUT ROWID;
--- which changes are about an entity, so that some entities can be folded anew
+-- which changes mention an entity, so that a few entities can be folded anew
 CREATE TABLE _mentions (entity BLOB NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (entity, position)) WITHOUT ROWID;
 
--- the view: everything below, and the specification's tables, can be folded anew from the log; an entity goes by its key,
+-- the view: everything below, and the specification's tables, can be folded anew from the log; the key of an entity is
 -- the number of its kind (model.KINDS) and its id
 CREATE TABLE _entities (
     number INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, hidden INTEGER NOT NULL, conflicted INTEGER NOT NULL,
@@ -143,7 +143,7 @@ CREATE TABLE _entities (
 );
 CREATE INDEX idx_entities_conflicted ON _entities(key) WHERE conflicted;
 CREATE INDEX idx_entities_hidden ON _entities(key) WHERE hidden;
--- short ids: the last six of its hexadecimal digits
+-- short ids: the last six hexadecimal digits of an entity's id
 CREATE INDEX idx_entities_ending ON _entities(substr(key, -3));
 CREATE TABLE _withheld (
     source BLOB NOT NULL, cell TEXT NOT NULL, target BLOB NOT NULL, why TEXT NOT NULL, PRIMARY KEY (source, cell)
