@@ -1,4 +1,4 @@
-"""A member that keeps to no rule: it signs what it likes, and talks to a device's real replica."""
+"""A member that breaks the rules: it signs whatever a test wants, and talks to a device's real replica."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _encode = msgspec.msgpack.Encoder().encode
 
 class Liar:
     """
-    One life of a member, whose changes say what a test wants.
+    One life of a member. Its changes contain whatever a test wants.
 
     Args:
-        member: The engine whose identity it has; what it depends on is what that engine holds.
+        member: The engine whose identity it uses. Its changes depend on what that engine holds.
     """
 
     def __init__(self, member: StorageEngine) -> None:
@@ -85,12 +85,12 @@ class Liar:
         return raw, body
 
     def copied(self) -> Liar:
-        """Return a second life of the same actor from here on, which nobody announces."""
+        """Return a second branch of the same life, which begins here and is announced to nobody."""
         return copy.copy(self)
 
     def proof(self, other: Liar, since: tuple[int, bytes], ours: Sequence[bytes], theirs: Sequence[bytes]) -> bytes:
         """
-        Return evidence that its chain and a copy's part.
+        Return evidence that its chain and the chain of a copy part.
 
         Args:
             other: The copy.
@@ -106,7 +106,7 @@ class Liar:
         return PROOF + forkproof.encode(proof)
 
     def continued(self) -> Liar:
-        """Return the next life, which continues this one and names nothing beside it."""
+        """Return the next life, which continues this one and depends on nothing else."""
         other = self.copied()
         other._parent = self._parent._replace(actor=self.actor, seq=self.seq, hash=self.hash)
         other.deps = ()
@@ -115,7 +115,7 @@ class Liar:
         return other
 
     def be_born(self, ext: Ext = ()) -> None:
-        """Begin a life, whose birth may say more."""
+        """Begin a life. Its birth may have further fields."""
         parent = self._parent
         self.birth = Birth(self.identity.public_key, os.urandom(16), parent.actor, parent.seq, parent.hash, ext)
         self.actor = changes.actor_of(changes.encode_birth(self.birth))
@@ -126,7 +126,7 @@ class Liar:
         return [batch, *(Part(self.actor, self.seq, number, part) for number, part in enumerate(self.parts))]
 
     def deps_but_parent(self) -> list[Dep]:
-        """Return what its first change must name: all that its member holds, but what its birth names."""
+        """Return what its first change must name: all that its member holds, except what its birth names."""
         return [dep for dep in self.deps if dep[0] != self.birth.parent]
 
     def batch(self, *made: tuple[bytes, bytes]) -> Changes:
@@ -155,7 +155,7 @@ class Line:
         self.send(hello or liar.hello())
 
     def send(self, message: Message) -> list[Effect]:
-        """Send a message; return what the victim's replica does of it."""
+        """Send a message; return what the victim's replica answers."""
         return self._take(self.replica.frame_received(self.device, self.codec.encode(message), self.now))
 
     def committed(self) -> list[Effect]:
@@ -163,7 +163,7 @@ class Line:
         return self._take(self.replica.committed(self.now))
 
     def wait(self, seconds: float) -> list[Effect]:
-        """Let time pass at the victim."""
+        """Let time pass for the victim."""
         self.now += seconds
         return self._take(self.replica.tick(self.now))
 

@@ -1,4 +1,4 @@
-"""Floods: what a peer may make others keep, say, fold and look at is bounded, later where it must be, and never lost."""
+"""Floods: what a peer can make others keep, send, fold and read is bounded; honest data may come later, but is never lost."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def evidence(engine: StorageEngine) -> set[bytes]:
 
 
 def proof_by(signer: Identity, workspace: bytes, length: int = 1) -> bytes:
-    """A fork at the very first change of a life that nobody holds, so many changes long on each side."""
+    """A fork at the first change of a life that nobody holds; each side has the given number of changes."""
     birth = changes.encode_birth(Birth(signer.public_key, os.urandom(16), b"p" * 16, 1, NO_HASH))
     actor = changes.actor_of(birth)
 
@@ -108,7 +108,7 @@ def test_a_proof_is_kept_by_everybody_whether_it_comes_before_its_member_is_adde
         assert len(network.proved) == 2
 
 
-def test_whoever_left_a_proof_asks_for_it_again_as_soon_as_its_member_is_added(three: Engines, tmp_path: Path) -> None:
+def test_a_device_that_passed_over_a_proof_asks_for_it_again_as_soon_as_its_member_is_added(three: Engines, tmp_path: Path) -> None:
     a, b, c = three
     with strangers(1, tmp_path) as (d,):
         proof = proof_by(d.own.make_identity(), a.workspace)
@@ -125,7 +125,7 @@ def test_whoever_left_a_proof_asks_for_it_again_as_soon_as_its_member_is_added(t
         assert any(isinstance(message, Hello) for message in line.heard)
 
 
-def test_a_proof_that_was_left_is_asked_for_again_though_somebody_else_brings_its_member(
+def test_a_proof_that_was_passed_over_is_asked_for_again_even_if_another_peer_brings_its_member(
     three: Engines, tmp_path: Path
 ) -> None:
     a, b, c = three
@@ -157,7 +157,7 @@ def test_a_newcomer_hears_of_forks_before_it_holds_any_member_and_ends_equal(thr
         assert evidence(newcomer) == evidence(b) != set()
 
 
-def test_forks_of_one_device_beyond_the_rate_are_learned_later_and_all_of_them(
+def test_forks_of_one_device_beyond_the_rate_are_all_learned_later(
     three: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b, c = three
@@ -179,7 +179,7 @@ def test_forks_of_one_device_beyond_the_rate_are_learned_later_and_all_of_them(
 # --- what is said -----------------------------------------------------------------------------------------------------
 
 
-def test_one_hello_is_answered_by_no_more_evidence_at_once_than_the_window_holds(
+def test_one_hello_is_answered_with_at_most_as_much_evidence_at_once_as_the_window_holds(
     three: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "PROOFS_MAX", 100)
@@ -200,7 +200,7 @@ def test_one_hello_is_answered_by_no_more_evidence_at_once_than_the_window_holds
     assert evidence(b) == evidence(a), "and the rest follows as it is taken"
 
 
-def test_a_peer_whose_proofs_name_ever_other_evidence_is_asked_so_often_and_no_more(
+def test_a_peer_whose_proofs_name_new_evidence_each_time_is_asked_a_limited_number_of_times(
     three: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "SCANS_MAX", 4)
@@ -213,7 +213,7 @@ def test_a_peer_whose_proofs_name_ever_other_evidence_is_asked_so_often_and_no_m
     assert len([each for each in line.heard if isinstance(each, Known)]) == 4
     line.heard.clear()
     line.wait(limits.SCANS_WINDOW_S)
-    assert [type(each) for each in line.heard if isinstance(each, Hello)] == [Hello], "which names it all once more"
+    assert [type(each) for each in line.heard if isinstance(each, Hello)] == [Hello], "which names all of it once more"
 
 
 def test_a_peer_that_does_not_answer_is_not_asked_again(three: Engines) -> None:
@@ -225,11 +225,11 @@ def test_a_peer_that_does_not_answer_is_not_asked_again(three: Engines) -> None:
 
 
 def proof_of_other_evidence(victim: StorageEngine, number: int) -> Ack:
-    """Whatever the victim holds, and a set of evidence that is nowhere."""
+    """The heads that the victim holds, and a set of evidence that no device has."""
     return Ack(tuple(sorted(victim.frontier().items())), 0, False, bytes(32), 0, number.to_bytes(32, "big"))
 
 
-def test_a_peer_that_asks_again_and_again_is_told_so_often_and_no_more(
+def test_a_peer_that_asks_again_and_again_is_told_a_limited_number_of_times(
     three: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "SCANS_MAX", 4)
@@ -265,7 +265,7 @@ def test_evidence_of_which_nothing_is_held_is_passed_on_without_another_hello(th
     assert replica.exchange.forks.evidence()
 
 
-def test_several_proofs_in_one_message_have_all_folded_anew_once(
+def test_several_proofs_in_one_message_cause_one_refold(
     three: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b, c = three
@@ -310,7 +310,7 @@ def claims(count: int, offset: int = 0) -> tuple[Summary, ...]:
     return tuple(Summary((offset + n).to_bytes(16, "big"), 1, b"h" * 16) for n in range(1, count + 1))
 
 
-def test_pages_of_heads_without_end_make_nothing_grow(three: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_pages_of_heads_make_nothing_grow(three: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "CLAIMS_MAX", 100)
     monkeypatch.setattr(limits, "HEADS_MAX", 500)
     a, b, _ = three
@@ -324,7 +324,7 @@ def test_pages_of_heads_without_end_make_nothing_grow(three: Engines, monkeypatc
     assert len(theirs) <= len(a.frontier()) + 100
 
 
-def test_acknowledgements_of_what_nobody_knows_make_nothing_grow(
+def test_acknowledgements_of_unknown_actors_make_nothing_grow(
     three: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "CLAIMS_MAX", 100)
@@ -337,7 +337,7 @@ def test_acknowledgements_of_what_nobody_knows_make_nothing_grow(
     assert len(line.replica.progress()[line.device].theirs) <= len(a.frontier()) + 100
 
 
-def test_who_has_more_lives_than_are_kept_in_mind_syncs_all_of_them(
+def test_a_device_with_more_lives_than_are_kept_in_memory_syncs_all_of_them(
     three: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "CLAIMS_MAX", 2)
@@ -357,7 +357,7 @@ def test_who_has_more_lives_than_are_kept_in_mind_syncs_all_of_them(
 # --- what is looked at ------------------------------------------------------------------------------------------------
 
 
-def test_false_proofs_have_all_that_is_here_looked_at_a_bounded_number_of_times(three: Engines) -> None:
+def test_false_proofs_cause_a_limited_number_of_full_comparisons(three: Engines) -> None:
     a, b, _ = three
     sync(a, b)
     liar = Liar(b)

@@ -1,4 +1,4 @@
-"""What a change says of others, and whether it may be taken, hangs on its past: not on who has heard of a fork."""
+"""What a change says about others, and whether it is taken, depends on its past, and not on who has heard of a fork."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def engines() -> Iterator[tuple[StorageEngine, StorageEngine, StorageEngine]]:
 
 
 class Fork(NamedTuple):
-    """A chain that parts: what both branches have, the first change of either, and the liar at the end of each."""
+    """A forked chain: the changes of both branches, the first change of each branch, and the liar at the end of each."""
 
     common: list[Made]
     one: Made
@@ -46,7 +46,7 @@ class Fork(NamedTuple):
 
 
 def fork(member: StorageEngine, common: int, before: list[Dep] | None = None) -> Fork:
-    """Let a life of a member part after some changes; the second one of these depends on something."""
+    """Fork a life of a member after some changes. The second of these changes depends on something."""
     liar = Liar(member)
     birth, made = changes.encode_birth(liar.birth), []
     for number in range(common):
@@ -91,7 +91,7 @@ def last(engine: StorageEngine) -> Logged:
 # --- what an author writes who knows of a fork ------------------------------------------------------------------------
 
 
-def test_a_deletion_by_who_knows_of_a_fork_deletes_where_nobody_has_heard_of_it(
+def test_a_deletion_by_a_device_that_knows_of_a_fork_deletes_where_nobody_has_heard_of_it(
     engines: tuple[StorageEngine, StorageEngine, StorageEngine],
 ) -> None:
     a, b, c = engines
@@ -110,7 +110,7 @@ def test_a_deletion_by_who_knows_of_a_fork_deletes_where_nobody_has_heard_of_it(
     assert b.get_task(id_text(ONE)) is None
 
 
-def test_a_change_that_rests_on_one_branch_is_taken_where_nobody_has_heard_of_the_fork(
+def test_a_change_that_depends_on_one_branch_is_taken_where_nobody_has_heard_of_the_fork(
     engines: tuple[StorageEngine, StorageEngine, StorageEngine],
 ) -> None:
     a, b, c = engines
@@ -128,7 +128,7 @@ def test_a_change_that_rests_on_one_branch_is_taken_where_nobody_has_heard_of_th
     assert [task.title for task in b.query_tasks(edda.TaskQuery(text="on top of it"))] == ["on top of it"]
 
 
-def test_who_has_seen_both_branches_names_both_and_deletes_what_either_wrote(
+def test_a_device_that_has_seen_both_branches_names_both_and_deletes_what_either_wrote(
     engines: tuple[StorageEngine, StorageEngine, StorageEngine],
 ) -> None:
     a, b, c = engines
@@ -176,7 +176,7 @@ def test_a_change_that_goes_back_on_a_branch_is_refused_by(
 def test_a_change_that_says_again_what_the_one_before_it_said_is_taken_by(
     engines: tuple[StorageEngine, StorageEngine, StorageEngine], knows: bool, seq: int
 ) -> None:
-    """Who began with a segment cannot tell what the life that it continues has said."""
+    """A device that began with a segment cannot know what the life before this one has said."""
     a, _, c = engines
     parted = fork(c, 3)
     line = Line(parted.on_one, a)
@@ -194,7 +194,7 @@ def test_a_change_that_says_again_what_the_one_before_it_said_is_taken_by(
 
 
 @pytest.mark.parametrize("knows", [True, False], ids=["who knows of the fork", "who does not"])
-def test_a_change_on_a_branch_that_leaves_out_what_stands_below_the_branching_is_refused_by(
+def test_a_change_on_a_branch_that_leaves_out_what_stands_below_the_fork_is_refused_by(
     engines: tuple[StorageEngine, StorageEngine, StorageEngine], knows: bool
 ) -> None:
     a, _, c = engines

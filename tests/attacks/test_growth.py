@@ -1,4 +1,4 @@
-"""Growth: what a member has others compute, hold or send grows no faster than what it sends itself."""
+"""Growth: the work, memory and traffic that a member causes grow no faster than what it sends itself."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def touch() -> list[Touch]:
 
 
 def versions(liar: Liar, count: int, way: int = 0) -> Changes:
-    """Versions of its next change in one frame, and a signature of each, so many changes further on."""
+    """Versions of its next change in one frame, and for each a signature the given number of changes later."""
     made, heads = [], []
     for _ in range(count):
         one = liar.copied()
@@ -104,7 +104,7 @@ def test_a_few_signatures_may_stand_in_any_order(three: Engines) -> None:
 
 
 def forked(liar: Liar, line: Line) -> Liar:
-    """Let its chain fork after its first change, and be proved to; return it as it stood there."""
+    """Fork its chain after its first change, and prove the fork; return the chain as it was at that point."""
     first = liar.change(touch())
     line.send(liar.batch(first))
     base = liar.copied()
@@ -147,7 +147,7 @@ def test_a_batch_with_more_branches_of_one_chain_than_fit_is_refused(
 
 
 def vouched_far_on(liar: Liar, way: int, *before: tuple[bytes, bytes]) -> Changes:
-    """A batch of its next change, signed so many changes further on."""
+    """A batch with its next change, whose signature is the given number of changes later."""
     made = liar.change([Put("task", os.urandom(16), {"title": "x"})])
     on = liar.copied()
     hashes = [os.urandom(32) for _ in range(way)]
@@ -158,7 +158,7 @@ def vouched_far_on(liar: Liar, way: int, *before: tuple[bytes, bytes]) -> Change
     return Changes((*before, made), (head,))
 
 
-def test_the_ways_to_signatures_fit_a_frame_however_many_lives_have_the_longest(three: Engines) -> None:
+def test_the_ways_to_signatures_fit_into_a_frame_even_if_many_lives_have_the_longest_one(three: Engines) -> None:
     a, b, c = three
     line = Line(Liar(c), a)
     for _ in range(10):
@@ -199,7 +199,7 @@ def test_a_chain_that_forks_again_and_again_has_one_way_to_its_signature_and_not
 # --- lives ------------------------------------------------------------------------------------------------------------
 
 
-def test_branches_that_begin_where_a_chain_is_proved_to_fork_come_as_slowly_as_lives(
+def test_branches_that_begin_at_a_proved_fork_come_as_slowly_as_lives(
     three: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, _, c = three
@@ -217,7 +217,7 @@ def test_branches_that_begin_where_a_chain_is_proved_to_fork_come_as_slowly_as_l
     assert len(a.frontier()) == held + 10
 
 
-def test_more_branches_than_may_come_at_once_reach_an_honest_device_all_the_same(
+def test_more_branches_than_may_come_at_once_all_reach_an_honest_device(
     three: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b, c = three
@@ -276,7 +276,7 @@ def test_the_pasts_of_lives_that_continue_each_other_are_gathered_once(
 
 
 def halves(engine: StorageEngine) -> list[tuple[bytes, int]]:
-    """Whose large changes are half here, by actor, and how many parts of each."""
+    """The large changes that have arrived in part, by actor, with the number of their parts."""
     with engine.store.read() as reader:
         return [(changes.decode_header(each.raw).actor, len(each.parts)) for each in reader.incoming.all()]
 
@@ -286,7 +286,7 @@ def large(size: int) -> list[Put]:
 
 
 @pytest.mark.parametrize("lives", [1, 20])
-def test_versions_and_lives_with_large_changes_push_out_nobody_elses(
+def test_versions_and_lives_with_large_changes_do_not_push_out_the_large_changes_of_others(
     three: Engines, monkeypatch: pytest.MonkeyPatch, lives: int
 ) -> None:
     monkeypatch.setattr(limits, "PART_BYTES_MAX", 1_000)
@@ -314,7 +314,7 @@ def test_versions_and_lives_with_large_changes_push_out_nobody_elses(
     assert [task.title for task in b.query_tasks(edda.TaskQuery())] == ["small and honest"]
 
 
-def test_what_is_half_here_of_one_device_is_bounded_in_bytes(three: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_large_changes_of_one_device_that_have_arrived_in_part_are_bounded_in_bytes(three: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "PART_BYTES_MAX", 1_000)
     monkeypatch.setattr(limits, "INCOMING_BYTES_MAX", 30_000)
     _, b, c = three
@@ -331,11 +331,11 @@ def test_what_is_half_here_of_one_device_is_bounded_in_bytes(three: Engines, mon
 
 
 def parts_of(engine: StorageEngine) -> int:
-    """How many parts of large changes are here."""
+    """The number of parts of large changes that are here."""
     return sum(count for _, count in halves(engine))
 
 
-def test_frames_that_become_much_more_than_they_are_come_slowly_and_all_of_them(
+def test_frames_that_expand_to_many_times_their_size_come_slowly_but_completely(
     three: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "EXPANDED_BYTES_MAX", 2 << 20)
@@ -357,7 +357,7 @@ def test_frames_that_become_much_more_than_they_are_come_slowly_and_all_of_them(
     assert [document.title for document in a.query_documents(edda.DocumentQuery())] == ["x"]
 
 
-def test_many_small_changes_that_become_much_more_than_they_are_come_slowly_too(
+def test_many_small_changes_that_expand_to_many_times_their_size_come_slowly_too(
     three: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "EXPANDED_BYTES_MAX", 2 << 20)
@@ -373,7 +373,7 @@ def test_many_small_changes_that_become_much_more_than_they_are_come_slowly_too(
     assert a.counts()["documents"] == 20
 
 
-def test_what_waits_to_be_expanded_is_no_more_than_anybody_may_have_under_way(
+def test_the_frames_that_wait_to_be_expanded_are_limited_by_what_a_peer_may_have_under_way(
     three: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "EXPANDED_BYTES_MAX", 1)
@@ -391,7 +391,7 @@ def test_what_waits_to_be_expanded_is_no_more_than_anybody_may_have_under_way(
 
 
 @pytest.mark.parametrize(("text", "windows"), [("one thing over and over " * 250_000, 2), ("", 0)])
-def test_an_honest_text_arrives_whatever_it_says(
+def test_every_honest_text_arrives(
     three: Engines, monkeypatch: pytest.MonkeyPatch, text: str, windows: int
 ) -> None:
     monkeypatch.setattr(limits, "EXPANDED_BYTES_MAX", 2 << 20)
@@ -447,7 +447,7 @@ def test_two_lives_that_write_at_one_place_of_a_text_take_as_many_steps_as_they_
 
 
 def comb(liar: Liar, count: int) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
-    """So many changes of a chain that forks before each, and proofs of that; its next one is not in it."""
+    """The given number of changes of a chain that forks before each of them, and proofs of the forks; its next change is left out."""
     trunk, proofs = [], []
     for _ in range(count):
         other, since = liar.copied(), (liar.seq, liar.hash)
@@ -471,7 +471,7 @@ def letter(liar: Liar, entity: bytes) -> tuple[bytes, bytes]:
     return liar.change([Edit("document", entity, "content", genesis, codec.encode(edit))])
 
 
-def test_a_text_in_which_a_branch_of_70_branches_wrote_is_read_again_and_passed_on(
+def test_a_text_that_70_nested_branches_wrote_is_read_again_and_passed_on(
     three: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "PROOFS_MAX", 1_000)
@@ -502,7 +502,7 @@ def test_a_text_in_which_a_branch_of_70_branches_wrote_is_read_again_and_passed_
     assert_equal([a, b])
 
 
-def test_a_chain_that_forks_100_times_one_above_another_needs_no_deeper_stack_than_one(
+def test_a_chain_with_100_nested_forks_needs_no_deeper_stack_than_a_chain_with_one(
     three: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "PROOFS_MAX", 1_000)

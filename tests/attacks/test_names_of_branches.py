@@ -1,4 +1,4 @@
-"""By which names a change calls branches is decided by its past, and nobody is told off who cannot read them yet."""
+"""A change's past decides by which names it calls branches, and a device that cannot read them yet is not blamed."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def assert_refused(author: Liar, batch: Changes, engine: StorageEngine) -> None:
 
 
 @pytest.mark.parametrize("first", ["the change", "the proof"])
-def test_a_dependency_by_a_branchs_name_where_its_past_holds_no_other_one_is_taken_by_nobody(
+def test_nobody_takes_a_dependency_by_a_branchs_name_if_its_past_holds_no_other_branch(
     engines: Engines, first: str
 ) -> None:
     a, _, c = engines
@@ -86,7 +86,7 @@ def test_a_dependency_by_a_branchs_name_where_its_past_holds_no_other_one_is_tak
     assert_refused(author, batch, a)
 
 
-def test_a_life_that_names_by_a_branch_what_it_continues_is_taken_by_nobody(engines: Engines) -> None:
+def test_nobody_takes_a_life_that_names_what_it_continues_by_a_branch(engines: Engines) -> None:
     a, _, c = engines
     parted = fork(c, 2)
     line, author = tell_one_branch(a, parted), Liar(c)
@@ -98,7 +98,7 @@ def test_a_life_that_names_by_a_branch_what_it_continues_is_taken_by_nobody(engi
     assert_refused(author, batch, a)
 
 
-def test_a_deletion_by_a_branchs_name_deletes_the_same_whoever_has_heard_of_the_fork(engines: Engines) -> None:
+def test_a_deletion_by_a_branchs_name_deletes_the_same_whether_or_not_the_fork_is_known(engines: Engines) -> None:
     a, b, c = engines
     parted = fork(c, 2)
     author, actor = Liar(c), parted.on_one.actor
@@ -118,7 +118,7 @@ def test_a_deletion_by_a_branchs_name_deletes_the_same_whoever_has_heard_of_the_
     assert_equal([a, b])
 
 
-def test_what_is_refused_for_another_reason_before_a_fork_is_proved_is_nothing_that_the_doctor_finds(
+def test_the_doctor_does_not_report_what_was_refused_for_another_reason_before_a_fork_was_proved(
     engines: Engines,
 ) -> None:
     a, _, c = engines
@@ -140,7 +140,7 @@ def test_what_is_refused_for_another_reason_before_a_fork_is_proved_is_nothing_t
 
 
 @pytest.mark.parametrize("held", ["one branch", "nothing"])
-def test_honest_work_on_branches_of_which_the_proof_comes_later_ends_no_talk(engines: Engines, held: str) -> None:
+def test_honest_work_on_branches_ends_no_talk_if_the_proof_of_the_fork_comes_later(engines: Engines, held: str) -> None:
     a, b, c = engines
     for number in range(limits.PROOFS_MAX + 4):
         parted = fork(c, 1 + number % 3)
@@ -167,7 +167,7 @@ def test_honest_work_on_branches_of_which_the_proof_comes_later_ends_no_talk(eng
 # --- many branches ----------------------------------------------------------------------------------------------------
 
 
-def test_what_a_hello_of_many_branches_says_is_looked_up_once_for_each(
+def test_a_hello_of_many_branches_causes_one_lookup_for_each_branch(
     engines: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, _, c = engines
@@ -203,14 +203,14 @@ def test_what_a_hello_of_many_branches_says_is_looked_up_once_for_each(
     assert looked == [1, 1]
 
 
-def test_the_heads_are_read_once_of_one_state_of_a_store() -> None:
+def test_the_heads_are_read_once_for_each_state_of_a_store() -> None:
     with devices(2) as (a, _), a.store.read() as reader:
         assert reader.log.heads() is reader.log.heads()
         a.create_task(edda.Task(title="which the reader does not see"))
         assert reader.log.heads() is reader.log.heads()
 
 
-def test_one_piece_of_a_chain_is_compared_with_it_once_however_many_branches_are_held(
+def test_one_piece_of_a_chain_is_compared_with_the_chain_once_even_if_many_branches_are_held(
     engines: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, _, c = engines
@@ -245,7 +245,7 @@ def test_one_piece_of_a_chain_is_compared_with_it_once_however_many_branches_are
     assert looked[0] < 10
 
 
-def test_pieces_of_chains_are_told_so_often_a_minute_and_all_of_them(
+def test_pieces_of_chains_are_told_at_a_limited_rate_but_completely(
     engines: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "PIECES_MAX", 4)

@@ -30,7 +30,7 @@ def dot_of(engine: StorageEngine) -> tuple[bytes, int]:
 
 
 def strange(task: bytes, device: bytes, dot: tuple[bytes, int]) -> dict[str, list[Any]]:
-    """Operations that fit no type, by what is wrong with them."""
+    """Operations that fit no type, by the fault of each."""
     actor, seq = dot
     return {
         "a float for a seq": [3, "device", device, [[actor, float(seq)]]],

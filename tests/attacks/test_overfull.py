@@ -1,4 +1,4 @@
-"""More than a store can hold in one piece, told in halves: nobody is parted by it, and it is overfull everywhere (H5)."""
+"""Entities larger than a store can hold in one piece, told in halves: devices stay equal, and all see the entity as overfull (H5)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def engines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def life(member: StorageEngine, task: str, number: int) -> tuple[Liar, Changes]:
-    """A life of a member that writes a third of what an entity may hold into one, and what nobody reads beside it."""
+    """A life of a member that fills a third of an entity, and adds operations that nobody can read."""
     liar, entity = Liar(member), id_bytes("id", task)
     half = '"' + "x" * (ROOM // 3) + '"'
     made = liar.change([Put("task", entity, {f"metadata.k{number}": half}), Touch("task", entity)])
@@ -60,7 +60,7 @@ def write_without_end(engine: StorageEngine, note: str) -> None:
         engine.update_document(edda.Document(id=note, title=f"Note {number}"))
 
 
-def test_two_halves_by_four_lives_told_to_two_devices_part_nobody(engines: Engines) -> None:
+def test_two_halves_by_four_lives_told_to_two_devices_leave_all_devices_equal(engines: Engines) -> None:
     a, b, c = engines
     task = a.create_task(edda.Task(title="a task", description="words"))
     beside = a.create_task(edda.Task(title="beside", parent_id=task))
@@ -94,7 +94,7 @@ def test_two_halves_by_four_lives_told_to_two_devices_part_nobody(engines: Engin
     assert_equal([a, b, c])
 
 
-def test_a_newcomer_by_a_segment_and_one_by_the_log_have_it_as_all_have(
+def test_a_newcomer_with_a_segment_and_one_with_the_log_hold_it_as_all_others_do(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b, c = engines
@@ -118,7 +118,7 @@ def test_a_newcomer_by_a_segment_and_one_by_the_log_have_it_as_all_have(
         assert_equal([a, b, by_log, by_segment])
 
 
-def test_it_is_what_it_is_after_a_restart_and_folded_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_stays_the_same_after_a_restart_and_a_rebuild(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "ENTITY_BYTES_MAX", ROOM)
     with devices(1) as (c,):
         a = StorageEngine(tmp_path / "a")
@@ -141,7 +141,7 @@ def test_it_is_what_it_is_after_a_restart_and_folded_anew(tmp_path: Path, monkey
             assert_equal([again, c])
 
 
-def test_who_writes_alone_is_told_before_and_goes_on_in_a_new_one(engines: Engines) -> None:
+def test_an_author_who_writes_alone_is_told_beforehand_and_goes_on_in_a_new_entity(engines: Engines) -> None:
     a, b, _ = engines
     note = a.create_document(edda.Document(title="Note", content="words"))
     sync(a, b)
@@ -159,7 +159,7 @@ def test_who_writes_alone_is_told_before_and_goes_on_in_a_new_one(engines: Engin
     assert_equal([a, b])
 
 
-def test_what_two_wrote_apart_is_more_than_it_may_hold_and_each_is_told_so(engines: Engines) -> None:
+def test_two_authors_who_together_wrote_more_than_it_may_hold_are_both_told_so(engines: Engines) -> None:
     a, b, _ = engines
     note = a.create_document(edda.Document(title="Note", content="words"))
     sync(a, b)

@@ -1,6 +1,6 @@
 """
-Schedules that broke earlier rules of acceptance: real stores, and a member that keeps to no rule. Whatever the order in
-which devices hear of it, they end equal, and nothing that an honest one wrote is lost.
+Schedules that broke earlier rules of acceptance: real stores, and a member that breaks the rules. In every order of
+arrival the devices end equal, and nothing that an honest device wrote is lost.
 
 Schedules that need no liar are where their module is: forks in ``sync/test_forks``, segments in ``sync/test_behind``, lives
 in ``test_lives``, and texts in ``crdt/test_sequence``.
@@ -44,7 +44,7 @@ def engines() -> Iterator[Engines]:
 
 
 def tell(liar: Liar, batch: Changes, *victims: StorageEngine) -> None:
-    """Let a member send a batch to some devices, none of which shows it out."""
+    """Let a member send a batch to some devices; none of them may close the link."""
     for victim in victims:
         line = Line(liar, victim)
         line.send(batch)
@@ -52,7 +52,7 @@ def tell(liar: Liar, batch: Changes, *victims: StorageEngine) -> None:
 
 
 def equal(*engines: StorageEngine) -> None:
-    """Let all meet; see that they hold the same, that this is what their logs say, and that a newcomer sees no other."""
+    """Let all devices meet; check that they hold the same, that their logs give the same, and that a newcomer sees the same."""
     for first, second in [*itertools.combinations(engines, 2)] * 2:
         sync(first, second)
     expected = [look(engine) for engine in engines]
@@ -71,7 +71,7 @@ def look(engine: StorageEngine) -> dict[str, Any]:
 
 
 def newcomers_agree(folder: Path, patch: pytest.MonkeyPatch, host: StorageEngine, other: StorageEngine) -> None:
-    """One that gets the log, and one that began with a segment and judged by it: both end as all the others."""
+    """One newcomer gets the log, the other begins with a segment and judges by it; both end equal to all others."""
     with newcomers(folder, "memory") as newcomer:
         by_log, by_segment = newcomer(host), newcomer(host)
         sync(host, other)
@@ -117,7 +117,7 @@ def head_of(engine: StorageEngine, actor: bytes) -> Dep:
 # --- the past (rules 0.1, 4b, 4c) -------------------------------------------------------------------------------------
 
 
-def test_who_builds_on_one_version_of_a_change_does_not_stand_on_the_other(engines: Engines) -> None:
+def test_a_change_that_builds_on_one_version_of_another_change_does_not_count_as_built_on_the_other_version(engines: Engines) -> None:
     """L tells B X:2a and C X:2b; B writes b1 on 2a, and C hears of b1 before anybody has proved the fork."""
     a, b, c = engines
     task = a.create_task(edda.Task(title="draft"))
@@ -141,12 +141,12 @@ def test_who_builds_on_one_version_of_a_change_does_not_stand_on_the_other(engin
     assert a.reading.forked() == [c.identity.device]
     (conflict,) = a.conflicts()
     told = {each.value for each in (conflict.shown, *conflict.kept)}
-    assert told == {"final", "two, as A is told"}, "B's replaces the version that B saw, and no other"
+    assert told == {"final", "two, as A is told"}, "B's write replaces only the version that B saw"
 
 
 @pytest.mark.parametrize("kind", ["beside", "deletes"])
 @pytest.mark.parametrize("order", ["honest first", "lie first"])
-def test_an_edit_of_what_is_not_in_its_past_is_refused_wherever_that_is_already(
+def test_an_edit_of_something_outside_its_past_is_refused_even_where_that_is_here_already(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str, kind: str
 ) -> None:
     """L, which saw nothing of A's edit, inserts beside it, or deletes it."""
@@ -173,10 +173,10 @@ def test_an_edit_of_what_is_not_in_its_past_is_refused_wherever_that_is_already(
     newcomers_agree(tmp_path, monkeypatch, a, b)
 
 
-def test_a_newcomer_with_a_segment_judges_an_edit_as_whoever_has_the_log(
+def test_a_newcomer_with_a_segment_judges_an_edit_as_a_device_with_the_log_does(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whose each letter is, and which of them an author had seen, is in the segment, too."""
+    """The segment also says who wrote each letter, and which letters an author had seen."""
     a, b, c = engines
     note = note_of(a, "start")
     for other in (b, c):
@@ -220,7 +220,7 @@ def test_a_block_whose_right_neighbour_stands_before_its_left_one_is_refused_and
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
-def test_half_of_a_character_that_was_deleted_is_refused_by_whoever_loaded_the_text_anew_too(
+def test_half_of_a_deleted_character_is_also_refused_after_the_text_was_loaded_anew(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: str
 ) -> None:
     a, b, c = engines
@@ -237,8 +237,8 @@ def test_half_of_a_character_that_was_deleted_is_refused_by_whoever_loaded_the_t
     newcomers_agree(tmp_path, monkeypatch, a, b)
 
 
-def test_equal_words_on_bases_that_only_read_alike_are_not_the_same_rewrite(engines: Engines) -> None:
-    """A's text is ``ab``; B's is ``ab`` too, of which an ``x`` between was deleted; C inserts there at the same time."""
+def test_equal_words_on_texts_that_only_look_alike_are_not_the_same_rewrite(engines: Engines) -> None:
+    """A's text is ``ab``. B's text is ``ab`` too, but an ``x`` in between was deleted. C inserts there at the same time."""
     a, b, c = engines
     note = note_of(a, "axb")
     for other in (b, c):
@@ -260,7 +260,7 @@ def rewrite(engine: StorageEngine, note: str, content: str) -> None:
     engine.update_document(found)
 
 
-def test_a_text_that_grew_past_its_limit_by_two_authors_is_merged_served_and_made_smaller_again(
+def test_a_text_that_two_authors_grew_past_its_limit_is_merged_and_served_and_made_smaller_again(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rules 10: a text of 10, limit 16; A +5 || B +5."""
@@ -286,7 +286,7 @@ def test_a_text_that_grew_past_its_limit_by_two_authors_is_merged_served_and_mad
 # --- one rule for writer and reader (H1) ------------------------------------------------------------------------------
 
 
-def test_a_change_that_writes_two_texts_under_one_dot_shuts_no_newcomer_out(
+def test_a_change_that_writes_two_texts_under_one_dot_keeps_no_newcomer_out(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b, c = engines
@@ -315,10 +315,10 @@ def test_a_change_that_writes_two_texts_under_one_dot_shuts_no_newcomer_out(
 
 
 @pytest.mark.parametrize("how", ["a code", "an odd number", "a level"])
-def test_who_types_beside_what_only_a_newer_version_can_read_is_not_refused_for_good(
+def test_an_edit_beside_text_that_only_a_newer_version_can_read_is_not_refused_for_good(
     engines: Engines, how: str
 ) -> None:
-    """N inserts by an operation that N-1 does not know, and an older member, which sees it nowhere, types beside it."""
+    """N inserts with an operation that N-1 does not know. An older member, which does not see it, types beside it."""
     a, b, c = engines
     note = note_of(a, "start")
     for other in (b, c):
@@ -343,7 +343,7 @@ def test_who_types_beside_what_only_a_newer_version_can_read_is_not_refused_for_
     assert text_of(a, note) == "start and more"
 
 
-def test_a_newcomer_of_an_older_version_gets_the_log_of_a_newer_one_whose_segment_it_cannot_read(
+def test_a_newcomer_of_an_older_version_gets_the_log_of_a_newer_device_if_it_cannot_read_its_segment(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, _, _ = engines

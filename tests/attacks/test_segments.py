@@ -1,4 +1,4 @@
-"""Who begins with a segment holds in the end what everybody holds, whatever its maker or another member does meanwhile."""
+"""A device that begins with a segment ends with what everybody holds, whatever its maker or another member does meanwhile."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def depends_on_less(scene: Scene, line: Line) -> bytes:
 
 
 def is_not_closed(scene: Scene, line: Line) -> bytes:
-    """It names a change, and not what that one depends on."""
+    """It names a change, but leaves out what that change depends on."""
     one, other = Liar(scene.liar), Liar(scene.liar)
     line.send(one.batch(one.change([Touch("task", TASK)])))
     with scene.laptop.store.read() as reader:
@@ -99,7 +99,7 @@ def begins_before_it_was_let_in(scene: Scene, line: Line) -> bytes:
 def test_nothing_is_taken_on_top_of_a_segment_that_everybody_else_refuses(
     scene: Scene, lie: Callable[[Scene, Line], bytes]
 ) -> None:
-    """What is refused for good is a question to a change's past, which is not here before the log behind is."""
+    """Whether a change is refused for good depends on its past, which is missing until the log behind the segment has arrived."""
     begin_with_segment(scene.laptop, scene.new)
     actor = lie(scene, Line(Liar(scene.liar), scene.new))
     mine = scene.new.create_task(edda.Task(title="written meanwhile"))
@@ -113,7 +113,7 @@ def test_nothing_is_taken_on_top_of_a_segment_that_everybody_else_refuses(
     assert scene.laptop.digest() == scene.phone.digest() == scene.new.digest()
 
 
-def test_what_is_written_before_the_own_membership_is_here_ends_no_confirmation(scene: Scene, tmp_path: Path) -> None:
+def test_a_write_before_the_devices_own_membership_is_here_ends_no_confirmation(scene: Scene, tmp_path: Path) -> None:
     """A segment is served for a day: it may be older than the invitation."""
     replica_of(scene.laptop).exchange.making.made({})
     with newcomers(tmp_path / "late", "memory") as newcomer:
@@ -132,7 +132,7 @@ def test_what_is_written_before_the_own_membership_is_here_ends_no_confirmation(
 # --- what is behind one -----------------------------------------------------------------------------------------------
 
 
-def test_what_everybody_refuses_is_no_log_behind_a_segment(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_that_everybody_refuses_cannot_confirm_a_segment(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     liar = Liar(scene.liar)
     made = [liar.change([Touch("task", TASK)]), liar.change([Touch("task", TASK)], deps=[scene.low()])]
     with monkeypatch.context() as patch:
@@ -147,8 +147,8 @@ def test_what_everybody_refuses_is_no_log_behind_a_segment(scene: Scene, monkeyp
 
 
 @pytest.mark.parametrize("claimed", [0, 2])
-def test_what_a_maker_says_that_a_head_depends_on_is_forgotten_once_the_log_is_here(scene: Scene, claimed: int) -> None:
-    """The root does not tell it; so a segment can be true in all that it shows, and lie about the pasts of what follows."""
+def test_the_dependencies_that_a_maker_claims_for_a_head_are_forgotten_once_the_log_is_here(scene: Scene, claimed: int) -> None:
+    """The root does not cover them, so a segment can be true in all that it shows, and still lie about the pasts of later changes."""
     laptop, phone, new = scene.laptop, scene.phone, scene.new
     phone.create_task(edda.Task(title="concurrent"))
     phone.update_task(edda.Task(id=scene.task, title="of the phone"))

@@ -1,4 +1,4 @@
-"""What is kept, and looked up, for a member that signs with keys it invents, or writes what nobody can read."""
+"""What a device keeps and looks up for a member that signs with invented keys, or writes what nobody can read."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def session_of(line: Line) -> Session:
 
 
 def large_first_change(liar: Liar) -> Changes:
-    """The header of a large first change, signed by a key that nobody ever heard of."""
+    """The header of a large first change, signed by an unknown key."""
     key, parent = Ed25519PrivateKey.generate(), liar._parent
     birth = Birth(key.public_key().public_bytes_raw(), os.urandom(16), parent.actor, parent.seq, parent.hash)
     hashes = (os.urandom(32), os.urandom(32))
@@ -50,7 +50,7 @@ def large_first_change(liar: Liar) -> Changes:
     return Changes(((raw, b""),), (SignedHead(actor, 1, signature, b""),))
 
 
-def test_no_part_of_a_large_change_is_awaited_of_who_is_no_member(three: Engines) -> None:
+def test_no_part_of_a_large_change_is_awaited_from_a_device_that_is_no_member(three: Engines) -> None:
     a, _, c = three
     liar = Liar(c)
     line = Line(liar, a)
@@ -79,7 +79,7 @@ def test_no_part_of_a_large_change_is_awaited_that_depends_on_less_than_the_one_
         assert list(reader.incoming.all()) == []
 
 
-def test_a_hello_names_no_more_large_changes_that_are_half_here_than_it_has_room_for(
+def test_a_hello_names_only_as_many_large_changes_that_arrived_in_part_as_it_has_room_for(
     three: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "HEADS_MAX", 2)
@@ -93,7 +93,7 @@ def test_a_hello_names_no_more_large_changes_that_are_half_here_than_it_has_room
     sync(a, b)
 
 
-def test_of_what_comes_too_early_only_so_many_lives_are_kept_in_mind(
+def test_only_a_limited_number_of_lives_that_come_too_early_are_kept_in_memory(
     three: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "CLAIMS_MAX", 10)
@@ -136,7 +136,7 @@ def test_what_waits_is_looked_up_once_however_many_changes_are_refused(
     assert sum(looked) <= 2 * 40
 
 
-def test_what_is_due_while_a_hello_is_still_coming_is_done_when_it_is_here(three: Engines) -> None:
+def test_what_falls_due_during_a_hello_is_done_once_the_hello_is_complete(three: Engines) -> None:
     a, _, c = three
     liar = Liar(c)
     line = Line(liar, a)

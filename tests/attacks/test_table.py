@@ -1,4 +1,4 @@
-"""PROTOCOL.md's table of faults and attacks: each of its lines has its tests, by name."""
+"""PROTOCOL.md's table of faults and attacks: each of its lines has tests, listed here by name."""
 
 from __future__ import annotations
 
@@ -93,20 +93,20 @@ TESTS: Final = {
     "a member that writes nonsense under its own name": (
         "attacks/test_operations.py::test_an_operation_that_fits_no_type_is_refused_everywhere_and_ends_nothing",
         "test_counterexamples_sync.py::test_what_cannot_be_applied_is_kept_and_relayed_what_follows_arrives_and_all_are_proved_equal",
-        "crdt/test_operation.py::test_a_moment_in_a_cell_ends_nothing",
-        "attacks/test_waiting.py::test_of_one_change_only_what_comes_before_an_operation_lets_it_wait",
+        "crdt/test_operation.py::test_a_timestamp_in_a_cell_does_no_harm",
+        "attacks/test_waiting.py::test_within_a_change_only_earlier_operations_make_an_operation_wait",
     ),
     "members that write more into one entity than a store holds in one piece, told in halves": (
-        "attacks/test_overfull.py::test_two_halves_by_four_lives_told_to_two_devices_part_nobody",
-        "attacks/test_overfull.py::test_a_newcomer_by_a_segment_and_one_by_the_log_have_it_as_all_have",
-        "attacks/test_overfull.py::test_what_two_wrote_apart_is_more_than_it_may_hold_and_each_is_told_so",
-        "crdt/test_overfull.py::test_every_causal_order_of_what_makes_entities_overfull_ends_in_the_same",
+        "attacks/test_overfull.py::test_two_halves_by_four_lives_told_to_two_devices_leave_all_devices_equal",
+        "attacks/test_overfull.py::test_a_newcomer_with_a_segment_and_one_with_the_log_hold_it_as_all_others_do",
+        "attacks/test_overfull.py::test_two_authors_who_together_wrote_more_than_it_may_hold_are_both_told_so",
+        "crdt/test_overfull.py::test_every_causal_order_of_changes_that_overfill_entities_gives_the_same_result",
         "crdt/test_overfull.py::test_all_orders_of_four_writers_end_in_the_same_state_and_hash",
     ),
     "a member that forges a segment": (
         "sync/test_fallback.py::test_what_a_forged_segment_showed_falsely_was_not_seen_and_is_not_replaced",
         "attacks/test_segments.py::test_nothing_is_taken_on_top_of_a_segment_that_everybody_else_refuses",
-        "attacks/test_segments.py::test_what_everybody_refuses_is_no_log_behind_a_segment",
+        "attacks/test_segments.py::test_a_log_that_everybody_refuses_cannot_confirm_a_segment",
         "sync/test_behind.py::test_a_forged_segment_is_provisional_and_dropped_when_its_log_is_here_and_its_maker_named",
         "sync/test_behind.py::test_what_one_wrote_on_top_of_a_forged_segment_survives",
         "sync/test_behind.py::test_words_typed_into_a_text_that_never_was_are_written_again_under_a_new_life",
@@ -123,58 +123,58 @@ TESTS: Final = {
         "sync/test_session.py::test_a_head_under_another_hash_parts_that_actor_and_all_else_goes_on",
     ),
     "a member that tells a change in two versions": (
-        "attacks/test_schedules.py::test_who_builds_on_one_version_of_a_change_does_not_stand_on_the_other",
+        "attacks/test_schedules.py::test_a_change_that_builds_on_one_version_of_another_change_does_not_count_as_built_on_the_other_version",
         "test_limits_reached.py::test_a_signature_further_from_what_it_vouches_for_than_any_device_makes_one_vouches_for_nothing",
         "sync/test_forks.py::test_a_branch_that_forks_again_ends_equal_in_whatever_order_the_proofs_come",
         "sync/test_forks.py::test_a_fork_at_an_old_dot_is_proved_however_much_was_built_on_it",
-        "attacks/test_forked_pasts.py::test_a_change_that_rests_on_one_branch_is_taken_where_nobody_has_heard_of_the_fork",
+        "attacks/test_forked_pasts.py::test_a_change_that_depends_on_one_branch_is_taken_where_nobody_has_heard_of_the_fork",
         "attacks/test_forked_pasts.py::test_a_change_that_goes_back_on_a_branch_is_refused_by",
     ),
     "a member that tells proofs without end, long ones or by strangers' keys": (
         "attacks/test_floods.py::test_a_proof_by_a_key_that_is_no_member_is_kept_by_nobody",
         "attacks/test_floods.py::test_a_proof_is_kept_by_everybody_whether_it_comes_before_its_member_is_added_or_after",
-        "attacks/test_floods.py::test_forks_of_one_device_beyond_the_rate_are_learned_later_and_all_of_them",
-        "attacks/test_floods.py::test_one_hello_is_answered_by_no_more_evidence_at_once_than_the_window_holds",
+        "attacks/test_floods.py::test_forks_of_one_device_beyond_the_rate_are_all_learned_later",
+        "attacks/test_floods.py::test_one_hello_is_answered_with_at_most_as_much_evidence_at_once_as_the_window_holds",
         "workspace/test_closing.py::test_a_closing_is_as_long_as_it_may_be_and_no_longer_since_everybody_keeps_and_passes_it_on",
     ),
     "a member that names evidence it does not hold, or asks for some without end": (
-        "attacks/test_floods.py::test_a_peer_that_asks_again_and_again_is_told_so_often_and_no_more",
+        "attacks/test_floods.py::test_a_peer_that_asks_again_and_again_is_told_a_limited_number_of_times",
         "attacks/test_floods.py::test_a_peer_that_does_not_answer_is_not_asked_again",
-        "attacks/test_floods.py::test_a_peer_whose_proofs_name_ever_other_evidence_is_asked_so_often_and_no_more",
+        "attacks/test_floods.py::test_a_peer_whose_proofs_name_new_evidence_each_time_is_asked_a_limited_number_of_times",
         "sync/test_telling.py::test_evidence_that_somebody_claims_to_have_reaches_everybody_through_others",
         "sync/test_telling.py::test_of_names_that_nobody_here_knows_only_so_many_are_kept_and_all_that_count",
     ),
     "a member that claims actors without end": (
-        "attacks/test_floods.py::test_pages_of_heads_without_end_make_nothing_grow",
-        "attacks/test_floods.py::test_acknowledgements_of_what_nobody_knows_make_nothing_grow",
+        "attacks/test_floods.py::test_endless_pages_of_heads_make_nothing_grow",
+        "attacks/test_floods.py::test_acknowledgements_of_unknown_actors_make_nothing_grow",
     ),
     "a member that makes thousands of lives": (
-        "attacks/test_trust.py::test_thousands_of_lives_stop_nobody",
+        "attacks/test_trust.py::test_thousands_of_lives_do_not_stop_anybody",
         "sync/test_births.py::test_lives_beyond_the_rate_come_late_and_are_not_refused",
         "test_limits_reached.py::test_more_actors_than_any_message_could_name_sync_and_serve_a_newcomer",
         "test_limits_reached.py::test_the_first_change_on_a_segment_of_more_lives_than_a_header_names_reaches_everybody",
-        "cli/test_status.py::test_a_device_with_more_lives_than_can_be_meant_is_named",
+        "cli/test_status.py::test_a_device_with_implausibly_many_lives_is_named",
     ),
     "a member that has others work, keep or send more than it does itself": (
         "attacks/test_growth.py::test_signatures_in_another_order_than_their_changes_are_tried_a_bounded_number_of_times",
-        "attacks/test_growth.py::test_the_ways_to_signatures_fit_a_frame_however_many_lives_have_the_longest",
-        "attacks/test_growth.py::test_a_text_in_which_a_branch_of_70_branches_wrote_is_read_again_and_passed_on",
-        "attacks/test_growth.py::test_a_chain_that_forks_100_times_one_above_another_needs_no_deeper_stack_than_one",
-        "attacks/test_growth.py::test_branches_that_begin_where_a_chain_is_proved_to_fork_come_as_slowly_as_lives",
-        "attacks/test_growth.py::test_versions_and_lives_with_large_changes_push_out_nobody_elses",
+        "attacks/test_growth.py::test_the_ways_to_signatures_fit_into_a_frame_even_if_many_lives_have_the_longest_one",
+        "attacks/test_growth.py::test_a_text_that_70_nested_branches_wrote_is_read_again_and_passed_on",
+        "attacks/test_growth.py::test_a_chain_with_100_nested_forks_needs_no_deeper_stack_than_a_chain_with_one",
+        "attacks/test_growth.py::test_branches_that_begin_at_a_proved_fork_come_as_slowly_as_lives",
+        "attacks/test_growth.py::test_versions_and_lives_with_large_changes_do_not_push_out_the_large_changes_of_others",
         "attacks/test_growth.py::test_two_lives_that_write_at_one_place_of_a_text_take_as_many_steps_as_they_write_letters",
         "attacks/test_growth.py::test_the_pasts_of_lives_that_continue_each_other_are_gathered_once",
-        "attacks/test_growth.py::test_frames_that_become_much_more_than_they_are_come_slowly_and_all_of_them",
-        "attacks/test_strangers.py::test_no_part_of_a_large_change_is_awaited_of_who_is_no_member",
+        "attacks/test_growth.py::test_frames_that_expand_to_many_times_their_size_come_slowly_but_completely",
+        "attacks/test_strangers.py::test_no_part_of_a_large_change_is_awaited_from_a_device_that_is_no_member",
         "attacks/test_strangers.py::test_what_waits_is_looked_up_once_however_many_changes_are_refused",
-        "attacks/test_names_of_branches.py::test_one_piece_of_a_chain_is_compared_with_it_once_however_many_branches_are_held",
-        "attacks/test_names_of_branches.py::test_pieces_of_chains_are_told_so_often_a_minute_and_all_of_them",
+        "attacks/test_names_of_branches.py::test_one_piece_of_a_chain_is_compared_with_the_chain_once_even_if_many_branches_are_held",
+        "attacks/test_names_of_branches.py::test_pieces_of_chains_are_told_at_a_limited_rate_but_completely",
     ),
     "a member that lies about its content": (
-        "attacks/test_trust.py::test_a_lying_proof_has_nothing_folded_anew_and_the_truth_is_believed_again",
+        "attacks/test_trust.py::test_a_false_proof_causes_no_refold_and_a_true_one_is_believed_again",
         "sync/test_replica.py::test_lie_truth_lie_has_no_more_folded_anew_than_is_allowed_and_the_truth_is_believed",
         "sync/test_replica.py::test_whoever_drops_and_comes_back_has_no_new_budget",
-        "attacks/test_floods.py::test_false_proofs_have_all_that_is_here_looked_at_a_bounded_number_of_times",
+        "attacks/test_floods.py::test_false_proofs_cause_a_limited_number_of_full_comparisons",
     ),
     "a member that adds a device under another's name, or writes another's record": (
         "attacks/test_trust.py::test_nobody_overwrites_the_record_of_another_device",
@@ -184,21 +184,21 @@ TESTS: Final = {
         "test_counterexamples.py::test_counterexample_5_an_edit_unseen_by_a_deletion_with_a_fast_clock_is_found",
     ),
     "a thief with the disk": (
-        "cli/test_private.py::test_nothing_in_a_folder_that_was_there_can_be_read_by_others",
-        "cli/test_private.py::test_no_file_is_open_to_others_for_even_a_moment",
+        "cli/test_private.py::test_others_can_read_nothing_that_edda_makes_in_an_existing_folder",
+        "cli/test_private.py::test_no_file_is_open_to_others_even_for_a_moment",
     ),
 }
-"""What happens, as the table says it, and the tests that show what follows."""
+"""The first cell of each line, and the tests that show what its second cell says."""
 
 
 def rows() -> list[str]:
-    """What happens, of each line of the table."""
+    """Return the first cell of each line of the table."""
     text = (ROOT / "PROTOCOL.md").read_text(encoding="utf-8")
     table = text[text.index("| what happens | what follows |") :]
     return re.findall(r"^\| (?!what happens)(?!-)(.+?) \| .+ \|$", table, flags=re.MULTILINE)
 
 
-def test_every_line_of_the_table_has_its_tests_and_no_test_is_of_a_line_that_is_gone() -> None:
+def test_every_line_of_the_table_has_its_tests_and_every_test_has_its_line() -> None:
     assert rows() == list(TESTS)
 
 

@@ -103,7 +103,7 @@ def cell_of(epoch: EpochRecord) -> dict[str, bytes]:
     return {f"epoch.{records.epoch_name(encoded).hex()}": encoded}
 
 
-def test_nobody_takes_the_greatest_depth_of_an_epoch_or_begins_another_line_of_them(engines: Engines) -> None:
+def test_nobody_takes_the_greatest_depth_of_an_epoch_or_begins_a_second_line_of_epochs(engines: Engines) -> None:
     a, b, c = engines
     liar, key = Liar(c), records.commitment_of(b"k" * 32)
     with a.store.read() as reader:
@@ -133,7 +133,7 @@ def test_nobody_takes_the_greatest_depth_of_an_epoch_or_begins_another_line_of_t
 # --- equality ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_lying_proof_has_nothing_folded_anew_and_the_truth_is_believed_again(engines: Engines) -> None:
+def test_a_false_proof_causes_no_refold_and_a_true_one_is_believed_again(engines: Engines) -> None:
     a, _, c = engines
     a.create_task(edda.Task(title="Buy milk"))
     sync(a, c)
@@ -156,7 +156,7 @@ def test_a_lying_proof_has_nothing_folded_anew_and_the_truth_is_believed_again(e
     assert any(isinstance(effect, Proved) for effect in line.effects)
 
 
-def test_a_frontier_beyond_all_reason_is_no_reason_to_stop(engines: Engines) -> None:
+def test_an_absurd_frontier_stops_nothing(engines: Engines) -> None:
     a, b, c = engines
     liar = Liar(c)
     with a.store.read() as reader:
@@ -193,7 +193,7 @@ def test_claims_of_forks_begin_no_life_and_are_no_forks(engines: Engines) -> Non
 # --- lives ------------------------------------------------------------------------------------------------------------
 
 
-def test_thousands_of_lives_stop_nobody(engines: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thousands_of_lives_do_not_stop_anybody(engines: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
     a, b, c = engines
     monkeypatch.setattr(limits, "HEADS_MAX", 100)  # so that a hello has many pages
     monkeypatch.setattr(limits, "DEPS_MAX", 50)
@@ -213,7 +213,7 @@ def test_thousands_of_lives_stop_nobody(engines: Engines, monkeypatch: pytest.Mo
     assert sum(life.is_leaf for life in a.reading.lives()) > limits.LEAVES_MAX
 
 
-def test_a_newcomer_is_served_by_a_segment_whose_heads_no_single_message_could_name(
+def test_a_newcomer_gets_a_segment_with_more_heads_than_one_message_can_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, small in (("FRAME_BYTES_MAX", 24 * 1024), ("BATCH_BYTES_MAX", 6 * 1024), ("PART_BYTES_MAX", 8 * 1024),
@@ -236,7 +236,7 @@ def test_a_newcomer_is_served_by_a_segment_whose_heads_no_single_message_could_n
         assert a.counts()["tasks"] == 701
 
 
-def test_a_birth_that_no_proof_of_a_fork_could_carry_begins_no_life(engines: Engines) -> None:
+def test_a_birth_that_is_too_long_for_a_proof_of_a_fork_begins_no_life(engines: Engines) -> None:
     a, _, c = engines
     liar = Liar(c)
     liar.birth = msgspec.structs.replace(liar.birth, ext=((2, bytes(limits.BIRTH_BYTES_MAX)),))
@@ -264,14 +264,14 @@ def test_a_change_that_puts_too_much_into_one_entity_is_refused_on_every_device(
     assert a.digest() == b.digest()
 
 
-def test_a_member_that_acknowledges_what_was_never_sent_is_let_go(engines: Engines) -> None:
+def test_a_member_that_acknowledges_what_was_never_sent_is_disconnected(engines: Engines) -> None:
     a, _, c = engines
     line = Line(Liar(c), a)
     line.send(Ack((), 1 << 20, False, b"", 0))
     assert line.error is not None
 
 
-def test_a_member_that_asks_for_the_same_without_end_is_let_go(engines: Engines) -> None:
+def test_a_member_that_asks_for_the_same_thing_without_end_is_disconnected(engines: Engines) -> None:
     a, _, c = engines
     for number in range(50):
         a.create_task(edda.Task(title=f"task {number}"))
@@ -281,7 +281,7 @@ def test_a_member_that_asks_for_the_same_without_end_is_let_go(engines: Engines)
     assert line.error is not None
 
 
-def test_a_member_that_asks_for_what_is_on_its_way_without_end_gets_nothing_more(engines: Engines) -> None:
+def test_a_member_that_keeps_asking_for_what_is_on_its_way_gets_nothing_more(engines: Engines) -> None:
     a, _, c = engines
     a.create_task(edda.Task(title="task"))
     line = Line(Liar(c), a)
@@ -293,11 +293,11 @@ def test_a_member_that_asks_for_what_is_on_its_way_without_end_gets_nothing_more
 
 
 def frames_heard(line: Line) -> int:
-    """How many frames of data a liar was sent."""
+    """The number of data frames that a liar was sent."""
     return sum(isinstance(message, Changes | Part) for message in line.heard)
 
 
-def test_what_one_life_may_write_into_one_entity_is_refused_at_its_commit_with_what_to_do(
+def test_a_write_beyond_what_one_life_may_write_into_one_entity_is_refused_at_commit_with_a_way_out(
     engines: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b, _ = engines
@@ -321,7 +321,7 @@ def test_what_one_life_may_write_into_one_entity_is_refused_at_its_commit_with_w
     assert a.digest() == b.digest()
 
 
-def test_what_is_beyond_the_budget_of_a_life_is_refused_by_all_whatever_came_first(
+def test_what_is_beyond_the_budget_of_a_life_is_refused_by_all_in_every_order_of_arrival(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b, c = engines
@@ -348,7 +348,7 @@ def test_what_is_beyond_the_budget_of_a_life_is_refused_by_all_whatever_came_fir
         assert engine.refused() == 5
 
 
-def test_each_branch_goes_on_from_what_its_chain_had_spent_before_it(
+def test_each_branch_goes_on_from_the_budget_that_its_chain_had_spent_before_the_fork(
     engines: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b, c = engines

@@ -1,4 +1,4 @@
-"""What nobody asked for has nothing done for it."""
+"""Changes that nobody asked for cause no work."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edda_sync.testing import devices
 from tests.attacks.liar import Liar, Line
 
 
-def test_changes_that_nobody_asked_for_have_no_log_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changes_that_nobody_asked_for_cause_no_look_at_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[Found] = []
 
     def take(_: Mending, found: Found) -> int:

@@ -1,4 +1,4 @@
-"""A fork can be proved wherever it is: no chain has more changes without a signature than a proof has room for."""
+"""Every fork can be proved: no chain has more consecutive unsigned changes than fit into a proof."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def five(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[StorageEngine, ...]]
         yield made
 
 
-def test_two_branches_with_one_signature_each_far_away_part_no_honest_devices(five: tuple[StorageEngine, ...]) -> None:
+def test_two_branches_whose_only_signatures_are_far_away_leave_honest_devices_equal(five: tuple[StorageEngine, ...]) -> None:
     a, b, c, *_ = five
     root = Liar(c)
     first = root.change([Touch("task", b"f" * 16)])

@@ -1,4 +1,4 @@
-"""What waits keeps what comes after it from being refused: alike whenever, and with whatever else, it is folded."""
+"""An operation that waits keeps later ones from being refused, no matter when and with what else they are folded."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.attacks.liar import Liar, Line
 TASK, THING = b"t" * 16, b"x" * 16
 BAD: list[Any] = [1, "task", TASK, {"title": 5}]
 UNHEARD: list[Any] = [1, "gadget", THING, {}]
-MALFORMED: list[Any] = [4, "gadget"]  # about nothing that can be read
+MALFORMED: list[Any] = [4, "gadget"]  # nobody can read which entity it is about
 NEWER_CELL: list[Any] = [1, "task", TASK, {"unheard": 1}]
 SOUND: list[Any] = [1, "task", TASK, {"title": "T"}]
 
@@ -47,7 +47,7 @@ def engines() -> Iterator[tuple[StorageEngine, StorageEngine]]:
         ([BAD, MALFORMED, UNHEARD], 2, 1),
     ],
 )
-def test_of_one_change_only_what_comes_before_an_operation_lets_it_wait(
+def test_within_a_change_only_earlier_operations_make_an_operation_wait(
     engines: tuple[StorageEngine, StorageEngine], operations: list[Any], refused: int, waiting: int
 ) -> None:
     a, member = engines
@@ -69,7 +69,7 @@ def test_of_one_change_only_what_comes_before_an_operation_lets_it_wait(
     assert not [finding for finding in doctor.check(a) if not finding.sound]
 
 
-def test_a_later_change_waits_with_what_its_past_says_and_a_concurrent_one_does_not(
+def test_a_later_change_waits_if_something_in_its_past_waits_and_a_concurrent_change_does_not(
     engines: tuple[StorageEngine, StorageEngine],
 ) -> None:
     a, member = engines
@@ -84,7 +84,7 @@ def test_a_later_change_waits_with_what_its_past_says_and_a_concurrent_one_does_
     assert replica_of(a).exchange.proof() == replica_of(member).exchange.proof()
 
 
-def test_a_proof_reads_what_waits_once_a_change_and_not_once_an_operation(
+def test_a_proof_reads_what_waits_once_for_each_change_and_not_for_each_operation(
     engines: tuple[StorageEngine, StorageEngine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, member = engines
@@ -109,7 +109,7 @@ def test_a_proof_reads_what_waits_once_a_change_and_not_once_an_operation(
 
 
 def newcomer_of(liar: Liar, ext: dict[int, bytes] | None) -> tuple[tuple[bytes, bytes], Liar]:
-    """Let a liar add a device, in a change that may say more; return that change, and the device's first life."""
+    """Let a liar add a device in a change that may contain more; return the change, and the device's first life."""
     newcomer = copy.copy(liar)
     newcomer.identity = Identity.create()
     added = DeviceRecord(
@@ -124,7 +124,7 @@ def newcomer_of(liar: Liar, ext: dict[int, bytes] | None) -> tuple[tuple[bytes, 
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-def test_who_was_let_in_by_a_change_that_only_a_newer_version_reads_is_passed_over_until_then(
+def test_a_device_added_by_a_change_that_only_a_newer_version_reads_is_passed_over_until_that_version(
     engines: tuple[StorageEngine, StorageEngine], monkeypatch: pytest.MonkeyPatch, *, at_once: bool
 ) -> None:
     a, member = engines
@@ -157,7 +157,7 @@ def test_who_was_let_in_by_a_change_that_only_a_newer_version_reads_is_passed_ov
     assert a.waiting() == 0
 
 
-def test_a_stranger_is_refused_though_something_waits_that_its_past_does_not_hold(
+def test_a_stranger_is_refused_even_if_something_outside_its_past_waits(
     engines: tuple[StorageEngine, StorageEngine],
 ) -> None:
     a, member = engines

@@ -1,4 +1,4 @@
-"""One rule for writer and reader: what a device acknowledges every other one takes, and what they refuse it refuses."""
+"""Writer and reader follow one rule: every device takes what another one acknowledged, and a device refuses what others would refuse."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def engines() -> Iterator[Engines]:
         yield a, b, c
 
 
-def test_a_task_with_the_longest_text_and_all_that_may_stand_beside_it_is_taken_by_everybody(engines: Engines) -> None:
+def test_everybody_takes_a_task_with_the_longest_text_and_all_other_fields(engines: Engines) -> None:
     a, b, _ = engines
     metadata = {f"key {number}": "x" * 1_000_000 for number in range(4)}
     task = a.create_task(edda.Task(title="large", description="d" * limits.TEXT_BYTES_MAX, metadata=metadata))
@@ -37,7 +37,7 @@ def test_a_task_with_the_longest_text_and_all_that_may_stand_beside_it_is_taken_
     assert found.metadata == metadata
 
 
-def test_what_is_written_is_counted_in_bytes_and_not_in_characters(engines: Engines) -> None:
+def test_writes_are_counted_in_bytes_and_not_in_characters(engines: Engines) -> None:
     a, _, _ = engines
     characters = limits.ENTITY_CHANGE_BYTES_MAX // 3
     a.transact(lambda tx: tx.create_tag("fits", description="x" * characters))
@@ -70,7 +70,7 @@ def test_what_readers_would_refuse_is_refused_at_the_commit(
 @pytest.mark.parametrize(
     "sealing_keys", [((0, b"k" * 32),), ((32, b"short"),), ((32, b"k" * 32),) * 9, ((32, b"k" * 4_096),)]
 )
-def test_a_newcomer_whose_card_no_reader_would_take_is_not_let_in(
+def test_a_newcomer_whose_card_every_reader_would_refuse_is_not_let_in(
     engines: Engines, tmp_path: Path, sealing_keys: tuple[tuple[int, bytes], ...]
 ) -> None:
     a, b, _ = engines
@@ -87,7 +87,7 @@ def test_a_newcomer_whose_card_no_reader_would_take_is_not_let_in(
 # --- what a reader does with as much as one change may hold ------------------------------------------------------------
 
 
-def test_a_body_of_more_operations_than_its_header_says_is_refused_beyond_them(engines: Engines) -> None:
+def test_operations_beyond_the_number_in_the_header_are_refused(engines: Engines) -> None:
     a, b, c = engines
     liar = Liar(c)
     line = Line(liar, a)
@@ -99,7 +99,7 @@ def test_a_body_of_more_operations_than_its_header_says_is_refused_beyond_them(e
     assert a.digest() == b.digest()
 
 
-def test_what_waits_is_looked_up_once_a_change_and_not_once_an_operation(
+def test_what_waits_is_looked_up_once_for_each_change_and_not_for_each_operation(
     engines: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, _, c = engines

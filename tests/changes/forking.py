@@ -1,4 +1,4 @@
-"""What tests of branches and names share: chains that fork, and views of them that know more or less."""
+"""Helpers for tests of branches and names: chains that fork, and views that know more or less of them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def grown(draw: st.DrawFn, size: int = 10) -> Grown:
 
 @dataclass
 class View:
-    """What a store knows of the points, which changes it holds, and what they are called by the rule, word for word."""
+    """The points that a store knows, the changes that it holds, and their names by the literal rule."""
 
     whole: Grown
     points: set[int]
@@ -97,7 +97,7 @@ class View:
 
 @st.composite
 def view(draw: st.DrawFn, whole: Grown, *, within: View | None = None) -> View:
-    """A store that knows some of the points, and holds as many branches as these allow; perhaps less than another does."""
+    """A store that knows some of the points, and holds as many branches as these allow, perhaps fewer than another store."""
     points = {node for node in whole.forks() if draw(st.booleans())}
     held: list[int] = []
     for node in range(len(whole.parents)) if within is None else within.held:

@@ -12,7 +12,7 @@ from tests.crdt.chains import WORKSPACE, RealSigners
 
 
 @given(grown(8), st.data())
-def test_any_proofs_in_any_order_and_number_give_the_same_tree(whole: Grown, data: st.DataObject) -> None:
+def test_the_same_proofs_in_any_order_give_the_same_tree(whole: Grown, data: st.DataObject) -> None:
     nodes = range(len(whole.parents))
     pairs = data.draw(st.lists(st.tuples(st.sampled_from(nodes), st.sampled_from(nodes)), max_size=6))
     proofs = [
@@ -50,7 +50,7 @@ def test_every_change_goes_by_the_name_of_the_last_branching_below_it(data: st.D
 
 
 @given(st.data())
-def test_no_name_is_that_of_two_changes_and_frontiers_are_ordered_as_chains_are(data: st.DataObject) -> None:
+def test_no_two_changes_have_the_same_name_and_frontiers_are_ordered_as_chains_are(data: st.DataObject) -> None:
     seen = data.draw(view(data.draw(grown())))
     assert len({seen.dot(node) for node in seen.held}) == len(seen.held)
     for one, other in itertools.product(seen.held, repeat=2):
@@ -61,7 +61,7 @@ def test_the_name_of_a_branch_has_the_bytes_of_the_format() -> None:
     assert branch_name(bytes(16), bytes(32)).hex() == "c80fadc8398848754184143ba4dfc35a"
 
 
-def test_three_branches_at_one_point_and_one_that_forks_again() -> None:
+def test_three_branches_at_one_point_get_names_and_so_does_one_that_forks_again() -> None:
     """0 - 1 - {2 - 3 - {4, 5}, 6, 7}: every name, written out."""
     whole = Grown([-1, 0, 1, 2, 3, 3, 1, 1])
     seen = View(whole, {1, 3}, list(range(8)))
@@ -79,7 +79,7 @@ def test_a_third_branch_needs_no_proof_of_its_own() -> None:
     assert whole.path(Tree(X).joined([proof.point]), 3)[-1].name == branch_name(X, whole.hashes[3])
 
 
-def test_a_branch_at_last_years_change_renames_what_came_since_and_a_later_one_there_renames_nobody() -> None:
+def test_a_branch_at_last_years_change_renames_what_came_since_and_a_later_branch_there_renames_nothing() -> None:
     whole = Grown([*range(-1, 364), 3, 3])  # a year, and two lies after its fourth change
     tree = Tree(X).joined([whole.point(3)])
     first = whole.path(tree, 363)
@@ -91,7 +91,7 @@ def test_a_branch_at_last_years_change_renames_what_came_since_and_a_later_one_t
     assert more[1] == first[-1]
 
 
-def test_the_very_first_changes_differ() -> None:
+def test_branches_can_differ_in_their_first_change() -> None:
     whole = Grown([-1, -1, 0])
     seen = View(whole, {BIRTH}, [0, 1, 2])
     one, other = branch_name(X, whole.hashes[0]), branch_name(X, whole.hashes[1])
@@ -100,7 +100,7 @@ def test_the_very_first_changes_differ() -> None:
     assert seen.names.pairs([(X, 1)], {one: 2}) == {one: 1}
 
 
-def test_a_renaming_moves_what_is_above_and_leaves_the_rest() -> None:
+def test_a_renaming_moves_the_changes_above_the_point_and_leaves_the_rest() -> None:
     by = Renaming(X, 4, b"a")
     assert by.frontier({X: 7, b"other": 9}) == {X: 4, b"a": 7, b"other": 9}
     assert by.frontier({X: 4}) == {X: 4}

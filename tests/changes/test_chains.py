@@ -1,4 +1,4 @@
-"""Chains: under which names changes are held, and where a new one goes, by what hashes say and proofs show."""
+"""Chains: hashes and proofs decide under which names changes are held, and where a new change goes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.sync.copies import Copier, add, copier, meet_all
 
 
 class Scene:
-    """A laptop whose chain forks after its second task, a witness of each branch, and one who knows both."""
+    """A laptop whose chain forks after its second task, a witness of each branch, and a witness of both."""
 
     def __init__(self, engines: tuple[StorageEngine, ...], copy: Copier) -> None:
         self.laptop, self.one, self.other, self.both = engines
@@ -100,7 +100,7 @@ def test_once_a_fork_is_proved_each_branch_has_a_name_and_a_change_is_found_by_i
         assert points_of(reader, b"x" * 16) == set()
 
 
-def test_what_follows_is_placed_behind_it_and_what_does_not_waits(scene: Scene) -> None:
+def test_a_change_is_placed_behind_the_one_that_it_follows_and_waits_if_that_is_missing(scene: Scene) -> None:
     mine = scene.changes(scene.laptop)
     with scene.both.store.read() as reader:
         chains = Chains(reader)
@@ -128,7 +128,7 @@ def test_a_known_point_gives_the_first_change_behind_it_a_name_at_once(scene: Sc
     assert (place.run.first, place.run.parent) == (scene.seq + 1, scene.actor)
 
 
-def test_a_deletion_covers_of_what_it_names_what_its_author_had_seen(scene: Scene) -> None:
+def test_a_deletion_covers_only_what_its_author_had_seen_of_what_it_names(scene: Scene) -> None:
     with scene.one.store.read() as reader:
         chains = Chains(reader)
         named = [(scene.actor, scene.seq + 3), (b"x" * 16, 4)]

@@ -50,7 +50,7 @@ headers = st.builds(
 
 
 def header(**different: Any) -> Header:
-    """A sound header that differs in some way from the usual."""
+    """A valid header that differs from the usual one in some way."""
     usual: dict[str, Any] = {
         "level": 1, "actor": ACTOR, "seq": 2, "deps": (), "operations": 1, "body_bytes": 10, "content": HASH,
         "previous": HASH, "ext": changes.header_ext(5),
@@ -59,7 +59,7 @@ def header(**different: Any) -> Header:
 
 
 def first(**different: Any) -> Header:
-    """A sound header of an actor's first change."""
+    """A valid header of an actor's first change."""
     return header(**({"seq": 1, "previous": NO_HASH, "ext": changes.header_ext(5, birth=FIRST)} | different))
 
 
@@ -91,7 +91,7 @@ def test_a_header_that_is_cut_or_goes_on_is_refused(sound: Header, data: st.Data
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_read_or_refused_and_never_worse(raw: bytes) -> None:
+def test_any_bytes_are_read_or_refused_and_nothing_else_happens(raw: bytes) -> None:
     try:
         decoded = changes.decode_header(raw)
     except RemoteProtocolError:
@@ -100,7 +100,7 @@ def test_any_bytes_are_read_or_refused_and_never_worse(raw: bytes) -> None:
 
 
 @given(headers, st.data())
-def test_a_header_with_any_byte_changed_is_read_or_refused_and_never_worse(sound: Header, data: st.DataObject) -> None:
+def test_a_header_with_any_byte_changed_is_read_or_refused_and_nothing_else_happens(sound: Header, data: st.DataObject) -> None:
     raw = bytearray(changes.encode_header(sound))
     raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     try:
@@ -114,7 +114,7 @@ NESTED = b"\x91" * 20_000 + b"\xc0"
 
 
 @pytest.mark.parametrize("where", range(9))
-def test_a_header_that_is_nested_without_end_is_refused_wherever_that_is(where: int) -> None:
+def test_a_header_that_is_nested_too_deeply_is_refused_at_every_place(where: int) -> None:
     fields = msgspec.msgpack.decode(changes.encode_header(header()), type=list[msgspec.Raw])
     fields[where] = msgspec.Raw(NESTED)
     with pytest.raises(RemoteProtocolError):
@@ -167,7 +167,7 @@ def test_a_header_out_of_bounds_is_refused(unsound: Header) -> None:
         changes.decode_header(changes.encode_header(unsound))
 
 
-def test_the_headers_that_those_differ_from_are_sound() -> None:
+def test_the_headers_that_those_differ_from_are_valid() -> None:
     large = in_parts((bytes(32),) * 2, limits.PART_BYTES_MAX + 1)
     for sound in (header(), first(), large, header(deps=((ONE, 1, DEP_HASH), (TWO, SEQ_MAX, DEP_HASH)))):
         assert changes.decode_header(changes.encode_header(sound)) == sound
@@ -199,7 +199,7 @@ def test_the_envelope_has_eight_fields_and_an_ext_and_nothing_after_it(count: in
         changes.decode_header(msgspec.msgpack.encode(fields[:count]))
 
 
-def test_the_largest_change_has_a_header_that_fits() -> None:
+def test_the_header_of_the_largest_change_fits_its_limit() -> None:
     size = limits.CHANGE_BYTES_MAX
     parts = tuple(bytes((number,)) * 32 for number in range(size // limits.PART_BYTES_MAX))
     named = tuple((number.to_bytes(16, "big"), SEQ_MAX, DEP_HASH) for number in range(limits.DEPS_MAX))
@@ -237,12 +237,12 @@ def test_wall_time_agent_reason_birth_and_parts_are_read_from_the_ext() -> None:
     ("wall", "shown"),
     [(b"", 0), (bytes(7), 0), (b"\1" * 9, 0), (b"\xff" * 8, limits.WALL_MS_MAX), (bytes(7) + b"\5", 5)],
 )
-def test_a_wall_time_that_no_clock_shows_is_the_nearest_that_one_does(wall: bytes, shown: int) -> None:
+def test_an_impossible_wall_time_becomes_the_nearest_possible_one(wall: bytes, shown: int) -> None:
     odd = header(ext=((WALL, wall),))
     assert changes.decode_header(changes.encode_header(odd)).wall_ms == shown
 
 
-def test_a_reason_that_is_no_text_ends_nothing() -> None:
+def test_a_reason_that_is_no_text_does_no_harm() -> None:
     odd = header(ext=(*changes.header_ext(5), (REASON, b"caf\xe9")))
     assert changes.decode_header(changes.encode_header(odd)).reason == "caf�"
 
@@ -281,7 +281,7 @@ def test_a_birth_is_read_back_from_its_bytes_with_all_that_its_ext_says(birth: B
 
 
 @given(births(), births())
-def test_an_actor_hangs_on_each_byte_of_its_birth(one: Birth, other: Birth) -> None:
+def test_an_actor_depends_on_each_byte_of_its_birth(one: Birth, other: Birth) -> None:
     actors = [changes.actor_of(changes.encode_birth(each)) for each in (one, other)]
     assert (actors[0] == actors[1]) == (one == other)
     assert len(actors[0]) == 16
@@ -309,12 +309,12 @@ UNSOUND_BIRTHS: dict[str, list[object]] = {
 
 
 @pytest.mark.parametrize("unsound", UNSOUND_BIRTHS.values(), ids=UNSOUND_BIRTHS)
-def test_a_birth_that_is_no_sound_one_is_refused(unsound: list[object]) -> None:
+def test_an_invalid_birth_is_refused(unsound: list[object]) -> None:
     with pytest.raises(RemoteProtocolError, match="birth"):
         changes.decode_birth(msgspec.msgpack.encode(unsound))
 
 
-def test_a_birth_has_one_encoding_since_its_bytes_are_a_name() -> None:
+def test_a_birth_has_one_encoding_since_its_bytes_make_a_name() -> None:
     raw = changes.encode_birth(CHILD)
     at = raw.index(b"\x07\xc4\x20")
     longer = raw[:at] + b"\xcc\x07" + raw[at + 1 :]  # 7 in two bytes
@@ -341,8 +341,8 @@ HEADER_BYTES = (
 )
 
 
-def test_published_bytes_of_births_and_the_names_that_they_make() -> None:
-    """Worked out from PROTOCOL.md alone, as all vectors here: other implementations must find the same."""
+def test_births_have_their_published_bytes_and_make_the_published_names() -> None:
+    """These vectors, like all here, were worked out from PROTOCOL.md alone: other implementations must find the same."""
     raw = changes.encode_birth(FIRST)
     assert raw.hex() == BIRTH_BYTES
     assert changes.actor_of(raw).hex() == "c1da55d321a4f21e76ad392620ad4900"
@@ -356,7 +356,7 @@ def test_published_bytes_of_births_and_the_names_that_they_make() -> None:
     assert changes.actor_of(raw).hex() == "5de936de1f229f786fe41747a95c7a0d"
 
 
-def test_published_bytes_of_a_header_and_the_hashes_of_its_chain() -> None:
+def test_a_header_has_its_published_bytes_and_its_chain_has_the_published_hashes() -> None:
     part = bytes.fromhex("2ad44e2f2d6edb4c6584ea40a89d05a6d4f83e9624b9eb9d726febaa0684520e")
     ext = changes.header_ext(1_800_000_000_000, birth=FIRST, agent="claude", reason="why")
     dep = (b"\x11" * 16, 3, DEP_HASH)
@@ -376,7 +376,7 @@ def test_published_bytes_of_a_header_and_the_hashes_of_its_chain() -> None:
     )
 
 
-def test_published_hash_of_a_body() -> None:
+def test_a_body_has_its_published_hash() -> None:
     body = bytes.fromhex(
         "000000339401a47461736bc410000102030405060708090a0b0c0d0e0f82a87072696f7269747900a57469746c65a8427579206d696c6b00000019"
         "9304a47461736bc410000102030405060708090a0b0c0d0e0f"
@@ -384,7 +384,7 @@ def test_published_hash_of_a_body() -> None:
     assert changes.hash_part(body).hex() == "2ad44e2f2d6edb4c6584ea40a89d05a6d4f83e9624b9eb9d726febaa0684520e"
 
 
-def test_hashes_of_different_things_and_of_different_pasts_are_different() -> None:
+def test_different_things_and_different_pasts_have_different_hashes() -> None:
     same = bytes(32)
     assert len({changes.hash_part(same), changes.hash_parts((same,)), changes.hash_header(same)}) == 3
     assert changes.hash_change(NO_HASH, HASH) != changes.hash_change(HASH, NO_HASH)

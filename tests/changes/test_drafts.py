@@ -7,7 +7,7 @@ from edda_sync.changes.drafts import Put
 ID = bytes(range(16))
 
 
-def test_the_cells_of_a_draft_are_as_they_were_when_it_was_made_and_the_caller_s_own() -> None:
+def test_a_draft_keeps_its_cells_as_they_were_and_does_not_touch_those_of_the_caller() -> None:
     cells: dict[str, Any] = {
         "title": "t",
         "status": ["done", "2026-03-01T09:30:00.000Z"],
@@ -24,7 +24,7 @@ def test_the_cells_of_a_draft_are_as_they_were_when_it_was_made_and_the_caller_s
     assert draft.cells == kept
 
 
-def test_drafts_are_equal_when_they_want_the_same() -> None:
+def test_drafts_that_want_the_same_are_equal() -> None:
     one, other = Put.of("task", ID, {"title": "t"}), Put.of("task", ID, {"title": "t"})
     assert one == other
     assert one != Put.of("task", ID, {"title": "u"})

@@ -1,4 +1,4 @@
-"""Early writes: what a newcomer wrote before it was sent anything ends behind the change that let it in."""
+"""Early writes: what a newcomer wrote before its first sync ends up behind the change that let it in."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NONCE = b"nonce of sixteen"
 
 @dataclass
 class Newcomer(Peer):
-    """A phone that the laptop has let in, and that was sent nothing yet."""
+    """A phone that the laptop has let in, and that has received nothing yet."""
 
     laptop: Life
     log: list[Change] = field(default_factory=list)
@@ -53,7 +53,7 @@ class Newcomer(Peer):
 
     @property
     def titles(self) -> list[str]:
-        """What shows."""
+        """The titles that are shown."""
         return [str(row[1]) for row in self.table("tasks")]
 
 
@@ -77,7 +77,7 @@ def scene() -> Scene:
     return Scene(laptop, peer, Newcomer(laptop), log)
 
 
-def test_what_was_written_early_replaces_what_was_there_before_it_and_stands_behind_that_in_the_log(
+def test_an_early_write_replaces_what_was_there_before_it_and_stands_behind_that_in_the_log(
     scene: Scene,
 ) -> None:
     mine = scene.phone.put("early")
@@ -101,7 +101,7 @@ def test_all_lives_that_wrote_early_are_put_there_in_their_order(scene: Scene) -
     assert sorted(scene.phone.titles) == ["early", "last"]
 
 
-def test_what_comes_after_the_change_that_let_it_in_finds_the_log_in_order(scene: Scene) -> None:
+def test_changes_after_the_one_that_let_it_in_find_the_log_in_order(scene: Scene) -> None:
     mine = scene.phone.put("early")
     after = scene.laptop.write(ops.Put("task", TASK, {"title": "meanwhile"}))
     scene.phone.admit(*scene.log, after)
@@ -111,7 +111,7 @@ def test_what_comes_after_the_change_that_let_it_in_finds_the_log_in_order(scene
     assert len(scene.phone.look(lambda reader: reader.index.conflicted())) == 1
 
 
-def test_a_later_life_that_writes_once_all_is_here_is_not_early(scene: Scene) -> None:
+def test_a_later_life_that_writes_when_everything_is_here_is_not_early(scene: Scene) -> None:
     scene.phone.admit(*scene.log)
     assert not scene.phone.look(early.is_pending)
     mine = scene.phone.put("after")
@@ -120,7 +120,7 @@ def test_a_later_life_that_writes_once_all_is_here_is_not_early(scene: Scene) ->
     assert scene.phone.view() == scene.peer.view()
 
 
-def test_it_is_given_to_nobody_before_the_change_that_let_it_in_is_here(scene: Scene) -> None:
+def test_it_is_sent_to_nobody_before_the_change_that_let_it_in_is_here(scene: Scene) -> None:
     assert scene.phone.look(early.held_back) == frozenset()
     mine = scene.phone.put("early")
     life = mine.header.actor
@@ -135,12 +135,12 @@ def test_it_is_given_to_nobody_before_the_change_that_let_it_in_is_here(scene: S
 
 
 def behind(change: Change, identity: Identity) -> Life:
-    """A life of a device that continues a change, whoever made that."""
+    """A life of a device that continues a change of any device."""
     actor, seq = change.header.dot
     return Life(identity, parent=actor, parent_seq=seq, parent_hash=change.hash, nonce=NONCE[::-1])
 
 
-def test_what_another_device_continues_from_it_comes_too_early_until_the_change_that_let_it_in_is_here(
+def test_a_life_that_another_device_continues_from_it_comes_too_early_until_the_change_that_let_it_in_is_here(
     scene: Scene,
 ) -> None:
     mine = scene.phone.put("early")
@@ -156,7 +156,7 @@ def test_what_another_device_continues_from_it_comes_too_early_until_the_change_
 
 
 def test_a_change_that_only_names_it_among_what_it_depends_on_is_judged_where_all_of_that_is_here(scene: Scene) -> None:
-    """Whoever holds what the early write continues refuses this change, because it leaves that out of its past."""
+    """A device that holds what the early write continues refuses this change, which leaves that out of its past."""
     mine = scene.phone.put("early")
     *before, _added = scene.log
     naming = behind(before[-1], LAPTOP).write(deps=[(mine.header.actor, 1, mine.hash[:DEP_HASH_BYTES])])
@@ -169,7 +169,7 @@ def test_a_change_that_only_names_it_among_what_it_depends_on_is_judged_where_al
             each.admit(naming)
 
 
-def test_a_transaction_that_fails_leaves_it_early(scene: Scene) -> None:
+def test_it_stays_early_if_the_transaction_fails(scene: Scene) -> None:
     scene.phone.put("early")
 
     def admit_all(tx: StoreWriter) -> None:

@@ -1,4 +1,4 @@
-"""Fork proofs: what shows a fork, what does not, and their bytes."""
+"""Fork proofs: what shows a fork, what does not, and the bytes of a proof."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_pieces_without_a_change_in_common_make_no_proof(ours: int, theirs: int)
         make(AUTHOR.actor, AUTHOR.birth, AUTHOR.chain("abxde", after=ours), AUTHOR.chain("abcd", after=theirs))
 
 
-def test_the_very_first_changes_can_differ() -> None:
+def test_a_proof_can_begin_at_the_first_changes() -> None:
     proof = proof_of(AUTHOR.chain("a"), AUTHOR.chain("b"))
     check(proof, WORKSPACE, SIGNERS)
     assert proof.point == Point(0, ROOT)
@@ -98,7 +98,7 @@ def same(proof: ForkProof) -> ForkProof:
 
 
 def later(proof: ForkProof) -> ForkProof:
-    """One chain, told as two: the sides differ only after a change that both have."""
+    """One chain presented as two: the sides differ only after a change that both have."""
     one, other = AUTHOR.chain(["one", "two", "three"]), AUTHOR.chain(["one", "two", "four"])
     return changed(proof, seq=0, hash=ROOT, lesser=Side(*one[2:]), greater=Side(*other[2:]))
 
@@ -118,7 +118,7 @@ def one_hash_made_up(proof: ForkProof) -> ForkProof:
 
 
 def one_change_left_out(proof: ForkProof) -> ForkProof:
-    """An honest chain cut short: its end no longer is where the signature says."""
+    """An honest chain cut short: its end is no longer where the signature says."""
     one = AUTHOR.chain(["one", "two", "three"])
     whole, cut = Side(one.headers[1:], one.signature), Side(one.headers[2:], one.signature)
     lesser, greater = sorted((whole, cut), key=lambda side: side.headers[0])
@@ -142,7 +142,7 @@ NO_FORKS = [
 
 
 @pytest.mark.parametrize(("spoil", "reason"), NO_FORKS)
-def test_what_shows_no_fork_is_refused_with_the_reason(spoil: Any, reason: str) -> None:
+def test_a_proof_that_shows_no_fork_is_refused_with_the_reason(spoil: Any, reason: str) -> None:
     check(fork(), WORKSPACE, SIGNERS)
     with pytest.raises(RemoteProtocolError, match=reason):
         check(spoil(fork()), WORKSPACE, SIGNERS)
@@ -169,7 +169,7 @@ def test_an_author_of_one_chain_cannot_be_accused_by_anything_it_signed(chain: l
 # --- bytes ------------------------------------------------------------------------------------------------------------
 
 
-def test_the_bytes_of_a_proof_are_those_of_the_format() -> None:
+def test_a_proof_has_the_bytes_of_the_format() -> None:
     one, other = AUTHOR.chain(["one", "two", "three"]), AUTHOR.chain(["one", "other"])
     lesser, greater = sorted((one, other), key=lambda chain: chain.headers[1])
     sides = [[list(chain.headers[1:]), chain.signature] for chain in (lesser, greater)]
@@ -178,7 +178,7 @@ def test_the_bytes_of_a_proof_are_those_of_the_format() -> None:
     assert blake2b(encode(fork()), digest_size=8).hexdigest() == "eea7515ec4ff8f38"
 
 
-def test_what_a_later_version_adds_is_kept_and_changes_no_verdict() -> None:
+def test_what_a_later_version_adds_is_kept_and_does_not_change_the_verdict() -> None:
     more = changed(fork(), ext=((2, b"even"), (3, b"odd")))
     assert decode(encode(more)).ext == more.ext
     check(decode(encode(more)), WORKSPACE, SIGNERS)
@@ -197,7 +197,7 @@ def test_a_proof_is_read_back_and_one_that_is_cut_or_goes_on_is_refused(
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_read_or_refused_and_never_worse(raw: bytes) -> None:
+def test_any_bytes_are_read_or_refused_and_nothing_else_happens(raw: bytes) -> None:
     with pytest.raises(RemoteProtocolError):
         decode(raw)
 
@@ -221,7 +221,7 @@ def test_any_bytes_are_read_or_refused_and_never_worse(raw: bytes) -> None:
         lambda proof: changed(proof, ext=((3, b""), (2, b""))),
     ],
 )
-def test_a_proof_out_of_bounds_is_refused_by_whoever_reads_or_checks_it(spoil: Any) -> None:
+def test_a_proof_out_of_bounds_is_refused_when_it_is_read_or_checked(spoil: Any) -> None:
     with pytest.raises(RemoteProtocolError, match="out of bounds"):
         check(spoil(fork()), WORKSPACE, SIGNERS)
     with pytest.raises(RemoteProtocolError, match="out of bounds"):

@@ -1,4 +1,4 @@
-"""Branches: what changes are called, whatever is known of forks, and what others' names mean."""
+"""Names of changes on branches, for any knowledge of forks, and the meaning of the names that others use."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def written_as(author: View, nodes: Iterable[int]) -> Frontier:
 
 
 class Store:
-    """A store that follows the rules change by change, and keeps what it called things up to date by renaming."""
+    """A store that follows the rules change by change, and renames things to keep their names up to date."""
 
     def __init__(self, whole: Grown) -> None:
         self.whole, self.tree, self.names = whole, Tree(X), Names()
@@ -69,7 +69,7 @@ class Store:
 
 
 @given(grown(14), st.data())
-def test_a_store_that_renames_point_by_point_calls_everything_as_one_that_knew_all_from_the_start(
+def test_a_store_that_renames_point_by_point_uses_the_names_of_a_store_that_knew_all_from_the_start(
     whole: Grown, data: st.DataObject
 ) -> None:
     store, known = Store(whole), set[int]()
@@ -86,14 +86,14 @@ def test_a_store_that_renames_point_by_point_calls_everything_as_one_that_knew_a
 
 
 @given(two_views(), st.data())
-def test_what_an_author_writes_does_not_hang_on_what_it_knows(views: tuple[View, View], data: st.DataObject) -> None:
+def test_what_an_author_writes_does_not_depend_on_the_forks_that_it_knows(views: tuple[View, View], data: st.DataObject) -> None:
     author, reader = views
     nodes = [node for node in author.held if data.draw(st.booleans())]
     assert written_as(author, nodes) == written_as(View(reader.whole, reader.points, author.held), nodes)
 
 
 @given(two_views(), st.data())
-def test_dependencies_lead_to_the_past_of_their_author_whatever_either_knows(
+def test_dependencies_lead_to_the_past_of_their_author_whatever_author_and_reader_know(
     views: tuple[View, View], data: st.DataObject
 ) -> None:
     author, reader = views
@@ -107,7 +107,7 @@ def test_dependencies_lead_to_the_past_of_their_author_whatever_either_knows(
 
 
 @given(two_views(), st.data())
-def test_a_dependency_that_is_not_held_is_not_satisfied_by_another_of_its_number(
+def test_a_missing_dependency_is_not_satisfied_by_another_change_with_its_number(
     views: tuple[View, View], data: st.DataObject
 ) -> None:
     author, reader = views
@@ -122,7 +122,7 @@ def test_a_dependency_that_is_not_held_is_not_satisfied_by_another_of_its_number
 
 
 @given(two_views(), st.data())
-def test_a_deletion_covers_what_its_author_had_seen_of_an_entity_and_nothing_beside_it(
+def test_a_deletion_covers_what_its_author_had_seen_of_an_entity_and_nothing_else(
     views: tuple[View, View], data: st.DataObject
 ) -> None:
     author, reader = views
@@ -144,7 +144,7 @@ def test_a_dot_is_the_one_change_that_its_author_meant(views: tuple[View, View])
 
 
 def test_a_branch_is_named_only_where_the_past_holds_another() -> None:
-    """0 - 1 - {2 - {3, 4}, 5}, all of it known: what is written of 3, by who holds more and more."""
+    """0 - 1 - {2 - {3, 4}, 5}, all of it known: the name that is written for 3 by authors who hold more and more."""
     whole = Grown([-1, 0, 1, 2, 2, 1])
     a, c = (branch_name(X, whole.hashes[node]) for node in (2, 3))
     for held, name in (([0, 1, 2, 3], X), ([0, 1, 2, 3, 5], a), ([0, 1, 2, 3, 4], c), ([0, 1, 2, 3, 4, 5], c)):
@@ -171,7 +171,7 @@ def test_a_deletion_cannot_cover_what_its_author_had_not_seen() -> None:
     assert names.pairs([(X, 9), (b"stranger", 5)], {X: 4}) == {X: 4}
 
 
-def test_an_actor_that_never_forked_is_called_as_it_is() -> None:
+def test_an_actor_that_never_forked_keeps_its_name() -> None:
     names = Names()
     assert names.actor(X) == X
     assert names.order(X) == (X,)
@@ -185,7 +185,7 @@ Unit = tuple[int, int]  # the change that inserted it, and its place there
 
 @dataclass
 class Written:
-    """One text, into which each change inserted so many units."""
+    """One text, into which each change inserted the given number of units."""
 
     seen: View
     sizes: list[int]
@@ -265,8 +265,8 @@ def test_an_item_that_fits_two_branches_of_a_past_is_refused() -> None:
 
 def test_one_reference_means_two_things_on_two_branches() -> None:
     """
-    So no name may be a hash of references as they travel. B, who saw one branch, and C, who saw the other, rewrite a text:
-    their updates have the same bytes, and stand beside different words.
+    So no name may be a hash of the references on the wire. B saw one branch and C saw the other, and both rewrite a text:
+    their updates have the same bytes, but stand beside different words.
     """
     seen = View(Grown([-1, 0, 0]), {0}, [0, 1, 2])
     called = Written(seen, [1, 2, 2])
@@ -276,7 +276,7 @@ def test_one_reference_means_two_things_on_two_branches() -> None:
 
 
 @given(two_views(), st.binary(min_size=16, max_size=16))
-def test_no_proof_turns_round_two_items_that_somebody_had_before_it(views: tuple[View, View], stranger: bytes) -> None:
+def test_no_proof_swaps_two_items_that_somebody_had_before_it(views: tuple[View, View], stranger: bytes) -> None:
     author, reader = views
     for one, other in itertools.product(author.held, repeat=2):
         if one not in author.whole.chain(other) and other not in author.whole.chain(one):
@@ -307,7 +307,7 @@ def numbered(keys: Iterable[tuple[bytes, ...]]) -> dict[tuple[bytes, ...], int]:
     return {key: number for number, key in enumerate(sorted(keys), 1)}
 
 
-def test_by_their_names_alone_a_proof_would_turn_round_the_neighbours_of_an_edit() -> None:
+def test_with_an_order_by_names_alone_a_proof_would_swap_the_neighbours_of_an_edit() -> None:
     """X types x, Y types y, B between them. Then X's change turns out to be a branch: its name decides no more than X's."""
     whole = Grown([-1, -1])
     seen = View(whole, {BIRTH}, [0, 1])
@@ -329,7 +329,7 @@ def test_by_their_names_alone_a_proof_would_turn_round_the_neighbours_of_an_edit
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 9), st.booleans()), max_size=12), st.data())
-def test_a_text_reads_the_same_under_any_client_ids_of_the_same_order(
+def test_client_ids_in_the_same_order_give_the_same_text(
     steps: list[tuple[int, int, bool]], data: st.DataObject
 ) -> None:
     """So each device may choose the numbers that Yjs wants: only their order has to be the same everywhere."""

@@ -35,7 +35,7 @@ def test_the_past_of_each_change_is_all_that_its_author_had_seen(data: st.DataOb
 
 
 @given(st.data(), histories(changes, size=12))
-def test_a_walk_gives_the_past_of_each_change_whatever_was_walked_before(data: st.DataObject, events: Events) -> None:
+def test_a_walk_gives_the_past_of_each_change_independent_of_earlier_walks(data: st.DataObject, events: Events) -> None:
     made = written(events)
     peer = made.peer(events)
     order = data.draw(st.permutations(events))
@@ -45,7 +45,7 @@ def test_a_walk_gives_the_past_of_each_change_whatever_was_walked_before(data: s
             assert walk.at(made.names[event.actor], event.seq) == made.deps(event)
 
 
-def test_a_walk_reads_what_headers_name_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_walk_reads_each_header_once(monkeypatch: pytest.MonkeyPatch) -> None:
     laptop, peer = founded()
     peer.admit(*(laptop.write() for _ in range(9)))
     read: list[int] = []
@@ -63,7 +63,7 @@ def test_a_walk_reads_what_headers_name_once(monkeypatch: pytest.MonkeyPatch) ->
     assert read == list(range(1, 11))
 
 
-def test_what_is_returned_is_the_caller_s_own() -> None:
+def test_the_caller_may_change_what_is_returned() -> None:
     laptop, peer = founded()
     peer.admit(laptop.write(), laptop.write())
     with peer.store.read() as reader:
@@ -74,7 +74,7 @@ def test_what_is_returned_is_the_caller_s_own() -> None:
                 past[b"\1" * 16] = 5
 
 
-def test_more_pasts_than_are_remembered_are_gathered_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pasts_beyond_those_that_are_remembered_are_gathered_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REMEMBERED_MAX", 2)
     laptop, peer = founded()
     lives = [Life(LAPTOP, continues=laptop, nonce=bytes((number,)) * 16) for number in range(4)]

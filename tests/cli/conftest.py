@@ -34,14 +34,14 @@ class Edda:
         return json.loads(self(*args, "--json", stdin=stdin).stdout)
 
     def everything(self) -> str:
-        """All that the store holds, trash and all."""
+        """Everything that the store holds, including the trash."""
         listed = [self("export").stdout, *(self(kind, "list", "--trash", "--json").stdout for kind in ("task", "doc"))]
         return "\n".join(listed)
 
 
 @pytest.fixture
 def edda(tmp_path: Path) -> Edda:
-    """A store of its own, made already."""
+    """A store of its own that exists already."""
     made = Edda(tmp_path / "home")
     made("init", "--name", "laptop")
     return made
@@ -49,7 +49,7 @@ def edda(tmp_path: Path) -> Edda:
 
 @pytest.fixture
 def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Sets an editor: a line of Python over the edited file's ``path``."""
+    """Sets an editor: a line of Python that uses the edited file's ``path``."""
 
     def make(code: str) -> None:
         script = tmp_path / "editor.py"
@@ -86,5 +86,5 @@ def pair(machine: Machines) -> tuple[Machine, Machine]:
 
 @pytest.fixture
 def evil_pair(machine: Machines) -> tuple[Machine, Machine]:
-    """Two members of one workspace, one of which is called something that fools a terminal."""
+    """Two members of one workspace; the name of one contains control codes for a terminal."""
     return joined(machine("laptop"), machine("phone"), EVIL)

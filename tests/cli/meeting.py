@@ -1,4 +1,4 @@
-"""What tests of the network's commands share: machines, each with a folder of its own, and two members of one workspace."""
+"""Helpers for tests of the network's commands: machines, each with a folder of its own, and two members of one workspace."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def joined(laptop: Machine, phone: Machine, name: str) -> tuple[Machine, Machine
 
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-EVIL = "ph\u202eone"  # whoever shows this as it is shows its end from right to left
+EVIL = "ph\u202eone"  # printed as it is, its end would be shown from right to left
 
 
 def shown(running: Running) -> list[str]:
-    """The lines that a person sees: what a terminal obeys is not shown."""
+    """The lines that a person sees, without the codes that a terminal obeys."""
     return [ESCAPE.sub("", line) for line in running.lines]

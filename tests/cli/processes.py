@@ -1,4 +1,4 @@
-"""Real processes of the command line: each machine has a store of its own; what a process prints is waited for."""
+"""Real processes of the command line: each machine has a store of its own, and tests wait for what a process prints."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Running:
         self._reader.start()
 
     def _read(self) -> None:
-        with contextlib.suppress(OSError):  # how a terminal ends whose last process is gone
+        with contextlib.suppress(OSError):  # so a terminal ends when its last process is gone
             for line in self._printed:
                 self._coming.put(line.decode().rstrip("\r\n"))
         self._coming.put(None)
@@ -104,7 +104,7 @@ class Running:
         return self.wait()
 
     def give_up(self) -> int:
-        """Press Ctrl-C at a process that reads what is typed; again when it was only about to read, and did not notice."""
+        """Press Ctrl-C at a process that reads what is typed; press it again if the process was not reading yet, and missed it."""
         while self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -112,7 +112,7 @@ class Running:
         return self.wait()
 
     def wait(self) -> int:
-        """Return the exit code once it has ended by itself."""
+        """Wait until it has ended by itself, and return the exit code."""
         code = self.process.wait(PATIENCE_S)
         while (line := self._coming.get(timeout=PATIENCE_S)) is not None:
             self.lines.append(line)
@@ -120,7 +120,7 @@ class Running:
         return code
 
     def kill(self) -> None:
-        """End it whatever it does, at the end of a test."""
+        """End it at the end of a test, whatever it is doing."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait(PATIENCE_S)
@@ -132,7 +132,7 @@ class Running:
 
 
 class Machine:
-    """A store, and the commands that are run over it in processes of their own."""
+    """A store, and commands that run on it in processes of their own."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.home = folder / name
@@ -193,7 +193,7 @@ class Machine:
         return printed
 
     def kill(self) -> None:
-        """End all that still runs."""
+        """End all processes that still run."""
         for running in self._started:
             running.kill()
 

@@ -18,7 +18,7 @@ def test_a_terminal_shows_a_table_in_which_nothing_can_fool_it(edda: Any) -> Non
     assert "\u202e" in edda("task", "list").stdout, "a program gets what was written"
 
 
-def test_columns_stand_below_each_other_whatever_is_in_them(edda: Any) -> None:
+def test_columns_stay_aligned_whatever_is_in_them(edda: Any) -> None:
     for name in ("長い", "e\u0301", "plain"):
         edda("tag", "add", name, "--color", "red")
     code, printed = on_a_terminal(edda.home, "tag", "list")
@@ -31,7 +31,7 @@ def test_columns_stand_below_each_other_whatever_is_in_them(edda: Any) -> None:
     assert starts == dict.fromkeys(wide, 7)
 
 
-def test_a_person_sees_no_column_that_says_nothing_and_a_program_sees_them_all(edda: Any) -> None:
+def test_a_person_sees_no_empty_column_and_a_program_sees_them_all(edda: Any) -> None:
     edda("tag", "add", "home")
     _, printed = on_a_terminal(edda.home, "tag", "list")
     assert "color" not in printed

@@ -59,7 +59,7 @@ def test_an_interrupt_while_the_command_is_loaded_ends_it_without_a_word(module:
     assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, b"", b"")
 
 
-def test_an_interrupt_that_whoever_started_the_command_ignores_is_ignored() -> None:
+def test_an_interrupt_is_ignored_if_the_parent_process_ignores_it() -> None:
     code = f"import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n{INTERRUPTED}"
     ended = subprocess.run([sys.executable, "-c", code, "click"], capture_output=True, text=True, check=False)
     assert "No such command 'click'" in ended.stderr
@@ -78,7 +78,7 @@ main()
 """
 
 
-def test_a_short_command_looks_for_no_garbage_while_it_runs_nor_at_its_end(edda: Any) -> None:
+def test_a_short_command_collects_no_garbage_while_it_runs_or_at_its_end(edda: Any) -> None:
     edda("task", "add", "a")
     for args in (["task", "list"], ["task", "add", "b"]):
         ended = subprocess.run(

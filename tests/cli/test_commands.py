@@ -1,4 +1,4 @@
-"""Commands and groups: an error calls a value as it was typed, and a group says which command was meant."""
+"""Commands and groups: an error names a value as it was typed, and a group says which command was meant."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def test_every_command_and_group_is_one_of_ours() -> None:
         (["doc", "add", "-", "--title", ""], "--title: is empty"),
         (["--agent", "", "task", "add", "a"], "--agent: is empty"),
         (["--reason", "\n", "task", "add", "a"], "--reason: "),
-        (["task", "add", ""], "title: is empty"),  # it stands without an option
+        (["task", "add", ""], "title: is empty"),  # it is given without an option
     ],
 )
-def test_an_error_calls_a_value_by_the_option_that_gave_it(edda: Any, args: list[str], says: str) -> None:
+def test_an_error_names_the_option_that_gave_a_value(edda: Any, args: list[str], says: str) -> None:
     assert edda(*args, code=2, stdin="words").stderr.startswith(says)
 
 
-def test_an_error_calls_a_value_by_the_variable_that_gave_it(edda: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_names_the_variable_that_gave_a_value(edda: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDDA_AGENT", "a\tb")
     assert edda("task", "add", "a", code=2).stderr.startswith("EDDA_AGENT: has a control character")
 
@@ -72,7 +72,7 @@ def test_an_error_calls_a_value_by_the_variable_that_gave_it(edda: Any, monkeypa
         (["doc", "add", "--content", "x"], "It stands without an option: `edda doc add FILE`"),
     ],
 )
-def test_a_command_or_option_that_is_not_there_is_answered_with_the_nearest_that_is(
+def test_an_unknown_command_or_option_is_answered_with_the_nearest_one(
     edda: Any, args: list[str], says: str
 ) -> None:
     said = edda(*args, code=2).stderr

@@ -17,13 +17,13 @@ import edda_sync.cli
 from tests.cli.processes import EDDA, Running, on_a_terminal, run
 
 
-def test_the_store_lies_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_store_is_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDDA_HOME", str(tmp_path / "elsewhere"))
     subprocess.run([*EDDA, "task", "add", "a"], check=True, capture_output=True)
     assert (tmp_path / "elsewhere" / "edda.db").exists()
 
 
-def test_an_empty_name_of_a_home_is_not_the_present_folder(tmp_path: Path) -> None:
+def test_an_empty_home_does_not_mean_the_current_folder(tmp_path: Path) -> None:
     refused = subprocess.run(
         [*EDDA, "--home", "", "task", "add", "a"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
@@ -52,7 +52,7 @@ def test_content_that_no_text_can_hold_is_refused(edda: Any, tmp_path: Path, raw
     assert edda.json("doc", "list") == []
 
 
-def test_a_person_sees_no_column_that_says_nothing_and_a_program_sees_each_in_its_place(edda: Any) -> None:
+def test_a_person_sees_no_empty_column_and_a_program_sees_each_in_its_place(edda: Any) -> None:
     edda("tag", "add", "home")
     assert on_a_terminal(edda.home, "tag", "list") == (0, "\x1b[1mname\x1b[0m\r\nhome\r\n")
     assert edda("tag", "list").stdout.split() == ["home", "-"]
@@ -122,7 +122,7 @@ def test_a_terminal_is_not_obeyed_by_a_documents_text(edda: Any) -> None:
     ],
     ids=" ".join,
 )
-def test_who_types_a_text_is_told_how_to_end_and_what_became_of_it(tmp_path: Path, edda: Any, args: list[str]) -> None:
+def test_a_person_who_types_a_text_is_told_how_to_end_it_and_what_was_done_with_it(tmp_path: Path, edda: Any, args: list[str]) -> None:
     named = {"TASK": edda.id_of("task", "add", "T")}
     named["DOCUMENT"] = edda.id_of("doc", "add", "-", "--title", "D", stdin="text")
     before = edda.everything()
@@ -163,7 +163,7 @@ def test_progress_is_silent_for_a_second_and_then_speaks(monkeypatch: pytest.Mon
     assert screen.getvalue().endswith("\r\x1b[K")
 
 
-def test_who_waits_on_a_terminal_for_another_program_that_writes_is_told_so(edda: Any) -> None:
+def test_a_person_who_waits_at_a_terminal_for_another_writing_program_is_told_so(edda: Any) -> None:
     edda("task", "add", "before")
     with contextlib.closing(sqlite3.connect(edda.home / "edda.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

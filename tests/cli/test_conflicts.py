@@ -28,12 +28,12 @@ def conflict(monkeypatch: pytest.MonkeyPatch) -> str:
     return task_id
 
 
-def test_where_there_are_none_it_says_so(edda: Any) -> None:
+def test_it_says_so_if_there_are_none(edda: Any) -> None:
     assert edda("conflicts").stderr == "No conflicts.\n"
     assert edda.json("conflicts") == []
 
 
-def test_a_field_is_shown_with_what_is_kept_beside_it(edda: Any, conflict: str) -> None:
+def test_a_field_is_shown_with_the_other_values_that_are_kept(edda: Any, conflict: str) -> None:
     head, *values = edda("conflicts").stdout.splitlines()
     assert head.startswith(f"task {conflict.replace('-', '')[-6:]}  ")
     assert head.endswith("  Tent  metadata.size")

@@ -1,4 +1,4 @@
-"""A copy of a store that runs beside the original: who is shut out for it says so."""
+"""A copy of a store that runs beside the original: the one that is shut out says so."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def machine(tmp_path: Path) -> Iterator[Callable[[str], Machine]]:
 
 
 def pair(laptop: Machine, phone: Machine, lower: Machine) -> None:
-    """Make them members of one workspace; calls of the one with the lower id are those that count."""
+    """Make them members of one workspace; only the calls by the one with the lower id count."""
     keys = sorted((Identity.create(), Identity.create()), key=lambda each: each.device)
     for each, key in zip((laptop, phone), keys if lower is laptop else reversed(keys), strict=True):
         each.home.mkdir(mode=0o700)
@@ -50,7 +50,7 @@ def pair(laptop: Machine, phone: Machine, lower: Machine) -> None:
 
 
 def check_said(*phones: Machine) -> None:
-    """Look whether status says it too, where each ends the link of the other by turns: some time."""
+    """Wait until status says it too; it may take a while, since the copies end each other's links in turn."""
     for phone in phones:
         end = time.monotonic() + PATIENCE_S
         while (peer := phone.json("status")["peers"][0])["connected"] or not re.fullmatch(SAID, peer["error"]):

@@ -1,4 +1,4 @@
-"""What commands say of a store whose file is damaged: that it is, in which part, and what helps."""
+"""What commands say about a damaged store: that it is damaged, in which part, and what helps."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def damaged(pair: tuple[Machine, Machine]) -> tuple[Machine, Machine]:
 
 @pytest.mark.parametrize("way", ["--bring", "--leave"])
 @pytest.mark.parametrize("inviter", ["laptop", "other"])
-def test_a_damaged_store_joins_nothing_until_it_is_made_anew(
+def test_a_damaged_store_cannot_join_a_workspace_until_it_is_made_anew(
     damaged: tuple[Machine, Machine], machine: Machines, way: str, inviter: str
 ) -> None:
     laptop, phone = damaged
@@ -68,7 +68,7 @@ def test_a_store_whose_log_is_damaged_is_moved_away_before_it_joins(pair: tuple[
     assert invitation.wait() == 0
 
 
-def test_what_looks_at_a_store_says_that_it_is_damaged_and_which_command_says_more(
+def test_commands_that_look_at_a_store_say_that_it_is_damaged_and_which_command_says_more(
     another_edda: Callable[[str], Any], tmp_path: Path
 ) -> None:
     fill(tmp_path / "home")
@@ -83,7 +83,7 @@ def test_what_looks_at_a_store_says_that_it_is_damaged_and_which_command_says_mo
     assert json.loads(edda("conflicts", "--json").stdout) == []
 
 
-def test_the_doctor_names_what_is_damaged_in_words_of_ours(another_edda: Callable[[str], Any], tmp_path: Path) -> None:
+def test_the_doctor_names_the_damage_in_the_words_of_this_project(another_edda: Callable[[str], Any], tmp_path: Path) -> None:
     fill(tmp_path / "home")
     edda = another_edda("home")
     wipe(tmp_path / "home" / "edda.db", "tasks")

@@ -33,7 +33,7 @@ def test_a_date_or_time_stays_as_it_was_typed(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["some day", "", "none", "2026-02-30"])
-def test_what_is_no_date_is_refused_with_what_would_be(text: str) -> None:
+def test_a_word_that_is_no_date_is_refused_with_examples_of_dates(text: str) -> None:
     with pytest.raises(InvalidValueError, match="such as 2026-03-01, today, tomorrow or friday"):
         Day(lambda: SATURDAY).convert(text, None, None)
 

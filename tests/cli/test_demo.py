@@ -81,7 +81,7 @@ def test_a_demo_that_is_interrupted_leaves_nothing_behind(
 def test_a_demo_that_fails_says_why_and_leaves_nothing_behind(temporary: Path, environment: dict[str, str]) -> None:
     script = (
         "import edda_sync.demo.story as story\n"
-        "story.TITLES['phone'] = ''\n"  # no task can be called that
+        "story.TITLES['phone'] = ''\n"  # no task can have that title
         "from edda_sync.cli.main import main\n"
         "main(['demo'])\n"
     )

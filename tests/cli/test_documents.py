@@ -28,7 +28,7 @@ def test_a_document_is_added_from_a_file_byte_for_byte(edda: Any, tmp_path: Path
         ("f.md", "", "f"),
     ],
 )
-def test_a_documents_title_is_its_first_heading_else_its_files_name(
+def test_a_documents_title_is_its_first_heading_or_else_its_files_name(
     edda: Any, tmp_path: Path, name: str, content: str, title: str
 ) -> None:
     (tmp_path / name).write_text(content)
@@ -87,7 +87,7 @@ def test_the_editor_edits_byte_for_byte(edda: Any, editor: Any) -> None:
     assert edda.json("doc", "show", document_id)["version"] == before
 
 
-def test_what_is_written_while_the_editor_is_open_is_merged(
+def test_writes_made_while_the_editor_is_open_are_merged(
     edda: Any, editor: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     document_id = edda.id_of("doc", "add", "-", "--title", "T", stdin=b"alpha beta gamma")
@@ -128,7 +128,7 @@ def test_documents_go_to_the_trash_and_come_back(edda: Any) -> None:
     assert edda("doc", "show", document_id).stdout == "text"
 
 
-def test_a_task_is_no_document(edda: Any) -> None:
+def test_a_command_for_documents_refuses_a_task(edda: Any) -> None:
     task_id = edda.id_of("task", "add", "a")
     for command in (["show"], ["rm"], ["restore"], ["edit", "--title", "x"]):
         edda("doc", command[0], task_id, *command[1:], code=3)

@@ -1,4 +1,4 @@
-"""Texts that are written anew: nothing that a person wrote is lost, and what the command says is true."""
+"""Replaced texts: nothing that a person wrote is lost, and what the command says is true."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEPT = re.compile(r"kept in (\S+)\.\s")
 
 @pytest.fixture(autouse=True)
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The system's folder for temporary files, in which nothing but what was told may be left."""
+    """The system's folder for temporary files; only files that the command named may be left in it."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
@@ -61,7 +61,7 @@ def test_a_document_is_not_emptied_unless_somebody_says_so(
     refused = edda(*command, code=2, stdin=blank).stderr
     assert f"would empty the content of this document ({len(TEXT)} bytes); nothing was changed" in refused
     assert content(edda, document) == TEXT
-    show, empty = re.findall(r"`edda ([^`]*)`", refused)  # what it says holds, word for word
+    show, empty = re.findall(r"`edda ([^`]*)`", refused)  # what it says is true, word for word
     assert edda(*show.split()).stdout == TEXT
     edda(*[word.replace('""', "") for word in empty.split()])
     assert content(edda, document) == ""
@@ -89,7 +89,7 @@ def test_a_description_is_not_emptied_unless_somebody_says_so(
 
 
 @pytest.mark.parametrize("blank", BLANKS)
-def test_an_editor_that_leaves_nothing_empties_nothing_unless_somebody_says_so(
+def test_an_editor_that_leaves_an_empty_file_empties_nothing_unless_somebody_says_so(
     edda: Any, document: str, editor: Editor, temporary: Path, blank: str
 ) -> None:
     editor(f"path.write_bytes({blank.encode()!r})")
@@ -103,7 +103,7 @@ def test_an_editor_that_leaves_nothing_empties_nothing_unless_somebody_says_so(
     assert list(temporary.iterdir()) == []
 
 
-def test_what_was_empty_before_may_stay_so(edda: Any, editor: Editor) -> None:
+def test_an_empty_text_may_stay_empty(edda: Any, editor: Editor) -> None:
     document = edda.id_of("doc", "add", "-", "--title", "T", stdin="")
     task = edda.id_of("task", "add", "T")
     edda("doc", "edit", document, "--content", " ")
@@ -154,7 +154,7 @@ def test_a_person_is_asked_and_told_where_the_old_text_is(
         ("path.write_bytes(b'x' * (17 << 20))", 2),
     ],
 )
-def test_what_cannot_be_taken_from_the_editor_is_kept(
+def test_a_text_that_cannot_be_taken_from_the_editor_is_kept(
     edda: Any, document: str, editor: Editor, temporary: Path, change: str, code: int
 ) -> None:
     editor(change)
@@ -166,7 +166,7 @@ def test_what_cannot_be_taken_from_the_editor_is_kept(
     assert content(edda, document) == TEXT
 
 
-def test_what_was_written_is_kept_when_the_store_cannot_take_it(
+def test_a_written_text_is_kept_if_the_store_cannot_take_it(
     edda: Any, document: str, editor: Editor, temporary: Path
 ) -> None:
     editor(
@@ -188,7 +188,7 @@ def test_what_was_written_is_kept_when_the_store_cannot_take_it(
         ("path.unlink(); sys.exit(3)", "ended with 3"),
     ],
 )
-def test_an_editor_that_wrote_nothing_leaves_nothing_behind_and_nothing_is_said_to_be_kept(
+def test_an_editor_that_wrote_nothing_leaves_no_file_and_no_message_that_a_file_is_kept(
     edda: Any, document: str, editor: Editor, temporary: Path, change: str, says: str
 ) -> None:
     editor(change)
@@ -215,7 +215,7 @@ def test_an_editor_that_cannot_be_run_is_named_with_what_to_do(
 # --- editors that do not wait -----------------------------------------------------------------------------------------
 
 
-def test_what_is_saved_later_in_an_editor_that_returned_at_once_is_in_the_file_that_was_named(
+def test_an_editor_that_returned_at_once_may_save_later_to_the_file_that_was_named(
     edda: Any, document: str, editor: Editor, temporary: Path
 ) -> None:
     later = "import pathlib, sys, time; time.sleep(0.5); pathlib.Path(sys.argv[1]).write_text('typed in a window'); "

@@ -23,7 +23,7 @@ def fill(edda: Any) -> None:
     edda("task", "rm", edda.id_of("task", "add", "gone"))
 
 
-def test_everything_but_the_trash_is_written_one_object_a_line_with_the_column_names(edda: Any) -> None:
+def test_everything_except_the_trash_is_written_with_one_object_per_line_and_the_column_names(edda: Any) -> None:
     fill(edda)
     lines = edda("export").stdout.split("\n")
     assert lines.pop() == ""
@@ -35,7 +35,7 @@ def test_everything_but_the_trash_is_written_one_object_a_line_with_the_column_n
     assert written[5].keys() == {"kind", "task_id", "document_id", "relationship_type", "created_at"}
 
 
-def test_the_order_stays_over_pages_and_exports(edda: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_order_is_the_same_over_pages_and_exports(edda: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for title in "abcdefg":
         edda("task", "add", title)
     whole = edda("export").stdout
@@ -78,7 +78,7 @@ def test_files_that_differ_are_replaced_only_with_force(edda: Any, tmp_path: Pat
     assert ((out / "One.md").read_bytes(), (out / "Two.md").read_bytes()) == (b"1", b"2")
 
 
-def test_a_file_that_is_there_is_replaced_only_with_force(edda: Any, tmp_path: Path) -> None:
+def test_an_existing_file_is_replaced_only_with_force(edda: Any, tmp_path: Path) -> None:
     edda("task", "add", "a")
     mine = tmp_path / "mine.jsonl"
     mine.write_text("precious")
@@ -89,21 +89,21 @@ def test_a_file_that_is_there_is_replaced_only_with_force(edda: Any, tmp_path: P
     assert json.loads(mine.read_text())["title"] == "a"
 
 
-def test_a_link_that_leads_nowhere_is_there_too(edda: Any, tmp_path: Path) -> None:
+def test_a_broken_link_counts_as_an_existing_file(edda: Any, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
     edda("export", str(tmp_path / "link"), code=2)
     assert (tmp_path / "link").is_symlink()
 
 
 @pytest.mark.parametrize("force", [[], ["--force"]])
-def test_what_is_no_ordinary_file_is_not_replaced(edda: Any, tmp_path: Path, force: list[str]) -> None:
+def test_only_an_ordinary_file_is_replaced(edda: Any, tmp_path: Path, force: list[str]) -> None:
     os.mkfifo(tmp_path / "pipe")
     for name in ("pipe", ""):
         assert "is no ordinary file" in edda("export", str(tmp_path / name), *force, code=2).stderr
     assert (tmp_path / "pipe").is_fifo()
 
 
-def test_a_markdown_export_of_no_documents_makes_its_folder_all_the_same(edda: Any, tmp_path: Path) -> None:
+def test_a_markdown_export_without_documents_still_makes_its_folder(edda: Any, tmp_path: Path) -> None:
     out = tmp_path / "above" / "out"
     assert f"Wrote 0 documents to {out}." in edda("export", "--format", "markdown", str(out)).stderr
     assert list(out.iterdir()) == []
@@ -144,7 +144,7 @@ def test_a_picture_replaces_no_file_unasked_and_says_so_before_the_work(
         "x" * 300 + ".md",
     ],
 )
-def test_a_path_that_leads_astray_is_not_taken(edda: Any, tmp_path: Path, path: str) -> None:
+def test_a_path_that_leads_outside_the_folder_is_not_taken(edda: Any, tmp_path: Path, path: str) -> None:
     edda("doc", "add", "-", "--title", "Tame", "--metadata", json.dumps({"markdown.path": path}), stdin=b"text")
     out = tmp_path / "deep" / "out"
     edda("export", "--format", "markdown", str(out))
@@ -174,7 +174,7 @@ def wanting(title: str, path: str | None, number: int) -> Document:
         ([("x", "a.md"), ("x", "A.md"), ("x", "A-000000000001.md")], ["a.md", None, "A-000000000001.md"]),
     ],
 )
-def test_names_are_told_apart_on_every_file_system(
+def test_names_differ_on_every_file_system(
     wanted: list[tuple[str, str | None]], names: list[str | None]
 ) -> None:
     found = names_of(wanting(title, path, number) for number, (title, path) in enumerate(wanted))
@@ -305,7 +305,7 @@ def test_conflicts_are_listed_with_every_value_and_when(another_edda: Callable[[
         ("out/", "out/ is a folder"),
     ],
 )
-def test_a_word_that_names_another_format_is_not_taken_as_a_file(
+def test_the_name_of_another_format_is_not_taken_as_a_file(
     edda: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, said: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -316,7 +316,7 @@ def test_a_word_that_names_another_format_is_not_taken_as_a_file(
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_a_format_that_is_named_makes_any_word_a_path(
+def test_any_word_is_a_path_if_the_format_is_named(
     edda: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

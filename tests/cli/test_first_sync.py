@@ -11,7 +11,7 @@ from edda_sync.cli.first_sync import until_equal
 
 
 class Talking:
-    """As much of a device as a first sync asks for."""
+    """The part of a device that a first sync uses."""
 
     def __init__(self, *talks: Any, fault: str = "") -> None:
         self.fault = fault
@@ -25,7 +25,7 @@ class Talking:
 
     @property
     def progress(self) -> dict[str, Any]:
-        """What comes next of the talk; proved equal once all of it has been seen."""
+        """The next event of the talk; after the last one the two are proved equal."""
         if not self._talks:
             self.proved.set()
             return {}
@@ -70,7 +70,7 @@ async def test_an_error_while_it_waits_comes_out(noted: list[str]) -> None:
         await until_equal(device, "peer")
 
 
-def test_where_no_line_can_be_redrawn_progress_is_a_line_now_and_then(noted: list[str]) -> None:
+def test_progress_is_a_line_now_and_then_if_no_line_can_be_redrawn(noted: list[str]) -> None:
     with module._Bar() as bar:
         bar.show(10, 0)
         assert noted == [], "not within the first second"

@@ -13,7 +13,7 @@ NAMES = {"a": "phone", "b": "tablet\x1b[31m"}
 
 
 class Names:
-    """As much of a device as a line needs."""
+    """The part of a device that a line uses."""
 
     def name_of(self, device: str) -> str:
         return NAMES.get(device, device)
@@ -71,7 +71,7 @@ async def test_changes_that_come_one_by_one_are_one_line_and_each_peer_has_its_o
     assert printed == ["phone: 6 changes applied", "tablet\\x1b[31m: 1 change applied"]
 
 
-async def test_equality_is_told_at_once_with_what_led_to_it(printed: list[str]) -> None:
+async def test_equality_is_told_at_once_together_with_the_changes_that_led_to_it(printed: list[str]) -> None:
     lines = started()
     lines.happened(Happening("applied", "a", 2))
     lines.happened(Happening("equal", "a"))
@@ -80,7 +80,7 @@ async def test_equality_is_told_at_once_with_what_led_to_it(printed: list[str]) 
     assert len(printed) == 1
 
 
-async def test_what_is_gathered_of_a_peer_comes_before_the_next_thing_that_happens_to_it(printed: list[str]) -> None:
+async def test_gathered_changes_of_a_peer_come_before_the_next_event_of_that_peer(printed: list[str]) -> None:
     lines = started()
     lines.happened(Happening("applied", "a", 2))
     lines.happened(Happening("lost", "a"))

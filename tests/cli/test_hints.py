@@ -1,4 +1,4 @@
-"""What was meant by a command or option that does not exist: every word that is listed leads to what is there."""
+"""Hints for a command or option that does not exist: every listed word leads to an existing one."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_every_group_knows_the_other_words_for_each_of_its_commands(group: str) 
                 assert f"{group} {verb}" in meant(group, other)
 
 
-def test_no_word_that_is_listed_is_a_command_itself_and_each_leads_to_one_that_is_there() -> None:
+def test_no_listed_word_is_a_command_itself_and_each_leads_to_a_command() -> None:
     for typed, found in hints.PHRASES.items():
         place, _, name = typed.rpartition(" ")
         group = leaf(place) if place else root
@@ -86,7 +86,7 @@ def test_no_word_that_is_listed_is_a_command_itself_and_each_leads_to_one_that_i
             assert set(named) <= set(options(leaf(each))), each
 
 
-def test_no_other_word_for_an_option_is_an_option_where_it_would_be_asked_for() -> None:
+def test_no_other_word_for_an_option_is_itself_an_option_of_that_command() -> None:
     everywhere = {opt for group in GROUPS.values() for name in group.commands for opt in options(group.commands[name])}
     everywhere |= {opt for name in COMMANDS if name not in GROUPS for opt in options(leaf(name))}
     assert hints.OPTIONS.keys() <= everywhere

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 
-def test_an_import_tells_what_it_did_and_what_went_into_metadata(edda: Any, tmp_path: Path) -> None:
+def test_an_import_says_what_it_did_and_what_went_into_metadata(edda: Any, tmp_path: Path) -> None:
     (tmp_path / "issues.jsonl").write_text(
         '{"id": "1", "title": "a", "notes": "n"}\n{"id": "2", "title": "b", "status": "hooked"}\n'
     )
@@ -28,7 +28,7 @@ def test_an_import_tells_what_it_did_and_what_went_into_metadata(edda: Any, tmp_
     assert edda.json("task", "show", task_id)["title"] == "mine"
 
 
-def test_an_import_with_refused_parts_does_the_rest_and_fails(edda: Any, tmp_path: Path) -> None:
+def test_an_import_with_refused_parts_imports_the_rest_and_fails(edda: Any, tmp_path: Path) -> None:
     lines = ['{"id": "1", "title": "a"}', *["{"] * 12]
     (tmp_path / "issues.jsonl").write_text("\n".join(lines))
     failed = edda("import", "beads", str(tmp_path / "issues.jsonl"), code=1)
@@ -66,7 +66,7 @@ def test_a_folder_of_markdown_is_imported(edda: Any, tmp_path: Path) -> None:
     assert edda("doc", "show", document["id"]).stdout_bytes == b"# A\r\n"
 
 
-def test_what_is_told_of_metadata_is_true_of_each_value(edda: Any, tmp_path: Path) -> None:
+def test_each_value_in_metadata_is_described_correctly(edda: Any, tmp_path: Path) -> None:
     issues = [
         {"id": "1", "title": "a", "labels": [], "description": None, "design": "", "assignee": None, "estimate": 0},
         {"id": "2", "title": "b ", "priority": 9, "labels": ["y", "x"], "created_at": "2025-01-01T00:00:00.123456Z"},
@@ -84,7 +84,7 @@ def test_what_is_told_of_metadata_is_true_of_each_value(edda: Any, tmp_path: Pat
     ]
 
 
-def test_an_import_that_finds_nothing_says_what_is_looked_for_and_makes_no_store(
+def test_an_import_that_finds_nothing_says_what_it_looks_for_and_makes_no_store(
     another_edda: Callable[[str], Any], tmp_path: Path
 ) -> None:
     edda = another_edda("fresh")

@@ -43,7 +43,7 @@ def test_a_code_expires(machine: Machines) -> None:
     assert "Pairing failed" in phone.run("join", code, "--at", address, code=1)
 
 
-def test_an_invitation_is_taken_back_with_ctrl_c_by_whoever_answers_it(machine: Machines) -> None:
+def test_ctrl_c_takes_an_invitation_back_whether_the_command_or_a_running_device_answers_it(machine: Machines) -> None:
     laptop, phone = machine("laptop"), machine("phone")
     running, _ = laptop.up()
     invitation, code, address = laptop.invite()
@@ -62,7 +62,7 @@ def test_an_invitation_on_a_terminal_that_only_prints_has_no_clock(machine: Mach
     assert "Code: " in printed
 
 
-def test_a_name_that_would_give_orders_to_a_terminal_gives_none(machine: Machines) -> None:
+def test_a_name_with_control_codes_does_not_control_the_terminal(machine: Machines) -> None:
     script = (
         "from edda_sync.cli.happenings import Lines\nfrom edda_sync.device.device import Happening\n"
         "class Told:\n    def name_of(self, device):\n        return 'evil\\x1b[31m\\x9b2J\\nnext\\r'\n"

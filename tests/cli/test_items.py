@@ -42,7 +42,7 @@ def test_rm_asks_a_person_about_subtasks(edda: Any, answer: bytes, left: int) ->
 @pytest.mark.parametrize(
     ("due", "shown"), [("2026-03-01", "2026-03-01"), ("2026-03-01T09:30:00+02:00", "2026-03-01T07:30Z")]
 )
-def test_a_task_shows_when_it_is_due_as_lists_do(edda: Any, due: str, shown: str) -> None:
+def test_a_task_shows_its_due_date_as_lists_do(edda: Any, due: str, shown: str) -> None:
     task = edda.id_of("task", "add", "A", "--due", due)
     assert f"due_date: {shown}" in edda("task", "show", task).stdout.splitlines()
     assert edda("task", "list").stdout.split()[3] == shown

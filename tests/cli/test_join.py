@@ -27,7 +27,7 @@ def test_a_new_device_joins_by_a_code_and_holds_everything(machine: Machines) ->
     assert laptop.json("devices")[1]["proved_at"] is not None
 
 
-def test_who_gives_up_looking_for_an_invitation_is_told_that_nothing_was_done(machine: Machines) -> None:
+def test_a_person_who_stops_the_search_for_an_invitation_is_told_that_nothing_was_done(machine: Machines) -> None:
     phone = machine("phone")
     joining = phone.start("join", "12-3456-7890")
     joining.wait_for("Looking for the device that invites")
@@ -35,7 +35,7 @@ def test_who_gives_up_looking_for_an_invitation_is_told_that_nothing_was_done(ma
     assert joining.lines[-1] == "Nothing was done."
 
 
-def test_what_is_no_code_or_no_address_is_told_before_anything_is_done(machine: Machines) -> None:
+def test_an_invalid_code_or_address_is_reported_before_anything_is_done(machine: Machines) -> None:
     phone = machine("phone")
     assert "ten digits" in phone.run("join", "12-34", code=2)
     for wrong in ("nowhere", "host:", "host:0", "host:99999", "::1:80", "host:٣"):
@@ -43,7 +43,7 @@ def test_what_is_no_code_or_no_address_is_told_before_anything_is_done(machine: 
     assert not (phone.home / "edda.db").exists()
 
 
-def test_a_store_with_content_is_not_touched_unless_someone_says_what_becomes_of_it(machine: Machines) -> None:
+def test_a_store_with_content_is_not_touched_unless_someone_says_what_to_do_with_it(machine: Machines) -> None:
     laptop, phone = machine("laptop"), machine("phone")
     phone.run("task", "add", "Mine")
     before = phone.json("status")["digest"]
@@ -57,7 +57,7 @@ def test_a_store_with_content_is_not_touched_unless_someone_says_what_becomes_of
     assert invitation.wait() == 0
 
 
-def test_a_store_that_is_left_stays_usable_where_it_goes(machine: Machines) -> None:
+def test_a_store_that_is_put_aside_stays_usable_there(machine: Machines) -> None:
     laptop, phone = machine("laptop"), machine("phone")
     laptop.run("task", "add", "Theirs")
     phone.run("task", "add", "Mine")
@@ -85,7 +85,7 @@ def test_an_empty_store_joins_without_a_question(machine: Machines) -> None:
     phone.run("init", "--name", "telephone")
     phone.join(laptop)
     assert not list(phone.home.glob("left-*"))
-    assert {each["name"] for each in laptop.json("devices")} >= {"telephone"}  # the name that it had
+    assert {each["name"] for each in laptop.json("devices")} >= {"telephone"}  # the name that it has had so far
 
 
 def test_joining_the_same_workspace_again_keeps_the_store(pair: tuple[Machine, Machine]) -> None:
@@ -109,7 +109,7 @@ def test_a_wrong_address_of_an_invitation_is_named_and_the_code_stays_good(machi
     assert invitation.wait() == 0
 
 
-def test_what_does_not_come_along_is_said_before_it_is_left_and_the_trash_comes(
+def test_the_command_names_what_does_not_come_along_before_it_leaves_it_and_the_trash_comes_along(
     pair: tuple[Machine, Machine], machine: Machines
 ) -> None:
     laptop, phone = pair
@@ -131,7 +131,7 @@ def test_what_does_not_come_along_is_said_before_it_is_left_and_the_trash_comes(
     assert [each["title"] for each in other.json("task", "list", "--trash")] == ["Deleted"]
 
 
-def test_a_store_that_holds_nothing_but_trash_is_asked_about_too(machine: Machines) -> None:
+def test_a_person_is_asked_about_a_store_with_nothing_but_trash_too(machine: Machines) -> None:
     laptop, phone = machine("laptop"), machine("phone")
     mine = phone.run("task", "add", "Mine").splitlines()[-1]
     phone.run("task", "rm", mine)

@@ -1,4 +1,4 @@
-"""``edda join`` by a device that is a member already, of this workspace or of another: it asks and says what is so."""
+"""``edda join`` by a device that is already a member of this workspace or another: what it asks and says."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def pair(machine: Machines) -> tuple[Machine, Machine]:
     return laptop, phone
 
 
-def test_a_member_on_a_terminal_is_not_asked_about_its_store_which_stays(pair: tuple[Machine, Machine]) -> None:
+def test_a_member_at_a_terminal_is_not_asked_about_its_store_which_is_kept(pair: tuple[Machine, Machine]) -> None:
     laptop, phone = pair
     invitation, code, address = laptop.invite()
     joining = phone.start("join", code, "--at", address, terminal=True)
@@ -39,7 +39,7 @@ def test_a_member_on_a_terminal_is_not_asked_about_its_store_which_stays(pair: t
 
 
 @pytest.mark.parametrize("way", ["--leave", "--bring"])
-def test_a_member_that_wishes_another_name_is_told_the_one_it_has(pair: tuple[Machine, Machine], way: str) -> None:
+def test_a_member_that_asks_for_another_name_is_told_the_one_it_has(pair: tuple[Machine, Machine], way: str) -> None:
     laptop, phone = pair
     printed = phone.join(laptop, way, "--name", "telephone")
     assert 'This device, "phone", is a member already of the workspace of laptop.' in printed
@@ -60,7 +60,7 @@ def test_a_member_whose_store_was_lost_is_told_the_name_it_has(pair: tuple[Machi
     assert phone.json("status")["name"] == "phone"
 
 
-def test_who_cannot_be_asked_hears_what_is_so_and_the_code_stays_good(pair: tuple[Machine, Machine]) -> None:
+def test_without_a_terminal_the_command_says_what_would_be_asked_and_the_code_stays_good(pair: tuple[Machine, Machine]) -> None:
     laptop, phone = pair
     invitation, code, address = laptop.invite()
     printed = phone.run("join", code, "--at", address, code=2)
@@ -70,7 +70,7 @@ def test_who_cannot_be_asked_hears_what_is_so_and_the_code_stays_good(pair: tupl
     assert invitation.wait() == 0
 
 
-def test_a_member_of_another_workspace_is_asked_once_that_is_known(
+def test_a_member_of_another_workspace_is_asked_as_soon_as_that_is_known(
     pair: tuple[Machine, Machine], machine: Machines
 ) -> None:
     _, phone = pair
@@ -90,7 +90,7 @@ def test_a_member_of_another_workspace_is_asked_once_that_is_known(
     assert len(list(phone.home.glob("left-*"))) == 1
 
 
-def test_who_gives_up_at_that_question_is_told_how_it_stands_and_joins_again(
+def test_a_person_who_stops_at_that_question_is_told_the_state_of_things_and_joins_again(
     pair: tuple[Machine, Machine], machine: Machines
 ) -> None:
     _, phone = pair

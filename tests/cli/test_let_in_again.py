@@ -1,4 +1,4 @@
-"""A device that is not known any more where it was let in: what its person is told, and what mends it; real processes."""
+"""A device that its workspace no longer knows: what its user is told, and what helps; with real processes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TOLD = "laptop does not know this device any more"
 
 class Two:
     """
-    A laptop and a phone that it let in; then its folder is put back to what it was before.
+    A laptop and a phone that it let in; then the laptop's folder is put back to its state before that.
 
     Args:
         folder: Where both are.
@@ -81,7 +81,7 @@ def test_a_person_is_told_and_mends_it_with_an_invitation_and_loses_nothing(two:
     assert running.end() == 0
 
 
-def test_its_store_is_put_aside_where_it_joins_another_workspace(two: Two, tmp_path: Path) -> None:
+def test_its_store_is_put_aside_when_it_joins_another_workspace(two: Two, tmp_path: Path) -> None:
     phone, other = two.phone, Machine(tmp_path, "other")
     running, address = two.laptop.up()
     called, _ = phone.up("--at", address)

@@ -1,4 +1,4 @@
-"""A device that a program runs by the library, and the commands beside it: there is one runner, and all know of it."""
+"""A device that a program runs with the library, and the commands beside it: there is one runner, and all commands find it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def machine(tmp_path: Path) -> Iterator[Machines]:
 
 @pytest.fixture
 def program(machine: Machines, tmp_path: Path) -> Iterator[Callable[..., Running]]:
-    """Runs a machine's store by the library, in a process of its own."""
+    """Runs a machine's store with the library, in a process of its own."""
     started: list[Running] = []
 
     def start(machine: Machine, *at: str) -> Running:
@@ -85,7 +85,7 @@ def test_commands_beside_a_program_that_runs_the_device_ask_it(
     assert phone.json("status")["running"] is False
 
 
-def test_a_second_runner_is_refused_whoever_is_the_first(machine: Machines, program: Callable[..., Running]) -> None:
+def test_a_second_runner_is_refused_whether_the_first_is_a_command_or_a_program(machine: Machines, program: Callable[..., Running]) -> None:
     laptop = machine("laptop")
     laptop.run("task", "add", "Buy milk")
     first = program(laptop)

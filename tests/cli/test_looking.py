@@ -1,4 +1,4 @@
-"""Whoever looks does not wait for whoever writes: another process holds the writer's lock for as long as it likes."""
+"""A command that looks does not wait for a writer: another process holds the writer's lock for as long as it likes."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ WITHOUT_A_STORE: Final = {"demo", "simulate", "completion"}
 
 @pytest.fixture
 def ids(edda: Edda) -> dict[str, str]:
-    """A store with something to see of each kind, and a text of which the row waits."""
+    """A store with something of each kind to see, and a text whose row is out of date."""
     task = edda.id_of("task", "add", "Buy oat milk", "--tag", "home")
     gone = edda.id_of("task", "add", "Buy soy milk")
     edda("task", "rm", gone)
@@ -90,7 +90,7 @@ def hold(database: Path) -> Iterator[None]:
 
 
 def leave_texts(store: StorageEngine) -> None:
-    """Let nobody write the rows of edited texts when it is quiet."""
+    """Keep the store from writing the rows of edited texts when it is quiet."""
     assert isinstance(store.store, SqliteStore)
     store.store.on_idle = None
 
@@ -106,7 +106,7 @@ def commands(group: click.Command, above: str = "") -> Iterator[str]:
         yield from commands(found, f"{above} {name}")
 
 
-def test_every_command_looks_or_writes() -> None:
+def test_every_command_is_listed_as_one_that_looks_or_one_that_writes() -> None:
     assert set(commands(root)) == LOOKING.keys() | WRITING | WITHOUT_A_STORE
 
 
@@ -128,8 +128,8 @@ def test_a_command_that_writes_waits_for_its_turn(edda: Edda, monkeypatch: pytes
     edda("task", "add", "later", code=1)
 
 
-def test_what_is_shown_while_another_process_writes_is_what_is_shown_afterwards(tmp_path: Path) -> None:
-    """Rows of edited texts, their digest, queries by them and the scrub: worked out, or written and read."""
+def test_commands_show_the_same_while_another_process_writes_as_afterwards(tmp_path: Path) -> None:
+    """Check that rows of edited texts, their digest, queries and the scrub agree before and after those rows are written."""
 
     def look(store: StorageEngine) -> list[Any]:
         latest = edda_sync.DocumentQuery(limit=2)
@@ -225,7 +225,7 @@ def test_what_another_program_wrote_into_a_row_is_printed(edda: Edda, ids: dict[
     assert f"task {ids['TASK']}" in edda("doctor", code=1).stdout or "tasks (1)" in edda("doctor", code=1).stdout
 
 
-def test_a_reader_that_stays_open_hinders_nobody_who_looks_or_writes(edda: Edda, ids: dict[str, str]) -> None:
+def test_a_reader_that_stays_open_does_not_hinder_readers_or_writers(edda: Edda, ids: dict[str, str]) -> None:
     connection = sqlite.connect(str(edda.home / "edda.db"), isolation_level=None)
     connection.execute("BEGIN")
     connection.execute("SELECT count(*) FROM tasks").fetchone()
@@ -235,7 +235,7 @@ def test_a_reader_that_stays_open_hinders_nobody_who_looks_or_writes(edda: Edda,
 
 
 @pytest.mark.parametrize("args", [("status",), ("devices",)])
-def test_a_running_device_that_hangs_is_not_waited_for_and_the_store_answers(
+def test_a_command_does_not_wait_for_a_hanging_device_and_asks_the_store(
     edda: Any, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...]
 ) -> None:
     monkeypatch.setattr(status, "ANSWER_S", 0.1)

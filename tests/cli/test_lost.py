@@ -1,4 +1,4 @@
-"""What every command says of a store, or an identity, that was lost: the same, and what helps."""
+"""What every command says about a lost store or identity: all say the same, and what helps."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_every_command_refuses_a_store_that_is_missing_with_the_same_words(machi
     assert [task["title"] for task in laptop.json("task", "list")] == ["Mine"]
 
 
-def test_a_store_that_is_empty_is_refused_and_comes_back_by_joining(machine: Callable[[str], Machine]) -> None:
+def test_an_emptied_store_is_refused_and_comes_back_by_joining(machine: Callable[[str], Machine]) -> None:
     laptop, phone = machine("laptop"), machine("phone")
     laptop.run("init", "--name", "laptop")
     laptop.run("task", "add", "Mine")
@@ -58,7 +58,7 @@ def test_a_store_that_is_empty_is_refused_and_comes_back_by_joining(machine: Cal
     assert phone.json("status")["device"] == before
 
 
-def test_a_running_device_stops_when_its_store_is_gone_and_says_what_every_command_says(
+def test_a_running_device_stops_when_its_store_is_gone_and_says_the_same_as_every_command(
     machine: Callable[[str], Machine],
 ) -> None:
     laptop = machine("laptop")
@@ -72,7 +72,7 @@ def test_a_running_device_stops_when_its_store_is_gone_and_says_what_every_comma
 
 
 @pytest.mark.parametrize("suffix", ["-wal", "-shm"])
-def test_a_running_device_stops_when_what_is_open_beside_its_store_is_gone_and_nothing_is_lost(
+def test_a_running_device_stops_when_a_file_beside_its_store_is_gone_and_nothing_is_lost(
     machine: Callable[[str], Machine], suffix: str
 ) -> None:
     laptop = machine("laptop")
@@ -100,7 +100,7 @@ def test_a_store_that_was_overwritten_comes_back_as_the_message_says(machine: Ca
     assert "1 task and 0 documents came" in phone.join(laptop, "--name", "phone")
 
 
-def test_a_damaged_file_sends_nobody_in_a_circle_and_comes_back_as_the_message_says(
+def test_the_messages_about_a_damaged_file_lead_to_its_repair_and_not_in_a_circle(
     machine: Callable[[str], Machine],
 ) -> None:
     laptop, phone = machine("laptop"), machine("phone")
@@ -125,7 +125,7 @@ def test_a_join_that_failed_leaves_a_folder_in_which_a_store_can_be_made(machine
     phone.run("task", "add", "Mine")
 
 
-def test_every_command_that_needs_the_identity_says_how_to_get_on_without_and_that_works(
+def test_every_command_that_needs_a_lost_identity_says_what_to_do_and_that_works(
     machine: Callable[[str], Machine],
 ) -> None:
     laptop, phone = machine("laptop"), machine("phone")
@@ -161,7 +161,7 @@ def test_an_older_file_that_is_put_back_under_a_running_device_is_whole_and_ever
     assert (laptop.home / "edda.db-wal").stat().st_size
     (laptop.home / "edda.db.new").write_bytes(older)
     (laptop.home / "edda.db.new").rename(database)
-    assert running.wait() == 1, "whatever it would write from now on, nobody would find"
+    assert running.wait() == 1, "nobody would find what it writes from now on"
     assert "was replaced by another file while it was in use" in running.lines[-1]
     said = laptop.run("task", "add", "After the restore")
     assert "edda.db-wal-aside-1 was put aside" in said
@@ -184,7 +184,7 @@ def test_a_running_device_whose_folder_is_moved_away_stops_and_says_so(machine: 
     assert [task["title"] for task in laptop.json("task", "list")] == ["Mine"]
 
 
-def test_what_was_acknowledged_and_is_gone_is_said_once_by_any_command_and_then_by_status_and_doctor(
+def test_a_loss_of_acknowledged_changes_is_reported_once_by_any_command_and_then_by_status_and_doctor(
     machine: Callable[[str], Machine],
 ) -> None:
     laptop = machine("laptop")

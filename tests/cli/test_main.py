@@ -43,11 +43,11 @@ def test_a_group_without_a_command_shows_its_help(edda: Any) -> None:
     assert "Commands:" in edda("task", code=2).stdout
 
 
-def test_the_version_is_told(edda: Any) -> None:
+def test_the_version_is_printed(edda: Any) -> None:
     assert re.fullmatch(r"edda \d+\.\d+\.\d+.*\n", edda("--version").stdout)
 
 
-def test_a_text_that_begins_with_a_dash_goes_behind_two(edda: Any) -> None:
+def test_a_text_that_begins_with_a_dash_goes_after_two_dashes(edda: Any) -> None:
     edda("task", "add", "--", "- [ ] x")
     assert [each["title"] for each in edda.json("task", "list")] == ["- [ ] x"]
 
@@ -89,7 +89,7 @@ def test_the_store_of_a_newer_version_is_left_alone(edda: Any) -> None:
 
 @pytest.fixture
 def obedient() -> list[str]:
-    """What to put before a command so that it obeys permissions, also when root runs the tests."""
+    """The words before a command that make it obey permissions, even if root runs the tests."""
     if os.geteuid() != 0:
         return []
     prefix = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
@@ -98,7 +98,7 @@ def obedient() -> list[str]:
     return prefix
 
 
-def test_a_read_only_folder_is_read_and_what_writes_is_told_in_one_sentence(
+def test_a_read_only_folder_can_be_read_and_a_write_is_refused_in_one_sentence(
     tmp_path: Path, obedient: list[str]
 ) -> None:
     home = tmp_path / "home"
@@ -116,7 +116,7 @@ def test_a_read_only_folder_is_read_and_what_writes_is_told_in_one_sentence(
     home.chmod(0o755)
 
 
-def test_a_store_that_may_not_be_read_is_told_to_be_so(tmp_path: Path, obedient: list[str]) -> None:
+def test_a_store_without_permission_to_read_is_reported_as_such(tmp_path: Path, obedient: list[str]) -> None:
     home = tmp_path / "home"
     assert run(home, "task", "add", "a").returncode == 0
     (home / "edda.db").chmod(0)
@@ -215,7 +215,7 @@ def test_bad_input_is_refused_in_one_sentence_and_changes_nothing(
     assert edda.everything() == before
 
 
-def test_bytes_in_the_command_line_that_are_no_text_are_refused(edda: Any) -> None:
+def test_invalid_bytes_in_the_command_line_are_refused(edda: Any) -> None:
     refused = run(edda.home, "task", "add", b"caf\xe9")
     assert (refused.returncode, refused.stderr.count(b"\n")) == (2, 1)
     assert b"half a character" in refused.stderr

@@ -22,7 +22,7 @@ LARGE = 3_500  # tasks of one change: more than is taken in a turn
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_up_ends_cleanly_when_it_is_told_to(machine: Machines, number: int) -> None:
+def test_up_ends_cleanly_on_request(machine: Machines, number: int) -> None:
     laptop = machine("laptop")
     running, _ = laptop.up()
     laptop.run("task", "add", "Buy milk")
@@ -32,7 +32,7 @@ def test_up_ends_cleanly_when_it_is_told_to(machine: Machines, number: int) -> N
     assert not (laptop.home / "run" / "edda.sock").exists()
 
 
-def test_who_presses_ctrl_c_while_something_large_is_taken_is_told_and_may_press_it_again(
+def test_ctrl_c_while_a_large_change_is_taken_explains_the_wait_and_works_again(
     pair: tuple[Machine, Machine],
 ) -> None:
     laptop, phone = pair
@@ -44,7 +44,7 @@ def test_who_presses_ctrl_c_while_something_large_is_taken_is_told_and_may_press
     running, address = laptop.up(terminal=True)
     laptop.run("task", "add", "acknowledged")
     with closing(sqlite.connect(laptop.home / DATABASE_FILE, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")  # so that it takes as long as one likes
+        other.execute("BEGIN IMMEDIATE")  # so that it takes as long as the test needs
         sender, _ = phone.up("--at", address)
         running.wait_for("connected to phone")
         while laptop.json("status")["peers"][0]["behind"] == 0:
@@ -76,7 +76,7 @@ def test_devices_that_run_pass_on_what_other_processes_write(pair: tuple[Machine
     assert second.end() == 0
 
 
-def test_a_running_device_says_how_far_behind_one_is_that_is_not_connected(pair: tuple[Machine, Machine]) -> None:
+def test_a_running_device_says_how_far_behind_an_unconnected_device_is(pair: tuple[Machine, Machine]) -> None:
     laptop, phone = pair
     running, address = laptop.up()
     phone.run("sync", "--at", address)
@@ -90,7 +90,7 @@ def test_a_running_device_says_how_far_behind_one_is_that_is_not_connected(pair:
     assert "not connected; 2 changes here since then" in laptop.run("status")
 
 
-def test_a_port_that_is_taken_is_named(machine: Machines) -> None:
+def test_a_port_in_use_is_named(machine: Machines) -> None:
     laptop = machine("laptop")
     with socket.create_server(("", 0)) as taken:
         port = taken.getsockname()[1]
@@ -119,7 +119,7 @@ def test_up_says_when_a_stranger_answers_at_an_address(machine: Machines) -> Non
     assert other.end() == 0
 
 
-def test_up_ends_loudly_when_a_bug_ends_one_of_its_duties(machine: Machines) -> None:
+def test_up_ends_with_an_error_when_a_bug_ends_one_of_its_duties(machine: Machines) -> None:
     laptop = machine("laptop")
     laptop.run("task", "add", "Buy milk")
     script = (
@@ -135,7 +135,7 @@ def test_up_ends_loudly_when_a_bug_ends_one_of_its_duties(machine: Machines) -> 
     assert again.end() == 0
 
 
-def test_up_goes_on_when_nobody_reads_what_it_prints_any_more(pair: tuple[Machine, Machine]) -> None:
+def test_up_goes_on_when_nobody_reads_its_output_any_more(pair: tuple[Machine, Machine]) -> None:
     laptop, phone = pair
     command = [sys.executable, "-m", "edda_sync.cli", "up", "--no-discovery"]
     with subprocess.Popen(
@@ -160,12 +160,12 @@ def test_up_goes_on_when_nobody_reads_what_it_prints_any_more(pair: tuple[Machin
             said = running.stderr.read()
             assert running.wait(PATIENCE_S) == 0
         finally:
-            running.kill()  # should anything of this fail: it goes on for ever
+            running.kill()  # if the test fails it would go on for ever
     said = said.removeprefix(OPENS_SLOWLY)
     assert said == "What happens cannot be printed any more (Broken pipe); the device goes on.\n"
 
 
-def test_up_on_a_terminal_dims_the_time_and_spells_out_what_is_not_its_own(evil_pair: tuple[Machine, Machine]) -> None:
+def test_up_on_a_terminal_dims_the_time_and_escapes_text_from_others(evil_pair: tuple[Machine, Machine]) -> None:
     laptop, phone = evil_pair
     running, address = laptop.up(terminal=True)
     second, _ = phone.up("--at", address)
@@ -190,7 +190,7 @@ def test_up_into_a_pipe_is_plain(evil_pair: tuple[Machine, Machine]) -> None:
     assert not any("x1b" in repr(line) for line in running.lines)
 
 
-def test_sync_ends_with_0_once_all_who_can_be_reached_are_proved_equal(pair: tuple[Machine, Machine]) -> None:
+def test_sync_ends_with_0_once_all_reachable_devices_are_proved_equal(pair: tuple[Machine, Machine]) -> None:
     laptop, phone = pair
     running, address = laptop.up()
     phone.run("task", "add", "Buy bread")
@@ -210,7 +210,7 @@ def test_sync_ends_with_0_once_all_who_can_be_reached_are_proved_equal(pair: tup
     assert running.end() == 0
 
 
-def test_sync_through_a_running_device_dials_the_address_that_is_named(pair: tuple[Machine, Machine]) -> None:
+def test_sync_through_a_running_device_dials_the_given_address(pair: tuple[Machine, Machine]) -> None:
     laptop, phone = pair
     first, address = laptop.up()
     second, _ = phone.up()
@@ -227,7 +227,7 @@ def test_sync_ends_with_4_when_nobody_can_be_reached(pair: tuple[Machine, Machin
     assert "No other device could be reached" in printed
 
 
-def test_sync_ends_with_4_when_an_address_that_was_named_does_not_answer(pair: tuple[Machine, Machine]) -> None:
+def test_sync_ends_with_4_when_a_given_address_does_not_answer(pair: tuple[Machine, Machine]) -> None:
     laptop, phone = pair
     running, address = laptop.up()
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -239,7 +239,7 @@ def test_sync_ends_with_4_when_an_address_that_was_named_does_not_answer(pair: t
     assert running.end() == 0
 
 
-def test_sync_gives_up_an_address_that_refuses_long_before_its_time_and_says_why(pair: tuple[Machine, Machine]) -> None:
+def test_sync_gives_up_an_address_that_refuses_long_before_the_timeout_and_says_why(pair: tuple[Machine, Machine]) -> None:
     laptop, phone = pair
     running, address = laptop.up()
     with socket.create_server(("127.0.0.1", 0)) as gone:

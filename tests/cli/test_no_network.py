@@ -1,4 +1,4 @@
-"""A machine without a network: what ``invite``, ``up``, ``join`` and ``sync`` say there is true, and helps."""
+"""A machine without a network: what ``invite``, ``up``, ``join`` and ``sync`` say is true and helpful."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SAID = "This machine has no network now"
 
 @pytest.fixture
 def alone(tmp_path: Path) -> Iterator[Callable[..., Running]]:
-    """Starts a command where there is nothing but loopback."""
+    """Starts a command in a network with nothing but loopback."""
     machine, started = Machine(tmp_path, "laptop"), list[Running]()
     if subprocess.run([*APART, "ip", "link", "set", "lo", "up"], capture_output=True, check=False).returncode:
         pytest.skip("a namespace without a network cannot be made here")
@@ -38,7 +38,7 @@ def alone(tmp_path: Path) -> Iterator[Callable[..., Running]]:
         each.kill()
 
 
-def test_an_invitation_says_that_nobody_can_come_yet(alone: Callable[..., Running]) -> None:
+def test_an_invitation_says_that_nobody_can_reach_it_yet(alone: Callable[..., Running]) -> None:
     invitation = alone("invite")
     code = invitation.wait_for(r"^Code: (\S+)$")[1]
     invitation.wait_for("Ctrl-C takes it back")

@@ -1,4 +1,4 @@
-"""Whatever edda makes in a store's folder, or for it elsewhere, only its owner can read: real commands, real umasks."""
+"""Only the owner can read what edda makes in a store's folder, or for it elsewhere: real commands, real umasks."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def umask(mask: int) -> Iterator[None]:
 
 
 def open_to_others(*folders: Path) -> dict[str, str]:
-    """What there is that others may do anything with, and what; links are what they point to."""
+    """The files that others have any rights on, with these rights; links count as what they point to."""
     found = [each for folder in folders for each in (folder, *folder.rglob("*"))]
     return {str(path): oct(path.stat().st_mode & 0o777) for path in found if path.stat().st_mode & 0o077}
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o022])
-def test_nothing_in_a_folder_that_was_there_can_be_read_by_others(laptop: Machine, mask: int) -> None:
+def test_others_can_read_nothing_that_edda_makes_in_an_existing_folder(laptop: Machine, mask: int) -> None:
     laptop.home.mkdir()
     laptop.home.chmod(0o755)
     with umask(mask):
@@ -60,7 +60,7 @@ def test_nothing_in_a_folder_that_was_there_can_be_read_by_others(laptop: Machin
     assert seen == {str(laptop.home): "0o755"}  # the person's own, and left as it is
 
 
-def test_a_folder_that_is_made_is_closed_to_others_with_all_folders_on_the_way(tmp_path: Path) -> None:
+def test_a_new_folder_and_all_new_folders_above_it_are_closed_to_others(tmp_path: Path) -> None:
     machine = Machine(tmp_path / "not" / "there" / "yet", "laptop")
     with umask(0):
         machine.run("init")
@@ -68,7 +68,7 @@ def test_a_folder_that_is_made_is_closed_to_others_with_all_folders_on_the_way(t
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace shows what a process asks of the kernel")
-def test_no_file_is_open_to_others_for_even_a_moment(laptop: Machine, tmp_path: Path) -> None:
+def test_no_file_is_open_to_others_even_for_a_moment(laptop: Machine, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     command = [sys.executable, "-m", "edda_sync.cli", "task", "add", "Secret"]
     calls = "trace=open,openat,creat,mkdir,mkdirat"
@@ -91,7 +91,7 @@ def test_no_file_is_open_to_others_for_even_a_moment(laptop: Machine, tmp_path: 
 
 
 @pytest.mark.parametrize("command", [("task", "list"), ("doctor",), ("init",)])
-def test_a_store_that_others_can_read_is_mended_by_whichever_command_opens_it(
+def test_every_command_that_opens_a_store_mends_its_permissions(
     laptop: Machine, command: tuple[str, ...]
 ) -> None:
     laptop.run("task", "add", "Secret")
@@ -105,7 +105,7 @@ def test_a_store_that_others_can_read_is_mended_by_whichever_command_opens_it(
     mended = {path.name for path in paths if path.exists() and not path.stat().st_mode & 0o077}
     left = {path.name for path in paths if path.exists() and path.stat().st_mode & 0o077}
     assert "edda.db" in mended
-    assert left <= {"identity.json", "identity.key", "edda.lock"}, "these are mended by whatever uses them"
+    assert left <= {"identity.json", "identity.key", "edda.lock"}, "the commands that use these mend them"
     running, _ = laptop.up()
     assert open_to_others(laptop.home, laptop.state) == {}
     assert running.end() == 0

@@ -1,4 +1,4 @@
-"""A store in a folder in which nothing can be written, such as a backup's: it is read as any other, and never written."""
+"""A store in a folder that cannot be written, such as a backup: it can be read like any other, and is never written."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
-def test_whatever_only_looks_works_and_nothing_is_written(home: Path) -> None:
+def test_commands_that_only_look_work_and_write_nothing(home: Path) -> None:
     before = {path.name: path.read_bytes() for path in home.iterdir() if path.is_file()}
     assert "Buy milk" in read_only(home, "task", "list", "--text", "more").stdout
     assert json.loads(read_only(home, "export").stdout.splitlines()[0])["name"] == "home"
@@ -53,13 +53,13 @@ def test_whatever_only_looks_works_and_nothing_is_written(home: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [("task", "add", "x"), ("doctor", "--rebuild"), ("tag", "add", "x")], ids=" ".join)
-def test_whatever_writes_says_why_it_does_not(home: Path, command: tuple[str, ...]) -> None:
+def test_commands_that_write_say_why_they_cannot(home: Path, command: tuple[str, ...]) -> None:
     said = read_only(home, *command, code=1).stderr
     why = "cannot be written (read-only); nothing was changed: check its permissions or its disk.\n"
     assert said == f"{home / 'edda.db'} {why}"
 
 
-def test_what_another_process_writes_meanwhile_is_read_too(home: Path) -> None:
+def test_writes_of_another_process_in_the_meantime_are_read_too(home: Path) -> None:
     with edda_sync.open(home) as store:
         store.create_task(Task(title="New"))
         assert "New" in read_only(home, "task", "list").stdout

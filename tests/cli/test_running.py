@@ -13,7 +13,7 @@ def test_a_store_is_run_by_one_process_at_a_time(machine: Machines) -> None:
     assert running.end() == 0
 
 
-def test_who_waits_on_a_terminal_that_only_prints_is_told_for_what(pair: tuple[Machine, Machine]) -> None:
+def test_a_person_who_waits_at_a_terminal_that_only_prints_is_told_why(pair: tuple[Machine, Machine]) -> None:
     laptop, _ = pair
     code, printed = on_a_terminal(laptop.home, "sync", "--at", "127.0.0.1:9", "--timeout", "6", term="dumb")
     assert code == 4
@@ -21,7 +21,7 @@ def test_who_waits_on_a_terminal_that_only_prints_is_told_for_what(pair: tuple[M
     assert "\x1b" not in printed.replace("\x1b[1m", "").replace("\x1b[0m", "")
 
 
-def test_devices_of_one_name_are_told_apart_wherever_they_are_named(machine: Machines) -> None:
+def test_devices_with_the_same_name_are_told_apart_wherever_they_are_named(machine: Machines) -> None:
     first, second, third = machine("first"), machine("second"), machine("third")
     for each in (first, second, third):
         each.run("init", "--name", "vm")

@@ -1,4 +1,4 @@
-"""``edda simulate``: one seed, many, or a story; a failure is a command that repeats it."""
+"""``edda simulate``: one seed, many, or a story; a failure prints the command that repeats it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def simulate(*arguments: str) -> Result:
     return CliRunner().invoke(root, ["simulate", *arguments])
 
 
-def test_a_seed_that_holds_says_so_with_its_digest() -> None:
+def test_a_seed_that_passes_says_so_with_its_digest() -> None:
     first, again = simulate("--seed", "3"), simulate("--seed", "3")
     assert first.exit_code == 0
     assert re.fullmatch(r"Held: all devices are proved equal \(.* digest [0-9a-f]{32}\)\.\n", first.stdout)
@@ -61,7 +61,7 @@ def test_a_run_is_drawn_as_a_page(tmp_path: Path) -> None:
     assert "<svg" in text
 
 
-def test_stories_are_listed_and_told(tmp_path: Path) -> None:
+def test_stories_are_listed_and_run(tmp_path: Path) -> None:
     listed = simulate("--scenario", "list").stdout
     assert "island" in listed
     told = simulate("--scenario", "island", "--html", str(tmp_path / "island.html"))
@@ -83,7 +83,7 @@ def test_stories_are_listed_and_told(tmp_path: Path) -> None:
         (("--scenario", "nowhere"), "There is no scenario nowhere;"),
     ],
 )
-def test_wrong_usage_says_what_is_right(arguments: tuple[str, ...], says: str) -> None:
+def test_wrong_usage_is_answered_with_the_right_one(arguments: tuple[str, ...], says: str) -> None:
     result = simulate(*arguments)
     assert result.exit_code == 2
     assert says in result.stderr

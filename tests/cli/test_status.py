@@ -1,4 +1,4 @@
-"""What ``edda status`` says of a store beyond what it holds: what waits, what is refused, what is only believed, lives."""
+"""What ``edda status`` says beyond counts: what waits, what is refused, what a segment says without proof, and lives."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ def opened(home: Path) -> Iterator[StorageEngine]:
 
 
 def change(edda: Any, work: Callable[[StoreWriter], None]) -> None:
-    """Do something to a store behind the command's back."""
+    """Change a store behind the command's back."""
     with opened(edda.home) as engine:
         engine.store.transact(work)
 
 
-def test_a_store_of_which_nothing_else_is_to_be_said_is_told_in_few_words(edda: Any) -> None:
+def test_the_status_of_a_store_without_problems_is_short(edda: Any) -> None:
     edda("task", "add", "Buy milk")
     told = edda("status").stdout
     assert not [word for word in QUIET if word in told]
 
 
-def test_actors_are_told_in_hex(edda: Any) -> None:
+def test_actors_are_shown_in_hex(edda: Any) -> None:
     edda("task", "add", "Buy milk")
     found = edda.json("status")
     ((actor, seq),) = found["frontier"].items()
@@ -72,7 +72,7 @@ def test_what_waits_and_what_is_refused_are_told_apart(edda: Any) -> None:
     assert "refused: 2 that break the rules" in told
 
 
-def test_a_store_that_began_with_a_segment_tells_how_much_of_the_log_behind_it_is_here(edda: Any) -> None:
+def test_a_store_that_began_with_a_segment_says_how_much_of_the_log_behind_it_is_here(edda: Any) -> None:
     begun = Provisional(bytes(32), bytes(32), bytes(32), 5_001, 5_000)
 
     def begin(tx: StoreWriter) -> None:
@@ -86,7 +86,7 @@ def test_a_store_that_began_with_a_segment_tells_how_much_of_the_log_behind_it_i
     assert "history: 1,234 of 5,000 changes came so far" in edda("status").stdout
 
 
-def test_whose_segment_was_a_lie_is_told(edda: Any) -> None:
+def test_the_maker_of_a_false_segment_is_named(edda: Any) -> None:
     with opened(edda.home) as engine:
         maker = engine.identity
     change(edda, lambda tx: tx.meta.set(FORGED_KEY, maker.public_key))
@@ -155,7 +155,7 @@ def test_a_store_that_goes_on_in_another_life_says_why(another_edda: Callable[[s
 
 
 @pytest.mark.parametrize("more", [0, 1])
-def test_a_device_with_more_lives_than_can_be_meant_is_named(edda: Any, more: int) -> None:
+def test_a_device_with_implausibly_many_lives_is_named(edda: Any, more: int) -> None:
     with opened(edda.home) as engine:
         engine.store.transact(lambda tx: many_lives(engine, tx, limits.LEAVES_MAX + more))
         device = engine.identity.device
@@ -165,7 +165,7 @@ def test_a_device_with_more_lives_than_can_be_meant_is_named(edda: Any, more: in
     assert ("more stores write than can be meant" in found.stdout) == bool(more)
 
 
-def test_a_peer_that_shows_something_else_by_the_same_changes_is_told_from_one_that_is_compared() -> None:
+def test_a_peer_with_different_content_from_the_same_changes_differs_from_one_that_is_being_compared() -> None:
     known = standing.Remembered()
 
     def said(**now: Any) -> str:
@@ -178,7 +178,7 @@ def test_a_peer_that_shows_something_else_by_the_same_changes_is_told_from_one_t
     assert said(differs=two, equal=True) == "proved equal"
 
 
-def test_why_a_device_is_not_reached_stands_below_the_table_and_makes_no_column_wide(
+def test_the_reason_why_a_device_is_not_reached_is_below_the_table_and_widens_no_column(
     edda: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with devices(2, backend="memory") as (laptop, _):

@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full, or of an encoding that lacks a letter: what was done is said to be done."""
+"""Standard streams that are closed, full, or lack a letter in their encoding: the command still says that its work was done."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TITLE = "日本 😀 ü"
 
 
 def shell(home: Path, redirected: str, *args: str, **environment: str) -> tuple[int, str]:
-    """Run the command by a shell that does something to its streams; return its code and what came on both."""
+    """Run the command in a shell that changes its streams; return its code and the output of both."""
     script = f'exec "$@" {redirected}'
     ended = subprocess.run(
         ["sh", "-c", script, "sh", *EDDA, "--home", str(home), *args],
@@ -66,7 +66,7 @@ def test_a_command_that_failed_is_not_said_to_be_done(edda: Any, way: str) -> No
 
 
 @pytest.mark.parametrize("redirected", ["2>&-", "2>/dev/full", "2>&- >&- <&-", "<&-"])
-def test_a_command_does_its_work_whatever_the_other_streams_are(edda: Any, redirected: str) -> None:
+def test_a_command_does_its_work_whatever_state_the_other_streams_are_in(edda: Any, redirected: str) -> None:
     task = edda.id_of("task", "add", "Buy milk")
     code, said = shell(edda.home, redirected, "task", "rm", task)
     assert code == 0  # it has nothing to say on standard output
@@ -90,7 +90,7 @@ def test_a_file_of_the_store_never_gets_the_number_of_a_closed_stream(edda: Any)
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii", "latin-1:surrogateescape", "cp1252:replace"])
-def test_letters_that_an_encoding_lacks_are_spelled_out(edda: Any, encoding: str) -> None:
+def test_letters_that_an_encoding_lacks_are_escaped(edda: Any, encoding: str) -> None:
     edda("task", "add", TITLE)
     code, printed = shell(edda.home, "", "task", "list", "--json", PYTHONIOENCODING=encoding)
     assert code == 0

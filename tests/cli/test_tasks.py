@@ -54,7 +54,7 @@ def test_the_json_of_a_task_has_the_specifications_column_names(edda: Any) -> No
     assert listed.keys() - columns == {"tags"}
 
 
-def test_a_title_may_stand_unquoted(edda: Any) -> None:
+def test_a_title_may_be_given_without_quotes(edda: Any) -> None:
     task_id = edda.id_of("task", "add", "Buy", "milk", "and", "bread")
     assert edda.json("task", "show", task_id)["title"] == "Buy milk and bread"
 
@@ -67,7 +67,7 @@ def test_a_description_is_read_from_a_file_or_stdin(edda: Any, tmp_path: Any) ->
     assert edda.json("task", "show", second)["description"] == "piped"
 
 
-def test_the_list_shows_the_most_urgent_of_what_is_open(edda: Any) -> None:
+def test_the_list_shows_the_most_urgent_open_tasks(edda: Any) -> None:
     edda("task", "add", "later", "--priority", "3")
     edda("task", "add", "soon", "--priority", "1", "--due", "2026-05-01")
     edda("task", "add", "sooner", "--priority", "1", "--due", "2026-04-01")
@@ -96,7 +96,7 @@ def test_the_list_shows_the_most_urgent_of_what_is_open(edda: Any) -> None:
         (["--order", "title", "--reverse"], ["b", "a"]),
     ],
 )
-def test_the_list_finds(edda: Any, options: list[str], found: list[str]) -> None:
+def test_the_list_finds_tasks_by_words_tags_and_dates(edda: Any, options: list[str], found: list[str]) -> None:
     edda("task", "add", "a", "--priority", "0", "--tag", "work", "--description", "brave new world")
     edda("task", "add", "b", "--due", "2026-03-01", "--tag", "home")
     edda("task", "add", "c", "--status", "done")
@@ -114,7 +114,7 @@ def test_the_list_says_when_it_leaves_out_more_than_it_was_asked_to(edda: Any, m
     assert len(edda("task", "list", "--all").stdout.splitlines()) == 3
 
 
-def test_a_task_moves_below_another_and_back(edda: Any) -> None:
+def test_a_task_moves_below_another_one_and_back(edda: Any) -> None:
     parent, child = edda.id_of("task", "add", "parent"), edda.id_of("task", "add", "child")
     edda("task", "move", child, parent)
     assert edda.json("task", "show", child)["parent_id"] == parent
@@ -126,7 +126,7 @@ def test_a_task_moves_below_another_and_back(edda: Any) -> None:
 @pytest.mark.parametrize(
     "command", [["task", "move", "{top}", "{low}"], ["task", "edit", "{top}", "--parent", "{low}"]]
 )
-def test_a_task_never_comes_to_stand_below_itself(edda: Any, command: list[str]) -> None:
+def test_a_task_never_moves_below_itself(edda: Any, command: list[str]) -> None:
     top = edda.id_of("task", "add", "top")
     middle = edda.id_of("task", "add", "middle", "--parent", top)
     low = edda.id_of("task", "add", "low", "--parent", middle)
@@ -146,7 +146,7 @@ def test_rm_leaves_subtasks_at_the_top_level_and_says_so(edda: Any) -> None:
     assert edda.json("task", "show", child)["parent_id"] == parent
 
 
-def test_restore_of_a_parent_names_what_of_it_is_in_the_trash_still(edda: Any) -> None:
+def test_restore_of_a_parent_names_its_subtasks_that_are_still_in_the_trash(edda: Any) -> None:
     top = edda.id_of("task", "add", "top")
     middle = edda.id_of("task", "add", "middle", "--parent", top)
     edda("task", "add", "low", "--parent", middle)
@@ -155,7 +155,7 @@ def test_restore_of_a_parent_names_what_of_it_is_in_the_trash_still(edda: Any) -
     said = edda("task", "restore", top).stderr
     assert said.startswith("Restored 1 task.\n2 subtasks are still in the trash; `edda task restore ")
     (command,) = re.findall("`edda ([^`]*)`", said)
-    assert edda(*command.split()).stderr == "Restored 2 tasks.\n"  # what it says holds, word for word
+    assert edda(*command.split()).stderr == "Restored 2 tasks.\n"  # what it says is true, word for word
     assert edda.json("task", "list", "--trash") == []
     assert {each["title"] for each in edda.json("task", "list")} == {"top", "middle", "low", "other"}
     edda("task", "rm", middle)
@@ -173,7 +173,7 @@ def test_rm_recursive_takes_all_that_is_below_and_restore_brings_each_back(edda:
     assert edda.json("task", "show", low)["parent_id"] == middle
 
 
-def test_what_is_in_the_trash_is_named_with_the_way_back(edda: Any) -> None:
+def test_an_item_in_the_trash_is_named_with_the_way_back(edda: Any) -> None:
     task_id = edda.id_of("task", "add", "gone")
     edda("task", "rm", task_id)
     assert f"edda task restore {task_id}" in edda("task", "show", task_id, code=3).stderr
@@ -182,7 +182,7 @@ def test_what_is_in_the_trash_is_named_with_the_way_back(edda: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["task", "doc"])
-def test_restore_says_what_was_not_in_the_trash(edda: Any, kind: str) -> None:
+def test_restore_names_what_was_not_in_the_trash(edda: Any, kind: str) -> None:
     def made(title: str) -> str:
         options = [] if kind == "task" else ["-", "--title"]
         return str(edda.id_of(kind, "add", *options, title, stdin="text"))
@@ -196,7 +196,7 @@ def test_restore_says_what_was_not_in_the_trash(edda: Any, kind: str) -> None:
     assert {each["title"] for each in edda.json(kind, "list")} == {"Here", "Gone"}
 
 
-def test_a_tag_is_the_same_with_the_sign_that_lists_show_before_it(edda: Any) -> None:
+def test_a_tag_may_be_given_with_the_sign_that_lists_show_before_it(edda: Any) -> None:
     task_id = edda.id_of("task", "add", "a", "--tag", "#home", "--tag", "work")
     assert edda.json("task", "show", task_id)["tags"] == ["home", "work"]
     assert edda("task", "list", "--tag", "#home").stdout.rstrip().endswith("a  #home  #work")
@@ -257,13 +257,13 @@ def test_metadata_is_edited_key_by_key(edda: Any) -> None:
     assert "'nope'" in edda("task", "edit", task_id, "--unset-metadata", "nope", code=3).stderr
 
 
-def test_an_edit_answers_in_json_with_what_became_of_it(edda: Any) -> None:
+def test_an_edit_answers_in_json_with_its_result(edda: Any) -> None:
     task_id = edda.id_of("task", "add", "a")
     assert edda.json("task", "edit", task_id, "--agent-context", '{"plan": 1}')["agent_context"] == {"plan": 1}
     assert edda.json("task", "add", "b", "--parent", task_id)["parent_id"] == task_id
 
 
-def test_ids_are_cut_to_what_tells_them_apart() -> None:
+def test_ids_are_shortened_as_far_as_they_stay_different() -> None:
     from edda_sync.cli.common import short_ids
 
     ids = ["00000000-0000-0000-0000-000000abcdef", "00000000-0000-0000-0000-000001abcdef"]
@@ -273,7 +273,7 @@ def test_ids_are_cut_to_what_tells_them_apart() -> None:
 
 
 @pytest.mark.parametrize(("kind", "word"), [("task", "tasks"), ("doc", "documents")])
-def test_a_limit_of_nothing_counts_all_that_are_there(edda: Any, kind: str, word: str) -> None:
+def test_a_limit_of_zero_counts_all_tasks(edda: Any, kind: str, word: str) -> None:
     for number in range(3):
         what = ("task", "add", f"{number}") if kind == "task" else ("doc", "add", "-", "--title", f"{number}")
         edda(*what, stdin="x")
@@ -285,7 +285,7 @@ def test_a_limit_of_nothing_counts_all_that_are_there(edda: Any, kind: str, word
 
 
 @pytest.mark.parametrize("kind", ["task", "doc"])
-def test_a_tag_that_is_not_there_cannot_be_taken_off_and_nothing_else_is_changed(edda: Any, kind: str) -> None:
+def test_a_missing_tag_cannot_be_taken_off_and_nothing_else_is_changed(edda: Any, kind: str) -> None:
     what = ("task", "add", "A") if kind == "task" else ("doc", "add", "-", "--title", "A")
     item = edda.id_of(*what, "--tag", "Work", stdin="x")
     for wrong in ("other", "nowhere"):
@@ -300,7 +300,7 @@ def test_a_tag_that_is_not_there_cannot_be_taken_off_and_nothing_else_is_changed
 @pytest.mark.parametrize(
     "command", [("task", "done"), ("task", "rm"), ("task", "restore"), ("doc", "rm"), ("doc", "restore")], ids=" ".join
 )
-def test_of_several_ids_each_that_is_wrong_is_named_and_nothing_is_done(edda: Any, command: tuple[str, str]) -> None:
+def test_every_wrong_id_of_several_is_named_and_nothing_is_done(edda: Any, command: tuple[str, str]) -> None:
     kind, verb = command
     add = ("task", "add") if kind == "task" else ("doc", "add", "-", "--title")
     one, two = (edda.id_of(*add, title, stdin="x") for title in ("One", "Two"))
@@ -321,7 +321,7 @@ def test_of_several_ids_each_that_is_wrong_is_named_and_nothing_is_done(edda: An
     )
 
 
-def test_a_task_that_is_named_twice_is_done_once(edda: Any) -> None:
+def test_a_task_that_is_given_twice_is_done_once(edda: Any) -> None:
     one = edda.id_of("task", "add", "One")
     assert edda("task", "done", one, one[-6:]).stderr == "Done: One\n"
 

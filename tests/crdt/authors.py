@@ -1,4 +1,4 @@
-"""Devices as their peers know them: changes that are made by hand, honest or not, and a store that takes them."""
+"""Devices as their peers see them: changes that are made by hand, honest or not, and a store that takes them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LAPTOP, PHONE, TABLET = IDENTITIES[:3]
 
 
 class Life:
-    """One life of a device, which writes its changes by hand: whatever a caller wants different from an honest one is so."""
+    """One life of a device that makes its changes by hand, so that a caller can change any part of them."""
 
     def __init__(
         self, identity: Identity, *, continues: Life | None = None, nonce: bytes = b"nonce of sixteen", **birth: Any
@@ -49,7 +49,7 @@ class Life:
 
     @property
     def dep(self) -> Dep:
-        """Its newest change, as a later change names it."""
+        """The latest change, as a later change names it."""
         return self.dep_at(self.seq)
 
     def dep_at(self, seq: int) -> Dep:
@@ -59,7 +59,7 @@ class Life:
     def write(
         self, *body: Operation | bytes, deps: Iterable[Dep] = (), ext: Ext = (), wall_ms: int = 1_000, **different: Any
     ) -> Change:
-        """Write the next change; ``different`` are fields of its header, ``ext`` is what its header's ext has besides."""
+        """Write the next change; ``different`` replaces fields of its header, and ``ext`` adds entries to its header's ext."""
         encoded = b"".join(each if isinstance(each, bytes) else ops.encode(each) for each in body)
         known = changes.header_ext(wall_ms, birth=self.birth if self.seq == 0 else None)
         usual: dict[str, Any] = {
@@ -139,7 +139,7 @@ class Peer:
         return self.look(lambda reader: sum(each.refused for each in reader.unapplied.operations()))
 
     def view(self) -> dict[str, Any]:
-        """Return all that is folded, and how it shows."""
+        """Return all states that are folded, and the rows that they show."""
         tables = ("tasks", "documents", "tags", "entity_tags", "task_documents")
         found: dict[str, Any] = {name: self.table(name) for name in tables}
         found["records"] = self.look(lambda reader: list(reader.states.scan()))
@@ -152,7 +152,7 @@ class Peer:
 
 
 def founded() -> tuple[Life, Peer]:
-    """Return a workspace of one device, the laptop: its life, which has written that it is a member, and a peer."""
+    """Return a workspace of one device, the laptop: its life, which has written its own membership, and a peer."""
     laptop = Life(LAPTOP)
     peer = Peer(laptop)
     assert peer.admit(laptop.write(device(LAPTOP, LAPTOP, "laptop"))) is Admitted.APPLIED

@@ -1,4 +1,4 @@
-"""Chains of an actor as the format has them: births, header hashes, change hashes, signed heads; and trees of them."""
+"""Chains of an actor as the format defines them: births, header hashes, change hashes, signed heads; and trees of chains."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class RealSigners:
 
 @dataclass
 class Author:
-    """A key and a life of it, which writes whatever it is told to."""
+    """A key and a life under it, which writes what a test wants."""
 
     number: int = 1
     key: Ed25519PrivateKey = field(init=False)
@@ -63,7 +63,7 @@ class Author:
         self.actor = actor_of(self.birth)
 
     def chain(self, words: Sequence[str], *, after: int = 0, workspace: bytes = WORKSPACE) -> Chain:
-        """The piece of a chain after so many of its changes, each of which says one word."""
+        """The rest of a chain after a number of its changes; each change says one word."""
         headers = [header_hash(f"{self.number}:{seq}:{word}".encode()) for seq, word in enumerate(words, 1)]
         hashes = [ROOT]
         for header in headers:

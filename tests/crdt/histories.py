@@ -1,4 +1,4 @@
-"""Random histories: what several devices wrote, each having seen what it had seen, and the orders it can arrive in."""
+"""Random histories: what several devices wrote, what each had seen before, and the orders in which it can arrive."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def header_of(actor: bytes, seq: int, wall_ms: int = 0) -> bytes:
 
 @dataclass(frozen=True)
 class Event(Generic[W]):
-    """One change: its dot, wall time, all that its author had seen, itself included, and what it did."""
+    """One change: its dot, its wall time, all that its author had seen (itself included), and what it did."""
 
     actor: bytes
     seq: int

@@ -1,10 +1,10 @@
 """
 A campaign of operations: ``python -m tests.crdt.operation_campaign --operations 200000 --seed 0``, or ``make operations``.
 
-Each seed is the log of one member who writes whatever comes to mind: sound operations, and such as have the wrong types,
-ids, cells or bytes. It is folded three times: each change in a transaction of its own; many changes in one, which are
-written out now and then; and anew from nothing. What comes of it must be the same, and every state that was written must
-be readable. The next campaign goes on at the seed after the last. What came of it is appended to docs/evidence.md.
+Each seed is the log of one member who writes anything: valid operations, and operations with wrong types, ids, cells or
+bytes. The log is folded three times: each change in a transaction of its own; many changes in one transaction, which are
+written out now and then; and anew from an empty view. All three results must be equal, and every state that was written
+must be readable. The next campaign goes on at the seed after the last. The result is appended to docs/evidence.md.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ OF_KIND: Final[dict[str, tuple[str, ...]]] = {
 
 
 class Verdict(NamedTuple):
-    """What some seeds showed."""
+    """The results of some seeds."""
 
     operations: int
     refused: int
@@ -80,15 +80,15 @@ class Verdict(NamedTuple):
 
 class Author:
     """
-    Writes operations, sound and unsound.
+    Writes operations, valid and invalid.
 
     Args:
-        seed: Of what it draws.
+        seed: The seed of its random choices.
     """
 
     def __init__(self, seed: int) -> None:
         self._draw = random.Random(seed)
-        # What a newer version may know makes all that follows on the same thing wait: most logs have none of it.
+        # An operation that a newer version may know makes all later ones on the same entity wait: most logs have none.
         self._is_newer = self._draw.random() < 0.2
 
     def changes(self) -> list[list[bytes]]:
@@ -156,7 +156,7 @@ class Author:
 
 
 def fault_of(seed: int) -> tuple[str, int, int, int]:
-    """Return what is wrong with a seed's log, if anything, and how many operations it has, are refused and wait."""
+    """Return what is wrong with a seed's log, if anything, and how many operations it has, refuses and lets wait."""
     log, draw = Author(seed).changes(), random.Random(-seed)
     singly, together, anew = Folded(), Folded(), Folded()
     for seq, each in enumerate(log, start=1):
@@ -202,7 +202,7 @@ def judge(first: int, count: int) -> Verdict:
 
 
 def run(first: int, operations: int, processes: int, verdicts: list[Verdict]) -> None:
-    """Run seeds until so many operations were told, and add what they showed to ``verdicts``, in the order of the seeds."""
+    """Run seeds until enough operations were folded, and add the results to ``verdicts`` in the order of the seeds."""
     with ProcessPoolExecutor(processes) as pool:
         seed = first
         while sum(verdict.operations for verdict in verdicts) < operations:
@@ -229,7 +229,7 @@ def row_of(verdicts: list[Verdict], first: int, took_s: float) -> str:
 
 
 def main() -> int:
-    """Run a campaign and write down what came of it."""
+    """Run a campaign and write down its result."""
     parser = argparse.ArgumentParser(
         description="Fold whatever a member may write singly, in batches and anew, and compare."
     )
@@ -239,7 +239,7 @@ def main() -> int:
     chosen = parser.parse_args()
     started = time.monotonic()
     verdicts: list[Verdict] = []
-    with contextlib.suppress(KeyboardInterrupt):  # what was done until then counts
+    with contextlib.suppress(KeyboardInterrupt):  # the seeds that are done count
         run(chosen.seed, chosen.operations, chosen.processes, verdicts)
     if verdicts:
         row = row_of(verdicts, chosen.seed, time.monotonic() - started)

@@ -41,7 +41,7 @@ def test_every_causal_order_of_the_writes_gives_the_same_cell(
 
 
 @given(histories(values))
-def test_a_cell_is_the_writes_that_no_other_write_had_seen(events: list[Event[str | None]]) -> None:
+def test_a_cell_keeps_the_writes_that_no_other_write_had_seen(events: list[Event[str | None]]) -> None:
     def is_replaced(event: Event[str | None]) -> bool:
         return any(other is not event and other.past.get(event.actor, 0) >= event.seq for other in events)
 
@@ -59,7 +59,7 @@ def test_an_informed_write_leaves_only_itself(events: list[Event[str | None]], v
     st.dictionaries(st.tuples(st.sampled_from(ACTORS), st.integers(1, 4)), values, max_size=9),
     st.dictionaries(st.sampled_from(ACTORS), st.integers(1, 4), max_size=9),
 )
-def test_a_past_holds_the_same_writes_whether_there_are_more_of_them_or_of_its_actors(
+def test_a_past_holds_the_same_writes_whichever_of_the_two_is_longer(
     writes: dict[tuple[bytes, int], str | None], past: Frontier
 ) -> None:
     siblings: Siblings = [(*dot, 0, writes[dot]) for dot in sorted(writes)]
@@ -121,7 +121,7 @@ def test_counterexample_2_three_writes_in_two_orders_show_one_value_and_keep_one
     assert cells.conflicts(in_one_order) == [third]
 
 
-def test_counterexample_3_a_clock_that_was_a_year_ahead_is_harmless_once_it_is_right_again() -> None:
+def test_counterexample_3_a_clock_that_was_a_year_ahead_does_no_harm_once_it_is_right_again() -> None:
     year_ms = 365 * 24 * 3600 * 1000
     cell = cells.written([(B, 1, 1_000, "theirs")], (A, 1, year_ms, "ahead"), {A: 1})
     assert cells.visible(cell)[3] == "ahead"  # it wins against what it did not see

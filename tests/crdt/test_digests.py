@@ -21,7 +21,7 @@ DOCUMENT: Item = bytes((1,)) + b"d" * 16, b"2" * 32
 # --- the root ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_root_is_these_bytes() -> None:
+def test_the_root_has_its_published_bytes() -> None:
     assert digests.root([]).hex() == "cf78e12613da1706a4de7ebb797876b1688ab4afc1c148634a5258fd7ebd4f16"
     assert digests.root([TASK, DOCUMENT]).hex() == "2030e87c32c4c5d1ada93245f63e5a20d2a923ad30fbd8bd88789e137af2287d"
 
@@ -38,7 +38,7 @@ def test_two_lists_have_one_root_only_if_they_are_equal(items: list[Item], other
 
 
 def test_lists_with_one_sum_have_two_roots() -> None:
-    """Who may choose hashes finds some with any sum: what is believed is the root."""
+    """Whoever can choose hashes can find some with any sum, so only the root is trusted."""
     keys = [bytes([1]) + bytes([number]) * 16 for number in range(2)]
     true = [number.to_bytes(16, "big") + b"r" * 16 for number in (1_000, 2_000)]
     forged = [number.to_bytes(16, "big") + b"r" * 16 for number in (1, 2_999)]

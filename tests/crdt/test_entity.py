@@ -23,7 +23,7 @@ works: st.SearchStrategy[Work] = cells | st.sampled_from(["touch", "delete", "re
 
 
 def touches(events: list[Event[Work]], past: Frontier) -> Frontier:
-    """What of these events touched the entity, within a past."""
+    """The events within a past that touched the entity."""
     seen: Frontier = {}
     for event in events:
         if event.work not in ("delete", "refuse") and event.seq <= past.get(event.actor, 0):
@@ -32,7 +32,7 @@ def touches(events: list[Event[Work]], past: Frontier) -> Frontier:
 
 
 def folded(order: list[Event[Work]], events: list[Event[Work]]) -> Entity:
-    """The entity after events in an order; ``events`` are all that ever were, for what a deletion had seen."""
+    """The entity after events in an order; ``events`` are all events, which say what a deletion had seen."""
     entity = Entity(ID, "task")
     for event in order:
         if event.work == "delete":
@@ -71,7 +71,7 @@ def test_it_is_hidden_when_some_deletion_had_seen_each_of_its_touches(events: li
     assert folded(events, events).hidden == (not unseen)
 
 
-def test_what_nothing_ever_touched_is_hidden() -> None:
+def test_an_entity_that_nothing_ever_touched_is_hidden() -> None:
     assert Entity(ID, "task").hidden
     refused = Entity(ID, "task")
     refused.refuse(A, 1, 1)
@@ -106,7 +106,7 @@ def refused(some: list[tuple[bytes, int, int]]) -> Refused:
     return found
 
 
-def test_published_bytes_of_what_is_refused() -> None:
+def test_refused_operations_have_their_published_bytes() -> None:
     """Worked out from PROTOCOL.md alone: other implementations must find the same."""
     assert refused([(X, 5, 2), (Y, 1, 1)]).encode().hex() == (
         "000000000000000254b65cc0c850178fd40210b3c127cacbdd7abc0d46086dcceea446806bc0b802"
@@ -114,7 +114,7 @@ def test_published_bytes_of_what_is_refused() -> None:
 
 
 @given(st.sets(operations, max_size=6), st.sets(operations, max_size=6), st.randoms(use_true_random=False))
-def test_what_is_refused_is_known_by_which_operations_it_is_and_not_by_their_order(
+def test_refused_operations_are_identified_as_a_set_and_not_by_their_order(
     some: set[tuple[bytes, int, int]], others: set[tuple[bytes, int, int]], chance: Any
 ) -> None:
     listed = sorted(some)
@@ -124,12 +124,12 @@ def test_what_is_refused_is_known_by_which_operations_it_is_and_not_by_their_ord
 
 
 @given(st.sets(operations, min_size=1, max_size=6))
-def test_what_is_refused_is_read_back_from_its_bytes(some: set[tuple[bytes, int, int]]) -> None:
+def test_refused_operations_are_read_back_from_their_bytes(some: set[tuple[bytes, int, int]]) -> None:
     assert Refused.decode(refused(sorted(some)).encode()) == refused(sorted(some))
 
 
 @pytest.mark.parametrize("encoded", [b"", bytes(40), bytes(7) + b"\1" + bytes(31), bytes(7) + b"\1" + bytes(33)])
-def test_a_set_of_nothing_or_of_another_length_is_refused(encoded: bytes) -> None:
+def test_an_empty_set_or_one_of_another_length_is_refused(encoded: bytes) -> None:
     with pytest.raises(ValueError, match="no set"):
         Refused.decode(encoded)
 

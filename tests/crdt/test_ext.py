@@ -13,7 +13,7 @@ decode = msgspec.msgpack.Decoder(Ext).decode
 
 
 @given(entries, st.sets(st.integers(1, 20)))
-def test_entries_are_listed_in_order_and_found_again_and_those_that_are_none_are_left_out(
+def test_entries_are_listed_in_order_and_found_again_and_empty_ones_are_left_out(
     held: dict[int, bytes], absent: set[int]
 ) -> None:
     ext = exts.of({**dict.fromkeys(absent), **held})
@@ -33,7 +33,7 @@ def test_only_one_order_is_canonical_and_no_number_stands_twice(held: dict[int, 
 
 
 @given(entries, st.sets(st.integers(1, 20)))
-def test_what_is_unknown_is_understood_if_every_such_number_is_even(held: dict[int, bytes], known: set[int]) -> None:
+def test_unknown_numbers_are_understood_if_all_of_them_are_even(held: dict[int, bytes], known: set[int]) -> None:
     assert exts.is_understood(exts.of(held), known) == (not [n for n in held if n not in known and n % 2])
 
 
@@ -47,7 +47,7 @@ def test_there_are_no_entries_in_nothing() -> None:
 @pytest.mark.parametrize(
     "encoded", [[[0, b""]], [[-1, b""]], [[1 << 32, b""]], [[1.0, b""]], [[True, b""]], [[1, "text"]], [[1]], [[1, b"", 2]]]
 )  # fmt: skip
-def test_what_is_no_number_with_bytes_is_refused(encoded: object) -> None:
+def test_an_entry_that_is_not_a_number_with_bytes_is_refused(encoded: object) -> None:
     with pytest.raises(msgspec.ValidationError):
         decode(msgspec.msgpack.encode(encoded))
 

@@ -29,7 +29,7 @@ frontiers = st.dictionaries(st.sampled_from(ACTORS), st.integers(1, 5))
 
 
 @given(frontiers, frontiers, frontiers)
-def test_join_does_not_mind_grouping_order_or_repetition(a: Frontier, b: Frontier, c: Frontier) -> None:
+def test_join_does_not_depend_on_grouping_order_or_repetition(a: Frontier, b: Frontier, c: Frontier) -> None:
     assert join(join(a, b), c) == join(a, join(b, c))
     assert join(a, b) == join(b, a)
     assert join(a, a) == a
@@ -54,7 +54,7 @@ def test_covers_is_the_order_of_the_join(a: Frontier, b: Frontier) -> None:
 
 
 @given(frontiers, frontiers)
-def test_join_leaves_what_it_was_given_alone(a: Frontier, b: Frontier) -> None:
+def test_join_does_not_change_its_arguments(a: Frontier, b: Frontier) -> None:
     kept = dict(a), dict(b)
     join(a, b)[b"another actor..."] = 1
     assert (a, b) == kept
@@ -96,7 +96,7 @@ def test_pairs_are_sorted_and_lead_back_to_the_frontier(frontier: Frontier) -> N
     assert from_pairs(pairs) == frontier
 
 
-def test_an_actor_at_zero_does_not_travel() -> None:
+def test_an_actor_at_zero_is_not_sent() -> None:
     assert to_pairs({B: 0, A: 2}) == [(A, 2)]
 
 
@@ -114,13 +114,13 @@ def test_no_frontier_is_too_long() -> None:
 
 
 @pytest.mark.parametrize("seq", [0, -1, SEQ_MAX + 1, 1.0, True, "1", b"\1", None])
-def test_what_is_no_seq_is_refused_and_never_taken_for_one(seq: object) -> None:
+def test_an_invalid_seq_is_refused_and_never_taken_for_a_valid_one(seq: object) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.msgpack.decode(msgspec.msgpack.encode(seq), type=Seq)
 
 
 @pytest.mark.parametrize("actor", [b"", bytes(15), bytes(17), "sixteen letters.", 5, None, list(bytes(16))])
-def test_what_is_no_actor_is_refused(actor: object) -> None:
+def test_an_invalid_actor_is_refused(actor: object) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.msgpack.decode(msgspec.msgpack.encode(actor), type=Actor)
 

@@ -34,7 +34,7 @@ def test_the_ring_above_a_task_is_found_from_everywhere_below_it(listed: list[in
 
     ring = integrity.ring_above(task(start), parent_of)
     at: bytes | None = task(start)
-    for _ in listed:  # after so many steps a walk has ended or goes round
+    for _ in listed:  # after this many steps a walk has ended or goes round
         at = None if at is None else parent_of(at)
     if at is None:
         assert ring == []
@@ -49,7 +49,7 @@ def test_a_task_that_names_itself_is_a_ring_of_one() -> None:
 
 
 @given(st.data(), st.integers(1, 6))
-def test_one_ring_loses_the_same_edge_wherever_the_walk_began(data: st.DataObject, size: int) -> None:
+def test_a_ring_loses_the_same_edge_wherever_the_walk_began(data: st.DataObject, size: int) -> None:
     stamps = data.draw(
         st.lists(st.tuples(st.integers(0, 1), st.sampled_from(ACTORS[:2]), st.just(1)), min_size=size, max_size=size)
     )
@@ -68,6 +68,6 @@ def test_counterexample_19_of_two_edges_with_one_stamp_that_of_the_greater_task_
     assert integrity.withheld_of(ring).id == task(4)
 
 
-def test_every_cell_that_points_somewhere_says_at_what_kind() -> None:
+def test_every_cell_that_refers_to_an_entity_says_of_which_kind() -> None:
     cells = {"parent_id": "task", "tag.0192": "tag", "link.0192": "document"}
     assert {cell: integrity.target_kind(cell) for cell in cells} == cells

@@ -1,4 +1,4 @@
-"""Keys: each names one entity, and stays what it is, since stores hold it."""
+"""Keys: each names one entity, and never changes, since stores hold it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_one_id_has_a_key_for_each_kind_and_each_key_names_both() -> None:
     assert {kind: Entity(ID, kind).key for kind in KINDS} == keys
 
 
-def test_the_keys_that_stores_hold_stay_what_they_are() -> None:
+def test_the_keys_in_stores_never_change() -> None:
     numbers = {"task": b"\0", "document": b"\1", "tag": b"\2", "device": b"\3", "workspace": b"\4"}
     assert {kind: key_of(kind, ID) for kind in KINDS} == {kind: first + ID for kind, first in numbers.items()}
 

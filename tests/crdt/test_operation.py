@@ -60,7 +60,7 @@ def test_an_operation_is_read_back_from_its_bytes(one: Operation) -> None:
     assert ops.decode(memoryview(encoded)[4:]) == one
 
 
-def test_published_bytes_of_each_operation() -> None:
+def test_each_operation_has_its_published_bytes() -> None:
     """Worked out from PROTOCOL.md alone: other implementations must find the same."""
     put = (
         "000000339401a47461736bc410000102030405060708090a0b0c0d0e0f82a87072696f7269747900a57469746c65a8427579206d696c6b"
@@ -142,13 +142,13 @@ REFUSED: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("encoded", REFUSED.values(), ids=REFUSED)
-def test_what_does_not_fit_its_type_is_refused_as_a_whole_and_never_taken_for_what_is_equal(encoded: bytes) -> None:
+def test_an_operation_that_does_not_fit_its_type_is_refused_as_a_whole_and_never_taken_for_an_equal_one(encoded: bytes) -> None:
     found = ops.decode(encoded)
     assert isinstance(found, Unread)
     assert found.refused
 
 
-def test_what_is_refused_is_about_an_entity_wherever_that_can_be_read() -> None:
+def test_a_refused_operation_is_about_an_entity_if_that_can_be_read() -> None:
     about = {name: ops.decode(encoded)[1:] for name, encoded in REFUSED.items()}  # type: ignore[index]
     readable = {name for name, (kind, entity) in about.items() if (kind, entity) == ("task", ENTITY)}
     assert {name for name in REFUSED if name.startswith(("put-", "edit-", "delete-", "touch-"))} <= readable
@@ -176,14 +176,14 @@ def test_a_code_or_kind_of_a_newer_version_is_unknown_and_not_refused(encoded: b
     | values.map(msgspec.msgpack.encode)
     | st.lists(values, max_size=6).map(msgspec.msgpack.encode)
 )
-def test_any_bytes_are_an_operation_or_unread_and_never_worse(encoded: bytes) -> None:
+def test_any_bytes_are_an_operation_or_unreadable_and_nothing_else_happens(encoded: bytes) -> None:
     found = ops.decode(encoded)
     if not isinstance(found, Unread):
         assert ops.decode(ops.encode(found)[4:]) == found
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(-(2**63), 2**63 - 1), st.booleans())
-def test_a_moment_in_a_cell_ends_nothing(nanoseconds: int, seconds: int, is_known: bool) -> None:
+def test_a_timestamp_in_a_cell_does_no_harm(nanoseconds: int, seconds: int, is_known: bool) -> None:
     moment = b"\xc7\x0c\xff" + struct.pack(">Iq", nanoseconds, seconds)
     found = ops.decode(packed(1 if is_known else 9, "task", ENTITY, {"title": None})[:-1] + moment)
     if not isinstance(found, Unread):
@@ -191,7 +191,7 @@ def test_a_moment_in_a_cell_ends_nothing(nanoseconds: int, seconds: int, is_know
 
 
 @pytest.mark.parametrize("key", [b"\x80", b"\x90", b"\x91\x80", b"\xc0", b"\xcb" + bytes(8), b"\xd4\1x"], ids=bytes.hex)
-def test_a_cell_whose_value_has_keys_of_any_type_ends_nothing(key: bytes) -> None:
+def test_a_value_with_keys_of_any_type_does_no_harm(key: bytes) -> None:
     nested = packed(1, "task", ENTITY, {"unheard": None})[:-1] + b"\x81" + key + b"\0"
     assert isinstance(ops.decode(nested), Put | Unread)
 
@@ -200,12 +200,12 @@ def test_a_cell_whose_value_has_keys_of_any_type_ends_nothing(key: bytes) -> Non
 
 
 def deep(levels: int) -> msgspec.Raw:
-    """So many lists within lists."""
+    """Lists nested to the given depth."""
     return msgspec.Raw(b"\x91" * levels + b"\xc0")
 
 
 def nested(code: int, kind: str, levels: int) -> bytes:
-    """An operation with a value that is nested so deep."""
+    """An operation with a value nested to the given depth."""
     return packed(code, kind, ENTITY, {"unheard": deep(levels)} if code == 1 else deep(levels))
 
 
@@ -215,15 +215,15 @@ def on_a_deep_stack(calls: int, work: Callable[[], Operation | Unread]) -> Opera
 
 @pytest.mark.parametrize(("code", "kind"), [(1, "task"), (9, "task"), (1, "project"), (4, "task")])
 @pytest.mark.parametrize("levels", [30, 200, 600, 900, 5_000, 100_000])
-def test_what_an_operation_is_does_not_hang_on_who_reads_it(code: int, kind: str, levels: int) -> None:
-    """Else a member could make one that some devices refuse for good and others keep."""
+def test_every_reader_takes_an_operation_for_the_same(code: int, kind: str, levels: int) -> None:
+    """Otherwise a member could make one that some devices refuse for good and others keep."""
     encoded = nested(code, kind, levels)
     found = ops.decode(encoded)
     assert on_a_deep_stack(700, lambda: ops.decode(encoded)) == found
 
 
 @pytest.mark.parametrize("levels", range(limits.OPERATION_LEVELS_MAX - 4, limits.OPERATION_LEVELS_MAX + 4))
-def test_versions_that_know_an_operation_and_those_that_do_not_take_it_equally_deep(levels: int) -> None:
+def test_versions_that_know_an_operation_and_those_that_do_not_allow_the_same_depth(levels: int) -> None:
     known, unknown = (packed(code, "task", ENTITY, {"unheard": deep(levels)}) for code in (1, 9))
     found = ops.decode(unknown)
     assert isinstance(found, Unread)
@@ -256,8 +256,8 @@ def test_an_operation_that_claims_more_than_the_limit_ends_the_body() -> None:
     assert cut(whole + too_long + whole) == [Touch("task", ENTITY), Unread(refused=True)]
 
 
-def test_nothing_is_read_behind_what_claims_more_than_the_limit() -> None:
-    """Else memory would hold all of a body that says it is one operation."""
+def test_nothing_is_read_behind_an_operation_that_claims_more_than_the_limit() -> None:
+    """Otherwise memory would hold a whole body that says it is one operation."""
     pieces = iter([struct.pack(">I", limits.OPERATION_BYTES_MAX + 1), b"never read", b"never read"])
     assert list(ops.cut(pieces)) == [b""]
     assert len(list(pieces)) == 2
@@ -271,12 +271,12 @@ def test_an_operation_that_cannot_be_read_is_stepped_over() -> None:
     ]  # fmt: skip
 
 
-def test_of_a_cell_that_is_named_twice_the_last_value_counts() -> None:
+def test_the_last_value_counts_for_a_cell_that_is_named_twice() -> None:
     raw = b"\x94\x01\xa4task\xc4\x10" + bytes(16) + b"\x82\xa5title\xa1a\xa5title\xa1b"
     assert ops.decode(raw) == Put("task", bytes(16), {"title": "b"})
 
 
-def test_what_a_body_is_about_is_told_at_a_glance() -> None:
+def test_one_look_tells_which_entities_a_body_is_about() -> None:
     whole = b"".join(
         ops.encode(one) for one in (Put("task", ID, {"title": "t"}), Touch("tag", ID), Delete("document", ID, ()))
     )
@@ -284,7 +284,7 @@ def test_what_a_body_is_about_is_told_at_a_glance() -> None:
     assert list(ops.about(whole, 2)) == [("task", ID), ("tag", ID)]
 
 
-def test_which_kinds_a_body_is_about_is_told_by_its_operations_and_not_by_its_words() -> None:
+def test_the_operations_of_a_body_tell_its_kinds_and_not_the_words_in_it() -> None:
     written = [ops.encode(Put("task", bytes(16), {"title": "a device"})), ops.encode(Delete("tag", bytes(16), ()))]
     strange = ops.framed(b"\x93\x63\xd9\x06device\xc4\x10" + bytes(16))  # its kind is not as short as it might be
     for body, kinds in ((written, {"task", "tag"}), ([*written, strange], {"task", "tag", "device"})):
@@ -294,7 +294,7 @@ def test_which_kinds_a_body_is_about_is_told_by_its_operations_and_not_by_its_wo
 
 
 @given(st.binary(max_size=64))
-def test_whoever_reads_ahead_trips_over_nothing(body: bytes) -> None:
+def test_reading_ahead_raises_no_error(body: bytes) -> None:
     for kind, entity_id in ops.about(body, 10):
         assert kind in KINDS
         assert len(entity_id) == 16

@@ -1,4 +1,4 @@
-"""What all lives together write into one entity: beyond a limit its state is one and the same, whatever came first."""
+"""All lives together can write only so much into one entity: beyond the limit its state is the same in every order."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- the state --------------------------------------------------------------------------------------------------------
 
 
-def test_published_bytes_and_hashes_of_an_overfull_entity() -> None:
+def test_an_overfull_entity_has_its_published_bytes_and_hashes() -> None:
     """Worked out from PROTOCOL.md alone, as all vectors: other implementations must find the same."""
     assert state.encode(overfull()).hex() == PUBLISHED
     assert state.decode(TASK, bytes.fromhex(PUBLISHED)) == overfull()
@@ -71,7 +71,7 @@ def test_published_bytes_and_hashes_of_an_overfull_entity() -> None:
     )
 
 
-def test_whatever_was_in_an_overfull_entity_it_is_the_same() -> None:
+def test_all_overfull_entities_are_the_same_whatever_was_in_them() -> None:
     entity = Entity(TASK, "task")
     entity.put("title", (A, 1, 5, "t"), {A: 1})
     entity.touch(A, 1)
@@ -97,13 +97,13 @@ def test_whatever_was_in_an_overfull_entity_it_is_the_same() -> None:
         ["workspace", [], [], [], [[3, b""]]],
     ],
 )
-def test_an_overfull_entity_that_has_something_or_makes_somebody_no_member_is_damage(state_of: object) -> None:
+def test_an_overfull_entity_that_still_has_cells_or_ends_a_membership_is_damage(state_of: object) -> None:
     encode = state._encoder.encode
     with pytest.raises(CorruptError):
         state.decode(TASK, encode(state_of))
 
 
-def test_a_state_that_says_more_was_written_than_an_entity_may_hold_is_no_device_s() -> None:
+def test_no_device_makes_a_state_that_says_more_was_written_than_an_entity_may_hold() -> None:
     entity = Entity(TASK, "task")
     entity.touch(A, 1)
     entity.charge((A,), 0, limits.ENTITY_LIFE_BYTES_MAX)
@@ -141,7 +141,7 @@ def test_what_was_counted_for_a_refused_edit_is_taken_back() -> None:
     )
 )  # fmt: skip
 def test_a_state_is_less_than_twice_what_was_counted(writes: list[tuple[str, object, int]]) -> None:
-    """Nobody has seen the others' writes, so all stay: but for what an actor that only touched it takes."""
+    """Nobody has seen the writes of the others, so all of them stay; an actor that only touched the entity takes little room."""
     entity = Entity(TASK, "task")
     for number, (name, value, actor) in enumerate(writes):
         name_of = bytes((actor,)) * 16
@@ -219,7 +219,7 @@ changes: st.SearchStrategy[list[Work]] = st.lists(works.puts | works.others | mo
 
 @pytest.mark.usefixtures("_small")
 @given(st.data(), histories(changes, actors=3, size=12))
-def test_every_causal_order_of_what_makes_entities_overfull_ends_in_the_same(
+def test_every_causal_order_of_changes_that_overfill_entities_gives_the_same_result(
     data: st.DataObject, events: Events
 ) -> None:
     made = written(events)
@@ -240,7 +240,7 @@ def test_every_causal_order_of_what_makes_entities_overfull_ends_in_the_same(
 
 @pytest.mark.usefixtures("_small")
 @given(st.data(), histories(changes, actors=3, size=10))
-def test_without_some_changes_it_does_not_hang_on_the_order_either_and_with_them_it_is_back(
+def test_without_some_changes_the_order_does_not_matter_either_and_with_them_the_entity_is_back(
     data: st.DataObject, events: Events
 ) -> None:
     made = written(events)
@@ -290,7 +290,7 @@ def test_all_orders_of_four_writers_end_in_the_same_state_and_hash() -> None:
 
 
 @pytest.mark.usefixtures("_small")
-def test_without_a_change_it_is_small_enough_again_and_all_that_others_wrote_is_shown() -> None:
+def test_without_a_change_the_entity_is_small_enough_again_and_all_that_others_wrote_is_shown() -> None:
     laptop, peer = founded()
     phone = Life(LAPTOP, continues=laptop, nonce=b"p" * 16)
     peer.admit(laptop.write(ops.Put("task", TASK, {"title": "kept", "description": "one"})))
@@ -306,7 +306,7 @@ def test_without_a_change_it_is_small_enough_again_and_all_that_others_wrote_is_
 
 
 @pytest.mark.usefixtures("_small")
-def test_what_points_at_it_is_shown_without_it() -> None:
+def test_an_entity_that_refers_to_it_is_shown_without_the_reference() -> None:
     laptop, peer = founded()
     peer.admit(laptop.write(ops.Put("task", TASK, {"title": "parent"})))
     peer.admit(laptop.write(ops.Put("task", OTHER, {"title": "child", "parent_id": TASK})))
@@ -321,7 +321,7 @@ def test_what_points_at_it_is_shown_without_it() -> None:
 
 
 @pytest.mark.usefixtures("_small")
-def test_nobody_loses_membership_by_what_others_write_into_a_device() -> None:
+def test_no_device_loses_its_membership_because_others_write_into_its_entity() -> None:
     laptop, peer = founded()
     for number in range(6):
         peer.admit(laptop.write(ops.Put("device", DOCUMENT, {"name": f"{number}" * 60})))

@@ -36,7 +36,7 @@ def within(page: Page, items: list[Item]) -> list[Item]:
 
 
 @given(stores, stores, st.integers(1, 5))
-def test_all_pages_together_show_what_two_devices_differ_in(ours: list[Item], theirs: list[Item], size: int) -> None:
+def test_all_pages_together_show_all_differences_of_two_devices(ours: list[Item], theirs: list[Item], size: int) -> None:
     compared = [pages.compare(within(page, ours), page) for page in pages.pages(theirs, size)]
     assert all(each.complete for each in compared)
     assert [each for page in compared for each in page.ours_only] == sorted(set(ours) - set(theirs))
@@ -52,13 +52,13 @@ def test_pages_cover_all_keys_without_a_gap_and_none_holds_too_much(items: list[
     assert b"".join(page.records for page in made) == b"".join(each + state for each, state in items)
 
 
-def test_a_page_is_these_bytes() -> None:
+def test_a_page_has_its_published_bytes() -> None:
     first, last = pages.pages([item(0, 1), item(3, 2), item(1, 3)], 2)
     assert first == Page(b"", key(3), bytes(17) + b"\x01" * 32 + bytes(16) + b"\x03" + b"\x02" * 32)
     assert last == Page(key(3), b"\xff" * 17, b"\x01" + bytes(15) + b"\x01" + b"\x03" * 32)
 
 
-def test_who_has_nothing_sends_one_page_that_says_so() -> None:
+def test_an_empty_device_sends_one_page_that_says_so() -> None:
     (page,) = pages.pages([])
     assert page == Page(BEFORE_ALL, LAST_KEY, b"")
     assert pages.compare([item(1)], page) == Decoded([item(1)], [], complete=True)
@@ -118,7 +118,7 @@ def test_any_bytes_are_a_page_or_refused(after: bytes, upto: bytes, records: byt
 
 
 @pytest.mark.parametrize("number", [0, 3, 9])
-def test_an_own_item_outside_the_range_is_the_callers_fault(number: int) -> None:
+def test_an_item_outside_the_range_is_the_callers_fault(number: int) -> None:
     page = Page(key(3), key(6), record(6))
     assert pages.compare([item(6)], page) == Decoded([], [], complete=True)
     with pytest.raises(ValueError, match="outside the page"):

@@ -44,7 +44,7 @@ def record(**different: Any) -> DeviceRecord:
 # --- devices ----------------------------------------------------------------------------------------------------------
 
 
-def test_published_bytes_of_a_device_s_record_and_the_names_that_follow_from_its_key() -> None:
+def test_a_device_s_record_has_its_published_bytes_and_its_key_gives_the_published_names() -> None:
     """Worked out from PROTOCOL.md alone, as all vectors here: other implementations must find the same."""
     assert LAPTOP.certificate.hex() == CERTIFICATE
     assert records.encode(record()).hex() == (
@@ -93,12 +93,12 @@ UNSOUND: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("unsound", UNSOUND.values(), ids=UNSOUND)
-def test_what_is_no_record_of_the_device_whose_key_it_holds_is_refused(unsound: object) -> None:
+def test_a_record_that_does_not_belong_to_the_device_whose_key_it_holds_is_refused(unsound: object) -> None:
     with pytest.raises(InvalidValueError):
         records.decode_device(msgspec.msgpack.encode(unsound))
 
 
-def test_what_is_not_even_bytes_is_refused() -> None:
+def test_a_record_that_is_not_bytes_is_refused() -> None:
     for value in (None, "text", 5, [b""], {"record": b""}):
         for decode in (records.decode_device, records.decode_epoch):
             with pytest.raises(InvalidValueError):
@@ -112,7 +112,7 @@ def test_a_record_under_another_device_s_entity_is_refused() -> None:
 
 
 @given(st.data())
-def test_a_record_with_any_byte_changed_is_read_or_refused_and_never_worse(data: st.DataObject) -> None:
+def test_a_record_with_any_byte_changed_is_read_or_refused_and_nothing_else_happens(data: st.DataObject) -> None:
     raw = bytearray(records.encode(record()))
     raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     try:
@@ -135,7 +135,7 @@ def test_the_key_of_a_certificate_is_that_of_the_device_that_made_it(private: by
 # Today a warning of cryptography, in a later release an error: a serial number that is not positive.
 @pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 @given(st.sampled_from(IDENTITIES), st.data())
-def test_of_any_bytes_a_key_is_read_only_if_a_library_that_reads_all_of_a_certificate_reads_the_same(
+def test_a_key_is_read_only_if_a_library_that_reads_whole_certificates_finds_the_same_key(
     identity: Identity, data: st.DataObject
 ) -> None:
     raw = bytearray(identity.certificate)
@@ -152,7 +152,7 @@ def test_of_any_bytes_a_key_is_read_only_if_a_library_that_reads_all_of_a_certif
 
 
 @given(st.binary(max_size=200))
-def test_bytes_that_are_no_certificate_are_refused_and_never_worse(raw: bytes) -> None:
+def test_bytes_that_are_no_certificate_are_refused_and_nothing_else_happens(raw: bytes) -> None:
     with pytest.raises(InvalidValueError):
         records.certificate_key(raw)
 
@@ -164,7 +164,7 @@ def test_a_certificate_that_is_cut_anywhere_is_refused() -> None:
 
 
 def test_a_certificate_under_the_name_of_another_device_is_refused() -> None:
-    """TLS looks a pinned certificate up by its name: that one would be locked out."""
+    """TLS looks up a pinned certificate by its name, so the other device would be locked out."""
     for issuer in (1, 2):
         mixed = LAPTOP.certificate.replace(LAPTOP.device.encode(), PHONE.device.encode(), issuer)
         with pytest.raises(InvalidValueError, match="named after its own key"):
@@ -174,7 +174,7 @@ def test_a_certificate_under_the_name_of_another_device_is_refused() -> None:
 # --- epochs -----------------------------------------------------------------------------------------------------------
 
 
-def test_published_bytes_and_names_of_epochs() -> None:
+def test_epochs_have_their_published_bytes_and_names() -> None:
     assert records.encode(FOUNDING).hex() == (
         "9500c0c420f96eed86a74b74beeb315717f2f3009ed6e0b3db51e81a72122c73a4919e22069090"
     )
@@ -216,7 +216,7 @@ UNSOUND_EPOCHS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("unsound", UNSOUND_EPOCHS.values(), ids=UNSOUND_EPOCHS)
-def test_what_is_no_record_of_an_epoch_is_refused(unsound: object) -> None:
+def test_an_invalid_record_of_an_epoch_is_refused(unsound: object) -> None:
     with pytest.raises(InvalidValueError):
         records.decode_epoch(msgspec.msgpack.encode(unsound))
 
@@ -230,6 +230,6 @@ def test_an_epoch_s_record_has_room_for_a_key_sealed_to_every_device_and_for_no_
         records.decode_epoch(records.encode(too_long))
 
 
-def test_whoever_is_given_a_key_can_tell_that_it_is_the_epoch_s() -> None:
+def test_a_device_that_is_given_a_key_can_tell_that_it_is_the_epoch_s() -> None:
     assert records.commitment_of(KEY).hex() == "f96eed86a74b74beeb315717f2f3009ed6e0b3db51e81a72122c73a4919e2206"
     assert records.commitment_of(bytes(32)) != records.commitment_of(KEY)

@@ -75,7 +75,7 @@ def test_a_tag_shows_its_name_and_looks() -> None:
 
 
 @pytest.mark.parametrize("kind", ["task", "document", "tag"])
-def test_what_was_purged_still_has_every_value_that_must_not_be_missing(kind: str) -> None:
+def test_a_purged_item_still_has_every_required_value(kind: str) -> None:
     made = Entity(ID, kind)
     made.touch(A, 1)
     nullable = {"description", "content", "completed_at", "due_date", "parent_id", "metadata", "agent_context", "color"}
@@ -127,14 +127,14 @@ json_values = st.recursive(
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=10), json_values, min_size=1, max_size=5))
-def test_a_mapping_is_shown_as_the_canonical_json_of_all_its_keys(mapping: dict[str, Any]) -> None:
+def test_a_mapping_is_shown_as_canonical_json_with_all_its_keys(mapping: dict[str, Any]) -> None:
     writes = [(f"metadata.{key}", values.json_value("metadata", value), 0, A) for key, value in mapping.items()]
     shown = columns(entity("task", *writes))["metadata"]
     assert shown == values.json_value("metadata", mapping)
     assert json.loads(shown) == mapping
 
 
-def test_a_key_that_was_cleared_is_left_out_and_its_whole_mapping_with_the_last() -> None:
+def test_a_cleared_key_is_left_out_and_so_is_a_mapping_without_keys() -> None:
     both = entity("task", ("metadata.a", "1", 0, A), ("metadata.b", None, 0, A))
     assert columns(both)["metadata"] == '{"a":1}'
     assert columns(entity("task", ("metadata.b", None, 0, A)))["metadata"] is None
@@ -143,13 +143,13 @@ def test_a_key_that_was_cleared_is_left_out_and_its_whole_mapping_with_the_last(
 # --- edges ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_tag_that_any_sibling_has_is_there_with_the_time_of_the_one_that_shows() -> None:
+def test_a_tag_that_any_sibling_has_is_shown_with_the_time_of_the_visible_one() -> None:
     made = entity("task", (f"tag.{TAG}", True, 5, A), (f"tag.{TAG}", None, 9, B))
     assert edges_of(made) == [Edge(f"tag.{TAG}", values.id_bytes("tag", TAG), True, at(5))]
     assert edges_of(entity("task", (f"tag.{TAG}", None, 9, B))) == []
 
 
-def test_a_link_shows_the_relationship_of_the_greatest_stamp_that_has_one() -> None:
+def test_a_link_shows_the_relationship_with_the_greatest_stamp() -> None:
     name = f"link.{DOCUMENT}"
     made = entity("task", (name, "reference", 5, A), (name, "result", 7, B), (name, None, 9, C))
     assert edges_of(made) == [Edge(name, bytes(16), "result", at(7))]

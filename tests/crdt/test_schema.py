@@ -70,12 +70,12 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize(("kind", "name", "value"), SOUND)
-def test_a_sound_cell_of_a_peer_is_taken(kind: str, name: str, value: Any) -> None:
+def test_a_valid_cell_of_a_peer_is_taken(kind: str, name: str, value: Any) -> None:
     assert check_cell(kind, name, value) is True
 
 
 @pytest.mark.parametrize(("kind", "name", "value"), UNSOUND)
-def test_an_unsound_cell_of_a_peer_is_refused_and_never_taken_for_what_is_equal(
+def test_an_invalid_cell_of_a_peer_is_refused_and_never_taken_for_an_equal_value(
     kind: str, name: str, value: Any
 ) -> None:
     with pytest.raises(InvalidValueError):
@@ -103,7 +103,7 @@ anything = st.recursive(
 
 @given(kind=st.sampled_from(["task", "document", "tag", "device", "workspace"]),
        name=st.sampled_from([n for _, n, _ in SOUND] + [n for _, n in UNKNOWN]), value=anything)  # fmt: skip
-def test_whatever_a_peer_writes_is_taken_or_refused_and_never_worse(kind: str, name: str, value: Any) -> None:
+def test_anything_that_a_peer_writes_is_taken_or_refused_and_nothing_else_happens(kind: str, name: str, value: Any) -> None:
     try:
         unknown = unknown_cells(kind, ID, {name: value})
     except InvalidValueError:
@@ -114,7 +114,7 @@ def test_whatever_a_peer_writes_is_taken_or_refused_and_never_worse(kind: str, n
     )  # and everybody else finds the same
 
 
-def test_what_is_unknown_in_an_operation_is_named_unless_something_else_in_it_is_refused() -> None:
+def test_unknown_cells_of_an_operation_are_named_unless_another_cell_is_refused() -> None:
     cells = {"title": "t", "unheard": 1, "priority": 0, "other": [2]}
     assert unknown_cells("task", ID, cells) == ["unheard", "other"]
     with pytest.raises(InvalidValueError):
@@ -124,7 +124,7 @@ def test_what_is_unknown_in_an_operation_is_named_unless_something_else_in_it_is
 
 def test_a_tag_has_the_name_that_its_id_is_made_of() -> None:
     tag = values.id_bytes("id", TAG)
-    for name in ("work", "WORK", "\uff37ork"):  # one tag, however it is written
+    for name in ("work", "WORK", "\uff37ork"):  # one tag, in different spellings
         assert unknown_cells("tag", tag, {"name": name}) == []
     with pytest.raises(InvalidValueError, match="not the name of this tag"):
         unknown_cells("tag", tag, {"name": "home"})
@@ -141,7 +141,7 @@ def test_a_record_stands_in_the_entity_of_its_device() -> None:
 
 
 def task(**cells: Any) -> Entity:
-    """A task that one device wrote, in its fifth change."""
+    """A task that one device wrote in its fifth change."""
     entity = Entity(ID, "task")
     for name, value in ({"title": "t"} | cells).items():
         entity.put(name, (A, 5, 10, value), {A: 5})
@@ -152,7 +152,7 @@ def task(**cells: Any) -> Entity:
 AT = {A: 5, B: 3}
 
 
-def test_a_state_of_sound_cells_within_its_frontier_is_taken() -> None:
+def test_a_state_of_valid_cells_within_its_frontier_is_taken() -> None:
     entity = task(description=b"\7" * 16)
     entity.put("title", (B, 3, 10, "u"), {B: 3})
     entity.touch(B, 3)
@@ -161,14 +161,14 @@ def test_a_state_of_sound_cells_within_its_frontier_is_taken() -> None:
 
 
 def test_a_state_is_not_touched_beyond_its_frontier() -> None:
-    """Else whatever is written in the changes that it claims to have seen would count as seen, and be lost."""
+    """Otherwise writes of the changes that it claims to have seen would count as seen, and be lost."""
     for at in ({}, {A: 4}, {B: 5}):
         with pytest.raises(InvalidValueError, match="touched"):
             check_state(task(), at)
 
 
 def test_a_state_is_not_deleted_beyond_its_frontier() -> None:
-    """Else a change that nobody has seen would be hidden by a deletion that nobody made."""
+    """Otherwise a deletion that nobody made would hide a change that nobody has seen."""
     for seen in ({A: 6}, {B: 4}, {ACTORS[2]: 1}):
         entity = task()
         entity.delete(seen)

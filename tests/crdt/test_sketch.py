@@ -55,7 +55,7 @@ def test_any_two_sets_decode_given_enough_cells(key: bytes, ours: set[Item], the
 
 
 @given(codes, item_sets, item_sets, st.integers(1, 64))
-def test_with_too_few_cells_what_comes_out_is_true_and_said_to_be_incomplete(
+def test_with_too_few_cells_the_result_is_true_and_marked_as_incomplete(
     key: bytes, ours: set[Item], theirs: set[Item], count: int
 ) -> None:
     decoded = differences(Sketch(key, ours, count), Sketch(key, theirs, count).cells(0, count))
@@ -86,7 +86,7 @@ def test_cells_that_only_one_side_has_do_not_count() -> None:
 # --- the code ---------------------------------------------------------------------------------------------------------
 
 
-def test_cells_are_these_bytes() -> None:
+def test_cells_have_their_published_bytes() -> None:
     one = Sketch(KEY, [item(1, 9)], 5).cells(0, 5)
     held = "00000001" + "01" + "00" * 15 + "01" + "00" * 31 + "09" + "5054c202c4ae5fb5"
     empty = "00" * 61
@@ -110,7 +110,7 @@ def draws_of(data: bytes) -> Iterator[int]:
 
 
 @given(st.binary(min_size=ITEM_BYTES, max_size=ITEM_BYTES))
-def test_the_cells_of_an_item_are_those_that_its_draws_say_by_exact_fractions(data: bytes) -> None:
+def test_the_cells_of_an_item_follow_from_its_draws_by_exact_fractions(data: bytes) -> None:
     expected, at = [], 0
     drawn = draws_of(data)
     while at < 300:
@@ -227,7 +227,7 @@ def test_the_largest_sketch_fits_a_frame() -> None:
 
 
 @pytest.mark.parametrize(("first", "count"), [(-1, 1), (0, 65), (64, 1), (0, -1)])
-def test_cells_that_are_not_made_are_not_sent(first: int, count: int) -> None:
+def test_cells_that_do_not_exist_cannot_be_sent(first: int, count: int) -> None:
     with pytest.raises(ValueError, match="of 64"):
         Sketch(KEY, []).cells(first, count)
 
@@ -248,7 +248,7 @@ def test_bytes_that_are_no_cells_are_the_peers_fault(size: int) -> None:
 
 
 def cell_of(item: Item, index: int, sign: int = 1) -> bytes:
-    """One cell that holds an item with its checksum, wherever it is."""
+    """One cell that holds an item with its checksum, at any place."""
     value, _ = Code(KEY).of(b"".join(item), index + 1)
     return pack(">i57s", sign, value.to_bytes(57, "big"))
 
@@ -262,14 +262,14 @@ def a_cell_in(item: Item, *, within: bool, count: int = 64) -> int:
     return next(index for index in range(1, count) if (index in cells) == within)
 
 
-def test_an_item_that_can_be_put_in_and_taken_out_for_ever_is_taken_once() -> None:
+def test_an_item_that_could_be_taken_out_again_and_again_is_taken_once() -> None:
     false = holding({a_cell_in(item(1), within=True): cell_of(item(1), 64)})  # and in no other of its cells
     peeling = Sketch(KEY, []).without(false)
     assert peeling.run() == Decoded([], [item(1)], complete=False)
     assert peeling.steps == len(Code(KEY).of(b"".join(item(1)), 64)[1])
 
 
-def test_an_item_in_a_cell_that_is_none_of_its_own_does_not_come_out() -> None:
+def test_an_item_in_a_cell_that_is_not_its_own_does_not_come_out() -> None:
     index = a_cell_in(item(1), within=False)
     assert differences(Sketch(KEY, []), holding({index: cell_of(item(1), 64)})) == Decoded([], [], complete=False)
 
@@ -282,13 +282,13 @@ def test_an_item_with_a_wrong_checksum_does_not_come_out() -> None:
 
 
 @pytest.mark.parametrize("place", [3, 4, 60], ids=["count", "sum", "checksum"])
-def test_a_single_wrong_bit_in_a_cell_that_nothing_is_in_is_incomplete(place: int) -> None:
+def test_a_single_wrong_bit_in_an_empty_cell_makes_the_result_incomplete(place: int) -> None:
     cells = bytearray(64 * CELL_BYTES)
     cells[10 * CELL_BYTES + place] = 1
     assert differences(Sketch(KEY, []), bytes(cells)) == Decoded([], [], complete=False)
 
 
-def test_a_count_of_two_that_holds_one_item_is_incomplete() -> None:
+def test_a_count_of_two_with_one_item_makes_the_result_incomplete() -> None:
     cells = Code(KEY).of(b"".join(item(1)), 64)[1]
     twice = holding({index: cell_of(item(1), 64, 2) for index in cells})
     assert differences(Sketch(KEY, []), twice) == Decoded([], [], complete=False)
@@ -304,7 +304,7 @@ lies = st.lists(
 
 
 @given(lies, item_sets)
-def test_whatever_the_cells_are_peeling_ends_and_gives_whole_items(cells: list[bytes], held: set[Item]) -> None:
+def test_peeling_ends_and_gives_whole_items_for_any_cells(cells: list[bytes], held: set[Item]) -> None:
     peeling = Sketch(KEY, held).without(b"".join(cells))
     decoded = peeling.run()
     assert peeling.steps <= (limits.CODED_CELL_STEPS_MAX + 1) * len(cells)
@@ -363,7 +363,7 @@ def cost_of_building(counted: type[CountedHash], count: int) -> tuple[int, int]:
 
 
 def cost_of_peeling(counted: type[CountedHash], count: int) -> tuple[int, int]:
-    """Hashes and xors of peeling so many differences out of twice as many cells."""
+    """Hashes and xors of peeling a number of differences out of twice as many cells."""
     theirs = Sketch(KEY, items(0, count), 2 * count).cells(0, 2 * count)
     peeling = Sketch(KEY, [], 2 * count).without(theirs)
     before = counted.made
@@ -382,7 +382,7 @@ def test_twice_as_much_costs_about_twice_as_much(counted: type[CountedHash], cos
     assert xors < xors_twice < 2.5 * xors
 
 
-def test_building_costs_one_hash_and_eight_xors_an_item(counted: type[CountedHash]) -> None:
+def test_building_costs_one_hash_and_eight_xors_per_item(counted: type[CountedHash]) -> None:
     hashes, xors = cost_of_building(counted, 2_000)
     assert 2_000 <= hashes < 1.01 * 2_000  # a second one for the rare item that is in more than 14 of 64 cells
     assert 7 * 2_000 < xors < 8 * 2_000

@@ -31,7 +31,7 @@ PUBLISHED = (
 
 
 def published() -> Entity:
-    """A task that two devices wrote, one of them deleted, of which two operations are refused, and one field is unknown."""
+    """A task that two devices wrote and one of them deleted. Two of its operations are refused, and one field is unknown."""
     entity = Entity(ID, "task")
     for name, value in {"title": "t", "status": ["done", TIME]}.items():
         entity.put(name, (X, 5, 10, value), {X: 5})
@@ -66,7 +66,7 @@ def furnished(description: str | bytes) -> Entity:
 # --- canonical bytes --------------------------------------------------------------------------------------------------
 
 
-def test_published_bytes_of_a_state() -> None:
+def test_a_state_has_its_published_bytes() -> None:
     """Worked out from PROTOCOL.md alone, as all vectors here: other implementations must find the same."""
     assert state.encode(published()).hex() == PUBLISHED
     assert state.decode(ID, bytes.fromhex(PUBLISHED)) == published()
@@ -100,7 +100,7 @@ def test_cells_of_a_new_entity_are_byte_for_byte_those_of_the_operation_that_mad
 
 @pytest.mark.parametrize("ext", [((2, b"even"),), ((5, b"odd"),), ((2, b""), ((1 << 32) - 1, b"the last"))])
 @pytest.mark.parametrize("refused", [False, True])
-def test_what_a_newer_version_says_of_an_entity_is_kept_byte_for_byte_through_later_operations(
+def test_what_a_newer_version_adds_to_an_entity_is_kept_byte_for_byte_through_later_operations(
     ext: tuple[tuple[int, bytes], ...], refused: bool
 ) -> None:
     entity = furnished("plain")
@@ -158,7 +158,7 @@ UNSOUND: dict[str, tuple[int, object]] = {
 
 
 @pytest.mark.parametrize(("field", "value"), UNSOUND.values(), ids=UNSOUND)
-def test_what_no_entity_is_written_as_is_damage(field: int, value: object) -> None:
+def test_bytes_that_no_entity_is_written_as_are_damage(field: int, value: object) -> None:
     assert state.decode(ID, msgspec.msgpack.encode(SOUND)).touched == {A: 1, B: 1}
     with pytest.raises(CorruptError, match=values.id_text(ID)):
         state.decode(ID, msgspec.msgpack.encode([*SOUND[:field], value, *SOUND[field + 1 :]]))
@@ -177,7 +177,7 @@ def test_bytes_that_are_no_state_are_damage(raw: bytes) -> None:
 
 
 @given(st.data())
-def test_a_state_with_any_byte_changed_is_read_or_damage_and_never_worse(data: st.DataObject) -> None:
+def test_a_state_with_any_byte_changed_is_read_or_damage_and_nothing_else_happens(data: st.DataObject) -> None:
     raw = bytearray(bytes.fromhex(PUBLISHED))
     raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     try:
@@ -188,7 +188,7 @@ def test_a_state_with_any_byte_changed_is_read_or_damage_and_never_worse(data: s
 
 
 @pytest.mark.parametrize("levels", [900, 100_000])
-def test_a_value_that_is_nested_without_end_is_damage(levels: int) -> None:
+def test_a_value_that_is_nested_too_deeply_is_damage(levels: int) -> None:
     endless = msgspec.Raw(b"\x91" * levels + b"\xc0")
     for field, value in ((3, [[A, 1, 5, {"title": endless}]]), (3, endless), (1, endless), (4, endless)):
         with pytest.raises(CorruptError):
@@ -210,7 +210,7 @@ def flipped(raw: bytes) -> Iterator[bytes]:
         yield bytes(changed)
 
 
-def test_published_checksum_of_a_stored_state() -> None:
+def test_a_stored_state_has_its_published_checksum() -> None:
     encoded = bytes.fromhex(PUBLISHED)
     assert state.to_stored(key_of("task", ID), encoded) == encoded + bytes.fromhex("68efa31769f1cc24")
 
@@ -224,7 +224,7 @@ def test_an_entity_is_read_back_from_a_store(description: str | bytes) -> None:
 
 
 @pytest.mark.parametrize("entity", [furnished("plain"), furnished(b"\x77" * 16), published()])
-def test_any_bit_of_a_stored_entity_that_rots_is_noticed(entity: Entity) -> None:
+def test_a_flip_of_any_bit_of_a_stored_entity_is_noticed(entity: Entity) -> None:
     for rotten in flipped(state.to_stored(entity.key, state.encode(entity))):
         with pytest.raises(CorruptError, match=f"The task {values.id_text(ID)} is damaged"):
             state.entity_of(entity.key, rotten)
@@ -241,7 +241,7 @@ def test_a_state_under_another_key_or_too_short_is_damage() -> None:
 # --- compared between devices -----------------------------------------------------------------------------------------
 
 
-def test_published_hashes_of_entities() -> None:
+def test_entities_have_their_published_hashes() -> None:
     key, encoded = key_of("task", ID), bytes.fromhex(PUBLISHED)
     assert state.hash_entity(key, encoded, []).hex() == (
         "5e14123eb35ebfc4991b7454af82c0b5022cbb8c1f1f0e578d10f0e5f0dc3692"
@@ -251,7 +251,7 @@ def test_published_hashes_of_entities() -> None:
     )
 
 
-def test_the_hash_of_an_entity_covers_its_key_its_state_and_each_text() -> None:
+def test_the_hash_of_an_entity_covers_its_key_and_state_and_each_text() -> None:
     key, one, two = key_of("task", ID), b"\1" * 32, b"\2" * 32
     usual = (key, b"state", [one, two])
     others: list[tuple[Any, ...]] = [

@@ -8,10 +8,10 @@ from edda_sync.simulations.bugs.planting import Edit
 from tests.crdt.text_histories import differences, lies_accepted, make
 from tests.crdt.text_witness import contradictions
 
-SEEDS = 100  # a campaign runs as many as one likes: `make fuzz`
+SEEDS = 100  # a campaign runs more: `make fuzz`
 
 
-def test_every_device_judges_and_reads_a_history_alike_in_every_order() -> None:
+def test_every_device_gives_one_verdict_and_one_text_in_every_order() -> None:
     accepted = 0
     for seed in range(SEEDS):
         history = make(seed)

@@ -30,7 +30,7 @@ def halves(history: History, seed: int) -> tuple[Device, Device]:
     return both
 
 
-def test_a_joined_state_is_what_the_changes_of_both_would_have_made() -> None:
+def test_a_joined_state_is_the_one_that_the_changes_of_both_would_have_made() -> None:
     joined = 0
     for seed in range(150):
         history = make(seed)
@@ -85,7 +85,7 @@ def swap_runs(state: list[object]) -> None:
 
 
 def ring(state: list[object]) -> None:
-    """Two units that each were written behind the other."""
+    """Two units, each of which was written behind the other."""
     runs = {run[0]: run for run in state[7] if run[3] != "b"}  # type: ignore[attr-defined]
     names = state[1]
     boris, carla = names.index(BORIS), names.index(CARLA)  # type: ignore[attr-defined]
@@ -101,7 +101,7 @@ def ring(state: list[object]) -> None:
     ],
     ids=["another text", "another order", "a ring"],
 )
-def test_what_is_no_state_of_this_text_is_refused(change: Callable[[list[object]], None], why: str) -> None:
+def test_a_state_of_another_text_is_refused(change: Callable[[list[object]], None], why: str) -> None:
     document = start()
     document.edit((BORIS, 1), HERE, [(1, 0, "x")])
     with pytest.raises(ValueError, match=why):

@@ -2,8 +2,8 @@
 A campaign of histories of texts: ``python -m tests.crdt.text_campaign --lies 200000 --seed 0``, or ``make fuzz``.
 
 Each seed is one history of some honest devices and a liar (``text_histories``), which is told in other orders and to pycrdt
-(``text_witness``). It goes on until so many lies were accepted: what is refused shows only that refusals are alike. The next
-campaign goes on at the seed after the last. What came of it is appended to docs/evidence.md.
+(``text_witness``). The campaign ends when enough lies were accepted: refused ones only show that all refuse alike. The next
+campaign goes on at the seed after the last. The result is appended to docs/evidence.md.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ that pycrdt contradicts. *Accepted* are lies that became part of the text; the o
 
 
 class Verdict(NamedTuple):
-    """What some seeds showed."""
+    """The results of some seeds."""
 
     edits: int
     lies: int
@@ -66,7 +66,7 @@ def judge(first: int, count: int) -> Verdict:
 
 
 def run(first: int, lies: int, processes: int, verdicts: list[Verdict]) -> None:
-    """Run seeds until so many lies were accepted, and add what they showed to ``verdicts``, in the order of the seeds."""
+    """Run seeds until enough lies were accepted, and add the results to ``verdicts`` in the order of the seeds."""
     with ProcessPoolExecutor(processes) as pool:
         accepted, seed = 0, first
         while accepted < lies:
@@ -104,7 +104,7 @@ def _say(text: str) -> None:
 
 
 def main() -> int:
-    """Run a campaign and write down what came of it."""
+    """Run a campaign and write down its result."""
     parser = argparse.ArgumentParser(description="Tell histories with a liar in them in many orders, and compare.")
     parser.add_argument("--lies", type=int, default=200_000, help="how many lies shall have been accepted")
     parser.add_argument("--seed", type=int, default=0, help="the first history's seed; each has the next one")
@@ -116,7 +116,7 @@ def main() -> int:
         return int(bool(verdict.faults))
     started = time.monotonic()
     verdicts: list[Verdict] = []
-    with contextlib.suppress(KeyboardInterrupt):  # what was done until then counts
+    with contextlib.suppress(KeyboardInterrupt):  # the seeds that are done count
         run(chosen.seed, chosen.lies, chosen.processes, verdicts)
     if verdicts:
         row = row_of(verdicts, chosen.seed, time.monotonic() - started)

@@ -1,8 +1,8 @@
 """
 Histories of one text: some devices write it, and one of them lies.
 
-Each change is made by a device that knows what its past says and nothing else; the liar knows more than it says, and changes
-what an honest device would have written there. A history is then told to other devices, in other orders of causality, with
+Each change is made by a device that knows only what is in the change's past. The liar knows more than it says, and alters
+what an honest device would have written. A history is then told to other devices, in other orders of causality, with
 restarts and joined states in between: every one must come to the same verdict on every change, and to the same text.
 """
 
@@ -32,7 +32,7 @@ ITSELF: Final = b"itself"  # stands for a rewrite's own name, which is not known
 
 @dataclass(frozen=True)
 class Change:
-    """A change that starts the text, if it has no edits, or edits it."""
+    """A change that starts the text if it has no edits, and otherwise edits it."""
 
     dot: Dot
     past: Frontier
@@ -51,7 +51,7 @@ class Spoken:
 
 @dataclass
 class Device:
-    """What somebody holds: the text, and of which changes; and its verdict on each."""
+    """What a device holds: the text, its changes, and the verdict on each."""
 
     genesis: bytes
     start: str
@@ -96,13 +96,13 @@ class Device:
         self.stored, self.tail = self.document.state(), []
 
     def pull(self, other: Device, count: int | None = None) -> None:
-        """Take what another one has, or the first so many of it."""
+        """Take the changes of another device, or a number of the first ones."""
         missing = [change for change in other.log if change.dot[1] > self.frontier.get(change.dot[0], 0)]
         for change in missing[:count]:
             self.take(change)
 
     def hear(self, chance: random.Random, changes: Sequence[Change]) -> None:
-        """Take one change, of all that could come next."""
+        """Take one of the changes that could come next."""
         ready = [
             change
             for change in changes
@@ -113,7 +113,7 @@ class Device:
             self.take(chance.choice(ready))
 
     def join(self, other: Device) -> None:
-        """Take another one's text as a state, and its log and verdicts as they are."""
+        """Take the text of another device as a state, with its log and verdicts."""
         if self.document is None or other.document is None:
             return self.pull(other)
         self.document = merged(self.document, other.document.state())
@@ -125,7 +125,7 @@ class Device:
         return None
 
     def restart(self, *, from_tail: bool = False) -> None:
-        """Load the text as it is, or as it was stored once, with the edits that were kept since then."""
+        """Load the text as it is, or as it was stored earlier with the edits kept since then."""
         if self.document is None:
             return
         if not from_tail:
@@ -158,7 +158,7 @@ def make(seed: int, *, steps: int = 30, lies: bool = True) -> History:
     actors = [alike + chance.randbytes(16 - len(alike)) for _ in range(count)]
     devices = [Device(genesis, start) for _ in actors]
     typed: list[Unit | None] = [None] * count  # what each wrote last
-    liar = Device(genesis, start)  # what the liar knows; devices[-1] is what it says to know
+    liar = Device(genesis, start)  # what the liar knows; devices[-1] is what it claims to know
     changes: list[Change] = []
 
     def write(at: int, *edits: bytes, is_lie: bool = False) -> None:
@@ -278,7 +278,7 @@ def units_of(document: TextDocument) -> list[Unit]:
 
 
 def _lie(chance: random.Random, device: Device, liar: Device, actor: bytes, told: Sequence[bytes]) -> bytes:
-    """What an honest device could have written there, and then changed; or somebody's words once more."""
+    """An edit that an honest device could have written, then altered; or a copy of somebody's edit."""
     if told and chance.random() < 0.15:
         again = chance.choice(told)
         if chance.random() < 0.2:
@@ -299,13 +299,13 @@ def _lie(chance: random.Random, device: Device, liar: Device, actor: bytes, told
 
 
 def _place(chance: random.Random, here: list[Unit]) -> tuple[Unit | None, Unit | None]:
-    """A place of the order, between any two neighbours."""
+    """Move a place to between any two neighbours."""
     at = chance.randint(0, len(here))
     return (here[at - 1] if at else None), (here[at] if at < len(here) else None)
 
 
 def _move(chance: random.Random, spoken: Spoken, here: list[Unit], there: list[Unit], actor: bytes) -> None:
-    """To another place of what the liar says to know, or of what it knows."""
+    """Move it to another place in what the liar claims to know, or in what it knows."""
     if spoken.blocks:
         at = chance.randrange(len(spoken.blocks))
         spoken.blocks[at] = (*_place(chance, chance.choice((here, here, here, there))), spoken.blocks[at][2])
@@ -321,7 +321,7 @@ def _insert(chance: random.Random, spoken: Spoken, here: list[Unit], there: list
 def _insert_beside_itself(
     chance: random.Random, spoken: Spoken, here: list[Unit], there: list[Unit], actor: bytes
 ) -> None:
-    """Left or right of the edit's own last block, inside it, or at its end."""
+    """Move it to the left or right of the edit's own last block, inside it, or to its end."""
     if not spoken.blocks:
         return
     left, right, text = spoken.blocks[-1]
@@ -340,7 +340,7 @@ def _insert_beside_itself(
 
 
 def _swap(chance: random.Random, spoken: Spoken, here: list[Unit], there: list[Unit], actor: bytes) -> None:
-    """The right neighbour before the left one."""
+    """Put the right neighbour in front of the left one."""
     if spoken.blocks:
         at = chance.randrange(len(spoken.blocks))
         left, right, text = spoken.blocks[at]
@@ -348,7 +348,7 @@ def _swap(chance: random.Random, spoken: Spoken, here: list[Unit], there: list[U
 
 
 def _misplace(chance: random.Random, spoken: Spoken, here: list[Unit], there: list[Unit], actor: bytes) -> None:
-    """Another neighbour on one side: somebody's, an unknown one, or the edge."""
+    """Replace the neighbour on one side: by another unit, an unknown one, or the edge."""
     if spoken.blocks:
         at = chance.randrange(len(spoken.blocks))
         sides: list[Unit | None] = list(spoken.blocks[at][:2])
@@ -358,7 +358,7 @@ def _misplace(chance: random.Random, spoken: Spoken, here: list[Unit], there: li
 
 
 def _delete(chance: random.Random, spoken: Spoken, here: list[Unit], there: list[Unit], actor: bytes) -> None:
-    """Any units, of which the author may know nothing, or half of a character."""
+    """Delete any units, also ones that the author does not know, or half of a character."""
     known = chance.choice((here, here, there))
     if known:
         name, clock = chance.choice(known)
@@ -375,19 +375,19 @@ def _delete(chance: random.Random, spoken: Spoken, here: list[Unit], there: list
 
 
 def _forget(chance: random.Random, spoken: Spoken, here: list[Unit], there: list[Unit], actor: bytes) -> None:
-    """Less is deleted."""
+    """Delete less."""
     if spoken.deletions:
         spoken.deletions.pop(chance.randrange(len(spoken.deletions)))
 
 
 def _count(chance: random.Random, spoken: Spoken, here: list[Unit], there: list[Unit], actor: bytes) -> None:
-    """Another clock than the author's."""
+    """Use another clock than the author's."""
     if spoken.clock is not None:
         spoken.clock = max(0, spoken.clock + chance.choice((-1, 1, -2, 5)))
 
 
 def _write_other(chance: random.Random, spoken: Spoken, here: list[Unit], there: list[Unit], actor: bytes) -> None:
-    """Other words."""
+    """Use other words."""
     if spoken.blocks:
         at = chance.randrange(len(spoken.blocks))
         spoken.blocks[at] = (*spoken.blocks[at][:2], chance.choice(WORDS))

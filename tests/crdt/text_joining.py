@@ -1,10 +1,10 @@
 """
-Two states of one text, joined; and one state, put in order again from nothing.
+Join two states of one text, and put the units of one state in order again from nothing.
 
-The product joins no states: a segment is taken by who has nothing. That they could be joined shows that a state says all of
-a text: the same edits made it wherever it came from, and its order is a matter of what its units say of themselves. Units
-that one state lacks are put in their places by YATA, which asks for nothing but the neighbours between which they were
-written; the order that comes of it must be the one in which the other state has them.
+The product joins no states: only an empty store takes a segment. That states can be joined shows that a state contains all
+of a text: the same edits give it wherever it came from, and its order follows from its units alone. YATA puts the units
+that one state lacks into their places; it needs only the neighbours between which they were written. The resulting order
+must be the one in which the other state has them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from edda_sync.crdt.text.units import Pairs, code_points
 
 def join(text: TextSequence, other: TextSequence) -> None:
     """
-    Bring into a text what another state of it has besides.
+    Bring into a text the units that only another state of it has.
 
     Args:
         text: The text; if this fails it is half joined, and of no more use.
@@ -55,7 +55,7 @@ def merged(document: TextDocument, state: bytes) -> TextDocument:
 
 def put_in_order(text: TextSequence) -> None:
     """
-    Put every run of a text in its place again, in an empty one.
+    Put every run of a text in its place again, in an empty text.
 
     Raises:
         ValueError: It is not what edits make of a text, with the reason.
@@ -71,7 +71,7 @@ class _Joining:
     def __init__(self, text: TextSequence, other: Order, indices: Sequence[int]) -> None:
         self._text, self._other, self._indices = text, other, indices
         self._held = _totals((run.name, run.clock, run.size) for run in text.order)
-        self._lacking: dict[int, list[Run]] = {}  # by name what is to come, the last first
+        self._lacking: dict[int, list[Run]] = {}  # by name the runs that are left, the last first
         for run in sorted(other, key=lambda run: -run.clock):
             name = indices[run.name]
             if run.clock + run.size > self._held.get(name, 0):
@@ -97,7 +97,7 @@ class _Joining:
             raise ValueError("units in another order")
 
     def _bring(self, name: int) -> None:
-        """Bring the next run of a name, after all beside which it was written."""
+        """Bring the next run of a name, after the runs beside which it was written."""
         waiting = [name]
         while waiting:
             name = waiting[-1]
@@ -149,7 +149,7 @@ def _coalesced(spans: Iterable[Range]) -> Iterator[Range]:
 
 
 def _join_authors(text: TextSequence, other: TextSequence, indices: Sequence[int]) -> None:
-    """Take what each actor did; what one state has less of must be the beginning of it."""
+    """Join what each actor did; the shorter one must be the beginning of the longer one."""
     for name, theirs in other.authors.items():
         ours = text.author(other.names[name])
         inserted, deleted = theirs.insertions.upto(theirs.insertions.seq), theirs.deletions.upto(theirs.deletions.seq)

@@ -1,8 +1,8 @@
 """
-A witness for the order of a text: pycrdt, which is told the same edits and is not asked by the product.
+A witness for the order of a text: pycrdt, which gets the same edits and which the product does not use for this.
 
-It is told them in an order of its own, one update an edit. Once without what they delete, so that it shows every unit that
-ever was, and once with it.
+It gets them in an order of its own, one update for each edit. The first time without their deletions, so that it shows
+every unit that ever was, and a second time with them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.crdt.text_histories import History, causal_order, tell, units_of
 
 
 def contradictions(history: History, seed: int) -> list[str]:
-    """Return in what pycrdt contradicts a text, in words; nothing, if all is well."""
+    """Return in words where pycrdt contradicts a text; nothing if all is well."""
     chance = random.Random(seed)
     device = tell(history, seed)
     document = device.document

@@ -1,4 +1,4 @@
-"""What several devices do to the same few entities, for :mod:`tests.crdt.histories`: all that can collide does."""
+"""What several devices do to the same few entities, for :mod:`tests.crdt.histories`: everything that can collide does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TABLET_ID: Final = records.device_entity(TABLET.public_key)
 
 
 class Hide(NamedTuple):
-    """A deletion, of which it is not said yet what its author had seen."""
+    """A deletion that does not say yet what its author had seen."""
 
     kind: str
     id: bytes
@@ -90,8 +90,8 @@ def as_sent(
 
     Args:
         event: The change.
-        events: All that ever were.
-        names: What actors are called in operations; as in the history by default.
+        events: All events.
+        names: The names of actors in operations; by default those of the history.
     """
     made: list[Operation] = []
     for number, work in enumerate(event.work):
@@ -121,7 +121,7 @@ class Written(NamedTuple):
         founder: The life that founded the workspace.
         beginning: Its changes, which make the writers members.
         changes: The change of each event, by the event's dot.
-        names: What the actors of the history are called.
+        names: The names of the history's actors.
     """
 
     founder: Life
@@ -130,7 +130,7 @@ class Written(NamedTuple):
     names: dict[bytes, bytes]
 
     def deps(self, event: Event[list[Work]]) -> Frontier:
-        """Return all that the change of an event depends on, under the names that changes go by."""
+        """Return all dependencies of the change of an event, under the names of changes."""
         return {self.founder.actor: self.founder.seq, **{self.names[actor]: seq for actor, seq in event.deps.items()}}
 
     def peer(self, order: list[Event[list[Work]]]) -> Peer:

@@ -79,7 +79,7 @@ def test_a_closing_is_of_its_workspace_alone() -> None:
         closing.check(SOUND, b"x" * 16, verify)
 
 
-def test_what_a_later_version_adds_is_kept_and_changes_no_verdict() -> None:
+def test_what_a_later_version_adds_is_kept_and_does_not_change_the_verdict() -> None:
     later = msgspec.structs.replace(SOUND, ext=((2, b"even"), (3, b"odd")))
     assert closing.decode(closing.encode(later)) == later
     closing.check(later, WORKSPACE, verify)

@@ -8,7 +8,7 @@ from edda_sync.crdt.text.attribution import DeletionColumns, Deletions, Insertio
 
 ANNA, BORIS = b"A" * 16, b"B" * 16
 
-steps = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3)), max_size=20)  # how far the seq goes on, units
+steps = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3)), max_size=20)  # by how much the seq grows, units
 deleted = st.lists(
     st.tuples(st.integers(0, 2), st.integers(0, 1), st.sampled_from([-2, -1, 1, 2, 9]), st.integers(1, 2)), max_size=30
 )
@@ -42,7 +42,7 @@ def test_each_unit_belongs_to_the_change_that_brought_it(told: list[tuple[int, i
 
 
 @given(steps, st.integers(0, 40))
-def test_what_was_brought_up_to_a_change_is_what_it_was_then(told: list[tuple[int, int]], seq: int) -> None:
+def test_the_units_up_to_a_change_are_those_that_were_there_then(told: list[tuple[int, int]], seq: int) -> None:
     made, _ = insertions(told)
     then = Insertions()
     at = 1
@@ -113,7 +113,7 @@ def test_each_deletion_is_found_by_its_units(told: list[tuple[int, int, int, int
 
 
 @given(deleted, st.integers(0, 60))
-def test_what_was_deleted_up_to_a_change_is_what_it_was_then(told: list[tuple[int, int, int, int]], seq: int) -> None:
+def test_the_deletions_up_to_a_change_are_those_that_were_there_then(told: list[tuple[int, int, int, int]], seq: int) -> None:
     made, _ = deletions(told)
     then, _ = deletions(told, seq)
     assert made.upto(seq).columns() == then.columns()

@@ -15,7 +15,7 @@ START = b"start" + bytes(11)
 
 
 @given(st.sets(names, max_size=12), st.sampled_from([1, 3, CLIENT_BITS]))
-def test_ids_stand_in_the_order_of_the_names_whatever_order_they_came_in(some: set[bytes], bits: int) -> None:
+def test_ids_have_the_order_of_their_names_in_any_order_of_arrival(some: set[bytes], bits: int) -> None:
     ids = client_ids(some, bits)
     ordered = sorted(some)
     assert [ids[name] for name in ordered] == sorted(set(ids.values()))
@@ -38,7 +38,7 @@ def test_an_id_is_the_first_bits_of_its_name_unless_a_smaller_name_has_them() ->
 
 
 def rehashed(some: list[bytes], bits: int) -> dict[bytes, int]:
-    """Another rule, which looks as good: each name has the first of its hashes that no smaller name has."""
+    """Another rule that looks just as good: each name has the first of its hashes that no smaller name has."""
     ids: dict[bytes, int] = {}
     for name in sorted(some):
         for at in itertools.count():
@@ -49,8 +49,8 @@ def rehashed(some: list[bytes], bits: int) -> dict[bytes, int]:
     return ids
 
 
-def test_ids_that_are_hashed_anew_at_a_collision_turn_two_others_around() -> None:
-    """An edit that was accepted between these two would be refused by whoever had heard of the third name first."""
+def test_ids_that_are_hashed_anew_at_a_collision_swap_two_others() -> None:
+    """An edit accepted between these two would be refused by a device that had heard of the third name first."""
     some = [bytes(15) + bytes((at,)) for at in range(60)]
     turned = [
         (one, other, later)
@@ -65,7 +65,7 @@ def test_ids_that_are_hashed_anew_at_a_collision_turn_two_others_around() -> Non
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
-def test_a_name_that_collides_later_moves_nothing_and_refuses_nobody(order: tuple[int, ...]) -> None:
+def test_a_name_that_collides_later_moves_nothing_and_causes_no_refusal(order: tuple[int, ...]) -> None:
     """All names of the actors begin alike, so that each new one may shift the client ids of the others."""
     second, third, fourth, first = (bytes(15) + bytes((at,)) for at in (20, 30, 40, 10))
     genesis = genesis_id(bytes(16), "content", "ab")

@@ -58,7 +58,7 @@ def versions(draw: st.DrawFn) -> tuple[str, str, str]:
 
 @st.composite
 def edited(draw: st.DrawFn, length: int, alphabet: str = "xyz🙂") -> list[Replacement]:
-    """Edits in any order, also over each other, of a text of some length."""
+    """Edits in any order, which may overlap, of a text of some length."""
     edits: list[Replacement] = []
     for _ in range(draw(st.integers(0, 5))):
         position = draw(st.integers(0, length))
@@ -92,12 +92,12 @@ def article(number: int) -> str:
 
 
 @given(texts, texts, st.sampled_from([limits.DIFF_STEPS_MAX, 2_000, 100, 0]))
-def test_edits_lead_from_one_text_to_the_other_however_little_work_is_allowed(old: str, new: str, steps: int) -> None:
+def test_edits_lead_from_one_text_to_the_other_even_with_little_work_allowed(old: str, new: str, steps: int) -> None:
     assert naive(old, diff(old, new, steps)) == new
 
 
 @given(st.data())
-def test_edits_of_a_long_text_are_exact_and_delete_little_more_than_was_deleted(data: st.DataObject) -> None:
+def test_edits_of_a_long_text_are_exact_and_delete_little_more_than_necessary(data: st.DataObject) -> None:
     old = "".join(map(article, range(400)))
     edits = data.draw(edited(len(old)))
     new = naive(old, edits)
@@ -117,7 +117,7 @@ def test_an_edit_begins_and_ends_where_both_texts_may_be_cut(old: str, new: str,
 
 
 def least_changes(a: Sequence[str], b: Sequence[str]) -> int:
-    """Tokens inserted and deleted on the shortest way, by the textbook."""
+    """The number of tokens inserted and deleted on the shortest way, by the textbook."""
     row = list(range(len(b) + 1))
     for i, x in enumerate(a):
         before, row[0] = row[0], i + 1
@@ -127,7 +127,7 @@ def least_changes(a: Sequence[str], b: Sequence[str]) -> int:
 
 
 @given(st.lists(st.sampled_from(WORDS), max_size=9), st.lists(st.sampled_from(WORDS), max_size=9))
-def test_no_more_words_are_changed_than_must_be(one: list[str], other: list[str]) -> None:
+def test_no_more_words_are_changed_than_necessary(one: list[str], other: list[str]) -> None:
     old, new = " ".join(one), " ".join(other)
     text, touched = old, 0
     for position, deleted, inserted in diff(old, new):
@@ -192,7 +192,7 @@ def test_lines_put_in_or_taken_out_at_two_places_are_two_edits(count: int) -> No
 
 
 @pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\u2028", "\x0c"])
-def test_lines_may_end_as_they_like(end: str) -> None:
+def test_lines_may_end_in_any_way(end: str) -> None:
     old = [article(number).replace("\n", end) for number in range(2_000)]
     new = [*old[:700], "new" + end, *old[700:1_500], *old[1_501:]]
     at = len("".join(old[:700]))
@@ -207,7 +207,7 @@ def test_changes_far_apart_in_one_long_line_are_found() -> None:
     assert diff(old, new) == [(near - 1, 0, " near"), (far + 4, 0, " far")]
 
 
-def test_past_its_work_a_diff_replaces_the_rest_at_once() -> None:
+def test_a_diff_beyond_its_limit_of_work_replaces_the_rest_at_once() -> None:
     old = "".join(map(article, range(30_000)))
     new = old.replace("its", "their")
     edits = diff(old, new)
@@ -277,7 +277,7 @@ def merged(base: str, current: str, new: str) -> str:
         ("one or two", "1 or two", "1 or 2", "1 or 2"),
     ],
 )
-def test_both_sides_changes_stand(base: str, current: str, new: str, result: str) -> None:
+def test_the_changes_of_both_sides_are_kept(base: str, current: str, new: str, result: str) -> None:
     assert merged(base, current, new) == result
 
 
@@ -288,7 +288,7 @@ def test_without_changes_on_one_side_the_other_side_is_the_result(base: str, oth
 
 
 @given(st.data())
-def test_edits_over_each_other_keep_their_meaning_where_nothing_happened_meanwhile(data: st.DataObject) -> None:
+def test_edits_that_overlap_keep_their_meaning_where_nothing_happened_meanwhile(data: st.DataObject) -> None:
     base = data.draw(texts)
     edits = data.draw(edited(len(base)))
     assert apply_edits(base, rebase(edits, base, base)) == naive(base, edits)
@@ -296,7 +296,7 @@ def test_edits_over_each_other_keep_their_meaning_where_nothing_happened_meanwhi
 
 @given(versions())
 @settings(max_examples=500)
-def test_no_word_comes_of_a_merge_that_nobody_wrote(three: tuple[str, str, str]) -> None:
+def test_a_merge_makes_no_word_that_nobody_wrote(three: tuple[str, str, str]) -> None:
     base, current, new = three
     result = merged(base, current, new)
     assert set(words_of(result)) <= {*words_of(base), *words_of(current), *words_of(new)}
@@ -317,7 +317,7 @@ def test_no_word_comes_of_a_merge_that_nobody_wrote(three: tuple[str, str, str])
         ([(0, 4, "")], "the dog", "dog"),
     ],
 )
-def test_what_is_typed_into_a_word_that_changed_meanwhile_is_the_whole_word(
+def test_typing_into_a_word_that_changed_meanwhile_writes_the_whole_word(
     edits: list[Replacement], current: str, result: str
 ) -> None:
     assert apply_edits(current, rebase(edits, "the cat", current)) == result
@@ -338,7 +338,7 @@ def test_rebased_edits_always_fit_the_current_text(data: st.DataObject, base: st
 
 @given(st.data())
 @settings(max_examples=300)
-def test_insertions_of_both_sides_stand_and_only_deletions_take_away(data: st.DataObject) -> None:
+def test_insertions_of_both_sides_are_kept_and_only_deletions_remove_characters(data: st.DataObject) -> None:
     base = "".join(map(chr, range(0x4E00, 0x4E00 + data.draw(st.integers(0, 30)))))  # each character once
     theirs, ours = data.draw(edited(len(base), "ABC")), data.draw(edited(len(base), "xyz"))
     current, new = naive(base, theirs), naive(base, ours)

@@ -35,7 +35,7 @@ def start(string: str) -> TextDocument:
 
 
 class Writer:
-    """An actor that writes one text, and sends on what it writes."""
+    """An actor that writes one text, and sends its edits."""
 
     def __init__(self, actor: bytes, string: str) -> None:
         self.actor, self.document = actor, start(string)
@@ -100,7 +100,7 @@ def test_another_entity_field_or_string_starts_another_text() -> None:
     assert {len(name) for name in names} == {16}
 
 
-def test_the_same_words_put_into_an_empty_field_on_two_devices_stand_once() -> None:
+def test_the_same_words_put_into_an_empty_field_on_two_devices_appear_once() -> None:
     genesis = genesis_id(ENTITY, "content", "hello")
     laptop, phone = (TextDocument.start(genesis, "hello", [(actor, 1)]) for actor in (ANNA, BORIS))
     edits = laptop.edit((ANNA, 2), {ANNA: 1}, [(5, 0, " Anna")]), phone.edit((BORIS, 2), {BORIS: 1}, [(0, 0, "Boris ")])
@@ -139,7 +139,7 @@ def test_a_start_that_is_not_unicode_or_too_large_is_refused() -> None:
 
 
 @pytest.mark.parametrize("position", range(len(MIXED) + 1))
-def test_positions_are_code_points_whatever_stands_there(position: int) -> None:
+def test_positions_are_code_points_for_any_characters(position: int) -> None:
     laptop, phone = pair(MIXED)
     for edit in ((position, 0, "🙂"), (position, 1, ""), (position, min(2, len(MIXED) - position), "日\0")):
         before = laptop.document.string()
@@ -149,7 +149,7 @@ def test_positions_are_code_points_whatever_stands_there(position: int) -> None:
 
 @given(st.data())
 @settings(deadline=None)
-def test_edits_do_to_the_text_what_they_do_to_a_string(data: st.DataObject) -> None:
+def test_edits_change_the_text_as_they_change_a_string(data: st.DataObject) -> None:
     string = data.draw(words)
     laptop, phone = pair(string)
     for _ in range(data.draw(st.integers(1, 6))):
@@ -182,7 +182,7 @@ def test_a_long_text_is_edited_across_the_runs_of_which_it_is_made(character: st
     assert laptop.document.string() == "é"
 
 
-def test_many_edits_of_one_change_make_one_edit_of_as_few_blocks_as_can_be() -> None:
+def test_many_edits_of_one_change_make_one_edit_with_as_few_blocks_as_possible() -> None:
     document = start("one two three")
     edit = document.edit((ANNA, 1), {CARLA: 1}, [(0, 3, "null"), (9, 5, "drei"), (9, 4, "tre"), (0, 0, "🙂")])
     assert document.string() == "🙂null two tre"
@@ -202,7 +202,7 @@ def test_edits_that_change_nothing_make_an_edit_that_changes_nothing(write: str)
     assert document.state() == peer.state() == state
 
 
-def test_words_written_and_deleted_in_one_transaction_do_not_travel() -> None:
+def test_words_written_and_deleted_in_one_transaction_are_not_sent() -> None:
     laptop, phone = pair("base")
     sent = laptop.edit((4, 0, "🙂" * 5_000), (4, 5_000, ""), (0, 1, "c"))
     assert len(sent[0]) < 30
@@ -230,7 +230,7 @@ def test_half_a_character_is_refused_before_any_of_its_transaction_is_made() -> 
     assert laptop.document.string() == "base"
 
 
-def test_a_text_grows_up_to_its_limit_by_edits_of_this_device_and_past_it_by_those_of_others() -> None:
+def test_a_text_grows_to_its_limit_by_edits_of_this_device_and_beyond_it_by_edits_of_others() -> None:
     string = "é" * (limits.TEXT_BYTES_MAX // 2 - 1)
     laptop, phone = pair(string)
     with pytest.raises(LimitError):
@@ -245,7 +245,7 @@ def test_a_text_grows_up_to_its_limit_by_edits_of_this_device_and_past_it_by_tho
     assert len(laptop.document.string().encode()) == limits.TEXT_BYTES_MAX - 2
 
 
-def test_an_edit_too_large_to_travel_is_not_made() -> None:
+def test_an_edit_too_large_to_send_is_not_made() -> None:
     laptop, _ = pair("a" * 100_000)
     filler = "x" * (limits.TEXT_BYTES_MAX // 2)
     edits = [
@@ -260,7 +260,7 @@ def test_an_edit_too_large_to_travel_is_not_made() -> None:
     assert laptop.document.state() == state
 
 
-def test_an_actor_whose_clock_is_used_up_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_actor_whose_clock_is_used_up_gets_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     laptop, _ = pair("")
     laptop.edit((0, 0, "abcd"))
     laptop.rewrite("ab日d")
@@ -330,7 +330,7 @@ def test_edits_made_at_the_same_time_merge_by_character() -> None:
     assert laptop.document.vector() == phone.document.vector()
 
 
-def test_who_deleted_a_word_that_two_deleted_is_kept_of_both() -> None:
+def test_a_word_that_two_actors_deleted_is_recorded_as_deleted_by_both() -> None:
     laptop, phone = pair("the cat sat")
     ours, theirs = laptop.edit((4, 3, "dog")), phone.edit((4, 3, "cow"))
     laptop.take(theirs)
@@ -376,7 +376,7 @@ def test_a_device_goes_on_under_a_new_actor() -> None:
     assert set(device.document.vector()) == {device.document.genesis, ANNA, BORIS}
 
 
-def test_an_edit_of_this_device_that_its_own_text_refuses_is_a_fault_of_this_device() -> None:
+def test_an_own_edit_that_the_text_refuses_is_a_fault_of_this_device() -> None:
     document = start("base")
     with pytest.raises(CorruptError, match="does not know the text"):
         document.edit((ANNA, 1), {}, [(0, 0, "x")])
@@ -402,7 +402,7 @@ def test_a_document_for_a_yjs_editor_reads_as_the_text_and_follows_it() -> None:
     assert len(heard) == 3, "an editor is told of each edit"
 
 
-def test_a_document_for_a_yjs_editor_reads_as_a_text_of_which_something_is_void() -> None:
+def test_a_document_for_a_yjs_editor_reads_like_a_text_with_a_void_part() -> None:
     laptop, phone = pair("base")
     document, doc = laptop.document, laptop.document.doc()
     edit, dot, past = phone.edit((0, 4, "nonsense"))
@@ -427,7 +427,7 @@ def test_a_document_that_does_not_read_as_the_text_is_made_anew() -> None:
     assert str(laptop.document.doc()["t"]) == laptop.document.string() == "base!"
 
 
-def test_a_panic_of_pycrdt_costs_the_document_and_nothing_else(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_panic_of_pycrdt_loses_the_document_and_nothing_else(capfd: pytest.CaptureFixture[str]) -> None:
     laptop, phone = pair("base")
     doc = laptop.document.doc()
     doc.apply_update(bytes.fromhex("01010500040101740568656c6c6f00"))  # client 5 writes "hello"
@@ -502,7 +502,7 @@ def test_a_real_paper_replays_on_another_device() -> None:
 
 
 @pytest.mark.shared
-def test_two_friends_who_really_typed_at_the_same_time_end_with_one_text() -> None:
+def test_two_people_who_really_typed_at_the_same_time_end_with_one_text() -> None:
     loaded = trace("friendsforever")
     transactions = loaded["txns"]
     writers = pair("")
@@ -527,6 +527,6 @@ def test_two_friends_who_really_typed_at_the_same_time_end_with_one_text() -> No
         applied[agent].add(at)
     for agent in (0, 1):
         catch_up(agent, list(range(len(transactions))))
-    # The trace ends in the text that results when of two concurrent words at one place agent 0's stand first.
+    # The trace ends in the text in which, of two concurrent words at one place, agent 0's word comes first.
     assert writers[0].document.string() == writers[1].document.string() == loaded["endContent"]
     assert writers[0].document.state() == writers[1].document.state()

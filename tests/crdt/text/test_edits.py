@@ -25,8 +25,8 @@ def refusal(*edit: object) -> str:
 # --- the one form -----------------------------------------------------------------------------------------------------
 
 
-def test_an_edit_has_these_bytes() -> None:
-    """Part of the format: a letter typed takes 13 of them and what its clocks need."""
+def test_an_edit_has_its_published_bytes() -> None:
+    """Part of the format: a typed letter takes 13 bytes and those that its clocks need."""
     assert encode(TYPED) == bytes.fromhex("94 90 07 91 93 9200 06 9201 03 a2 c3a9 90".replace(" ", ""))
     deletions = "92 93010003 9303cd012c02"
     blocks = "92 93c0 920100 a3646f67 93920204 c0 a4f09f9982"
@@ -36,7 +36,7 @@ def test_an_edit_has_these_bytes() -> None:
 
 
 @pytest.mark.parametrize("edit", [TYPED, REWRITE, TextEdit((), None, (), ()), TextEdit((), None, (), ((0, 5, 1),))])
-def test_what_is_written_is_read_back(edit: TextEdit) -> None:
+def test_an_edit_is_read_back_as_it_was_written(edit: TextEdit) -> None:
     assert decode(encode(edit)) == edit
 
 
@@ -86,7 +86,7 @@ def test_a_damaged_edit_is_another_edit_in_its_one_form_or_refused(data: st.Data
         ({}, None, [], []),
     ],
 )
-def test_what_has_not_the_types_of_an_edit_is_refused(edit: tuple[object, ...]) -> None:
+def test_values_of_other_types_than_an_edit_has_are_refused(edit: tuple[object, ...]) -> None:
     assert refusal(*edit).startswith("it is no edit")
 
 
@@ -111,12 +111,12 @@ def test_every_index_has_a_name(edit: tuple[object, ...]) -> None:
     assert refusal(*edit) == "it has an index without a name"
 
 
-def test_a_clock_says_that_something_is_inserted() -> None:
+def test_an_edit_has_a_clock_if_it_inserts_something() -> None:
     assert refusal([], 0, [], []) == "it has a clock and inserts nothing"
     assert refusal([], 5, [], [[0, 0, 1]]) == "it has a clock and inserts nothing"
 
 
-def test_a_block_that_goes_on_where_the_one_before_it_ended_is_one_with_it() -> None:
+def test_a_block_that_continues_the_one_before_it_is_joined_to_it() -> None:
     for clock in (7, None):
         blocks: list[object] = [[[1, 0], [1, 1], "a🙂"], [[0, (clock or 0) + 2], [1, 1], "b"]]
         assert refusal([], clock, blocks, []) == "a block goes on where the one before it ended"
@@ -146,7 +146,7 @@ def test_numbers_and_strings_are_in_their_shortest_form() -> None:
 
 
 @pytest.mark.parametrize("raw", [b"\xff", b"\xed\xa0\x80", b"\xc0\x80", b"\xf0\x9f\x99"])
-def test_what_is_not_utf_8_is_refused(raw: bytes) -> None:
+def test_invalid_utf_8_is_refused(raw: bytes) -> None:
     data = encode(TYPED).replace(b"\xa2\xc3\xa9", bytes((0xA0 | len(raw),)) + raw)
     with pytest.raises(RefusedTextError, match="it is no edit"):
         decode(data)
@@ -179,7 +179,7 @@ def test_an_edit_too_large_to_travel_is_neither_written_nor_read() -> None:
 # --- names of rewrites ------------------------------------------------------------------------------------------------
 
 
-def test_a_rewrite_is_named_by_its_text_and_all_that_it_says() -> None:
+def test_a_rewrite_is_named_by_its_text_and_its_whole_content() -> None:
     assert rewrite_name(LOW, REWRITE).hex() == "2c77538a510c5a4c8b40461b093579ac"  # part of the format
     replace = msgspec.structs.replace
     others = [

@@ -57,12 +57,12 @@ def test_hunks_are_ascending_and_apart_and_make_the_new_text_of_the_old_one(old:
         ("牛乳を買う", "豆乳を買う", [(0, 1, "豆")]),
     ],
 )
-def test_what_is_equal_ends_inside_no_word(old: str, new: str, hunks: list[Hunk]) -> None:
+def test_equal_parts_never_end_inside_a_word(old: str, new: str, hunks: list[Hunk]) -> None:
     assert find_hunks(old, new, limits.DIFF_STEPS_MAX) == hunks
 
 
 @pytest.mark.parametrize("word", ["a" * 100_000, "=?" * 50_000, "🙂\u200d" * 50_000, "e" + "\u0301" * 100_000])
-def test_what_stands_beside_a_word_without_end_is_found_all_the_same(word: str) -> None:
+def test_a_change_beside_an_endless_word_is_found(word: str) -> None:
     old, new = f"one\n{word} two\nthree\n", f"one\n{word} 2\nthree\n"
     assert find_hunks(old, new, limits.DIFF_STEPS_MAX) == [(len(word) + 5, len(word) + 8, "2")]
     changed = f"one\n{word[:50_001]}x{word[50_001:]} two\nthree\n"

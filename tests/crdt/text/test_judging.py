@@ -41,7 +41,7 @@ def test_a_change_may_start_a_text_and_edit_it() -> None:
 
 
 @pytest.mark.parametrize("beside", [(1, 6), (0, 0), (0, 2), (2, 0), (2, 3), (1, limits.TEXT_CLOCK_MAX - 1)])
-def test_a_block_beside_what_nobody_wrote_is_refused(beside: tuple[int, int]) -> None:
+def test_a_block_beside_a_unit_that_nobody_wrote_is_refused(beside: tuple[int, int]) -> None:
     names = [CARLA] if beside[0] == 2 else []
     for text in (start(), start("")):
         assert "unknown" in refusal(text, inserts((beside, None, "x"), names=names), (BORIS, 1), HERE)
@@ -54,8 +54,8 @@ def test_a_deletion_that_goes_on_past_what_somebody_wrote_is_refused(deleted: tu
     assert refusal(start(), deletes(deleted), (BORIS, 1), HERE) == "it deletes something unknown"
 
 
-def test_what_is_here_and_not_in_the_past_of_its_author_is_unknown() -> None:
-    """Known is what the author knows: who judged by what is here would come to other verdicts in other orders."""
+def test_units_that_are_here_but_not_in_the_authors_past_count_as_unknown() -> None:
+    """Only what the author knows counts as known. A device that judged by what it holds would give other verdicts in other orders."""
     beside, deletion = inserts(((2, 0), (1, 1), "x"), names=[CARLA]), deletes((2, 0, 1), names=[CARLA])
     for text, edit in itertools.product((start("ab"), start("ab")), (beside, deletion)):
         assert "unknown" in refusal(text, edit, (BORIS, 1), HERE)
@@ -68,7 +68,7 @@ def test_what_is_here_and_not_in_the_past_of_its_author_is_unknown() -> None:
     assert text.order.string() == "acxb"
 
 
-def test_of_an_author_that_is_known_in_part_only_that_part_is_known() -> None:
+def test_only_the_known_part_of_an_author_is_known() -> None:
     text = start("ab")
     text.accept(inserts(((1, 0), (1, 1), "c")), (CARLA, 1), HERE)
     text.accept(inserts(((0, 0), (1, 1), "d"), clock=1), (CARLA, 2), {**HERE, CARLA: 1})
@@ -90,7 +90,7 @@ def test_an_edit_may_stand_beside_and_delete_what_it_inserts_itself() -> None:
     assert "unknown" in refusal(start("ab"), late, (BORIS, 1), HERE)
 
 
-def test_an_author_goes_on_where_its_units_end_whatever_others_did() -> None:
+def test_an_author_continues_where_its_units_end_whatever_others_did() -> None:
     text = start("ab")
     first = inserts(((1, 0), (1, 1), "x🙂"))
     text.accept(first, (BORIS, 1), HERE)
@@ -110,7 +110,7 @@ def test_an_edit_that_was_refused_uses_no_clocks() -> None:
 
 
 def test_a_right_neighbour_before_the_left_one_is_refused() -> None:
-    """33 bytes as a Yjs update: who had taken it read another text once it was loaded again."""
+    """As a Yjs update of 33 bytes: a device that took it read another text after loading it again."""
     for left, right in itertools.product(range(6), repeat=2):
         edit = inserts(((1, left), (1, right), "!"))
         if right != left + 1:
@@ -131,7 +131,7 @@ def test_deleted_neighbours_count() -> None:
     assert text.order.string() == "abxef"
 
 
-def test_what_others_put_between_two_neighbours_meanwhile_parts_nobody() -> None:
+def test_insertions_of_others_between_two_neighbours_leave_all_devices_equal() -> None:
     text = start("ab")
     text.accept(inserts(((1, 0), (1, 1), "c")), (CARLA, 1), HERE)
     text.accept(inserts(((1, 0), (1, 1), "d")), (DORA, 1), HERE)
@@ -148,7 +148,7 @@ def test_the_earlier_blocks_of_an_edit_stand_between_its_later_ones() -> None:
     assert text.order.string() == "awxb"
 
 
-def test_nothing_points_inside_a_character() -> None:
+def test_no_edit_may_refer_to_the_inside_of_a_character() -> None:
     text = start("x🙂y")
     assert refusal(text, inserts(((1, 1), (1, 2), "!")), (BORIS, 1), HERE) == "a block stands inside a character"
     for half in ((1, 1, 1), (1, 2, 1), (1, 0, 2), (1, 2, 2)):
@@ -161,7 +161,7 @@ def test_nothing_points_inside_a_character() -> None:
     assert text.order.string() == "xy"
 
 
-def test_one_actor_writes_so_much_and_no_more_in_edits_and_rewrites_together(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_actor_has_one_limit_for_edits_and_rewrites_together(monkeypatch: pytest.MonkeyPatch) -> None:
     long, rewrite = inserts(((0, 6), (1, 1), "1234"), clock=7), inserts((None, (1, 0), "1234"), clock=None)
     text = start("ab")
     monkeypatch.setattr(limits, "TEXT_CLOCK_MAX", 10)
@@ -201,7 +201,7 @@ def test_a_rewrite_is_judged_by_the_past_of_each_change_that_makes_it() -> None:
     text.accept(beside, (CARLA, 2), {**HERE, CARLA: 1})
 
 
-def test_nobody_goes_on_under_the_name_of_a_rewrite() -> None:
+def test_no_edit_continues_under_the_name_of_a_rewrite() -> None:
     rewrite = ticked(start("- [ ] milk\n"), BORIS)
     text = start("- [ ] milk\n")
     text.accept(rewrite, (BORIS, 2), HERE)

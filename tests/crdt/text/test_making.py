@@ -38,7 +38,7 @@ def changed(draw: st.DrawFn, string: str) -> tuple[list[Hunk], str]:
 
 
 @given(changed("ab🙂def"), st.booleans())
-def test_what_is_made_of_hunks_is_accepted_and_reads_as_they_say(case: tuple[list[Hunk], str], whole: bool) -> None:
+def test_an_edit_made_of_hunks_is_accepted_and_gives_the_text_that_they_describe(case: tuple[list[Hunk], str], whole: bool) -> None:
     hunks, reads = case
     sequence = text("ab🙂def")
     edit = making.make(sequence, BORIS, hunks, whole=whole)
@@ -47,21 +47,21 @@ def test_what_is_made_of_hunks_is_accepted_and_reads_as_they_say(case: tuple[lis
     assert sequence.order.string() == reads
 
 
-def test_an_edit_is_made_of_the_text_and_leaves_it_as_it_is() -> None:
+def test_making_an_edit_does_not_change_the_text() -> None:
     sequence = text()
     making.make(sequence, BORIS, [(1, 3, "!")], whole=False)
     assert sequence.order.string() == "abcdef"
     assert sequence.names == [sequence.genesis]
 
 
-def test_what_replaces_something_stands_behind_it_as_another_insertion_there_would_stand_before_it() -> None:
+def test_a_replacement_goes_behind_what_it_replaces_so_that_another_insertion_there_comes_before_it() -> None:
     edit = making.make(text(), BORIS, [(1, 3, "!")], whole=False)
     assert edit.blocks == (((GENESIS, 2), (GENESIS, 3), "!"),)
     assert edit.deletions == ((GENESIS, 1, 2),)
     assert edit.clock == 0
 
 
-def test_an_author_goes_on_where_its_units_end() -> None:
+def test_an_author_continues_where_its_units_end() -> None:
     sequence = text()
     for clock, word in enumerate("xyz"):
         edit = making.make(sequence, BORIS, [(0, 0, word)], whole=False)
@@ -84,7 +84,7 @@ def test_units_of_others_are_named_in_a_table_and_its_own_are_not() -> None:
 
 
 @given(st.lists(spans, max_size=8))
-def test_merged_deletions_are_as_few_as_they_can_be(given_spans: list[tuple[int, int, int]]) -> None:
+def test_merged_deletions_are_as_few_as_possible(given_spans: list[tuple[int, int, int]]) -> None:
     apart = [span for at, span in enumerate(given_spans) if not any(_meet(span, other) for other in given_spans[:at])]
     found = merged(apart)
     assert found == sorted(found)

@@ -18,7 +18,7 @@ words = st.text(st.sampled_from("ab é日🙂🙃"), min_size=1, max_size=5)
 
 
 class One(NamedTuple):
-    """A code point of the model: its units, and what it is."""
+    """A code point of the model, with its units."""
 
     name: int
     clock: int
@@ -31,7 +31,7 @@ class One(NamedTuple):
 
 
 class Model:
-    """What an order should say, as a plain list."""
+    """The same order as a plain list, to compare with."""
 
     def __init__(self) -> None:
         self.order = Order([], {})
@@ -39,7 +39,7 @@ class Model:
         self.clocks: dict[int, int] = {}
 
     def insert(self, name: int, at: int, text: str) -> None:
-        """Let a name write behind so many code points, deleted ones too."""
+        """Let a name write behind a number of code points, deleted ones included."""
         left = self.all[at - 1].units[-1] if at else EDGE
         right = self.all[at].units[0] if at < len(self.all) else EDGE
         clock = self.clocks.get(name, 0)
@@ -82,7 +82,7 @@ class Model:
 
 @given(st.data())
 @settings(deadline=None)
-def test_an_order_says_what_a_list_says(data: st.DataObject) -> None:
+def test_an_order_agrees_with_a_plain_list(data: st.DataObject) -> None:
     model = Model()
     for _ in range(data.draw(st.integers(1, 60))):
         if model.all and data.draw(st.integers(0, 3)) == 0:
@@ -90,7 +90,7 @@ def test_an_order_says_what_a_list_says(data: st.DataObject) -> None:
         else:
             model.insert(data.draw(st.integers(0, 2)), data.draw(st.integers(0, len(model.all))), data.draw(words))
         if data.draw(st.integers(0, 7)) == 0:
-            model.order.packed()  # from here on what does not change is not written anew
+            model.order.packed()  # from here on only what changes is written anew
     model.check()
     assert model.order.packed() == msgspec.msgpack.encode(model.order.whole())
     runs = model.order.whole()
@@ -169,7 +169,7 @@ def steps(work: Callable[[], object]) -> int:
 
 
 def scattered(count: int) -> Model:
-    """A text of so many runs."""
+    """A text with the given number of runs."""
     model = Model()
     model.insert(0, 0, "ab" * count)
     for at in range(count):
@@ -196,7 +196,7 @@ def test_typing_costs_the_same_in_a_text_of_ten_times_the_runs() -> None:
     assert costs[1] < 1.2 * costs[0]
 
 
-def test_positions_are_right_though_thousands_of_runs_are_put_at_one_place() -> None:
+def test_positions_are_right_even_with_thousands_of_runs_at_one_place() -> None:
     order = Order([], {})
     order.insert(EDGE, Run(0, 0, 2, "ab", *EDGE, *EDGE))
     for clock in range(3_000):

@@ -43,7 +43,7 @@ def test_a_run_that_is_cut_and_absorbed_again_is_as_before(
 
 
 @given(TEXTS, st.integers(0, 20), st.integers(1, 5))
-def test_pieces_end_where_they_must_and_are_the_run_again_together(text: str, clock: int, every: int) -> None:
+def test_pieces_end_where_they_must_and_together_give_the_run_again(text: str, clock: int, every: int) -> None:
     inside = {clock + units(text[:at]) for at in range(len(text) + 1)}
 
     def end_of(at: int) -> int:  # the next multiple that does not stand inside a character
@@ -72,7 +72,7 @@ def test_pieces_end_where_they_must_and_are_the_run_again_together(text: str, cl
         Run(1, 3, 1, None, 1, 2, *EDGE),  # deleted, where the first is not
     ],
 )
-def test_what_was_not_written_on_as_one_is_not_one_run(other: Run) -> None:
+def test_runs_that_were_not_written_in_one_go_are_not_joined(other: Run) -> None:
     assert Run(1, 3, 1, "x", 1, 2, *EDGE).goes_on(run("abc"))
     assert not other.goes_on(run("abc"))
 
@@ -96,7 +96,7 @@ def test_a_packed_chunk_is_its_runs_one_after_another_however_many_there_are(cou
     assert chunk.pack() == b"".join(map(msgspec.msgpack.encode, chunk.runs))
 
 
-def test_what_stands_after_the_last_run_of_a_chunk_is_the_first_of_the_next() -> None:
+def test_the_last_run_of_a_chunk_is_followed_by_the_first_run_of_the_next_chunk() -> None:
     last = Chunk([run("z")], None, 2.0)
     first = Chunk([run("a"), run("b")], last, 1.0)
     assert first.following(0) is first.runs[1]

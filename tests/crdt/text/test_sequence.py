@@ -27,8 +27,8 @@ from tests.crdt.text.texts import (
 )
 
 
-def test_what_two_write_behind_different_letters_of_one_run_stands_there_in_every_order() -> None:
-    """The letters are one run here, of which only what stands behind the second writer's neighbour was passed by it."""
+def test_words_that_two_write_behind_different_letters_of_one_run_have_one_place_in_every_order() -> None:
+    """The letters are one run here, and the second writer's edit passed only those behind its neighbour."""
     typed = [
         (inserts(((1, 0) if at == 0 else (0, at - 1), (1, 1), "xyz"[at]), clock=at), (BORIS, at + 1)) for at in range(3)
     ]
@@ -96,7 +96,7 @@ def test_a_box_ticked_on_two_devices_is_ticked_once() -> None:
     assert rewrite.dots == {(BORIS, 2), (CARLA, 2)}
 
 
-def test_a_third_edit_beside_two_equal_rewrites_stands_whichever_of_them_its_author_knew() -> None:
+def test_a_third_edit_beside_two_equal_rewrites_has_one_place_whichever_of_them_its_author_knew() -> None:
     rewrite = ticked(start("- [ ] milk\n"), BORIS)
     name = codec.rewrite_name(GENESIS, rewrite)
     third = inserts(((2, 0), (1, 4), "!"), names=[name])  # directly behind the x
@@ -123,8 +123,8 @@ def test_a_third_edit_beside_two_equal_rewrites_stands_whichever_of_them_its_aut
         assert len(states) == 1
 
 
-def test_equal_words_where_two_bases_differ_are_two_rewrites() -> None:
-    """One base has a deleted letter where the words go: the words were written between others."""
+def test_equal_words_on_different_bases_are_two_rewrites() -> None:
+    """One base has a deleted letter at that place, so the words were written between other letters."""
     plain, scarred = start("ab"), start("ab")
     scar = [(inserts(((1, 0), (1, 1), "x")), (DORA, 1), HERE), (deletes((0, 0, 1)), (DORA, 2), {**HERE, DORA: 1})]
     for edit in scar:
@@ -143,7 +143,7 @@ def test_equal_words_where_two_bases_differ_are_two_rewrites() -> None:
     assert sorted(strings.pop()) == sorted("aWWkb")
 
 
-def test_edits_that_were_kept_make_the_same_text_again_though_others_stand_between_their_neighbours() -> None:
+def test_kept_edits_make_the_same_text_again_even_with_others_between_their_neighbours() -> None:
     rewrite = ticked(start("- [ ] milk\n"), BORIS)
     told = [
         (inserts(((1, 3), (1, 4), "🙂")), (DORA, 1), HERE),
@@ -179,13 +179,13 @@ def test_an_edit_that_cannot_have_been_kept_is_refused(edit: TextEdit, why: str)
 
 
 def backwards(count: int, *, rewritten: bool = False) -> TextEdit:
-    """Blocks between the first two letters, each before the one before it."""
+    """Blocks between the first two letters, each in front of the previous one."""
     blocks: list[tuple[Id, Id, str]] = [((1, 0), (1, 1), "x")]
     blocks += [((1, 0), (0, at), "x") for at in range(count - 1)]
     return inserts(*blocks, clock=None if rewritten else 0)
 
 
-def test_many_blocks_where_many_others_stand_cost_no_square() -> None:
+def test_many_blocks_among_many_others_do_not_cost_the_square() -> None:
     costs = []
     for count in (300, 600):
         text = start("ab")
@@ -195,7 +195,7 @@ def test_many_blocks_where_many_others_stand_cost_no_square() -> None:
     assert costs[1] < 2.5 * costs[0]
 
 
-def test_deleting_again_what_is_deleted_costs_little() -> None:
+def test_deleting_deleted_units_again_costs_little() -> None:
     text = start("ab")
     text.accept(backwards(2_000), (BORIS, 1), HERE)
     everything = deletes((1, 0, 2), (2, 0, 2_000), names=[BORIS])

@@ -22,7 +22,7 @@ EVER = 1 << 40
 
 
 def small() -> TextDocument:
-    """A text with something of everything: two starts, an edit, a deletion, a rewrite, characters of two units."""
+    """A text with one of everything: two starts, an edit, a deletion, a rewrite, characters of two units."""
     document = TextDocument.start(GENESIS, "h🙂llo", [(ANNA, 1)])
     document.edit((BORIS, 4), {ANNA: 1}, [(2, 1, ""), (4, 0, "!")])
     document.rewrite((ANNA, 2), {ANNA: 1, BORIS: 4}, [(1, 1, "e")])
@@ -30,8 +30,8 @@ def small() -> TextDocument:
     return document
 
 
-def test_a_state_has_these_bytes() -> None:
-    """Part of the format: other bytes would be another hash of every edited text."""
+def test_a_state_has_its_published_bytes() -> None:
+    """Part of the format: other bytes would change the hash of every edited text."""
     assert small().state().hex() == (
         "980194c41041414141414141414141414141414141c41042424242424242424242424242424242c410474747474747474747"
         "47474747474747c410cc5845dae5dfd060d1bdaeadf74b1da202929200019201099193019491049100910101959104910191"
@@ -41,7 +41,7 @@ def test_a_state_has_these_bytes() -> None:
     assert small().hash().hex() == "ece437b0a755d3b196cdade620db9b6df2429ef4d8a3f535c1802a26fa04e2fa"
 
 
-def test_a_state_says_what_was_done() -> None:
+def test_a_state_contains_what_was_done() -> None:
     format_, names, genesis, starts, authors, rewrites, pairs, runs = msgspec.msgpack.decode(small().state())
     (rewrite,) = set(names) - {ANNA, BORIS, GENESIS}
     index = {name: at for at, name in enumerate(names)}
@@ -93,7 +93,7 @@ def test_a_text_that_was_loaded_goes_on_as_the_one_in_memory() -> None:
             assert loaded.state() == document.state()
 
 
-def test_a_name_that_comes_later_and_is_smaller_changes_nothing_but_the_indices() -> None:
+def test_a_smaller_name_that_comes_later_changes_only_the_indices() -> None:
     orders = []
     for actors in ((BORIS, ANNA), (ANNA, BORIS)):
         document = TextDocument.start(GENESIS, "ab", [(GENESIS, 1)])
@@ -109,7 +109,7 @@ def test_a_name_that_comes_later_and_is_smaller_changes_nothing_but_the_indices(
         assert TextDocument.load(document.state()).string() == document.string()
 
 
-def test_a_check_looks_at_every_run_and_costs_no_square() -> None:
+def test_a_check_looks_at_every_run_and_does_not_cost_the_square() -> None:
     """Somebody may write a text of twenty thousand runs at one place."""
     costs = []
     for count in (400, 800):
@@ -187,7 +187,7 @@ G = NAMES.index(GENESIS)
         ([7], None, "Expected `array`"),
     ],
 )
-def test_a_state_that_makes_no_sense_is_refused(path: list[int], value: Any, why: str) -> None:
+def test_an_inconsistent_state_is_refused(path: list[int], value: Any, why: str) -> None:
     with pytest.raises(CorruptError, match=why):
         TextDocument.load(damaged(path, value))
 

@@ -1,4 +1,4 @@
-"""Trails: they spare steps, and never change where something stands or what is taken."""
+"""Trails: they save steps, and never change a place or a verdict."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def start() -> TextSequence:
 
 
 def letter(clock: int, left: tuple[int, int] = A, right: tuple[int, int] | None = None) -> TextEdit:
-    """Another letter of its author's behind the first of the text, before the one that it wrote last."""
+    """Another letter by the same author, behind the first letter of the text and in front of the author's last one."""
     return TextEdit((), clock, ((left, right or (B if not clock else (0, clock - 1)), "x"),), ())
 
 
 @pytest.fixture
 def passed(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
-    """What is passed when a place, or a neighbour, is looked for."""
+    """The units that are passed in the search for a place or a neighbour."""
     found: list[Run] = []
     behind = Order.behind
 
@@ -46,7 +46,7 @@ def passed(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
 
 
 def crowded(count: int) -> TextSequence:
-    """A text in which somebody wrote so many letters behind the first one, each before the last."""
+    """A text in which somebody wrote a number of letters behind the first one, each in front of the one before."""
     text = start()
     for clock in range(count):
         text.accept(letter(clock), (ANNA, 2), HERE)
@@ -55,7 +55,7 @@ def crowded(count: int) -> TextSequence:
 
 
 @pytest.mark.parametrize("others", [(BORIS,), (BORIS, CARLA, DORA, EMIL), (EMIL, BORIS)])
-def test_who_writes_letter_after_letter_at_one_place_passes_what_others_wrote_there_once(
+def test_an_author_who_writes_letter_after_letter_at_one_place_passes_the_words_of_others_once(
     passed: list[Run], others: tuple[bytes, ...]
 ) -> None:
     for count in (100, 200):
@@ -67,7 +67,7 @@ def test_who_writes_letter_after_letter_at_one_place_passes_what_others_wrote_th
         assert len(passed) <= 3 * len(others) * (count + len(others))
 
 
-def test_what_was_accepted_before_is_made_again_in_as_few_steps(passed: list[Run]) -> None:
+def test_accepted_edits_are_made_again_in_as_few_steps(passed: list[Run]) -> None:
     text = crowded(100)
     passed.clear()
     for clock in range(100):
@@ -75,7 +75,7 @@ def test_what_was_accepted_before_is_made_again_in_as_few_steps(passed: list[Run
     assert len(passed) <= 300
 
 
-def test_an_author_that_comes_to_know_what_stands_between_is_asked_anew() -> None:
+def test_a_trail_is_not_used_after_its_author_learned_of_units_in_between() -> None:
     text = crowded(3)
     text.accept(letter(0), (BORIS, 1), HERE)
     with pytest.raises(RefusedTextError, match="directly after"):
@@ -83,7 +83,7 @@ def test_an_author_that_comes_to_know_what_stands_between_is_asked_anew() -> Non
     text.accept(letter(1), (BORIS, 2), {ANNA: 1, BORIS: 1})
 
 
-def test_an_author_that_writes_between_by_a_rewrite_is_asked_anew() -> None:
+def test_a_trail_is_not_used_after_its_author_wrote_a_rewrite_in_between() -> None:
     text = crowded(3)
     text.accept(letter(0), (BORIS, 1), HERE)
     rewrite = TextEdit((BORIS,), None, ((A, (2, 0), "r"),), ())
@@ -128,7 +128,7 @@ class Writer:
         return found
 
     def edit(self, text: TextSequence) -> TextEdit:
-        """An edit, that nearly always says the truth of what is beside what."""
+        """An edit whose neighbours are nearly always true."""
         source, places = self.source, [None, *self.known(text), None]
         at = source.choice([0, 1])
         if self.habit == "behind its last":

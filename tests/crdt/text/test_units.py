@@ -10,7 +10,7 @@ texts = st.text(st.sampled_from("ab é日🙂🙃\u0301"), max_size=12)
 
 
 def seconds_of(text: str, clock: int) -> list[int]:
-    """The second units of a text, from its UTF-16."""
+    """The places of second units in a text, taken from its UTF-16."""
     raw = text.encode("utf-16-le")
     words = [int.from_bytes(raw[at : at + 2], "little") for at in range(0, len(raw), 2)]
     return [clock + at for at, word in enumerate(words) if 0xDC00 <= word < 0xE000]

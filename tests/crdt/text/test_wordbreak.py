@@ -61,12 +61,12 @@ def test_a_value_or_a_character_is_never_cut(word: str) -> None:
         ("a \u0308", ["a", " \u0308"]),
     ],
 )
-def test_signs_spaces_and_characters_that_may_be_words_stand_alone(text: str, found: list[str]) -> None:
+def test_signs_and_spaces_and_characters_that_may_be_words_are_tokens_of_their_own(text: str, found: list[str]) -> None:
     assert tokens(text) == found
 
 
 @given(texts)
-def test_what_is_cut_is_all_of_the_text_and_each_unit_begins_at_a_break(text: str) -> None:
+def test_the_pieces_are_the_whole_text_and_each_unit_begins_at_a_break(text: str) -> None:
     units = wordbreak.cut(text)
     assert "".join(units) == text
     places = set(wordbreak.breaks(text, 0, reach=len(text) + 1))
@@ -74,7 +74,7 @@ def test_what_is_cut_is_all_of_the_text_and_each_unit_begins_at_a_break(text: st
 
 
 @given(texts, texts)
-def test_of_a_text_that_goes_on_only_what_is_certain_is_cut(text: str, more: str) -> None:
+def test_a_text_that_goes_on_is_cut_only_where_that_is_certain(text: str, more: str) -> None:
     units = wordbreak.cut(text, True)
     assert units == wordbreak.cut(text + more)[: len(units)] or "".join(units) == text[: len("".join(units))]
     places = set(wordbreak.breaks(text + more, 0, reach=len(text + more) + 1))
@@ -119,7 +119,7 @@ def test_the_ends_of_a_very_long_word_are_found_until_it_is_longer_than_anybody_
         ("🙂", False, False, False, True),
     ],
 )
-def test_tokens_are_told_apart(token: str, space: bool, line_end: bool, word: bool, sign: bool) -> None:
+def test_tokens_have_their_kinds(token: str, space: bool, line_end: bool, word: bool, sign: bool) -> None:
     assert wordbreak.is_space(token) == space
     assert wordbreak.is_line_end(token) == line_end
     assert wordbreak.has_word(token) == word

@@ -17,7 +17,7 @@ def read(*updates: bytes) -> str:
     return str(text)
 
 
-def test_an_update_has_these_bytes() -> None:
+def test_an_update_has_its_published_bytes() -> None:
     items = [Item(7, 0, "hé", None, None), Item(7, 2, 300, (7, 1), (7, 0)), Item(300, 0, "x", None, (7, 0))]
     client_300 = "01 ac02 00 44 0700 01 78"
     client_7 = "02 07 00 04 010174 03 68c3a9 c1 0701 0700 ac02"

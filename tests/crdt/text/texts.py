@@ -1,4 +1,4 @@
-"""What tests of texts share: a text of six letters, and edits of it."""
+"""Helpers for tests of texts: a text of six letters, and edits of it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def deletes(*deletions: tuple[int, int, int], names: Iterable[bytes] = ()) -> Te
 
 
 def checked(edit: TextEdit) -> TextEdit:
-    """Return an edit that the codec lets through."""
+    """Return an edit that the codec accepts."""
     return codec.decode(codec.encode(edit))
 
 
