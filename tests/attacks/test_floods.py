@@ -108,7 +108,9 @@ def test_a_proof_is_kept_by_everybody_whether_it_comes_before_its_member_is_adde
         assert len(network.proved) == 2
 
 
-def test_a_device_that_passed_over_a_proof_asks_for_it_again_as_soon_as_its_member_is_added(three: Engines, tmp_path: Path) -> None:
+def test_a_device_that_passed_over_a_proof_asks_for_it_again_as_soon_as_its_member_is_added(
+    three: Engines, tmp_path: Path
+) -> None:
     a, b, c = three
     with strangers(1, tmp_path) as (d,):
         proof = proof_by(d.own.make_identity(), a.workspace)
@@ -324,9 +326,7 @@ def test_endless_pages_of_heads_make_nothing_grow(three: Engines, monkeypatch: p
     assert len(theirs) <= len(a.frontier()) + 100
 
 
-def test_acknowledgements_of_unknown_actors_make_nothing_grow(
-    three: Engines, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_acknowledgements_of_unknown_actors_make_nothing_grow(three: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "CLAIMS_MAX", 100)
     a, b, _ = three
     line = Line(Liar(b), a)

@@ -314,7 +314,9 @@ def test_versions_and_lives_with_large_changes_do_not_push_out_the_large_changes
     assert [task.title for task in b.query_tasks(edda.TaskQuery())] == ["small and honest"]
 
 
-def test_the_large_changes_of_one_device_that_have_arrived_in_part_are_bounded_in_bytes(three: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_large_changes_of_one_device_that_have_arrived_in_part_are_bounded_in_bytes(
+    three: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(limits, "PART_BYTES_MAX", 1_000)
     monkeypatch.setattr(limits, "INCOMING_BYTES_MAX", 30_000)
     _, b, c = three
@@ -391,9 +393,7 @@ def test_the_frames_that_wait_to_be_expanded_are_limited_by_what_a_peer_may_have
 
 
 @pytest.mark.parametrize(("text", "windows"), [("one thing over and over " * 250_000, 2), ("", 0)])
-def test_every_honest_text_arrives(
-    three: Engines, monkeypatch: pytest.MonkeyPatch, text: str, windows: int
-) -> None:
+def test_every_honest_text_arrives(three: Engines, monkeypatch: pytest.MonkeyPatch, text: str, windows: int) -> None:
     monkeypatch.setattr(limits, "EXPANDED_BYTES_MAX", 2 << 20)
     a, b, _ = three
     a.create_document(edda.Document(title="honest", content=text or os.urandom(3_000_000).hex()))

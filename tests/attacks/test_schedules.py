@@ -117,7 +117,9 @@ def head_of(engine: StorageEngine, actor: bytes) -> Dep:
 # --- the past (rules 0.1, 4b, 4c) -------------------------------------------------------------------------------------
 
 
-def test_a_change_that_builds_on_one_version_of_another_change_does_not_count_as_built_on_the_other_version(engines: Engines) -> None:
+def test_a_change_that_builds_on_one_version_of_another_change_does_not_count_as_built_on_the_other_version(
+    engines: Engines,
+) -> None:
     """L tells B X:2a and C X:2b; B writes b1 on 2a, and C hears of b1 before anybody has proved the fork."""
     a, b, c = engines
     task = a.create_task(edda.Task(title="draft"))

@@ -147,7 +147,9 @@ def test_a_log_that_everybody_refuses_cannot_confirm_a_segment(scene: Scene, mon
 
 
 @pytest.mark.parametrize("claimed", [0, 2])
-def test_the_dependencies_that_a_maker_claims_for_a_head_are_forgotten_once_the_log_is_here(scene: Scene, claimed: int) -> None:
+def test_the_dependencies_that_a_maker_claims_for_a_head_are_forgotten_once_the_log_is_here(
+    scene: Scene, claimed: int
+) -> None:
     """The root does not cover them, so a segment can be true in all that it shows, and still lie about the pasts of later changes."""
     laptop, phone, new = scene.laptop, scene.phone, scene.new
     phone.create_task(edda.Task(title="concurrent"))

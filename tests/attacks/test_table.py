@@ -50,8 +50,8 @@ TESTS: Final = {
         "store/sqlite/test_journal.py::test_a_copy_that_was_made_while_the_journal_began_anew_does_not_mix_both",
     ),
     "a journal that rots, or is taken away": (
-        "engine/test_missing.py::test_a_store_that_lost_what_it_acknowledged_says_how_much",
-        "engine/test_missing.py::test_peers_give_back_what_is_missing",
+        "engine/test_missing.py::test_a_store_that_lost_acknowledged_changes_says_how_many",
+        "engine/test_missing.py::test_peers_give_back_the_missing_changes",
     ),
     "another program that changes tables, indexes or triggers": (
         "store/sqlite/test_shape.py::test_what_somebody_changed_is_named_and_put_right",

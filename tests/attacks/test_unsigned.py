@@ -29,7 +29,9 @@ def five(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[StorageEngine, ...]]
         yield made
 
 
-def test_two_branches_whose_only_signatures_are_far_away_leave_honest_devices_equal(five: tuple[StorageEngine, ...]) -> None:
+def test_two_branches_whose_only_signatures_are_far_away_leave_honest_devices_equal(
+    five: tuple[StorageEngine, ...],
+) -> None:
     a, b, c, *_ = five
     root = Liar(c)
     first = root.change([Touch("task", b"f" * 16)])

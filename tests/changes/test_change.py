@@ -100,7 +100,9 @@ def test_any_bytes_are_read_or_refused_and_nothing_else_happens(raw: bytes) -> N
 
 
 @given(headers, st.data())
-def test_a_header_with_any_byte_changed_is_read_or_refused_and_nothing_else_happens(sound: Header, data: st.DataObject) -> None:
+def test_a_header_with_any_byte_changed_is_read_or_refused_and_nothing_else_happens(
+    sound: Header, data: st.DataObject
+) -> None:
     raw = bytearray(changes.encode_header(sound))
     raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     try:

@@ -86,7 +86,9 @@ def test_a_store_that_renames_point_by_point_uses_the_names_of_a_store_that_knew
 
 
 @given(two_views(), st.data())
-def test_what_an_author_writes_does_not_depend_on_the_forks_that_it_knows(views: tuple[View, View], data: st.DataObject) -> None:
+def test_what_an_author_writes_does_not_depend_on_the_forks_that_it_knows(
+    views: tuple[View, View], data: st.DataObject
+) -> None:
     author, reader = views
     nodes = [node for node in author.held if data.draw(st.booleans())]
     assert written_as(author, nodes) == written_as(View(reader.whole, reader.points, author.held), nodes)

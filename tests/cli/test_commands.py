@@ -72,9 +72,7 @@ def test_an_error_names_the_variable_that_gave_a_value(edda: Any, monkeypatch: p
         (["doc", "add", "--content", "x"], "It stands without an option: `edda doc add FILE`"),
     ],
 )
-def test_an_unknown_command_or_option_is_answered_with_the_nearest_one(
-    edda: Any, args: list[str], says: str
-) -> None:
+def test_an_unknown_command_or_option_is_answered_with_the_nearest_one(edda: Any, args: list[str], says: str) -> None:
     said = edda(*args, code=2).stderr
     assert says in said
     assert said.count("\n") == 1

@@ -122,7 +122,9 @@ def test_a_terminal_is_not_obeyed_by_a_documents_text(edda: Any) -> None:
     ],
     ids=" ".join,
 )
-def test_a_person_who_types_a_text_is_told_how_to_end_it_and_what_was_done_with_it(tmp_path: Path, edda: Any, args: list[str]) -> None:
+def test_a_person_who_types_a_text_is_told_how_to_end_it_and_what_was_done_with_it(
+    tmp_path: Path, edda: Any, args: list[str]
+) -> None:
     named = {"TASK": edda.id_of("task", "add", "T")}
     named["DOCUMENT"] = edda.id_of("doc", "add", "-", "--title", "D", stdin="text")
     before = edda.everything()

@@ -83,7 +83,9 @@ def test_commands_that_look_at_a_store_say_that_it_is_damaged_and_which_command_
     assert json.loads(edda("conflicts", "--json").stdout) == []
 
 
-def test_the_doctor_names_the_damage_in_the_words_of_this_project(another_edda: Callable[[str], Any], tmp_path: Path) -> None:
+def test_the_doctor_names_the_damage_in_the_words_of_this_project(
+    another_edda: Callable[[str], Any], tmp_path: Path
+) -> None:
     fill(tmp_path / "home")
     edda = another_edda("home")
     wipe(tmp_path / "home" / "edda.db", "tasks")

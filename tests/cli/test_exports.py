@@ -35,7 +35,9 @@ def test_everything_except_the_trash_is_written_with_one_object_per_line_and_the
     assert written[5].keys() == {"kind", "task_id", "document_id", "relationship_type", "created_at"}
 
 
-def test_the_order_is_the_same_over_pages_and_exports(edda: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_order_is_the_same_over_pages_and_exports(
+    edda: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for title in "abcdefg":
         edda("task", "add", title)
     whole = edda("export").stdout
@@ -174,9 +176,7 @@ def wanting(title: str, path: str | None, number: int) -> Document:
         ([("x", "a.md"), ("x", "A.md"), ("x", "A-000000000001.md")], ["a.md", None, "A-000000000001.md"]),
     ],
 )
-def test_names_differ_on_every_file_system(
-    wanted: list[tuple[str, str | None]], names: list[str | None]
-) -> None:
+def test_names_differ_on_every_file_system(wanted: list[tuple[str, str | None]], names: list[str | None]) -> None:
     found = names_of(wanting(title, path, number) for number, (title, path) in enumerate(wanted))
     for number, name in enumerate(names):
         assert name is None or found[f"00000000-0000-7000-8000-{number:012x}"] == name
@@ -316,9 +316,7 @@ def test_the_name_of_another_format_is_not_taken_as_a_file(
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_any_word_is_a_path_if_the_format_is_named(
-    edda: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_any_word_is_a_path_if_the_format_is_named(edda: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     edda("doc", "add", "-", "--title", "One", stdin=b"1")
     edda("export", "--format", "markdown", "md")

@@ -60,7 +60,9 @@ def test_a_member_whose_store_was_lost_is_told_the_name_it_has(pair: tuple[Machi
     assert phone.json("status")["name"] == "phone"
 
 
-def test_without_a_terminal_the_command_says_what_would_be_asked_and_the_code_stays_good(pair: tuple[Machine, Machine]) -> None:
+def test_without_a_terminal_the_command_says_what_would_be_asked_and_the_code_stays_good(
+    pair: tuple[Machine, Machine],
+) -> None:
     laptop, phone = pair
     invitation, code, address = laptop.invite()
     printed = phone.run("join", code, "--at", address, code=2)

@@ -85,7 +85,9 @@ def test_commands_beside_a_program_that_runs_the_device_ask_it(
     assert phone.json("status")["running"] is False
 
 
-def test_a_second_runner_is_refused_whether_the_first_is_a_command_or_a_program(machine: Machines, program: Callable[..., Running]) -> None:
+def test_a_second_runner_is_refused_whether_the_first_is_a_command_or_a_program(
+    machine: Machines, program: Callable[..., Running]
+) -> None:
     laptop = machine("laptop")
     laptop.run("task", "add", "Buy milk")
     first = program(laptop)

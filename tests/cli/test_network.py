@@ -239,7 +239,9 @@ def test_sync_ends_with_4_when_a_given_address_does_not_answer(pair: tuple[Machi
     assert running.end() == 0
 
 
-def test_sync_gives_up_an_address_that_refuses_long_before_the_timeout_and_says_why(pair: tuple[Machine, Machine]) -> None:
+def test_sync_gives_up_an_address_that_refuses_long_before_the_timeout_and_says_why(
+    pair: tuple[Machine, Machine],
+) -> None:
     laptop, phone = pair
     running, address = laptop.up()
     with socket.create_server(("127.0.0.1", 0)) as gone:

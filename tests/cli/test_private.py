@@ -91,9 +91,7 @@ def test_no_file_is_open_to_others_even_for_a_moment(laptop: Machine, tmp_path: 
 
 
 @pytest.mark.parametrize("command", [("task", "list"), ("doctor",), ("init",)])
-def test_every_command_that_opens_a_store_mends_its_permissions(
-    laptop: Machine, command: tuple[str, ...]
-) -> None:
+def test_every_command_that_opens_a_store_mends_its_permissions(laptop: Machine, command: tuple[str, ...]) -> None:
     laptop.run("task", "add", "Secret")
     running, _ = laptop.up()
     laptop.run("task", "add", "In the journal")

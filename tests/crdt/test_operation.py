@@ -142,7 +142,9 @@ REFUSED: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("encoded", REFUSED.values(), ids=REFUSED)
-def test_an_operation_that_does_not_fit_its_type_is_refused_as_a_whole_and_never_taken_for_an_equal_one(encoded: bytes) -> None:
+def test_an_operation_that_does_not_fit_its_type_is_refused_as_a_whole_and_never_taken_for_an_equal_one(
+    encoded: bytes,
+) -> None:
     found = ops.decode(encoded)
     assert isinstance(found, Unread)
     assert found.refused

@@ -36,7 +36,9 @@ def within(page: Page, items: list[Item]) -> list[Item]:
 
 
 @given(stores, stores, st.integers(1, 5))
-def test_all_pages_together_show_all_differences_of_two_devices(ours: list[Item], theirs: list[Item], size: int) -> None:
+def test_all_pages_together_show_all_differences_of_two_devices(
+    ours: list[Item], theirs: list[Item], size: int
+) -> None:
     compared = [pages.compare(within(page, ours), page) for page in pages.pages(theirs, size)]
     assert all(each.complete for each in compared)
     assert [each for page in compared for each in page.ours_only] == sorted(set(ours) - set(theirs))

@@ -103,7 +103,9 @@ anything = st.recursive(
 
 @given(kind=st.sampled_from(["task", "document", "tag", "device", "workspace"]),
        name=st.sampled_from([n for _, n, _ in SOUND] + [n for _, n in UNKNOWN]), value=anything)  # fmt: skip
-def test_anything_that_a_peer_writes_is_taken_or_refused_and_nothing_else_happens(kind: str, name: str, value: Any) -> None:
+def test_anything_that_a_peer_writes_is_taken_or_refused_and_nothing_else_happens(
+    kind: str, name: str, value: Any
+) -> None:
     try:
         unknown = unknown_cells(kind, ID, {name: value})
     except InvalidValueError:

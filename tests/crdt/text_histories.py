@@ -299,7 +299,7 @@ def _lie(chance: random.Random, device: Device, liar: Device, actor: bytes, told
 
 
 def _place(chance: random.Random, here: list[Unit]) -> tuple[Unit | None, Unit | None]:
-    """Move a place to between any two neighbours."""
+    """Return a place in the order, between any two neighbours."""
     at = chance.randint(0, len(here))
     return (here[at - 1] if at else None), (here[at] if at < len(here) else None)
 

@@ -19,7 +19,7 @@ def test_a_command_is_shown_as_a_person_would_type_it() -> None:
     assert _shown(("task", "add", "Buy milk")) == "$ edda task add 'Buy milk'"
 
 
-async def test_commands_are_shown_run_and_answered_and_one_that_fails_says_why(tmp_path: Path) -> None:
+async def test_commands_are_shown_and_run_and_answered_and_a_failing_one_says_why(tmp_path: Path) -> None:
     said: list[tuple[str, str]] = []
     laptop = Machine(tmp_path, "laptop", lambda device, line: said.append((device, line)))
     async with asyncio.timeout(PATIENCE_S):

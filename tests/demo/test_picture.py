@@ -29,17 +29,17 @@ def drawn(thing: Any, width: int = WIDTH) -> str:
     return console.file.getvalue()
 
 
-def test_a_line_says_when_where_and_what_and_a_heading_has_no_device() -> None:
+def test_a_line_has_time_and_device_and_event_and_a_heading_has_no_device() -> None:
     assert plain(Line(1.25, "phone", "added a task")) == "  1.2 s  phone    added a task"
     assert plain(Line(12.0, "", "They meet")) == " 12.0 s  They meet"
 
 
-def test_a_long_line_goes_on_below_its_beginning() -> None:
+def test_a_long_line_continues_below_its_beginning() -> None:
     first, second, *_ = drawn(styled([Line(1.0, "phone", "word " * 40)])).splitlines()
     assert first.index("word") == second.index("word")
 
 
-def test_the_table_fits_into_80_columns_and_tells_who_is_proved_equal() -> None:
+def test_the_table_fits_into_80_columns_and_says_who_is_proved_equal() -> None:
     text = drawn(
         table(
             [machine("laptop", FACTS), machine("phone", FACTS | {"running": False, "peers": []}), machine("tablet", {})]
@@ -69,7 +69,7 @@ def test_without_a_terminal_each_line_is_written_as_it_happens() -> None:
 
 
 @pytest.mark.parametrize("text", ["added a task", "<script> & [bold]"])
-def test_the_picture_is_an_svg_of_all_that_happened(tmp_path: Path, text: str) -> None:
+def test_the_picture_is_an_svg_of_everything_that_happened(tmp_path: Path, text: str) -> None:
     path = tmp_path / "demo.svg"
     save_svg(path, [machine("laptop", FACTS)], [Line(0.5, "phone", text)])
     shown = "".join(ElementTree.fromstring(path.read_text(encoding="utf-8")).itertext()).replace("\xa0", " ")

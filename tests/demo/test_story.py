@@ -15,7 +15,7 @@ from edda_sync.words.model import Document
 EXAMPLES = files("edda_sync.demo") / "examples"
 
 
-def test_what_the_story_edits_is_in_the_examples_once() -> None:
+def test_each_text_that_the_story_edits_is_in_the_examples_once() -> None:
     read = beads.read(Path(str(EXAMPLES / "tasks.jsonl")))
     titles = [each.item.title for each in read.items]
     assert [titles.count(title) for title in (BOX, BEANS, TAP, LEADS)] == [1, 1, 1, 1]
@@ -27,13 +27,13 @@ def test_what_the_story_edits_is_in_the_examples_once() -> None:
     assert not notes.refused
 
 
-def test_each_device_writes_something_else_into_the_same_places() -> None:
+def test_the_devices_write_different_things_into_the_same_places() -> None:
     for written in (TITLES, TAGGED, {name: before for name, (before, _) in WORDING.items()}):
         assert tuple(written) == NAMES
     assert len(set(TITLES.values())) == len({before for before, _ in WORDING.values()}) == 3
 
 
-def test_the_outcome_is_told_in_lines_that_name_what_is_kept(tmp_path: Path) -> None:
+def test_the_outcome_is_printed_in_lines_that_name_what_is_kept(tmp_path: Path) -> None:
     story = Story(tmp_path, lambda *_: None, lambda: None)
     story.summary |= {
         "digests": dict.fromkeys(NAMES, "d1"), "paragraph": "The door opens at half past eight.", "tags_made_of_three": 1,

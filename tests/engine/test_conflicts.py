@@ -27,7 +27,7 @@ def test_concurrent_values_are_listed_alike_on_both_devices_until_someone_writes
         assert laptop.conflicts() == phone.conflicts() == []
 
 
-def test_values_are_listed_as_the_interface_gives_them() -> None:
+def test_values_are_listed_in_the_form_of_the_interface() -> None:
     with devices(2) as (laptop, phone):
         parents = [laptop.create_task(edda.Task(title=f"Parent {number}")) for number in range(2)]
         task = laptop.create_task(edda.Task(title="Child", metadata={"size": 1}))
@@ -42,7 +42,7 @@ def test_values_are_listed_as_the_interface_gives_them() -> None:
         assert sorted(map(repr, [size.shown.value, size.kept[0].value])) == ["[1, 2]", "{'a': None}"]
 
 
-def test_two_first_texts_are_one_shown_and_one_kept_with_its_edits() -> None:
+def test_of_two_first_texts_one_is_shown_and_one_is_kept_with_its_edits() -> None:
     with devices(2) as (laptop, phone):
         task = laptop.create_task(edda.Task(title="Note"))
         sync(laptop, phone)

@@ -1,4 +1,4 @@
-"""What looking costs as a store grows: work is counted, never timed. An index keeps it the same; the rest grows in line."""
+"""The cost of looking as a store grows, counted and never timed. With an index it stays the same; the rest grows linearly."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from edda_sync.words.query import Query
 
 SMALL: Final = 3_000
 TOGETHER: Final = 100  # items of one transaction: these have one time
-LINEAR: Final = 2.5  # at most so many times the work for twice as much
+LINEAR: Final = 2.5  # at most this many times the work for twice the size
 LIMIT: Final = 20
 SLACK: Final = 500  # steps: a page may have some more tags than another; a scan takes ten thousand more
 ACTIVE: Final = ("open", "in_progress")
@@ -155,7 +155,7 @@ IN_LINE: Final[dict[str, Look]] = {
 
 
 @pytest.mark.parametrize("what", INDEXED)
-def test_what_an_index_serves_costs_the_same_in_a_larger_store(
+def test_a_look_that_an_index_serves_costs_the_same_in_a_larger_store(
     homes: list[Path], what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few, many = steps(homes, with_parent(INDEXED[what]), monkeypatch)
@@ -176,7 +176,7 @@ def with_parent(look: Look) -> Look:
 
 
 @pytest.mark.parametrize("what", IN_LINE)
-def test_what_looks_at_everything_grows_no_faster_than_that(
+def test_a_look_at_everything_grows_no_faster_than_the_store(
     homes: list[Path], what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few, many = steps(homes, IN_LINE[what], monkeypatch)
@@ -193,17 +193,17 @@ def test_a_page_is_read_with_a_fixed_number_of_statements(homes: list[Path], mon
     assert counted[0] == counted[1] <= 8
 
 
-def test_a_store_that_lacks_nothing_is_opened_with_one_look(homes: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_in_order_is_opened_with_one_look(homes: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     with counting(monkeypatch):
         before = Counted.statements
         edda.open(homes[0]).close()
     assert Counted.statements - before <= 10, "three for the connection, three around the look, and three in it"
 
 
-def test_what_is_read_is_not_checked_until_somebody_updates_it(
+def test_an_object_that_is_read_is_not_checked_until_somebody_updates_it(
     homes: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The version that an object was read at is worked out when an update asks for it, and not for each row of a list."""
+    """An object's version at reading is computed when an update asks for it, and not for each row of a list."""
     from edda_sync.engine import items
 
     made = 0
@@ -223,7 +223,7 @@ def test_what_is_read_is_not_checked_until_somebody_updates_it(
         assert made == 51
 
 
-def test_the_doctor_holds_no_more_of_a_larger_store(homes: list[Path]) -> None:
+def test_the_doctor_needs_no_more_memory_for_a_larger_store(homes: list[Path]) -> None:
     peaks = []
     for home in homes:
         with edda.open(home) as store:

@@ -1,4 +1,4 @@
-"""The doctor: what of a store it finds damaged, and what a fold of the log mends."""
+"""The doctor: the damage that it finds in a store, and what a rebuild from the log mends."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def spoil(home: Path, *statements: str) -> None:
 
 
 def segments(store: StorageEngine) -> int:
-    """How many segments a store's log begins with."""
+    """The number of segments at the beginning of a store's log."""
     with store.store.read() as reader:
         return len(reader.segments.merged())
 
@@ -52,7 +52,7 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
-def test_a_sound_store_is_found_sound_and_stays_as_it_is(home: Path) -> None:
+def test_a_healthy_store_is_found_healthy_and_stays_as_it_is(home: Path) -> None:
     with open_store(home) as store:
         digest, position = store.digest(), store.counts()
         findings = doctor.check(store)
@@ -143,13 +143,13 @@ def test_an_identity_that_is_damaged_is_noticed_and_all_else_is_looked_at(
     assert {each.check for each in findings} > set(CHECKS)
 
 
-def test_a_store_that_belongs_to_nobody_yet_lacks_no_identity(tmp_path: Path) -> None:
+def test_a_store_without_a_workspace_lacks_no_identity(tmp_path: Path) -> None:
     with StorageEngine(tmp_path / "home") as store:
         store.open_store(StorageConfig(state_path=tmp_path / "state"))
         assert "identity" not in {each.check for each in doctor.check(store)}
 
 
-def test_a_store_that_began_with_a_segment_is_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_began_with_a_segment_is_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edda_sync.words.limits.SEGMENT_SAVES_US_MIN", BY_SEGMENT)
     with devices(1) as (laptop,):
         fill(laptop)
@@ -177,7 +177,7 @@ def test_a_store_in_memory_is_checked_too() -> None:
         assert [(each.check, each.sound) for each in doctor.check(phone)] == [(name, True) for name in CHECKS[2:]]
 
 
-def test_the_doctor_goes_on_whatever_the_function_raises_that_is_told_how_far_it_is(
+def test_the_doctor_goes_on_if_its_progress_function_raises(
     home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     told: list[int] = []
@@ -193,7 +193,7 @@ def test_the_doctor_goes_on_whatever_the_function_raises_that_is_told_how_far_it
     assert caplog.text.count("The progress of the doctor is not told any more") == 2
 
 
-def test_a_name_that_the_file_got_while_it_is_open_is_told_and_gone_once_it_is_opened_anew(home: Path) -> None:
+def test_a_second_name_that_an_open_file_gets_is_reported_and_gone_when_it_is_opened_anew(home: Path) -> None:
     with open_store(home) as store:
         (home / "snapshot.db").hardlink_to(home / "edda.db")
         (found,) = [each for each in doctor.check(store) if each.check == "names"]

@@ -17,7 +17,7 @@ TAG = values.tag_id("home")
 TAG_RAW = values.id_bytes("id", TAG)
 
 
-def test_what_is_made_has_the_cells_of_its_kind_that_nobody_set() -> None:
+def test_a_new_item_also_has_the_cells_of_its_kind_that_nobody_set() -> None:
     drafts = Drafts()
     drafts.create(Task(title="t"), ID)
     drafts.create(Document(title="d", content=None), OTHER)
@@ -29,13 +29,13 @@ def test_what_is_made_has_the_cells_of_its_kind_that_nobody_set() -> None:
     assert set(document.cells) == {"title", "content_type", "doc_type", "created_at"}
 
 
-def test_what_has_an_id_of_its_own_must_not_be_there_yet() -> None:
+def test_a_new_item_with_a_given_id_must_not_exist_yet() -> None:
     drafts = Drafts()
     drafts.create(Task(id=ID, title="t"), ID)
     assert drafts.listed[0] == Expect("task", RAW, present=False)
 
 
-def test_a_parent_must_be_there_unless_it_is_made_in_the_same_transaction() -> None:
+def test_a_parent_must_exist_unless_it_is_made_in_the_same_transaction() -> None:
     drafts = Drafts()
     drafts.create(Task(title="t", parent_id=OTHER), ID)
     assert drafts.listed[0] == Expect("task", OTHER_RAW)
@@ -45,12 +45,12 @@ def test_a_parent_must_be_there_unless_it_is_made_in_the_same_transaction() -> N
     assert not any(isinstance(each, Expect) for each in drafts.listed)
 
 
-def test_what_has_no_title_is_not_made() -> None:
+def test_an_item_without_a_title_is_not_made() -> None:
     with pytest.raises(InvalidValueError, match="title"):
         Drafts().create(Task(), ID)
 
 
-def test_an_update_writes_a_text_anew_beside_the_other_cells() -> None:
+def test_an_update_writes_a_whole_text_beside_the_other_cells() -> None:
     drafts = Drafts()
     drafts.update("task", RAW, {"title": "new", "description": "words", "parent_id": OTHER_RAW}, "wor")
     assert drafts.listed[:3] == [Expect("task", RAW), Expect("task", OTHER_RAW), Rewrite("task", RAW, "wor", "words")]
@@ -62,7 +62,7 @@ def test_an_update_writes_a_text_anew_beside_the_other_cells() -> None:
     assert drafts.ids("document") == []
 
 
-def test_an_edit_counts_in_what_was_seen_or_in_what_the_commit_finds() -> None:
+def test_an_edit_counts_positions_in_what_was_seen_or_in_what_the_commit_finds() -> None:
     drafts = Drafts()
     drafts.edit_text("document", RAW, [(0, 1, "x")], "seen")
     drafts.edit_text("document", RAW, [(0, 1, "x")], None)
@@ -74,8 +74,8 @@ def test_an_edit_counts_in_what_was_seen_or_in_what_the_commit_finds() -> None:
     assert found.base is None
 
 
-def test_what_is_used_again_after_its_deletion_is_touched_instead() -> None:
-    """A deletion covers its whole change, whatever follows in it."""
+def test_an_item_that_is_used_again_after_its_deletion_in_a_transaction_is_touched_instead() -> None:
+    """A deletion would cover its whole change, even what follows it."""
     drafts = Drafts()
     drafts.add(Delete("tag", TAG_RAW))
     assert drafts.is_deleted(key_of("tag", TAG_RAW))
@@ -87,7 +87,7 @@ def test_what_is_used_again_after_its_deletion_is_touched_instead() -> None:
     assert Delete("task", RAW) not in drafts.listed
 
 
-def test_a_tag_that_is_there_is_written_only_as_far_as_it_changes() -> None:
+def test_only_the_changes_of_an_existing_tag_are_written() -> None:
     row = (TAG, "home", None, None, "2026-03-01T09:30:00.000Z")
     drafts = Drafts()
     assert drafts.create_tag("home", None, None, row) == TAG
@@ -102,7 +102,7 @@ def test_a_tag_that_is_there_is_written_only_as_far_as_it_changes() -> None:
     assert drafts.listed == [Touch("tag", TAG_RAW), Touch("tag", TAG_RAW)]
 
 
-def test_renaming_a_tag_moves_all_that_carry_it_and_deletes_it() -> None:
+def test_renaming_a_tag_moves_all_items_that_carry_it_and_deletes_the_old_tag() -> None:
     drafts, new = Drafts(), values.tag_id("work")
     drafts.rename_tag(TAG, new, "work", [("task", ID), ("document", OTHER)])
     *puts, last = drafts.listed

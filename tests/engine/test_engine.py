@@ -100,7 +100,7 @@ def test_a_task_is_read_back_as_it_was_written(store: StorageEngine) -> None:
     assert task.completed_at is None
 
 
-def test_what_is_not_said_of_a_new_task_has_its_default(store: StorageEngine) -> None:
+def test_an_unset_field_of_a_new_task_has_its_default(store: StorageEngine) -> None:
     task = task_of(store, store.create_task(edda.Task(title="Plain")))
     assert (task.status, task.priority) == ("open", 2)
     assert task.description is task.due_date is task.parent_id is task.completed_at is None
@@ -108,7 +108,7 @@ def test_what_is_not_said_of_a_new_task_has_its_default(store: StorageEngine) ->
     assert task.tags == set()
 
 
-def test_an_update_writes_what_is_set_and_none_clears(store: StorageEngine) -> None:
+def test_an_update_writes_the_fields_that_are_set_and_none_clears_one(store: StorageEngine) -> None:
     task_id = store.create_task(
         edda.Task(title="Old", description="words", due_date=datetime.date(2027, 1, 1), priority=1)
     )
@@ -157,7 +157,7 @@ def test_writing_an_unchanged_object_back_makes_no_change(store: StorageEngine) 
     assert (store.counts(), store.digest(), task_of(store, task_id)) == before
 
 
-def test_done_has_a_time_and_loses_it_when_it_is_opened_again(store: StorageEngine) -> None:
+def test_a_finished_task_has_a_time_and_loses_it_when_it_is_opened_again(store: StorageEngine) -> None:
     task_id = store.create_task(edda.Task(title="T"))
     store.update_task(edda.Task(id=task_id, status="done"))
     done = task_of(store, task_id)
@@ -169,7 +169,7 @@ def test_done_has_a_time_and_loses_it_when_it_is_opened_again(store: StorageEngi
     assert task_of(store, task_id).completed_at is None
 
 
-def test_an_import_may_say_when_a_task_was_made_and_done(store: StorageEngine) -> None:
+def test_an_import_may_set_when_a_task_was_made_and_done(store: StorageEngine) -> None:
     made, done = "2020-01-01T00:00:00.000Z", "2021-01-01T00:00:00.000Z"
     task_id = store.create_task(edda.Task(title="T", created_at=made, status="done", completed_at=done))
     task = task_of(store, task_id)
@@ -193,7 +193,7 @@ def test_a_deleted_task_is_in_the_trash_until_it_is_restored(store: StorageEngin
     assert store.trash("task") == []
 
 
-def test_a_document_under_a_tasks_id_is_another_thing(store: StorageEngine) -> None:
+def test_a_document_with_the_id_of_a_task_is_a_separate_item(store: StorageEngine) -> None:
     one = store.create_task(edda.Task(title="T", tags={"a"}))
     other = store.create_document(edda.Document(title="Other"))
     with store.begin_transaction() as tx:
@@ -210,7 +210,7 @@ def test_a_document_under_a_tasks_id_is_another_thing(store: StorageEngine) -> N
     assert store.reading.scrub() == ([], None)
 
 
-def test_of_a_deleted_parent_the_child_stays_and_finds_it_again(store: StorageEngine) -> None:
+def test_the_child_of_a_deleted_parent_stays_and_finds_its_parent_again(store: StorageEngine) -> None:
     parent = store.create_task(edda.Task(title="Parent"))
     child = store.create_task(edda.Task(title="Child", parent_id=parent))
     store.delete_task(parent)
@@ -249,14 +249,14 @@ def test_a_task_is_never_part_of_itself(store: StorageEngine) -> None:
         {"title": "T", "id": "nonsense"},
     ],
 )
-def test_a_value_that_is_not_acceptable_writes_nothing(store: StorageEngine, bad: dict[str, object]) -> None:
+def test_an_unacceptable_value_writes_nothing(store: StorageEngine, bad: dict[str, object]) -> None:
     before = store.counts(), store.digest()
     with pytest.raises(InvalidValueError):
         store.create_task(edda.Task(**bad))  # type: ignore[arg-type]
     assert (store.counts(), store.digest()) == before
 
 
-def test_what_is_not_here_is_not_found(store: StorageEngine) -> None:
+def test_a_missing_item_is_not_found(store: StorageEngine) -> None:
     assert store.get_task(NOWHERE) is None
     assert store.get_document(NOWHERE) is None
     for call in (
@@ -362,7 +362,7 @@ def test_links_and_tags_are_made_listed_and_taken_away(store: StorageEngine) -> 
     assert document_of(store, document_id).tags == set()
 
 
-def test_what_waits_and_what_is_refused_for_good_are_counted_apart(store: StorageEngine) -> None:
+def test_waiting_and_refused_operations_are_counted_apart(store: StorageEngine) -> None:
     assert (store.waiting(), store.refused()) == (0, 0)
     key = key_of("task", values.id_bytes("id", store.create_task(edda.Task(title="T"))))
     notes = [
@@ -386,7 +386,7 @@ def test_rebuilding_the_view_changes_nothing(store: StorageEngine) -> None:
 
 
 @pytest.mark.parametrize("fold", ["rebuild", "refold"])
-def test_what_rotted_in_the_view_is_found_and_folded_anew_from_the_log(store: StorageEngine, fold: str) -> None:
+def test_damage_in_the_view_is_found_and_mended_from_the_log(store: StorageEngine, fold: str) -> None:
     parent = store.create_task(edda.Task(title="Parent", tags={"a"}))
     child = store.create_task(edda.Task(title="Child", parent_id=parent))
     document_id = store.create_document(edda.Document(title="D"))
@@ -418,7 +418,7 @@ def test_what_rotted_in_the_view_is_found_and_folded_anew_from_the_log(store: St
 
 
 @pytest.mark.parametrize("fold", ["rebuild", "refold"])
-def test_a_change_that_rotted_in_the_log_is_named_and_the_view_stays_as_it_is(tmp_path: Path, fold: str) -> None:
+def test_a_damaged_change_in_the_log_is_named_and_the_view_stays_as_it_is(tmp_path: Path, fold: str) -> None:
     with edda.open(tmp_path / "home") as store:
         task_id = store.create_task(edda.Task(title="whole"))
         (actor,) = store.frontier()
@@ -458,7 +458,7 @@ def test_a_closed_store_says_so_and_closing_again_is_nothing(tmp_path: Path) -> 
             call()
 
 
-def test_opening_twice_and_what_is_no_store_is_refused(tmp_path: Path) -> None:
+def test_a_second_opening_and_a_file_that_is_no_store_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("somebody's letter")
     with pytest.raises(NotAStoreError):

@@ -1,4 +1,4 @@
-"""Rows of edited texts that are worked out read as those that are written."""
+"""Computed rows of edited texts read the same as written ones."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_store_reads_alike_before_and_after_its_rows_are_written(
         assert with_rows(reader, plan(query), some) == worked_out[0]
 
 
-def test_a_text_that_cannot_be_read_stays_as_it_was_shown(tmp_path: Path) -> None:
+def test_an_unreadable_text_stays_as_it_was_shown(tmp_path: Path) -> None:
     with edda.open(tmp_path / "home") as engine:
         assert isinstance(engine.store, SqliteStore)
         engine.store.on_idle = None

@@ -1,4 +1,4 @@
-"""Hidden: what no table shows is listed as it would be shown; ``tests/attacks/test_overfull.py`` makes what is overfull."""
+"""Hidden items: they are listed as they would be shown; ``tests/attacks/test_overfull.py`` makes overfull ones."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_the_trash_holds_what_was_deleted_as_it_was_and_nothing_else(store: Stor
     assert (item.id, item.title, item.description, item.parent_id) == (gone, "gone", "gone", parent)
 
 
-def test_what_cannot_be_read_is_left_out_of_the_trash(store: StorageEngine) -> None:
+def test_an_unreadable_item_is_left_out_of_the_trash(store: StorageEngine) -> None:
     fine, damaged = (store.create_task(edda.Task(title=title)) for title in ("fine", "damaged"))
     for task in (fine, damaged):
         store.delete_task(task)
@@ -45,7 +45,7 @@ def test_what_cannot_be_read_is_left_out_of_the_trash(store: StorageEngine) -> N
     assert [item.id for item in store.trash("task")] == [fine]
 
 
-def test_nothing_is_overfull_of_what_can_be_shown(store: StorageEngine) -> None:
+def test_nothing_that_can_be_shown_is_overfull(store: StorageEngine) -> None:
     store.create_document(edda.Document(title="Note", content="words"))
     with store.store.read() as reader:
         assert hidden.overfull(reader) == []

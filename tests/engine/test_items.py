@@ -1,4 +1,4 @@
-"""Items from rows and cells: what a store or a change holds, as the objects that people use."""
+"""Items from rows and cells: the content of a store or change, as the objects that programs use."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_row_is_read_as_it_is_stored_with_its_tags() -> None:
     assert (document.content, document.doc_type, document.version) == ("words", "note", "abc")
 
 
-def test_an_item_remembers_its_row_and_tells_what_was_changed_since() -> None:
+def test_an_item_remembers_its_row_and_says_what_was_changed_since() -> None:
     item = task()
     assert changed_cells(item) == {}
     item.title = "Buy bread"
@@ -38,7 +38,7 @@ def test_an_item_remembers_its_row_and_tells_what_was_changed_since() -> None:
     assert {name.partition(".")[0] for name in changed_cells(item)} == {"title", "metadata", "tag"}
 
 
-def test_what_another_program_wrote_is_shown_and_stops_nobody() -> None:
+def test_a_value_that_another_program_wrote_is_shown_and_raises_nothing() -> None:
     row = (ID, b"Buy \xff", b"words", "sideways", 99, *TASK[5:10], "no JSON", b"[]")
     item = item_of_row("task", row, [])
     assert isinstance(item, Task)
@@ -55,7 +55,7 @@ def test_a_new_item_has_the_defaults_of_a_stored_one() -> None:
     assert document.content is None
 
 
-def test_cells_of_a_draft_are_set_key_by_key_and_none_takes_one_away() -> None:
+def test_cells_of_a_draft_are_set_key_by_key_and_none_removes_a_key() -> None:
     item = task()
     set_cells(item, {"title": "Buy bread", "metadata.shop": None, "metadata.price": values.json_value("metadata", 3)})
     assert (item.title, item.metadata) == ("Buy bread", {"price": 3})
@@ -65,7 +65,7 @@ def test_cells_of_a_draft_are_set_key_by_key_and_none_takes_one_away() -> None:
     assert (item.status, item.completed_at, item.parent_id) == ("open", None, None)
 
 
-def test_a_tag_that_is_written_otherwise_is_the_same_tag() -> None:
+def test_a_tag_in_another_spelling_is_the_same_tag() -> None:
     item = task()
     set_cells(item, {f"tag.{values.tag_id('home')}": "Home", f"tag.{values.tag_id('food')}": "food"})
     assert item.tags == {"Home", "food"}
@@ -73,13 +73,13 @@ def test_a_tag_that_is_written_otherwise_is_the_same_tag() -> None:
     assert item.tags == {"food"}
 
 
-def test_a_link_is_no_field_of_an_item() -> None:
+def test_a_link_is_not_a_field_of_an_item() -> None:
     item = task()
     set_cells(item, {f"link.{PARENT}": "spec"})
     assert changed_cells(item) == {}
 
 
-def test_an_item_meets_a_query_as_its_row_would() -> None:
+def test_an_item_matches_a_query_as_its_row_does() -> None:
     item = task()
     assert matches_item(plan(TaskQuery(tags=("HOME",))), item, linked=False)
     assert not matches_item(plan(TaskQuery(tags=("work",))), item, linked=False)

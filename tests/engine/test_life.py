@@ -28,7 +28,7 @@ def head(actor: bytes, seq: int) -> Head:
 
 
 def chain(*actors: tuple[bytes, int]) -> MemoryStore:
-    """A store whose log has so many changes of each actor."""
+    """A store whose log has the given number of changes of each actor."""
     store = MemoryStore()
 
     def work(tx: StoreWriter) -> None:
@@ -64,28 +64,28 @@ def is_same(sidecar: Sidecar, store: MemoryStore, now: Head) -> bool:
     return not doubt(sidecar, store, now)
 
 
-def test_a_store_that_goes_on_where_it_was_is_itself(sidecar: Sidecar) -> None:
+def test_a_store_that_goes_on_where_it_was_keeps_its_life(sidecar: Sidecar) -> None:
     sidecar.remember(head(ACTOR, 3))
     assert is_same(sidecar, chain((ACTOR, 3)), head(ACTOR, 3))
 
 
-def test_a_sidecar_that_lags_behind_its_chain_knows_it(sidecar: Sidecar) -> None:
+def test_a_sidecar_that_lags_behind_its_chain_recognises_it(sidecar: Sidecar) -> None:
     sidecar.remember(head(ACTOR, 1))
     assert is_same(sidecar, chain((ACTOR, 3)), head(ACTOR, 3))
 
 
-def test_a_chain_that_ends_before_what_is_remembered_was_put_back(sidecar: Sidecar) -> None:
+def test_a_chain_that_ends_before_the_remembered_change_was_put_back(sidecar: Sidecar) -> None:
     sidecar.remember(head(ACTOR, 3))
     assert doubt(sidecar, chain((ACTOR, 2)), head(ACTOR, 2)) == life.PUT_BACK
 
 
-def test_a_chain_that_went_another_way_is_another_life(sidecar: Sidecar) -> None:
+def test_a_chain_that_continued_differently_takes_another_life(sidecar: Sidecar) -> None:
     sidecar.remember(head(ACTOR, 3)._replace(hash=bytes(32)))
     assert doubt(sidecar, chain((ACTOR, 3)), head(ACTOR, 3)) == life.PUT_BACK
     assert doubt(sidecar, chain((ACTOR, 4)), head(ACTOR, 4)) == life.PUT_BACK
 
 
-def test_an_old_copy_is_another_life_though_peers_brought_back_what_was_written_since_under_another_actor(
+def test_an_old_copy_takes_another_life_even_if_peers_brought_back_what_another_actor_wrote_since(
     sidecar: Sidecar,
 ) -> None:
     sidecar.remember(head(OTHER, 2))
@@ -93,11 +93,11 @@ def test_an_old_copy_is_another_life_though_peers_brought_back_what_was_written_
     assert doubt(sidecar, chain((OTHER, 1), (ACTOR, 1)), head(ACTOR, 1)) == life.PUT_BACK
 
 
-def test_a_store_that_wrote_elsewhere_before_is_another_life(sidecar: Sidecar) -> None:
+def test_a_store_that_wrote_elsewhere_before_takes_another_life(sidecar: Sidecar) -> None:
     assert doubt(sidecar, chain((ACTOR, 1)), head(ACTOR, 1)) == life.COPIED
 
 
-def test_what_is_remembered_outlives_the_process(tmp_path: Path, database: Path) -> None:
+def test_the_record_outlives_the_process(tmp_path: Path, database: Path) -> None:
     for seq in (1, 2):
         first = open_sidecar(tmp_path / "lives", STORE_ID, database)
         first.remember(head(ACTOR, seq))
@@ -142,7 +142,7 @@ class Kept:
         pass
 
 
-def test_the_record_of_a_sidecar_is_byte_for_byte_this() -> None:
+def test_the_record_of_a_sidecar_has_its_published_bytes() -> None:
     slot = Kept()
     sidecar = Sidecar(slot, b"\xaa" * 16, 77, b"\xbb" * 16)
     sidecar.remember(head(ACTOR, 3))
@@ -177,7 +177,7 @@ def test_a_sidecar_that_was_cut_short_says_nothing(tmp_path: Path, sidecar: Side
     assert doubt(sidecar, chain((ACTOR, 3)), head(ACTOR, 3)) == life.COPIED
 
 
-def test_another_file_of_the_same_store_is_another_life(tmp_path: Path, database: Path, sidecar: Sidecar) -> None:
+def test_another_file_of_the_same_store_takes_another_life(tmp_path: Path, database: Path, sidecar: Sidecar) -> None:
     sidecar.remember(head(ACTOR, 3))
     copy = Path(shutil.copy(database, tmp_path / "copy.db"))
     of_copy = open_sidecar(tmp_path / "lives", STORE_ID, copy)
@@ -187,14 +187,14 @@ def test_another_file_of_the_same_store_is_another_life(tmp_path: Path, database
     of_copy.close()
 
 
-def test_a_store_that_was_renamed_is_itself(tmp_path: Path, database: Path, sidecar: Sidecar) -> None:
+def test_a_renamed_store_keeps_its_life(tmp_path: Path, database: Path, sidecar: Sidecar) -> None:
     sidecar.remember(head(ACTOR, 3))
     renamed = open_sidecar(tmp_path / "lives", STORE_ID, database.rename(tmp_path / "renamed.db"))
     assert is_same(renamed, chain((ACTOR, 3)), head(ACTOR, 3))
     renamed.close()
 
 
-def test_a_machine_whose_id_changes_is_itself(
+def test_a_store_on_a_machine_whose_id_changes_keeps_its_life(
     tmp_path: Path, database: Path, sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sidecar.remember(head(ACTOR, 3))
@@ -214,7 +214,7 @@ def noted(sidecar: Sidecar) -> MemoryStore:
     return store
 
 
-def test_a_store_whose_sidecars_are_all_lost_is_itself_while_it_is_the_same_file(
+def test_a_store_that_lost_all_sidecars_keeps_its_life_while_it_is_the_same_file(
     tmp_path: Path, database: Path
 ) -> None:
     before = open_sidecar(tmp_path / "lost", STORE_ID, database)
@@ -226,7 +226,7 @@ def test_a_store_whose_sidecars_are_all_lost_is_itself_while_it_is_the_same_file
     after.close()
 
 
-def test_a_copy_without_any_sidecar_is_another_life(tmp_path: Path, database: Path) -> None:
+def test_a_copy_without_any_sidecar_takes_another_life(tmp_path: Path, database: Path) -> None:
     before = open_sidecar(tmp_path / "lost", STORE_ID, database)
     store = noted(before)
     before.close()
@@ -235,7 +235,7 @@ def test_a_copy_without_any_sidecar_is_another_life(tmp_path: Path, database: Pa
     copy.close()
 
 
-def test_a_store_of_which_another_files_sidecar_is_there_needs_its_own(tmp_path: Path, database: Path) -> None:
+def test_a_store_needs_its_own_sidecar_if_one_of_another_file_is_there(tmp_path: Path, database: Path) -> None:
     other = open_sidecar(tmp_path / "lives", STORE_ID, Path(shutil.copy(database, tmp_path / "copy.db")))
     unknown = open_sidecar(tmp_path / "lives", STORE_ID, database)
     assert doubt(unknown, noted(unknown), head(ACTOR, 3)) == life.COPIED
@@ -243,7 +243,7 @@ def test_a_store_of_which_another_files_sidecar_is_there_needs_its_own(tmp_path:
     unknown.close()
 
 
-def test_a_store_whose_own_sidecar_is_damaged_is_another_life(tmp_path: Path, database: Path) -> None:
+def test_a_store_whose_own_sidecar_is_damaged_takes_another_life(tmp_path: Path, database: Path) -> None:
     before = open_sidecar(tmp_path / "lives", STORE_ID, database)
     store = noted(before)
     before.close()
@@ -254,7 +254,7 @@ def test_a_store_whose_own_sidecar_is_damaged_is_another_life(tmp_path: Path, da
     after.close()
 
 
-def test_who_is_remembered_does_not_look_through_all_sidecars(
+def test_a_remembered_store_does_not_search_all_sidecars(
     tmp_path: Path, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_sidecar(tmp_path / "lives", STORE_ID, database).close()
@@ -282,7 +282,7 @@ def opened(tmp_path: Path, database: Path, boot: int) -> Sidecar:
     return open_sidecar(tmp_path / "lives", STORE_ID, database, boot=bytes([boot] * 16))
 
 
-def test_what_was_remembered_before_the_machine_started_anew_is_not_trusted(tmp_path: Path, database: Path) -> None:
+def test_a_record_from_before_the_machine_restarted_is_not_trusted(tmp_path: Path, database: Path) -> None:
     """Its last writes may be lost, and the store may be an old copy that was put back."""
     before = opened(tmp_path, database, 1)
     before.remember(head(ACTOR, 3))
@@ -293,7 +293,7 @@ def test_what_was_remembered_before_the_machine_started_anew_is_not_trusted(tmp_
     before.close()
 
 
-def test_a_store_that_was_closed_is_itself_after_the_machine_started_anew(tmp_path: Path, database: Path) -> None:
+def test_a_closed_store_keeps_its_life_after_the_machine_restarted(tmp_path: Path, database: Path) -> None:
     before = opened(tmp_path, database, 1)
     before.remember(head(ACTOR, 3))
     before.close()
@@ -303,7 +303,7 @@ def test_a_store_that_was_closed_is_itself_after_the_machine_started_anew(tmp_pa
     after.close()
 
 
-def test_that_a_closed_store_is_open_again_is_on_disk_before_it_writes(
+def test_the_note_that_a_closed_store_is_open_again_is_on_disk_before_the_store_writes(
     tmp_path: Path, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[bytes] = []
@@ -346,7 +346,7 @@ def test_a_store_that_another_process_closes_stays_open_to_the_one_that_writes_o
     running.close()
 
 
-def test_whoever_only_looked_leaves_the_sidecar_as_it_was(tmp_path: Path, database: Path) -> None:
+def test_a_store_that_was_only_read_leaves_the_sidecar_as_it_was(tmp_path: Path, database: Path) -> None:
     running, looking = opened(tmp_path, database, 1), opened(tmp_path, database, 1)
     running.remember(head(ACTOR, 1))
     looking.close()

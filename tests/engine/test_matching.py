@@ -1,4 +1,4 @@
-"""Matching: rows that read otherwise than they are stored are found, ordered and cut as if they were stored so."""
+"""Matching: rows that read differently from their stored form are found, ordered and cut by what they read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[StorageEngine]:
         yield engine
 
 
-def test_a_row_that_reads_otherwise_comes_into_the_page_or_leaves_it(store: StorageEngine) -> None:
+def test_a_row_that_reads_differently_enters_the_page_or_leaves_it(store: StorageEngine) -> None:
     urgent = plan(edda.TaskQuery(order="title", priority=[0, 1], limit=2))
     with store.store.read() as reader:
         a, b, c, d = reader.tables.rows(plan(edda.TaskQuery(order="title")))
@@ -33,7 +33,7 @@ def test_a_row_that_reads_otherwise_comes_into_the_page_or_leaves_it(store: Stor
         assert with_rows(reader, urgent, {c[0]: renamed}) in ([renamed, a], [a, renamed])
 
 
-def test_words_are_found_in_rows_that_the_index_does_not_have_yet(store: StorageEngine) -> None:
+def test_words_are_found_in_rows_that_are_not_indexed_yet(store: StorageEngine) -> None:
     words = plan(edda.TaskQuery(text="words of c"))
     with store.store.read() as reader:
         assert [row[1] for row in matching(reader, words)] == ["c"]

@@ -27,7 +27,7 @@ def card_of(engine: StorageEngine) -> DeviceCard:
     return DeviceCard(identity.certificate, engine.name, identity.sealing_keys)
 
 
-def test_whoever_founds_a_workspace_is_its_first_member_and_founding_again_is_nothing() -> None:
+def test_a_founder_is_the_first_member_of_its_workspace_and_founding_again_does_nothing() -> None:
     with devices(1, backend="memory") as (laptop,):
         (member,) = laptop.members()
         assert (member.device, member.name) == (laptop.identity.device, "laptop")
@@ -37,7 +37,7 @@ def test_whoever_founds_a_workspace_is_its_first_member_and_founding_again_is_no
         assert (laptop.workspace, laptop.frontier()) == (workspace, before)
 
 
-def test_a_store_that_belongs_to_no_workspace_says_what_makes_it_belong_to_one(newcomer: StorageEngine) -> None:
+def test_a_store_without_a_workspace_says_how_to_get_one(newcomer: StorageEngine) -> None:
     with pytest.raises(UsageError, match=r"edda init.*edda join"):
         _ = newcomer.workspace
     with pytest.raises(UsageError, match=r"edda init.*edda join"):
@@ -62,7 +62,7 @@ def test_a_device_that_is_a_member_is_welcomed_again_without_another_change(newc
         assert first.port == 7_000
 
 
-def test_a_workspace_has_so_many_devices_and_no_more(newcomer: StorageEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_workspace_takes_a_limited_number_of_devices(newcomer: StorageEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MEMBERS_MAX", 1)
     with devices(1, backend="memory") as (laptop,):
         at = laptop.frontier()
@@ -71,7 +71,7 @@ def test_a_workspace_has_so_many_devices_and_no_more(newcomer: StorageEngine, mo
         assert laptop.frontier() == at
 
 
-def test_whoever_listens_hears_of_a_founding_and_of_a_welcome(newcomer: StorageEngine) -> None:
+def test_listeners_hear_of_a_founding_and_of_a_welcome(newcomer: StorageEngine) -> None:
     heard: list[int] = []
     newcomer.writing.on_commit(lambda: heard.append(len(newcomer.members())))
     newcomer.found()
@@ -81,7 +81,7 @@ def test_whoever_listens_hears_of_a_founding_and_of_a_welcome(newcomer: StorageE
     assert heard == [1, 2]
 
 
-def test_a_device_that_was_let_in_once_has_nothing_to_go_on_behind() -> None:
+def test_a_device_that_was_let_in_once_needs_no_readmission() -> None:
     with devices(2, backend="memory") as (laptop, phone):
         phone.membership.check_can_invite()
         assert not phone.membership.readmit()

@@ -1,4 +1,4 @@
-"""Changes that were acknowledged and are gone: how many is said, and peers give them back."""
+"""Acknowledged changes that are gone: the store says how many, and peers give them back."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def put_an_older_file_in_place(home: Path) -> None:
 
 
 @pytest.mark.parametrize("lose", [flip_a_byte, flip_its_header, remove_it, put_an_older_file_in_place])
-def test_a_store_that_lost_what_it_acknowledged_says_how_much(home: Path, lose: Callable[[Path], None]) -> None:
+def test_a_store_that_lost_acknowledged_changes_says_how_many(home: Path, lose: Callable[[Path], None]) -> None:
     lose(home)
     journal = home / f"{DATABASE_FILE}-wal"
     before = journal.read_bytes() if journal.exists() else None
@@ -86,17 +86,17 @@ def test_a_store_that_lost_what_it_acknowledged_says_how_much(home: Path, lose: 
         assert kept == ([] if before is None else [before]), "SQLite drops the journal, and somebody may mend it"
     with edda.open(home) as store:  # a new life begins with this, and the sidecar knows that one
         store.create_task(edda.Task(title="later"))
-        assert store.reading.news() == [], "it was said"
+        assert store.reading.news() == [], "it has been reported"
     with edda.open(home) as store:
         assert store.reading.missing() == WRITTEN
         assert len(store.reading.journals_aside()) == len(kept)
         doctor.rebuild(store)
-        assert store.reading.missing() == 0, "whoever cannot have them back gives them up"
+        assert store.reading.missing() == 0, "a user who cannot get them back gives them up"
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_peers_give_back_what_is_missing(tmp_path: Path, *, first: bool) -> None:
-    """Whether they come before the store writes again, in its old life, or after that, in a new one."""
+def test_peers_give_back_the_missing_changes(tmp_path: Path, *, first: bool) -> None:
+    """They may come before the store writes again in its old life, or after that, in a new one."""
     with testing.devices(2) as (laptop, phone):
         config, database = laptop.config, laptop.home / DATABASE_FILE
         laptop.close()
@@ -121,7 +121,7 @@ def test_peers_give_back_what_is_missing(tmp_path: Path, *, first: bool) -> None
         assert len(laptop.query_tasks(edda.TaskQuery())) == WRITTEN + (1 if first else 2)
 
 
-def test_a_sidecar_that_lags_or_was_lost_misses_nothing(home: Path) -> None:
+def test_a_sidecar_that_lags_or_was_lost_reports_nothing_missing(home: Path) -> None:
     state = Path(os.environ["EDDA_STATE"])
     lagging = {path: path.read_bytes() for path in state.rglob("*") if path.is_file()}
     write_and_be_killed(home, 2)
@@ -135,7 +135,7 @@ def test_a_sidecar_that_lags_or_was_lost_misses_nothing(home: Path) -> None:
         assert (store.reading.missing(), store.reading.news()) == (0, [])
 
 
-def test_what_is_missing_is_counted_by_life_and_forgotten_once_it_is_back() -> None:
+def test_missing_changes_are_counted_by_life_and_forgotten_once_they_are_back() -> None:
     with testing.devices(1) as (laptop,):
         head = next(iter(laptop.frontier().items()))
 

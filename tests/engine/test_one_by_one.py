@@ -1,4 +1,4 @@
-"""What one thing after another costs, each in a change of its own, or all in a transaction that looks at what it did."""
+"""The cost of many steps, each in a change of its own, or all in one transaction that looks at what it did."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def retitle_one(size: int, engine: StorageEngine) -> Act:
 
 
 def edit_each_text(size: int, engine: StorageEngine) -> Act:
-    """Nobody looks between, so that rows and hashes of more and more texts are not up to date."""
+    """Nobody looks in between, so rows and hashes of more and more texts are out of date."""
     return one_by_one(engine, documents(engine, size), lambda tx, each: tx.edit_text(each, "content", [(0, 0, "x")]))
 
 
@@ -129,7 +129,7 @@ def describe_one(size: int, engine: StorageEngine) -> Act:
     Case("link documents to one task", link_one, FEW),
     Case("add to the metadata of one task", describe_one, FEW),
 )
-def test_of_what_one_task_has_only_what_changed_is_written_to_its_rows(case: Case) -> None:
+def test_only_the_changed_rows_of_a_task_are_written(case: Case) -> None:
     once, twice = measured(case, case.size), measured(case, 2 * case.size)
     assert twice.beyond(GROWS, once).keys() <= {"lines"}
 
@@ -184,7 +184,7 @@ def make_and_list(size: int, engine: StorageEngine) -> Act:
     Case("delete a task and restore it", delete_and_restore),
     Case("make tasks and list some", make_and_list),
 )
-def test_a_transaction_works_out_what_it_did_to_an_item_once(case: Case) -> None:
+def test_a_transaction_computes_its_effect_on_an_item_once(case: Case) -> None:
     once, twice = measured(case, case.size), measured(case, 2 * case.size)
     assert twice.beyond(GROWS, once) == {}
 
@@ -193,8 +193,8 @@ def test_a_transaction_works_out_what_it_did_to_an_item_once(case: Case) -> None
 
 
 @pytest.mark.parametrize("has_subtasks", [False, True])
-def test_what_a_move_walks_is_read_without_its_entities(has_subtasks: bool) -> None:
-    """Only what somebody has as a parent can close a ring, and then each task above is asked for its parent once."""
+def test_a_move_walks_up_the_parents_without_reading_their_entities(has_subtasks: bool) -> None:
+    """Only a task that is somebody's parent can close a ring; then the parent of each task above is read once."""
 
     def below_a_chain(size: int, engine: StorageEngine) -> Act:
         made, (task,) = chain(engine, size), tasks(engine, 1)

@@ -1,4 +1,4 @@
-"""The open store of an engine: made or found in its folder, let go of at the end, and never in a folder that moves."""
+"""The open store of an engine: made or found in its folder, released at the end, and never in a folder that moves."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def config(tmp_path: Path) -> StorageConfig:
     return StorageConfig(state_path=tmp_path / "state")
 
 
-def test_a_store_is_made_and_tells_later_whether_it_belongs_to_a_workspace(
+def test_a_store_is_made_and_says_later_whether_it_belongs_to_a_workspace(
     tmp_path: Path, config: StorageConfig
 ) -> None:
     opened = opened_at(tmp_path / "home")
@@ -102,7 +102,7 @@ def test_a_store_whose_folder_was_moved_is_missed(tmp_path: Path, config: Storag
     opened.close()
 
 
-def test_what_was_found_at_opening_is_news_until_the_store_is_opened_again(
+def test_findings_at_opening_are_reported_until_the_store_is_opened_again(
     tmp_path: Path, config: StorageConfig
 ) -> None:
     home = tmp_path / "home"

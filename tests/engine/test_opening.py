@@ -1,4 +1,4 @@
-"""A store that was lost is not replaced by an empty one, and whoever lost it, or its identity, is told what helps."""
+"""A lost store is not replaced by an empty one, and a user who lost it, or its identity, is told what helps."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_backup_that_is_put_back_is_opened(tmp_path: Path, lose: Callable[[Pat
 
 
 @pytest.mark.parametrize("lose", [empty, remove])
-def test_once_all_that_the_error_names_is_moved_away_a_new_store_is_made(
+def test_a_new_store_is_made_after_everything_that_the_error_names_is_moved_away(
     tmp_path: Path, lose: Callable[[Path], None]
 ) -> None:
     device = made(tmp_path)
@@ -149,7 +149,7 @@ def test_a_database_elsewhere_that_was_lost_is_missed_as_well(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("lose", [empty, remove])
-def test_a_journal_without_its_file_is_kept_from_everybody_also_from_whoever_joins(
+def test_a_journal_without_its_file_is_protected_from_everybody_even_from_a_join(
     tmp_path: Path, lose: Callable[[Path], None]
 ) -> None:
     home = tmp_path / "home"
@@ -280,10 +280,10 @@ def test_a_device_whose_store_was_lost_joins_again_as_itself_and_gets_all_back(
             assert again.digest() == laptop.digest()
 
 
-async def test_a_pairing_that_came_to_nothing_is_no_sign_of_a_store(tmp_path: Path) -> None:
+async def test_a_failed_pairing_is_no_sign_of_a_store(tmp_path: Path) -> None:
     with pytest.raises(PairingError):
         await joining.pair(tmp_path, "12-3456-7890", "phone", [])
-    assert identities.load(tmp_path / joining.PAIRING_FOLDER) is None, "nobody has heard of it"
+    assert identities.load(tmp_path / joining.PAIRING_FOLDER) is None, "no other device has heard of it"
     kept = identities.Identity.create()
     identities.save(tmp_path / joining.PAIRING_FOLDER, kept)  # as of a pairing that was interrupted
     with pytest.raises(PairingError):
@@ -371,7 +371,7 @@ def test_a_store_without_its_identity_is_put_aside_whole_by_a_new_device_that_br
     assert not (aside / NOTE_FILE).exists(), "the new device's key is not the old store's"
 
 
-def test_a_store_without_its_identity_does_not_stay_in_its_own_workspace_under_another_key(tmp_path: Path) -> None:
+def test_a_store_without_its_identity_cannot_stay_in_its_own_workspace_under_another_key(tmp_path: Path) -> None:
     with testing.devices(2) as (laptop, phone):
         phone.create_task(edda.Task(title="Mine"))
         home = phone.home

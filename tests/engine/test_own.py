@@ -19,7 +19,7 @@ def lose_identity(home: Path) -> None:
         (home / name).unlink()
 
 
-def test_a_device_is_called_as_it_was_configured_or_else_as_its_machine(
+def test_a_device_has_its_configured_name_or_else_that_of_its_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(platform, "node", lambda: "kitchen")
@@ -40,7 +40,7 @@ def test_an_identity_is_made_once_and_found_again(tmp_path: Path) -> None:
         assert store.own.make_identity().certificate == made.certificate
 
 
-def test_a_store_that_belongs_to_nobody_yet_has_no_device_and_says_what_makes_one(tmp_path: Path) -> None:
+def test_a_store_without_a_workspace_has_no_device_and_says_how_to_get_one(tmp_path: Path) -> None:
     with StorageEngine(tmp_path / "home") as engine:
         engine.open_store()
         engine.own.check_identity()  # nothing is lost
@@ -60,7 +60,7 @@ def test_an_identity_that_was_lost_is_missed(tmp_path: Path) -> None:
             _ = store.own.identity
 
 
-def test_an_identity_that_somebody_else_keeps_is_used_and_written_nowhere(tmp_path: Path) -> None:
+def test_an_identity_that_the_caller_keeps_is_used_and_written_nowhere(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with open_store(home) as store:
         pass

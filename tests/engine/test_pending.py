@@ -25,14 +25,14 @@ def store(tmp_path: Path) -> Iterator[StorageEngine]:
 
 
 def nobody(kind: str, entity: bytes) -> None:
-    """Let nobody be told of what is looked at."""
+    """Record no looks."""
 
 
 def shown(items: list[Item]) -> list[tuple[str, str | None, set[str]]]:
     return [(each.title, each.description if isinstance(each, edda.Task) else None, each.tags) for each in items]
 
 
-def test_what_is_seen_before_a_commit_is_what_it_leaves(store: StorageEngine) -> None:
+def test_a_transaction_sees_before_its_commit_what_the_commit_leaves(store: StorageEngine) -> None:
     kept, changed, gone = (store.create_task(edda.Task(title=title, description="old words")) for title in "abc")
     with store.begin_transaction() as tx:
         tx.update_task(edda.Task(id=changed, title="z", description="old and new words"))
@@ -47,7 +47,7 @@ def test_what_is_seen_before_a_commit_is_what_it_leaves(store: StorageEngine) ->
     assert tagged == shown(list(store.query_tasks(edda.TaskQuery(tags=["home"], order="title"))))
 
 
-def test_an_item_that_was_handed_out_is_its_holder_s_and_changes_nothing_that_is_seen_next(
+def test_changing_an_item_that_was_handed_out_changes_nothing_that_is_seen_next(
     store: StorageEngine,
 ) -> None:
     task = store.create_task(edda.Task(title="a", tags={"work"}, metadata={"k": {"deep": 1}}))
@@ -80,7 +80,7 @@ def test_a_page_is_cut_after_what_is_pending_took_its_place(store: StorageEngine
         assert [each.title for each in page] == ["2", "25"]
 
 
-def test_each_entity_that_is_looked_at_is_told(store: StorageEngine) -> None:
+def test_each_entity_that_is_looked_at_is_recorded(store: StorageEngine) -> None:
     task = store.create_task(edda.Task(title="t"))
     looked: list[tuple[str, bytes]] = []
     with store.snapshot() as reader:
@@ -90,7 +90,7 @@ def test_each_entity_that_is_looked_at_is_told(store: StorageEngine) -> None:
     assert looked == [("task", values.id_bytes("id", task))] * 2
 
 
-def test_what_is_restored_is_seen_as_it_comes_back(store: StorageEngine) -> None:
+def test_a_restored_item_is_seen_as_it_comes_back(store: StorageEngine) -> None:
     parent = store.create_task(edda.Task(title="above"))
     task = store.create_task(edda.Task(title="t", description="words", parent_id=parent, tags={"home"}))
     store.delete_task(task)
@@ -101,7 +101,7 @@ def test_what_is_restored_is_seen_as_it_comes_back(store: StorageEngine) -> None
     assert seen == store.get_task(task)
 
 
-def test_a_text_of_nothing_is_not_found(store: StorageEngine) -> None:
+def test_the_text_of_a_missing_item_is_not_found(store: StorageEngine) -> None:
     with store.snapshot() as reader:
         view = Pending(reader, Drafts(), nobody)
         with pytest.raises(NotFoundError):
@@ -111,8 +111,8 @@ def test_a_text_of_nothing_is_not_found(store: StorageEngine) -> None:
         assert reader.states.get([key_of("task", bytes(16))]) == {}
 
 
-def test_a_transaction_finds_by_its_words_what_was_written_just_before_it_and_in_it(store: StorageEngine) -> None:
-    """Whoever reads a snapshot brings no index up to date."""
+def test_a_transaction_finds_words_that_were_written_just_before_it_and_in_it(store: StorageEngine) -> None:
+    """A reader of a snapshot does not bring the index up to date."""
     assert isinstance(store.store, SqliteStore)
     store.store.on_idle = None
     before = store.create_task(edda.Task(title="oat milk"))

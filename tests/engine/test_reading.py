@@ -1,4 +1,4 @@
-"""Reading: what is seen of a store, by whoever waits for nobody that writes."""
+"""Reading: what a reader sees of a store, without waiting for a writer."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[StorageEngine]:
         yield engine
 
 
-def test_queries_find_what_fits_in_their_order(store: StorageEngine) -> None:
+def test_queries_find_the_matching_items_in_their_order(store: StorageEngine) -> None:
     with store.begin_transaction() as tx:
         for title, priority, due in (("late", 1, "2027-03-01"), ("soon", 1, "2027-01-01"), ("urgent", 0, None)):
             tx.create_task(edda.Task(title=title, priority=priority, due_date=due, tags={"work"}))
@@ -96,7 +96,7 @@ def test_counts_frontier_and_digest_follow_what_is_written(store: StorageEngine)
     assert store.counts()["hidden"] == 1
 
 
-def test_what_is_edited_is_read_while_somebody_writes_and_its_row_is_written_by_whoever_looks_later(
+def test_an_edited_text_is_read_while_somebody_writes_and_its_row_is_written_at_a_later_look(
     store: StorageEngine,
 ) -> None:
     document_id = store.create_document(edda.Document(title="Note", content="alpha"))
@@ -111,7 +111,7 @@ def test_what_is_edited_is_read_while_somebody_writes_and_its_row_is_written_by_
     assert row[3] == "alpha beta"
 
 
-def test_what_is_in_the_trash_is_told_by_id_and_kind(store: StorageEngine) -> None:
+def test_an_item_in_the_trash_is_found_by_id_and_kind(store: StorageEngine) -> None:
     kept, gone = (store.create_task(edda.Task(title=title)) for title in ("kept", "gone"))
     store.delete_task(gone)
     assert store.reading.in_trash("task", [kept, gone]) == {gone}
@@ -149,10 +149,10 @@ def test_a_store_in_memory_has_no_file_for_sql() -> None:
 
 
 @pytest.mark.parametrize("turn", [1, 2])
-def test_whoever_looks_does_not_wait_for_a_writer_that_begins_in_the_midst(
+def test_a_look_does_not_wait_for_a_writer_that_begins_in_the_middle_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, turn: int
 ) -> None:
-    """Another program gets the lock just before the first, or the second, time that this one wants it."""
+    """Another program takes the lock just before this one wants it for the first or the second time."""
     begun: list[str] = []
 
     def seen(statement: str) -> None:
@@ -188,7 +188,7 @@ def test_whoever_looks_does_not_wait_for_a_writer_that_begins_in_the_midst(
 @pytest.mark.parametrize(
     "error", [DiskFullError("home"), DiskFaultError("home", "disk I/O error"), ReadOnlyError("home")]
 )
-def test_whoever_looks_needs_no_room_to_write(tmp_path: Path, error: StorageError) -> None:
+def test_a_look_needs_no_free_disk_space(tmp_path: Path, error: StorageError) -> None:
     with FaultyEngine(tmp_path) as store:
         store.initialize()
         document = store.create_document(edda.Document(title="Notes", content="words"))
@@ -199,7 +199,7 @@ def test_whoever_looks_needs_no_room_to_write(tmp_path: Path, error: StorageErro
 
 
 @pytest.mark.parametrize("ask", [Reading.lives, Reading.members, Reading.forked, Reading.certificates])
-def test_a_birth_that_is_damaged_on_this_disk_is_not_taken_for_something_that_a_peer_sent(
+def test_a_birth_that_is_damaged_on_this_disk_is_not_blamed_on_a_peer(
     tmp_path: Path, ask: Callable[[Reading], object]
 ) -> None:
     with edda.open(tmp_path / "home") as store:

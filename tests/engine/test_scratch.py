@@ -25,7 +25,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[StorageEngine]:
         yield engine
 
 
-def test_what_is_folded_in_it_is_what_the_store_shows_and_the_store_stays_as_it_is(store: StorageEngine) -> None:
+def test_its_view_equals_what_the_store_shows_and_the_store_stays_as_it_is(store: StorageEngine) -> None:
     version, told = store.store.version(), list[int]()
     with store.snapshot() as reader, scratch_of(reader, told.append) as scratch:
         assert scratch.tables.all("tasks") == []
@@ -51,7 +51,7 @@ def test_it_is_gone_at_the_end_also_after_a_fault(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_it_holds_lies_in_a_folder_that_others_cannot_read(
+def test_its_content_is_in_a_folder_that_others_cannot_read(
     store: StorageEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

@@ -1,4 +1,4 @@
-"""How a device stands: what is said of its store, and what it remembers of its peers when it does not run."""
+"""The standing of a device: facts about its store, and what it remembers of its peers when it does not run."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def two(request: pytest.FixtureRequest) -> Iterator[Two]:
         yield engines
 
 
-def test_what_is_remembered_of_members_is_there_later_and_of_strangers_nothing_is(two: Two) -> None:
+def test_facts_about_members_are_remembered_and_those_about_strangers_are_not(two: Two) -> None:
     laptop, phone = two
     known = Remembered(1_800_000_000.0, 7, ("192.168.1.20", 7_000))
     standing.save(laptop, {phone.identity.device: known, "a-stranger": known})
     assert standing.load(laptop) == {phone.identity.device: known}
 
 
-def test_a_port_is_remembered_and_written_only_when_it_is_another_one(two: Two) -> None:
+def test_a_port_is_remembered_and_written_only_when_it_changes(two: Two) -> None:
     laptop, _ = two
     assert standing.port(laptop) == 0
     standing.save_port(laptop, 7_000)
@@ -39,7 +39,7 @@ def test_a_port_is_remembered_and_written_only_when_it_is_another_one(two: Two) 
     assert (standing.port(laptop), laptop.store.version()) == (7_000, version)
 
 
-def test_a_device_that_does_not_run_says_of_its_peers_when_they_were_equal_and_what_came_since(two: Two) -> None:
+def test_a_device_that_does_not_run_says_when_its_peers_were_equal_and_what_came_since(two: Two) -> None:
     laptop, phone = two
     at = standing.count(laptop.frontier())
     standing.save(laptop, {phone.identity.device: Remembered(1_800_000_000.0, at)})
@@ -78,7 +78,7 @@ def test_the_facts_of_a_store_are_those_of_its_content(two: Two) -> None:
     assert (ours["database_bytes"] > 0) == (laptop.database is not None)
 
 
-def test_what_was_written_last_tells_own_changes_from_those_of_others(two: Two) -> None:
+def test_the_last_writes_are_counted_apart_for_this_device_and_others(two: Two) -> None:
     laptop, phone = two
     before = standing.written(laptop)
     phone.create_task(edda.Task(title="of the phone"))
@@ -89,7 +89,7 @@ def test_what_was_written_last_tells_own_changes_from_those_of_others(two: Two) 
     assert standing.written(laptop).own[1] == before.own[1] + 1
 
 
-def test_who_refuses_this_device_is_told_until_it_knows_it_again(two: Two) -> None:
+def test_a_peer_that_refuses_this_device_is_reported_until_it_knows_the_device_again(two: Two) -> None:
     laptop, phone = two
     assert not standing.note_refusal(laptop, phone.identity.device, Remembered()), "it may not have heard of it yet"
     assert standing.note_refusal(laptop, phone.identity.device, Remembered(proved_s=1.0))
@@ -100,13 +100,13 @@ def test_who_refuses_this_device_is_told_until_it_knows_it_again(two: Two) -> No
     assert standing.shut_out_by(laptop) is None
 
 
-def test_what_differs_is_named_by_kind_and_id_and_what_one_side_lacks_is_nothing() -> None:
+def test_differences_are_named_by_kind_and_id_and_a_missing_side_is_empty() -> None:
     key = key_of("task", bytes(15) + b"\x07")
     said = standing.difference(Difference(key, b"\xaa" * 4, b""))
     assert said == {"kind": "task", "id": "00000000-0000-0000-0000-000000000007", "ours": "aa" * 4, "theirs": None}
 
 
-def test_a_device_that_is_shut_out_is_told_what_waits_and_what_to_do() -> None:
+def test_a_device_that_is_shut_out_learns_what_waits_and_what_to_do() -> None:
     assert "waits" not in standing.shut_out_sentence("laptop")
     said = standing.shut_out_sentence("laptop", 1_234)
     assert "1,234 changes that were written here wait for that" in said

@@ -81,7 +81,7 @@ def test_a_commit_that_fails_aborts_and_leaves_nothing(store: StorageEngine) -> 
 
 
 @pytest.mark.parametrize("end", [edda.Transaction.commit, edda.Transaction.rollback])
-def test_a_transaction_that_has_ended_does_nothing_more(
+def test_an_ended_transaction_does_nothing_more(
     store: StorageEngine, end: Callable[[edda.Transaction], object]
 ) -> None:
     tx = store.begin_transaction()
@@ -116,7 +116,7 @@ def test_a_bad_value_is_refused_when_it_is_given_and_the_rest_may_go_on(store: S
     assert titles(store) == ["good"]
 
 
-def test_who_asks_and_why_must_be_a_line_each(store: StorageEngine) -> None:
+def test_agent_and_reason_must_be_one_line_each(store: StorageEngine) -> None:
     for agent, reason in (("", None), ("two\nlines", None), ("claude", "x" * (limits.REASON_CODE_POINTS_MAX + 1))):
         with pytest.raises(InvalidValueError):
             store.begin_transaction(agent=agent, reason=reason)
@@ -139,7 +139,7 @@ def test_more_operations_than_one_change_may_have_are_refused_whole(
 # --- reading your own writes ------------------------------------------------------------------------------------------
 
 
-def test_what_a_transaction_wrote_it_reads(store: StorageEngine) -> None:
+def test_a_transaction_reads_what_it_wrote(store: StorageEngine) -> None:
     task_id = store.create_task(edda.Task(title="old", description="one two", tags={"a"}, metadata={"k": 1}))
     with store.begin_transaction() as tx:
         task = task_of(tx, task_id)
@@ -169,7 +169,7 @@ def test_what_a_transaction_wrote_it_reads(store: StorageEngine) -> None:
 
 
 @pytest.mark.parametrize("touched_first", [False, True])
-def test_what_is_deleted_and_brought_back_in_one_transaction_is_there(
+def test_an_item_deleted_and_brought_back_in_one_transaction_exists(
     store: StorageEngine, touched_first: bool
 ) -> None:
     task_id, other = (store.create_task(edda.Task(title=title, tags={"work", "home"})) for title in ("T", "other"))
@@ -253,7 +253,7 @@ def test_a_change_of_a_document_is_no_conflict_with_the_task_of_its_id(store: St
     assert titles(store) == ["T2"]
 
 
-def test_queries_see_what_was_written_in_their_order_and_page(store: StorageEngine) -> None:
+def test_queries_see_pending_writes_in_their_order_and_page(store: StorageEngine) -> None:
     ids = {title: store.create_task(edda.Task(title=title, priority=1)) for title in ("b", "d", "f")}
     pages = [edda.TaskQuery(order="title", limit=2, offset=offset) for offset in (0, 2, 4)]
     with store.begin_transaction() as tx:
@@ -290,7 +290,7 @@ def test_a_child_may_be_made_with_its_parent(store: StorageEngine) -> None:
     assert task_of(store, child).parent_id == parent
 
 
-def test_a_transaction_reads_one_unmoving_state(store: StorageEngine) -> None:
+def test_a_transaction_reads_one_fixed_state(store: StorageEngine) -> None:
     task_id = store.create_task(edda.Task(title="before"))
     tx = store.begin_transaction()
     assert titles(tx) == ["before"]
@@ -325,7 +325,7 @@ def deletes(tx: edda.Transaction, task_id: str) -> None:
 
 @pytest.mark.parametrize("does", [reads, finds, updates, deletes])
 @pytest.mark.parametrize("cell", ["title", "metadata.k", "existence"])
-def test_a_cell_that_was_read_or_written_and_changed_meanwhile_refuses_the_commit(
+def test_a_commit_fails_if_a_cell_that_it_read_or_wrote_changed_meanwhile(
     store: StorageEngine, does: Callable[[edda.Transaction, str], None], cell: str
 ) -> None:
     task_id = store.create_task(edda.Task(title="start"))
@@ -344,7 +344,7 @@ def test_a_cell_that_was_read_or_written_and_changed_meanwhile_refuses_the_commi
     assert "because of what" not in " ".join(titles(store))
 
 
-def test_what_was_neither_read_nor_written_may_change(store: StorageEngine) -> None:
+def test_cells_that_were_neither_read_nor_written_may_change(store: StorageEngine) -> None:
     mine, other = (store.create_task(edda.Task(title=title)) for title in ("mine", "other"))
     tx = store.begin_transaction()
     tx.update_task(edda.Task(id=mine, title="changed"))
@@ -380,7 +380,7 @@ def test_a_change_that_sync_brings_meanwhile_counts_as_any_other() -> None:
         assert task_of(laptop, task_id).status == "done"
 
 
-def test_an_object_of_a_transaction_that_came_to_nothing_can_be_written_again(store: StorageEngine) -> None:
+def test_an_object_of_a_failed_transaction_can_be_written_again(store: StorageEngine) -> None:
     task = task_of(store, store.create_task(edda.Task(title="start", description="words")))
     task.title, task.description = "changed", "more words"
     tx = store.begin_transaction()
@@ -394,7 +394,7 @@ def test_an_object_of_a_transaction_that_came_to_nothing_can_be_written_again(st
 # --- trying again -----------------------------------------------------------------------------------------------------
 
 
-def test_transact_runs_again_until_nothing_has_changed(store: StorageEngine) -> None:
+def test_transact_runs_again_until_nothing_changed_meanwhile(store: StorageEngine) -> None:
     counter = store.create_task(edda.Task(title="counter", metadata={"n": 0}))
     runs = []
 
@@ -427,7 +427,7 @@ def test_transact_gives_up_after_its_retries(store: StorageEngine) -> None:
     assert task_of(store, task_id).priority == 2
 
 
-def test_transact_does_not_try_again_what_failed_otherwise(store: StorageEngine) -> None:
+def test_transact_does_not_repeat_other_failures(store: StorageEngine) -> None:
     runs = []
 
     def fails(tx: edda.Transaction) -> None:
@@ -442,7 +442,7 @@ def test_transact_does_not_try_again_what_failed_otherwise(store: StorageEngine)
 # --- tags -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_tag_is_renamed_with_all_that_carry_it_in_one_change(store: StorageEngine) -> None:
+def test_a_tag_is_renamed_on_all_items_that_carry_it_in_one_change(store: StorageEngine) -> None:
     first, second = (store.create_task(edda.Task(title=title, tags={"old"})) for title in "ab")
     document = store.create_document(edda.Document(title="D", tags={"old"}))
     with store.begin_transaction() as tx:

@@ -1,4 +1,4 @@
-"""The write side: one for an engine, loaded by whoever first needs it."""
+"""The write side: an engine has one, which is loaded at its first use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing: what is told of a durable change, and that nothing which is told can make it look failed."""
+"""Writing: listeners hear of a durable change, and nothing that a listener does can make it look failed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ State = edda.TransactionState
 
 
 class Panic(BaseException):
-    """What native code raises that has a bug: no ``Exception``."""
+    """What native code with a bug raises: not an ``Exception``."""
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -88,7 +88,7 @@ def test_a_new_workspace_is_founded_whatever_a_listener_raises() -> None:
     engine.close()
 
 
-def test_whoever_asks_for_it_is_told_of_a_listener_that_raised(store: StorageEngine) -> None:
+def test_a_program_that_asks_is_told_of_a_listener_that_raised(store: StorageEngine) -> None:
     told: list[CallbackError] = []
     store.writing.on_commit(Listener(ZeroDivisionError("a bug")))
     store.writing.on_broken = told.append
@@ -97,7 +97,7 @@ def test_whoever_asks_for_it_is_told_of_a_listener_that_raised(store: StorageEng
     assert [type(each.raised) for each in told] == [ZeroDivisionError]
 
 
-def test_a_listener_hears_nothing_once_it_is_ended(store: StorageEngine) -> None:
+def test_an_ended_listener_hears_nothing_more(store: StorageEngine) -> None:
     heard: list[int] = []
     end = store.writing.on_commit(lambda: heard.append(1))
     store.create_task(edda.Task(title="first"))
@@ -106,7 +106,7 @@ def test_a_listener_hears_nothing_once_it_is_ended(store: StorageEngine) -> None
     assert heard == [1]
 
 
-def test_a_listener_that_ends_itself_keeps_no_other_from_hearing(store: StorageEngine) -> None:
+def test_a_listener_that_ends_itself_does_not_keep_others_from_hearing(store: StorageEngine) -> None:
     heard: list[str] = []
 
     def once() -> None:

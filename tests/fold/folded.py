@@ -79,7 +79,7 @@ class Folded:
         understood: bool = True,
         branch: bytes | None = None,
     ) -> None:
-        """Fold a change. Without a past it has seen nothing; its chain goes by its actor's name, or by a branch's."""
+        """Fold a change. Without a past it has seen nothing; its chain has the name of its actor, or of a branch."""
         self.changes += 1
         seq, wall_ms = seq or self.changes, 1_000 + (seq or self.changes) if wall_ms is None else wall_ms
         deps = {} if past is None else past
@@ -132,7 +132,7 @@ class Folded:
 
 
 def all_of(folded: Folded) -> dict[str, Any]:
-    """All that a store holds of what was folded into it."""
+    """Everything that was folded into a store, as it holds it."""
     found: dict[str, Any] = {name: folded.table(name) for name in TABLES}
     found["digest"] = folded.look(lambda reader: reader.index.digest())
     found["records"] = folded.look(lambda reader: list(reader.states.scan()))

@@ -35,7 +35,7 @@ def test_texts_of_one_id_are_edited_apart(folded: Folded) -> None:
     assert (folded.table("tasks")[0][2], folded.table("documents")[0][3]) == ("hello!", "hello")
 
 
-def test_an_edited_text_that_is_replaced_waits_for_nothing_any_more(folded: Folded) -> None:
+def test_a_row_no_longer_waits_for_an_edited_text_that_was_replaced(folded: Folded) -> None:
     folded.receive(STARTED)
     folded.receive(edit_of("hello", (A, 2), {A: 1}, [(5, 0, "!")]), past={A: 1})
     assert folded.look(lambda reader: reader.index.stale()) == [key_of("task", TASK)]

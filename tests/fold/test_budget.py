@@ -16,7 +16,7 @@ def metadata(count: int, *, first: int = 0, value: str = "1") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("in_one_operation", [False, True])
-def test_what_a_change_writes_into_an_entity_beyond_its_budget_of_cells_is_refused(
+def test_writes_of_a_change_beyond_an_entitys_budget_of_cells_are_refused(
     folded: Folded, monkeypatch: pytest.MonkeyPatch, in_one_operation: bool
 ) -> None:
     monkeypatch.setattr(limits, "ENTITY_CHANGE_CELLS_MAX", 10)
@@ -35,7 +35,7 @@ def test_what_a_change_writes_into_an_entity_beyond_its_budget_of_cells_is_refus
     assert folded.refused == 1
 
 
-def test_what_a_change_writes_into_an_entity_beyond_its_budget_of_bytes_is_refused_but_for_its_text(
+def test_writes_of_a_change_beyond_an_entitys_budget_of_bytes_are_refused_except_for_its_text(
     folded: Folded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "ENTITY_CHANGE_BYTES_MAX", 1_000)
@@ -46,7 +46,7 @@ def test_what_a_change_writes_into_an_entity_beyond_its_budget_of_bytes_is_refus
     assert folded.refused == 1
 
 
-def test_a_record_that_is_refused_spends_nothing_of_what_its_change_may_write(
+def test_a_refused_record_spends_nothing_of_the_budget_of_its_change(
     folded: Folded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "ENTITY_CHANGE_CELLS_MAX", 3)

@@ -28,7 +28,7 @@ def test_an_operation_that_no_version_takes_is_refused_as_a_whole_and_the_others
 
 
 @pytest.mark.parametrize("operation", REFUSED.values(), ids=REFUSED)
-def test_what_is_refused_counts_in_the_state_of_what_it_is_about(folded: Folded, operation: Operation | Unread) -> None:
+def test_a_refused_operation_counts_in_the_state_of_its_entity(folded: Folded, operation: Operation | Unread) -> None:
     folded.receive(operation)
     (unapplied,) = folded.look(lambda reader: reader.unapplied.operations())
     kind, entity_id = ("workspace", bytes(16)) if operation.kind is None else (operation.kind, operation.id)
@@ -44,12 +44,12 @@ def test_what_is_refused_counts_in_the_state_of_what_it_is_about(folded: Folded,
     assert folded.table("tasks") == folded.table("documents") == folded.table("tags") == []
 
 
-def test_what_was_only_spoken_of_does_not_exist(folded: Folded) -> None:
+def test_an_entity_that_was_only_mentioned_does_not_exist(folded: Folded) -> None:
     def work(tx: StoreWriter) -> None:
         fold = Fold(tx, folded.texts, write=partial(apply, tx))
         fold.begin(A, 1, 0, {}, 1, AUTHOR)
         fold.receive([Delete("device", OTHER, ((B, 5),)), Put("task", OTHER, {"title": ""})])
-        for kind in ("device", "task"):  # else whether it counts as a member hung on what came in one batch
+        for kind in ("device", "task"):  # otherwise its membership would depend on what came in one batch
             assert fold.entities.existing(kind, OTHER) is None
         fold.flush()
         assert Fold(tx, folded.texts, write=partial(apply, tx)).entities.existing("task", OTHER) is None
@@ -57,8 +57,8 @@ def test_what_was_only_spoken_of_does_not_exist(folded: Folded) -> None:
     folded.store.transact(work)
 
 
-def test_of_a_deletion_only_what_its_author_had_seen_counts(folded: Folded) -> None:
-    """Whatever it claims: what comes later, or from somebody else, is not hidden by a number that is too large."""
+def test_a_deletion_counts_only_for_what_its_author_had_seen(folded: Folded) -> None:
+    """Whatever it claims, a number that is too large hides nothing that comes later or from somebody else."""
     folded.receive(TITLE)
     folded.receive(Delete("task", TASK, ((A, 99), *sorted([(B, 7), (C, 7)]))), past={A: 1})
     entity = folded.entity("task", TASK)
@@ -85,7 +85,7 @@ def test_a_device_s_record_is_written_once(folded: Folded) -> None:
 
 
 @pytest.mark.parametrize("phone_first", [False, True])
-def test_of_records_of_one_device_that_two_members_write_at_once_both_stay(folded: Folded, phone_first: bool) -> None:
+def test_two_records_of_one_device_that_members_write_at_once_both_stay(folded: Folded, phone_first: bool) -> None:
     written = [(A, LAPTOP), (B, PHONE)]
     for actor, identity in reversed(written) if phone_first else written:
         folded.receive(device(TABLET, identity), actor=actor, seq=1, author=identity.public_key)

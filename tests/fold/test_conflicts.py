@@ -33,7 +33,7 @@ def test_values_that_are_not_shown_are_kept_the_latest_first() -> None:
     assert kept(written("name", "laptop", "phone", kind="device")) == {"name": ["laptop"]}
 
 
-def test_what_one_device_wrote_or_all_wrote_alike_is_no_conflict() -> None:
+def test_writes_of_one_device_or_equal_writes_are_no_conflict() -> None:
     assert kept(written("title", "one")) == kept(written("title", "one", "one")) == {}
     assert kept(Entity(ID, "task")) == {}
 
@@ -43,7 +43,7 @@ def test_what_one_device_wrote_or_all_wrote_alike_is_no_conflict() -> None:
     [("tag.x", (True, None)), ("link.x", ("see", "uses", None)), ("created_at", (OWN_TIME, "2026-03-01T09:30:00.000Z")),
      ("record", (b"one", b"two"))],
 )  # fmt: skip
-def test_cells_whose_values_add_up_or_derive_are_none(name: str, values: tuple[object, ...]) -> None:
+def test_cells_whose_values_add_up_or_are_derived_have_no_conflicts(name: str, values: tuple[object, ...]) -> None:
     assert kept(written(name, *values)) == {}
 
 
@@ -58,7 +58,7 @@ def test_a_text_and_its_own_start_are_one_value_and_two_texts_are_two() -> None:
 
 
 def test_a_start_that_is_kept_is_listed_as_it_was_written() -> None:
-    """Its genesis names a text that perhaps nobody ever edited."""
+    """Its genesis names a text that nobody may ever have edited."""
     assert kept(written("description", "one", "two")) == {"description": ["one"]}
 
 

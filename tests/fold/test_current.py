@@ -12,7 +12,7 @@ def test_a_change_has_seen_what_it_depends_on_and_itself() -> None:
     change = Current((ACTOR, 4), 1_000, deps, 12, b"key", (ACTOR,))
     assert change.dot == (ACTOR, 4)
     assert change.past == {ACTOR: 4, OTHER: 7}
-    assert deps == {ACTOR: 3, OTHER: 7}, "what it depends on is not changed by it"
+    assert deps == {ACTOR: 3, OTHER: 7}, "it does not change its dependencies"
 
 
 def test_where_no_change_was_begun_nothing_was_seen_of_anybody() -> None:

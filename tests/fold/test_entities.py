@@ -19,7 +19,7 @@ KEY, GONE, NEW = key_of("task", TASK), key_of("task", OTHER), key_of("document",
 
 @pytest.fixture
 def peer() -> Peer:
-    """A peer with a task, one in the trash, and one of which there are only refused operations."""
+    """A peer with a task, a task in the trash, and one that has only refused operations."""
     laptop, peer = founded()
     peer.admit(laptop.write(ops.Put("task", TASK, {"title": "t"}), ops.Put("task", OTHER, {"title": "u"})))
     peer.admit(laptop.write(ops.Delete("task", OTHER, ((laptop.actor, 2),)), ops.Put("tag", TASK, {"name": ""})))
@@ -32,7 +32,7 @@ def entities(peer: Peer) -> Iterator[Entities]:
         yield Entities(reader)
 
 
-def test_an_entity_is_what_the_store_holds_and_then_what_the_fold_made_of_it(entities: Entities) -> None:
+def test_an_entity_is_first_what_the_store_holds_and_then_what_the_fold_made_of_it(entities: Entities) -> None:
     assert entities.get(KEY) is None  # nobody has asked for it yet
     task = entities.of("task", TASK)
     assert task.value("title") == "t"
@@ -50,13 +50,13 @@ def test_an_entity_that_nobody_wrote_is_a_new_one(entities: Entities) -> None:
 def test_only_what_was_touched_or_deleted_exists(entities: Entities) -> None:
     assert entities.existing("task", TASK) is not None
     assert entities.existing("task", OTHER) is not None  # in the trash
-    assert entities.existing("tag", TASK) is None  # of which everything was refused
+    assert entities.existing("tag", TASK) is None  # all of its operations were refused
     assert entities.existing("document", DOCUMENT) is None
     entities.of("document", DOCUMENT)
-    assert entities.existing("document", DOCUMENT) is None  # it was only spoken of
+    assert entities.existing("document", DOCUMENT) is None  # it was only mentioned
 
 
-def test_what_is_visible_is_told_as_the_store_had_it_and_as_the_fold_makes_it(entities: Entities) -> None:
+def test_the_visible_entities_are_known_as_the_store_had_them_and_as_the_fold_makes_them(entities: Entities) -> None:
     entities.load((KEY, GONE, NEW))
     assert [entities.was_visible(key) for key in (KEY, GONE, NEW)] == [True, False, False]
     assert [entities.is_visible(key) for key in (KEY, GONE, NEW)] == [True, False, False]
@@ -67,7 +67,7 @@ def test_what_is_visible_is_told_as_the_store_had_it_and_as_the_fold_makes_it(en
     assert [entities.is_visible(key) for key in (KEY, GONE, NEW)] == [False, True, True]
 
 
-def test_what_was_read_is_not_read_again_before_all_is_forgotten(peer: Peer) -> None:
+def test_an_entity_that_was_read_is_not_read_again_before_all_are_forgotten(peer: Peer) -> None:
     class Counting:
         def __init__(self, states: StatesReader) -> None:
             self.states, self.asked = states, 0
@@ -91,14 +91,14 @@ def test_what_was_read_is_not_read_again_before_all_is_forgotten(peer: Peer) -> 
         assert counting.asked == 3
 
 
-def test_what_is_expected_to_be_new_is_not_looked_for(entities: Entities) -> None:
+def test_an_entity_that_is_expected_to_be_new_is_not_looked_up(entities: Entities) -> None:
     entities.expect_new((KEY,))
     entities.load((KEY,))
     assert entities.get(KEY) is None
     assert entities.of("task", TASK).cells == {}
 
 
-def test_what_rotted_is_damage_for_who_asks_for_it(peer: Peer) -> None:
+def test_a_damaged_entity_raises_damage_when_it_is_asked_for(peer: Peer) -> None:
     def rot(tx: StoreWriter) -> None:
         (record,) = tx.states.get([KEY]).values()
         tx.states.put([record._replace(state=record.state[1:])], {KEY: False})
@@ -107,7 +107,7 @@ def test_what_rotted_is_damage_for_who_asks_for_it(peer: Peer) -> None:
     with peer.store.read() as reader:
         entities = Entities(reader)
         assert entities.is_visible(GONE) is False
-        for _ in range(2):  # else whoever asked again would take it for one that nobody wrote, and write it anew
+        for _ in range(2):  # otherwise it would look like a new entity at the next look, and be overwritten
             for ask in (entities.of, entities.existing):
                 with pytest.raises(CorruptError):
                     ask("task", TASK)

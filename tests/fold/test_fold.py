@@ -1,4 +1,4 @@
-"""The fold of what peers send: each operation is folded as everybody folds it, or refused, or waits, and never worse."""
+"""The fold of what peers send: each operation is folded as everywhere, or refused, or waits, and nothing else happens."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_whatever_a_member_sends_becomes_states_that_are_read_back_and_stops_not
 
 
 @given(sent, st.integers(1, 3))
-def test_changes_that_are_folded_singly_or_many_at_once_come_to_the_same(some: list[list[bytes]], chunk: int) -> None:
+def test_folding_changes_singly_or_many_at_once_gives_the_same(some: list[list[bytes]], chunk: int) -> None:
     singly, together = Folded(), Folded()
     for seq, each in enumerate(some, start=1):
         singly.receive(*map(ops.decode, each), seq=seq, past={A: seq - 1} if seq > 1 else {})
@@ -104,7 +104,7 @@ def test_changes_that_are_folded_singly_or_many_at_once_come_to_the_same(some: l
     assert all_of(together) == all_of(singly)
 
 
-def test_a_change_that_is_longer_than_memory_holds_comes_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folding_a_change_longer_than_memory_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     listed = [
         operation
         for number in range(20)
@@ -147,7 +147,7 @@ ONE_ID: list[Operation] = [
 def test_one_id_written_as_several_kinds_names_several_entities_whichever_came_first(
     folded: Folded, order: tuple[int, ...]
 ) -> None:
-    """Else the kind that came first had the id, two honest devices showed two things, and neither was ever proved equal."""
+    """Otherwise the first kind would own the id, and two honest devices would show different things and never be proved equal."""
     for at in order:
         folded.receive(ONE_ID[at], actor=ACTORS[at], seq=1)
     text_id = values.id_text(TASK)
@@ -163,8 +163,8 @@ def test_one_id_written_as_several_kinds_names_several_entities_whichever_came_f
     assert folded.table("documents") == folded.table("task_documents") == []
 
 
-def test_nobody_keeps_a_tag_or_a_device_from_being_made_by_taking_its_id_for_a_task(folded: Folded) -> None:
-    """Both ids follow from what is known beforehand: a name, a public key."""
+def test_taking_an_id_for_a_task_keeps_no_tag_or_device_from_being_made(folded: Folded) -> None:
+    """Both ids can be computed beforehand, from a name or a public key."""
     folded.receive(Put("task", TAG_BYTES, {"title": "taken"}), Put("document", TABLET_ID, {"title": "taken"}))
     folded.receive(Put("tag", TAG_BYTES, {"name": "work"}), device(TABLET, LAPTOP))
     assert [row[1] for row in folded.table("tags")] == ["work"]
@@ -181,7 +181,7 @@ def test_a_state_under_the_key_of_another_kind_is_refused(folded: Folded) -> Non
         folded.receive(Put("document", TASK, {"title": "d"}))
 
 
-def test_a_tag_without_a_name_does_not_show_and_takes_no_name_from_another(folded: Folded) -> None:
+def test_a_tag_without_a_name_is_hidden_and_takes_no_name_from_another(folded: Folded) -> None:
     name = values.id_text(OTHER)
     folded.receive(Touch("tag", OTHER), Put("tag", values.id_bytes("id", values.tag_id(name)), {"name": name}))
     folded.receive(Put("task", TASK, {"title": "t", f"tag.{name}": True}))
@@ -189,7 +189,7 @@ def test_a_tag_without_a_name_does_not_show_and_takes_no_name_from_another(folde
     assert folded.table("entity_tags") == []
 
 
-def test_what_is_about_nothing_that_can_be_read_has_one_place(folded: Folded) -> None:
+def test_operations_about_nothing_readable_have_one_place(folded: Folded) -> None:
     folded.receive(Unread(True), Unread(False), Unread(True))
     assert [each.entity for each in folded.look(lambda reader: reader.unapplied.operations())] == [UNREADABLE] * 3
     assert (folded.refused, folded.waiting) == (1, 2)  # the last one stands behind one that waits
@@ -198,7 +198,7 @@ def test_what_is_about_nothing_that_can_be_read_has_one_place(folded: Folded) ->
 # --- which changes are about what -------------------------------------------------------------------------------------
 
 
-def test_a_change_is_found_by_each_entity_that_it_is_about_whatever_became_of_it(folded: Folded) -> None:
+def test_a_change_is_found_by_each_entity_that_it_is_about_whether_or_not_it_was_folded(folded: Folded) -> None:
     folded.receive(TITLE, Put("task", OTHER, {"title": ""}), Unread(False, "document", DOCUMENT))
     folded.receive(Delete("task", TASK, ((A, 1),)), Unread(True), past={A: 1})
     folded.receive(Put("document", DOCUMENT, {"title": "d"}), past={A: 2}, understood=False)
@@ -235,7 +235,7 @@ strange: st.SearchStrategy[list[Any]] = st.lists(
 
 
 @given(st.data(), histories(strange, size=8))
-def test_every_causal_order_of_changes_that_nobody_can_read_leaves_the_same_waiting_and_refused(
+def test_every_causal_order_of_unreadable_changes_leaves_the_same_operations_waiting_and_refused(
     data: st.DataObject, events: list[Event[list[Any]]]
 ) -> None:
     def after(order: list[Event[list[Any]]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Names of items where chains fork: what an edit means does not hang on what its reader knows, and is said in one way."""
+"""Names of items in forked chains: an edit means the same to every reader, and has only one form."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Reader:
 
 
 def grown(names: Names = FORKED) -> Reader:
-    """A text with a letter of each change: X wrote ``12``, one branch ``34``, the other ``5``."""
+    """A text with one letter from each change: X wrote ``12``, one branch ``34``, the other ``5``."""
     reader = Reader(names)
     reader.take(insertion(0, "1", None, (1, 0)), (X, 1), {})
     reader.take(insertion(1, "2", (0, 0), (1, 0)), (X, 2), {X: 1})
@@ -56,20 +56,20 @@ def grown(names: Names = FORKED) -> Reader:
     return reader
 
 
-def test_a_name_is_the_names_from_the_actor_down() -> None:
+def test_a_name_consists_of_the_names_from_the_actor_down() -> None:
     assert item_name(PLAIN, X) == item_name(FORKED, X) == X
     assert item_name(FORKED, A) == X + A
     assert item_name(FORKED, Y) == Y
 
 
-def test_an_author_on_a_branch_counts_through_and_its_units_are_kept_apart() -> None:
+def test_an_author_on_a_branch_counts_on_and_its_units_are_kept_apart() -> None:
     reader = grown()
     assert reader.document.string() == "1234" + "5."
     assert reader.document.vector() == {G: 1, X: 2, X + A: 2, X + B: 1}
 
 
-def test_who_saw_one_branch_calls_it_by_its_actor() -> None:
-    """A Y who knows of no fork writes behind X's third letter: which one that is, its past says."""
+def test_a_device_that_saw_one_branch_calls_it_by_its_actor() -> None:
+    """Y knows of no fork and writes behind X's third letter. Y's past says which letter that is."""
     for seen, text in (({X: 2, A: 4}, "123!45."), ({X: 2, B: 3}, "12345!.")):
         reader = grown()
         right = (2, 3) if A in seen else (1, 0)
@@ -83,7 +83,7 @@ def test_a_range_that_goes_on_into_a_branch_is_cut_there() -> None:
     assert reader.take(TextEdit((X,), None, (), ((2, 0, 3),)), (Y, 3), {X: 2, B: 3, Y: 2}) == "."
 
 
-def test_who_saw_both_branches_names_the_one_it_means() -> None:
+def test_a_device_that_saw_both_branches_names_the_one_it_means() -> None:
     seen = {X: 2, A: 4, B: 3}
     assert grown().take(TextEdit((A,), None, (), ((2, 0, 1),)), (Y, 2), seen) == "1245."
     assert grown().take(TextEdit((B,), None, (), ((2, 0, 1),)), (Y, 2), seen) == "1234."
@@ -106,7 +106,7 @@ def test_who_saw_both_branches_names_the_one_it_means() -> None:
         (TextEdit((b"s" * 16,), None, (), ((2, 0, 1),)), (Y, 2), {X: 2}),  # of a stranger
     ],
 )
-def test_what_nobody_would_say_so_is_refused_and_leaves_nothing(
+def test_a_reference_that_no_honest_device_writes_is_refused_and_leaves_nothing(
     edit: TextEdit, dot: tuple[bytes, int], seen: dict[bytes, int]
 ) -> None:
     reader = grown()
@@ -117,7 +117,7 @@ def test_what_nobody_would_say_so_is_refused_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("name", [A, B])
-def test_whoever_does_not_know_the_fork_judges_a_branch_the_same(name: bytes) -> None:
+def test_a_device_that_does_not_know_the_fork_judges_a_branch_the_same(name: bytes) -> None:
     """The same edits, read with the names of before, under one chain."""
     reader = Reader(PLAIN)
     reader.take(insertion(0, "1", None, (1, 0)), (X, 1), {})
@@ -136,7 +136,7 @@ def rewriting(*deleted: tuple[int, int, int]) -> TextEdit:
     return TextEdit((X,), None, (((1, 0), None, "new"),), deleted)
 
 
-def test_the_same_rewrite_is_one_where_it_means_the_same_and_two_where_it_does_not() -> None:
+def test_equal_rewrites_count_as_one_if_they_mean_the_same_and_as_two_otherwise() -> None:
     reader = grown()
     reader.take(rewriting((2, 0, 1)), (Y, 2), {X: 2, A: 4})
     reader.take(rewriting((2, 0, 1)), (b"Z" * 16, 1), {X: 2, B: 3})
@@ -162,12 +162,12 @@ def test_two_rewrites_of_the_same_bytes_stand_in_one_order_and_are_told_apart(or
     text = reader.take(TextEdit((root + A,), None, (), ((2, 0, 1),)), (b"W" * 16, 1), seen)
     assert text == "124.ewnew"
     one = {X: 2, B: 3, b"Z" * 16: 1}
-    with pytest.raises(RefusedTextError):  # who saw one does not tell it from another
+    with pytest.raises(RefusedTextError):  # a device that saw only one has no second name for it
         reader.take(TextEdit((root + B,), None, (), ((2, 0, 3),)), (b"V" * 16, 1), one)
     assert reader.take(TextEdit((root,), None, (), ((2, 0, 3),)), (b"V" * 16, 1), one) == "124.ew"
 
 
-def test_the_rewrites_of_a_text_are_looked_through_once_for_an_edit_however_many_units_it_names() -> None:
+def test_the_rewrites_of_a_text_are_searched_once_for_an_edit_even_if_it_names_many_units() -> None:
     class Watched(dict[int, Rewrite]):
         times = 0
 
@@ -193,8 +193,8 @@ def test_the_rewrites_of_a_text_are_looked_through_once_for_an_edit_however_many
 
 @pytest.mark.parametrize("seen", [{X: 2, A: 4}, {X: 2, B: 3}, {X: 2, A: 4, B: 3}])
 @pytest.mark.parametrize("change", [(0, 6, ""), (1, 3, "?"), (4, 0, "!"), (5, 1, ""), (2, 2, "xyz")])
-def test_what_this_device_says_means_what_it_made(seen: dict[bytes, int], change: tuple[int, int, str]) -> None:
-    """On a text that holds what it saw: said, read back, and applied, it reads as it was typed."""
+def test_an_edit_that_this_device_sends_means_what_the_device_made(seen: dict[bytes, int], change: tuple[int, int, str]) -> None:
+    """On a text that holds what the device saw, the edit is sent, read back and applied, and gives what was typed."""
     reader, dot = Reader(), (Y, 2)
     reader.take(insertion(0, "1", None, (1, 0)), (X, 1), {})
     reader.take(insertion(1, "2", (0, 0), (1, 0)), (X, 2), {X: 1})

@@ -1,4 +1,4 @@
-"""The newborn path: an entity that one operation wrote is kept and shown as the ordinary path keeps and shows it."""
+"""The newborn path: it keeps and shows an entity that one operation wrote as the ordinary path does."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_both_paths_make_the_same_of_histories_of_several_authors(events: list[E
     assert view_of(fast) == view_of(slow)
 
 
-def test_the_path_is_taken_by_whoever_reads_and_whoever_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readers_and_writers_take_the_newborn_path(monkeypatch: pytest.MonkeyPatch) -> None:
     borne: list[bytes] = []
     bear = Entities.bear
 
@@ -120,7 +120,7 @@ def test_the_path_is_taken_by_whoever_reads_and_whoever_writes(monkeypatch: pyte
     assert borne == [key]
 
 
-def test_what_an_entity_is_asked_for_in_its_own_pass_makes_it_an_ordinary_one() -> None:
+def test_an_entity_that_is_read_in_its_own_pass_becomes_an_ordinary_one() -> None:
     laptop, peer = founded()
     peer.admit(laptop.write(Put("task", TASK, {"title": "t"}), Put("task", TASK, {"status": "done"})))
     with peer.store.read() as reader:

@@ -1,4 +1,4 @@
-"""The projector: what a fold writes is states, hashes, the digest and rows that fit each other, and no more than changed."""
+"""The projector: a fold writes states, hashes, the digest and rows that fit each other, and only what changed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TASK_TEXT, OTHER_TEXT, DOCUMENT_TEXT = map(values.id_text, (TASK, OTHER, DOCUMEN
 
 
 @given(histories(changes, size=12))
-def test_after_each_change_hashes_digest_and_rows_are_what_the_states_say(events: list[Event[list[Work]]]) -> None:
+def test_hashes_and_digest_and_rows_match_the_states_after_each_change(events: list[Event[list[Work]]]) -> None:
     made = written(events)
     peer = Peer(made.founder)
     peer.admit(*made.beginning)
@@ -47,7 +47,7 @@ def test_after_each_change_hashes_digest_and_rows_are_what_the_states_say(events
                 assert {row[0] for row in reader.tables.all(table)} == visible[kind]
 
 
-def test_the_more_of_what_became_of_an_entity_counts() -> None:
+def test_the_larger_of_an_entitys_changes_counts() -> None:
     assert Became.EDITED < Became.TOUCHED < Became.SHOWN
 
 
@@ -77,7 +77,7 @@ def two() -> Two:
     return Two()
 
 
-def test_what_points_at_something_hidden_shows_it_again_when_it_is_back(two: Two) -> None:
+def test_an_entity_shows_its_reference_again_when_the_hidden_target_is_back(two: Two) -> None:
     two.write(ops.Put("tag", TAG_BYTES, {"name": "work"}), ops.Put("document", DOCUMENT, {"title": "d"}))
     two.write(ops.Put("task", TASK, {"title": "t"}))
     edges = {"parent_id": TASK, "tag." + TAG: True, "link." + DOCUMENT_TEXT: "see"}
@@ -96,7 +96,7 @@ def test_what_points_at_something_hidden_shows_it_again_when_it_is_back(two: Two
         assert back[name] == whole[name]
 
 
-def test_what_points_at_something_that_is_not_here_yet_shows_it_when_it_comes(two: Two) -> None:
+def test_an_entity_shows_its_reference_when_the_missing_target_arrives(two: Two) -> None:
     two.write(
         ops.Put("task", OTHER, {"title": "u", "parent_id": TASK, "tag." + TAG: True, "link." + DOCUMENT_TEXT: "see"})
     )
@@ -108,7 +108,7 @@ def test_what_points_at_something_that_is_not_here_yet_shows_it_when_it_comes(tw
     assert [row[:2] for row in two.peer.table("task_documents")] == [(OTHER_TEXT, DOCUMENT_TEXT)]
 
 
-def test_of_a_ring_that_is_closed_at_once_one_edge_is_withheld_and_shown_when_the_ring_ends(two: Two) -> None:
+def test_one_edge_of_a_new_ring_is_withheld_and_shown_when_the_ring_ends(two: Two) -> None:
     two.write(ops.Put("task", TASK, {"title": "t"}), ops.Put("task", OTHER, {"title": "u"}))
     two.write(ops.Put("task", TASK, {"parent_id": OTHER}))
     two.concurrent(ops.Put("task", OTHER, {"parent_id": TASK}), wall_ms=2_000)
@@ -119,8 +119,8 @@ def test_of_a_ring_that_is_closed_at_once_one_edge_is_withheld_and_shown_when_th
     assert two.peer.look(lambda reader: reader.edges.in_rings()) == []
 
 
-def test_a_touch_of_a_tag_that_shows_writes_no_row(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every change that tags something touches the tag: else it would write all that carries it, each time."""
+def test_a_touch_of_a_visible_tag_writes_no_row(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every change that tags something touches the tag, and would otherwise write every item that carries it."""
     two.write(ops.Put("tag", TAG_BYTES, {"name": "work"}), ops.Put("task", TASK, {"title": "t", "tag." + TAG: True}))
     shown: list[Shown] = []
     show = MemoryTablesWriter.show
@@ -175,7 +175,7 @@ class Writes:
         ({"created_at": "2020-01-02T03:04:05.678Z"}, ("created_at", "updated_at")),
     ],
 )
-def test_of_a_row_that_shows_no_more_is_written_than_may_have_changed(
+def test_only_columns_that_may_have_changed_are_written_of_a_visible_row(
     two: Two, monkeypatch: pytest.MonkeyPatch, cells: dict[str, Any], columns: tuple[str, ...]
 ) -> None:
     two.write(ops.Put("task", TASK, {"title": "t", "created_at": 0, "tag." + TAG: True, "parent_id": OTHER}))
@@ -188,12 +188,12 @@ def test_a_row_that_points_elsewhere_is_written_whole(two: Two, monkeypatch: pyt
     two.write(ops.Put("task", TASK, {"title": "t"}), ops.Put("task", OTHER, {"title": "u"}))
     writes = Writes(monkeypatch)
     two.write(ops.Put("task", TASK, {"tag." + TAG: True}))
-    assert (writes.whole, writes.asked_for_rings) == ([], 0), "of its tags only the one that changed"
+    assert (writes.whole, writes.asked_for_rings) == ([], 0), "only the tag that changed"
     two.write(ops.Put("task", TASK, {"parent_id": OTHER}))
     assert (writes.whole, writes.asked_for_rings) == ([key_of("task", TASK)], 1)
 
 
-def test_what_a_task_points_at_is_withheld_until_it_is_here(two: Two) -> None:
+def test_a_reference_of_a_task_is_withheld_until_its_target_is_here(two: Two) -> None:
     two.write(ops.Put("task", TASK, {"title": "t"}))
     two.write(ops.Put("task", TASK, {"tag." + TAG: True, "link." + DOCUMENT_TEXT: "see"}))
     keys = [key_of("tag", TAG_BYTES), key_of("document", DOCUMENT)]
@@ -208,7 +208,7 @@ def test_what_a_task_points_at_is_withheld_until_it_is_here(two: Two) -> None:
     assert two.peer.table("entity_tags") == two.peer.table("task_documents") == []
 
 
-def test_the_time_of_a_task_without_a_time_of_its_own_is_the_least_of_what_shows(two: Two) -> None:
+def test_a_task_without_a_time_of_its_own_has_the_least_visible_time(two: Two) -> None:
     two.write(ops.Put("task", TASK, {"title": "t"}))
     two.peer.admit(two.laptop.write(ops.Put("task", TASK, {"title": "u"}), wall_ms=5_000))
     assert two.peer.table("tasks")[0][5:7] == (values.time_of(5_000), values.time_of(5_000))
@@ -281,7 +281,7 @@ def test_an_entity_whose_cells_have_several_values_is_marked_until_it_is_hidden_
     assert two.conflicted() == []
 
 
-def test_what_could_not_be_read_back_is_not_kept(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_that_could_not_be_read_back_is_not_kept(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
     two.write(ops.Put("task", TASK, {"title": "first"}))
     before = two.peer.view(), two.peer.frontier
     encode = state.encode
@@ -293,7 +293,7 @@ def test_what_could_not_be_read_back_is_not_kept(two: Two, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("what", ["hash", "hidden", "row", "tags", "links"])
-def test_what_does_not_fit_its_state_is_not_sound(two: Two, what: str) -> None:
+def test_a_row_that_does_not_fit_its_state_is_not_sound(two: Two, what: str) -> None:
     two.write(ops.Put("tag", TAG_BYTES, {"name": "work"}), ops.Put("document", DOCUMENT, {"title": "d"}))
     two.write(ops.Put("task", TASK, {"title": "t", "tag." + TAG: True, "link." + DOCUMENT_TEXT: "see"}))
     key = key_of("task", TASK)

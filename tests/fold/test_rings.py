@@ -59,7 +59,7 @@ def shown(reader: StoreReader) -> dict[bytes, tuple[bytes | None, bool]]:
 
 
 def expected(reader: StoreReader) -> dict[bytes, tuple[bytes | None, bool]]:
-    """The same, worked out of all states at once."""
+    """The same, computed from all states at once."""
     stored = [entity_of(record.key, record.state) for record in reader.states.scan("task")]
     tasks = {entity.id: entity for entity in stored if not entity.hidden}
     named = {own: entity.value("parent_id") for own, entity in tasks.items()}
@@ -97,7 +97,7 @@ def operation(laptop: Life, number: int, deed: int | str | None) -> ops.Operatio
 
 
 @given(st.lists(st.lists(st.lists(deeds(), min_size=1, max_size=4), min_size=1, max_size=3), max_size=9))
-def test_whatever_moves_or_goes_of_each_ring_one_edge_is_withheld(
+def test_one_edge_of_each_ring_is_withheld_whatever_moves_or_goes(
     turns: list[list[list[tuple[int, int | str | None]]]],
 ) -> None:
     """Each turn is a transaction of some changes of some operations."""
@@ -114,7 +114,7 @@ def test_whatever_moves_or_goes_of_each_ring_one_edge_is_withheld(
     st.sets(st.integers(0, TASKS - 1), min_size=1),
     st.data(),
 )
-def test_what_is_folded_anew_with_or_without_a_change_is_withheld_as_before(
+def test_tasks_folded_anew_with_or_without_a_change_are_withheld_as_before(
     some: list[list[tuple[int, int | str | None]]], again: set[int], data: st.DataObject
 ) -> None:
     laptop, peer = founded()
@@ -134,7 +134,7 @@ def test_what_is_folded_anew_with_or_without_a_change_is_withheld_as_before(
         assert shown(reader) == expected(reader)
 
 
-def test_who_closed_a_ring_shows_its_parent_again_when_another_edge_of_it_is_taken_out() -> None:
+def test_a_task_that_closed_a_ring_shows_its_parent_again_when_another_edge_is_taken_out() -> None:
     laptop, peer = founded()
     for number, parent in ((0, None), (1, None), (2, None), (0, 1), (1, 2), (2, 0)):
         peer.admit(laptop.write(put(number, parent)))
@@ -150,7 +150,7 @@ def test_who_closed_a_ring_shows_its_parent_again_when_another_edge_of_it_is_tak
 
 
 class Asked:
-    """Edges that note for which tasks they were asked whose parent these show."""
+    """Edges that record which tasks' parents they were asked for."""
 
     def __init__(self, edges: EdgesReader) -> None:
         self._edges = edges
@@ -166,7 +166,7 @@ def with_edges(reader: StoreReader, asked: Asked) -> StoreReader:
 
 
 def walked(peer: Peer, born: list[int], moved: list[int]) -> tuple[list[bytes], list[bytes]]:
-    """What a flush would have to show anew, and whose parents it asked the store for."""
+    """What a flush would have to show anew, and the tasks whose parents it read."""
     with peer.store.read() as reader:
         asked = Asked(reader.edges)
         watched = with_edges(reader, asked)
@@ -174,24 +174,24 @@ def walked(peer: Peer, born: list[int], moved: list[int]) -> tuple[list[bytes], 
         return changed, asked.tasks
 
 
-def test_a_way_up_is_walked_once_for_all_that_go_by_it() -> None:
+def test_a_way_up_is_walked_once_for_all_tasks_on_it() -> None:
     peer = with_parents([None, 0, 1, 2, 2])
     changed, asked = walked(peer, [], [2, 1])
     assert changed == []
     assert max(map(asked.count, asked)) <= 2, "once for what is named, and once on the way"
 
 
-def test_what_nobody_has_as_a_parent_closes_no_ring() -> None:
+def test_a_task_that_is_nobodys_parent_closes_no_ring() -> None:
     peer = with_parents([None, 0, 1, 2, 3, 4])
     assert walked(peer, [], [5]) == ([], [key(5)])
 
 
-def test_a_task_without_a_row_is_no_way_to_what_has_one() -> None:
+def test_a_walk_up_ends_at_a_task_without_a_row() -> None:
     peer = with_parents([None, 0, 1, 2])
     assert walked(peer, [3, 9], []) == ([], [key(3), key(9)])
 
 
-def test_a_ring_that_stays_as_it_is_is_not_written_anew() -> None:
+def test_an_unchanged_ring_is_not_written_anew() -> None:
     peer = with_parents([1, 2, 0, 0, 3])
     assert walked(peer, [], [3])[0] == []
     assert walked(peer, [], [1])[0] == [key(2)]
@@ -208,7 +208,7 @@ def test_a_ring_that_moves_is_named_with_what_it_withholds() -> None:
 # --- what this device writes ------------------------------------------------------------------------------------------
 
 
-def test_a_task_of_this_device_closes_no_ring_and_may_hang_on_one() -> None:
+def test_a_task_of_this_device_closes_no_ring_and_may_be_below_one() -> None:
     peer = with_parents([1, 0, None, 2])
 
     def write(*parents: tuple[int, int | None]) -> None:
@@ -242,7 +242,7 @@ def forged(peer: Peer, forge: Any) -> set[bytes]:
         return {damage.key for damage in scrub_entities(reader, b"", 100)[0] if damage.key is not None}
 
 
-def test_a_ring_that_is_withheld_nowhere_or_elsewhere_is_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ring_without_a_withheld_edge_or_with_a_wrong_one_is_damage(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MemoryWriter, "check", lambda _: None)
 
     def show(tables: Any, number: int, parent: int | None) -> None:

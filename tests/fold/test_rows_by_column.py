@@ -1,4 +1,4 @@
-"""Rows that are written by column, as one works, are those that a rebuild writes whole: also where texts are edited."""
+"""Rows that are written by column, step by step, equal those that a rebuild writes whole, also with edited texts."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def tables(store: edda.StorageEngine) -> dict[str, list[Any]]:
 
 @settings(max_examples=50)
 @given(st.lists(steps, min_size=1, max_size=6))
-def test_what_is_shown_as_one_works_is_what_a_rebuild_shows(transactions: list[list[tuple[str, int, int]]]) -> None:
+def test_rows_shown_step_by_step_equal_those_of_a_rebuild(transactions: list[list[tuple[str, int, int]]]) -> None:
     with testing.devices(1) as (store,):
         ids = [store.create_task(edda.Task(title=f"task {n}", description="words")) for n in range(3)]
         ids.append(store.create_document(edda.Document(title="paper", content="words")))

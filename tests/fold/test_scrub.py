@@ -1,4 +1,4 @@
-"""The scrub: what is damaged after it was written is found, named and made anew (counterexample 13)."""
+"""The scrub: damage after writing is found, named and mended (counterexample 13)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def damage(store: StorageEngine, statement: str, *parameters: object) -> None:
     store.store.transact(work)
 
 
-def test_a_store_as_it_was_written_is_sound(store: StorageEngine) -> None:
+def test_an_untouched_store_is_sound(store: StorageEngine) -> None:
     parent = store.create_task(edda.Task(title="Parent", tags={"work"}, description="text"))
     child = store.create_task(edda.Task(title="Child", parent_id=parent))
     document = store.create_document(edda.Document(title="Notes", content="content"))
@@ -43,7 +43,7 @@ def test_a_store_as_it_was_written_is_sound(store: StorageEngine) -> None:
     assert store.reading.scrub() == ([], None)
 
 
-def test_a_flipped_bit_in_a_row_is_found_although_the_stored_digest_never_changed(store: StorageEngine) -> None:
+def test_a_flipped_bit_in_a_row_is_found_although_the_stored_digest_is_unchanged(store: StorageEngine) -> None:
     task = store.create_task(edda.Task(title="Buy milk"))
     before = store.digest()
     damage(store, "UPDATE tasks SET title = 'Buy silk' WHERE id = ?", task)

@@ -98,7 +98,7 @@ def test_the_tail_is_folded_into_the_state_before_it_grows_long(
     assert content(store, document) == ">01234567890"
 
 
-def test_an_edit_of_a_text_that_never_started_is_refused_and_one_that_is_named_and_gone_is_damage(
+def test_an_edit_of_a_text_that_never_started_is_refused_and_a_named_text_that_is_gone_is_damage(
     store: StorageEngine,
 ) -> None:
     entity = Entity(bytes(16), "document")
@@ -114,7 +114,7 @@ def test_an_edit_of_a_text_that_never_started_is_refused_and_one_that_is_named_a
         store.store.transact(apply)
 
 
-def test_documents_that_were_not_used_for_long_are_let_go(
+def test_documents_that_were_not_used_for_long_are_dropped(
     store: StorageEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "DOCUMENTS_CACHED_MAX", 3)
@@ -140,7 +140,7 @@ def test_a_cleared_text_still_takes_an_edit_that_was_made_elsewhere_meanwhile() 
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # some come while a generator is freed
-def test_whatever_an_interrupt_leaves_of_a_text_in_memory_is_not_used_again() -> None:
+def test_a_text_that_an_interrupt_left_in_memory_is_not_used_again() -> None:
     with devices(1, backend="memory") as (engine,):
         document = engine.create_document(edda.Document(title="d", content="0"))
 

@@ -22,7 +22,7 @@ def test_an_operation_of_a_newer_version_waits_and_is_not_refused(
     assert folded.table("tasks")[0][3] == "done"
 
 
-def test_of_a_put_with_cells_of_a_newer_version_the_others_are_written(folded: Folded) -> None:
+def test_the_known_cells_of_a_put_with_cells_of_a_newer_version_are_written(folded: Folded) -> None:
     folded.receive(Put("task", TASK, {"title": "t", "unheard": 1, "other.x": 2, "status": "done"}))
     ((_, title, _, status, *_),) = folded.table("tasks")
     assert (title, status) == ("t", "done")
@@ -30,7 +30,7 @@ def test_of_a_put_with_cells_of_a_newer_version_the_others_are_written(folded: F
 
 
 @pytest.mark.parametrize("operation", [TITLE, Touch("task", TASK), *REFUSED.values()], ids=str)
-def test_a_change_of_which_the_header_is_not_understood_waits_with_all_that_is_in_it(
+def test_a_change_whose_header_is_not_understood_waits_with_all_its_operations(
     folded: Folded, operation: Operation | Unread
 ) -> None:
     folded.receive(operation, understood=False)
@@ -38,7 +38,7 @@ def test_a_change_of_which_the_header_is_not_understood_waits_with_all_that_is_i
     assert folded.look(lambda reader: list(reader.states.scan())) == []
 
 
-def test_a_change_of_which_the_header_is_not_understood_waits_though_nothing_is_in_it(folded: Folded) -> None:
+def test_a_change_whose_header_is_not_understood_waits_even_without_operations(folded: Folded) -> None:
     """What it does may stand in its header."""
     folded.receive(understood=False)
     assert (folded.refused, folded.waiting) == (0, 1)
@@ -46,7 +46,7 @@ def test_a_change_of_which_the_header_is_not_understood_waits_though_nothing_is_
 
 @pytest.mark.parametrize("waiting", NEWER.values(), ids=NEWER)
 @pytest.mark.parametrize("in_one_change", [False, True])
-def test_what_would_be_refused_waits_while_something_in_its_past_that_may_decide_it_waits(
+def test_an_invalid_operation_waits_while_something_in_its_past_that_may_decide_it_waits(
     folded: Folded, waiting: Operation | Unread, in_one_change: bool
 ) -> None:
     refused = Put("task", TASK, {"title": ""})
@@ -60,7 +60,7 @@ def test_what_would_be_refused_waits_while_something_in_its_past_that_may_decide
     assert (folded.refused, folded.waiting) == (0, 3)
 
 
-def test_what_would_be_refused_is_refused_when_what_waits_is_concurrent_or_about_something_else(folded: Folded) -> None:
+def test_an_invalid_operation_is_refused_if_only_concurrent_or_unrelated_operations_wait(folded: Folded) -> None:
     refused = Put("task", TASK, {"title": ""})
     folded.receive(Put("task", TASK, {"unheard": 1}), actor=B, seq=1)
     folded.receive(Put("task", OTHER, {"unheard": 1}), Put("document", TASK, {"unheard": 1}), actor=A, seq=1)
@@ -71,7 +71,7 @@ def test_what_would_be_refused_is_refused_when_what_waits_is_concurrent_or_about
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
-def test_whether_something_waits_or_is_refused_does_not_hang_on_the_order_of_what_is_concurrent(
+def test_waiting_or_refusal_does_not_depend_on_the_order_of_concurrent_changes(
     folded: Folded, order: tuple[int, ...]
 ) -> None:
     refused = Put("task", TASK, {"title": ""})
@@ -86,7 +86,7 @@ def test_whether_something_waits_or_is_refused_does_not_hang_on_the_order_of_wha
     assert entity.refused.size == 1
 
 
-def test_what_waits_on_a_branch_of_a_chain_is_in_the_past_of_who_has_seen_that_branch(folded: Folded) -> None:
+def test_an_operation_that_waits_on_a_branch_is_in_the_past_of_an_author_who_has_seen_that_branch(folded: Folded) -> None:
     one, other = b"\x01" * 16, b"\x02" * 16
     for branch in (one, other):
         folded.receive(NEWER["cell"] if branch == one else TITLE, actor=A, seq=5, branch=branch)

@@ -1,4 +1,4 @@
-"""The view of a fold: texts read as the fold has left them, and as the store has them once it was told."""
+"""The view of a fold: texts read as the fold left them, and as the store has them after they are written."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_text_reads_as_if_each_step_had_been_written_at_once(steps: list[tuple
             assert reader.states.text(*key) == expected.states.text(*key)
 
 
-def test_nothing_is_written_before_it_is_taken(store: MemoryStore) -> None:
+def test_nothing_is_written_before_the_deltas_are_taken(store: MemoryStore) -> None:
     def work(tx: StoreWriter) -> View:
         view = View(tx)
         view.save_text(KEYS[0], b"state", 0)
@@ -89,7 +89,7 @@ def test_nothing_is_written_before_it_is_taken(store: MemoryStore) -> None:
     assert view.size == 0
 
 
-def test_whoever_only_looks_sees_what_is_stored(store: MemoryStore) -> None:
+def test_a_reader_sees_what_is_stored(store: MemoryStore) -> None:
     store.transact(lambda tx: tx.states.put_text(*KEYS[0], b"state", 0))
     with store.read() as reader:
         assert View(reader).text(KEYS[0]) == TextState(b"state", 0, [])

@@ -1,4 +1,4 @@
-"""Waiting: whether something in a past waits for a newer version, looked up once for each entity."""
+"""Waiting: one lookup for each entity says whether something in a past waits for a newer version."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_nothing_waits_in_a_store_where_nothing_waits(store: StorageEngine) -> N
     assert not within(Waiting(), store, store.frontier())
 
 
-def test_what_waits_does_so_in_each_past_that_holds_its_change_and_in_no_other(store: StorageEngine) -> None:
+def test_an_operation_waits_in_each_past_that_holds_its_change_and_in_no_other(store: StorageEngine) -> None:
     before = store.frontier()
     write_change(store, NEWER)
     waiting, (actor,) = Waiting(), before
@@ -44,7 +44,7 @@ def test_what_waits_does_so_in_each_past_that_holds_its_change_and_in_no_other(s
     assert not within(waiting, store, store.frontier(), key_of("task", bytes(16)))
 
 
-def test_what_came_since_is_looked_up_and_what_is_known_is_not(
+def test_new_operations_are_looked_up_and_known_ones_are_not(
     store: StorageEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waiting = Waiting()
@@ -69,7 +69,7 @@ def test_what_came_since_is_looked_up_and_what_is_known_is_not(
     assert len(looked) == 1
 
 
-def test_no_more_entities_are_remembered_than_somebody_writes_to_now(
+def test_only_entities_that_are_being_written_are_remembered(
     store: StorageEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "REMEMBERED_MAX", 3)
@@ -80,7 +80,7 @@ def test_no_more_entities_are_remembered_than_somebody_writes_to_now(
     assert len(waiting._first) == 3
 
 
-def test_after_a_transaction_that_left_no_trace_all_is_looked_up_anew(store: StorageEngine) -> None:
+def test_all_is_looked_up_anew_after_a_transaction_that_left_no_trace(store: StorageEngine) -> None:
     write_change(store, NEWER)
     waiting = Waiting()
     within(waiting, store, store.frontier())

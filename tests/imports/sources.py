@@ -1,4 +1,4 @@
-"""What tests of imports share: issues, and the real files beside the project."""
+"""Helpers for tests of imports: issues, and the real files beside the project."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def counts(report: imports.Report) -> tuple[int, int, int, int]:
 
 
 def told_back(task: Task) -> Issue:
-    """Return the issue that a task was made of: what shows that nothing was lost."""
+    """Return the issue from which a task was made, to show that nothing was lost."""
     issue: Issue = {"title": task.title, "priority": task.priority}
     issue["status"] = {"done": "closed"}.get(task.status, task.status)
     if task.description is not None:

@@ -11,7 +11,7 @@ from edda_sync.words.query import TaskQuery
 from tests.imports.sources import FIRST, ISSUES, Issue, comparable, counts, merge, needs_data, task_of, told_back
 
 
-def test_an_issues_fields_become_a_tasks(store: StorageEngine) -> None:
+def test_the_fields_of_an_issue_become_those_of_a_task(store: StorageEngine) -> None:
     merge(
         store,
         {"id": "bd-1", "title": "Parent", "status": "open", "priority": 0},
@@ -107,7 +107,7 @@ def test_an_issues_fields_become_a_tasks(store: StorageEngine) -> None:
     ],
     ids=lambda issue: json.dumps(issue)[:40],
 )
-def test_whatever_an_issue_holds_is_not_lost(store: StorageEngine, issue: Issue) -> None:
+def test_nothing_in_an_issue_is_lost(store: StorageEngine, issue: Issue) -> None:
     whole = {"id": "bd-1", "title": "T", "status": "open", "priority": 2, "created_at": "2025-12-16T11:00:54Z", **issue}
     merge(store, whole)
     back = told_back(task_of(store, "bd-1"))
@@ -159,7 +159,7 @@ def test_nothing_of_the_real_issues_is_lost(store: StorageEngine) -> None:
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_a_line_that_cannot_be_kept_is_refused_and_the_others_stand(line: bytes, why: str) -> None:
+def test_an_invalid_line_is_refused_and_the_others_are_imported(line: bytes, why: str) -> None:
     good = b'{"id": "ok", "title": "good"}'
     read = beads.parse([b"\xef\xbb\xbf" + good, b"", line, good, b'{"id": "ok2"}'])
     assert [each.name for each in read.items] == ["ok", "ok2"]
@@ -168,7 +168,7 @@ def test_a_line_that_cannot_be_kept_is_refused_and_the_others_stand(line: bytes,
     assert why in refused.why
 
 
-def test_parents_come_first_and_a_ring_of_them_is_opened(store: StorageEngine) -> None:
+def test_parents_come_first_and_a_ring_of_parents_is_cut(store: StorageEngine) -> None:
     def issue(name: str, parent: str) -> Issue:
         return {"id": name, "title": name, "dependencies": [{"type": "parent-child", "depends_on_id": parent}]}
 
@@ -191,6 +191,6 @@ def test_parents_come_first_and_a_ring_of_them_is_opened(store: StorageEngine) -
     assert task_of(store, "lone").parent_id == beads.task_id("absent")
 
 
-def test_a_title_of_which_nothing_shows_is_none(store: StorageEngine) -> None:
+def test_an_invisible_title_counts_as_none(store: StorageEngine) -> None:
     merge(store, {**FIRST, "title": " \u200b\u2800"})
     assert task_of(store, "bd-1").title == "(untitled)"

@@ -62,7 +62,7 @@ def test_a_changed_file_imported_on_two_devices_is_not_doubled(tmp_path: Path) -
             assert document.content == text
 
 
-def test_accents_composed_otherwise_are_the_same_file(tmp_path: Path) -> None:
+def test_a_name_with_differently_composed_accents_is_the_same_file(tmp_path: Path) -> None:
     for folder, form in (("mac", "NFD"), ("linux", "NFC")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / unicodedata.normalize(form, "é.md")).write_text("x")  # type: ignore[arg-type]
@@ -73,7 +73,7 @@ def test_accents_composed_otherwise_are_the_same_file(tmp_path: Path) -> None:
     assert (len(read.items), len(read.refused)) == (1, 1)
 
 
-def test_files_that_no_document_can_hold_are_refused_and_the_others_stand(tmp_path: Path) -> None:
+def test_files_that_no_document_can_hold_are_refused_and_the_others_are_imported(tmp_path: Path) -> None:
     (tmp_path / "good.md").write_text("x")
     (tmp_path / "latin.md").write_bytes(b"caf\xe9")
     (tmp_path / "long.md").write_bytes(b"x" * (16 * 2**20 + 1))

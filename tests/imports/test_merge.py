@@ -43,7 +43,7 @@ def test_importing_again_undoes_no_later_edit(store: StorageEngine) -> None:
     assert store.digest() == digest
 
 
-def test_what_the_source_changed_is_taken_over(store: StorageEngine) -> None:
+def test_changes_of_the_source_are_taken_over(store: StorageEngine) -> None:
     merge(store, FIRST)
     report = merge(store, SECOND)
     assert (counts(report), report.edited) == ((0, 1, 0, 0), [])
@@ -53,7 +53,7 @@ def test_what_the_source_changed_is_taken_over(store: StorageEngine) -> None:
     assert comparable(told_back(task_of(store, "bd-1"))) == comparable(FIRST)
 
 
-def test_what_the_source_and_a_person_changed_stays_the_persons_and_is_told_once(store: StorageEngine) -> None:
+def test_a_field_that_source_and_person_changed_keeps_the_persons_value_and_is_reported_once(store: StorageEngine) -> None:
     merge(store, FIRST)
     store.update_task(Task(id=beads.task_id("bd-1"), title="mine", description="mine too", status="blocked"))
     report = merge(store, SECOND)
@@ -67,7 +67,7 @@ def test_what_the_source_and_a_person_changed_stays_the_persons_and_is_told_once
     assert task_of(store, "bd-1").title == "mine"
 
 
-def test_what_a_person_wrote_just_as_the_source_does_is_no_difference(store: StorageEngine) -> None:
+def test_a_value_that_person_and_source_both_wrote_is_no_difference(store: StorageEngine) -> None:
     merge(store, FIRST)
     store.update_task(Task(id=beads.task_id("bd-1"), title="new"))
     report = merge(store, {**FIRST, "title": "new"})
@@ -86,7 +86,7 @@ def test_an_item_in_the_trash_stays_there(store: StorageEngine) -> None:
     assert counts(merge(store, SECOND)) == (0, 1, 0, 0)
 
 
-def test_a_document_in_the_trash_is_not_the_task_of_its_id(store: StorageEngine) -> None:
+def test_a_document_in_the_trash_is_not_the_task_with_its_id(store: StorageEngine) -> None:
     store.create_document(Document(id=beads.task_id("bd-1"), title="another thing"))
     store.delete_document(beads.task_id("bd-1"))
     assert counts(merge(store, FIRST)) == (1, 0, 0, 0)
@@ -113,7 +113,7 @@ def test_an_import_whose_memory_was_removed_touches_nothing(store: StorageEngine
     assert task_of(store, "bd-1").title == "mine"
 
 
-def test_an_import_goes_on_whatever_the_function_raises_that_is_told_how_far_it_is(
+def test_an_import_goes_on_if_its_progress_function_raises(
     store: StorageEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(limits, "BULK_ITEMS_MAX", 1)
@@ -144,7 +144,7 @@ def test_many_items_are_imported_in_batches(store: StorageEngine, monkeypatch: p
     assert (header.agent, header.reason) == ("importer", "moving in")
 
 
-def test_two_devices_that_import_the_same_show_it_once_and_without_conflict() -> None:
+def test_two_devices_that_import_the_same_files_show_them_once_and_without_conflict() -> None:
     with devices(2) as (laptop, phone):
         for version in (FIRST, SECOND):
             merge(laptop, version)
@@ -157,7 +157,7 @@ def test_two_devices_that_import_the_same_show_it_once_and_without_conflict() ->
         assert counts(merge(phone, SECOND)) == (0, 0, 1, 0)
 
 
-def test_two_devices_that_import_different_versions_settle_on_one() -> None:
+def test_two_devices_that_import_different_versions_agree_on_one() -> None:
     with devices(2) as (laptop, phone):
         merge(laptop, FIRST)
         merge(phone, SECOND)

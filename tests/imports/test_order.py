@@ -11,7 +11,7 @@ NAMES = "abcdefg"
 
 @st.composite
 def forests(draw: st.DrawFn) -> list[Task]:
-    """Tasks of which each may name any other as its parent, itself too, or one that is not there."""
+    """Tasks that may each name any task as parent, even themselves or a missing one."""
     names = draw(st.lists(st.sampled_from(NAMES), unique=True))
     return [Task(id=name, title=name, parent_id=draw(st.sampled_from([None, *NAMES]))) for name in names]
 
@@ -33,7 +33,7 @@ def test_each_comes_after_its_parent_and_none_is_lost(tasks: list[Task]) -> None
 
 
 @given(forests())
-def test_only_a_ring_loses_an_edge_and_each_ring_loses_one(tasks: list[Task]) -> None:
+def test_each_ring_loses_one_edge_and_nothing_else_does(tasks: list[Task]) -> None:
     before = {str(task.id): task.parent_id for task in tasks}
     after = {str(task.id): task.parent_id for task in parents_first(tasks, own)}
     lost = {name for name in before if before[name] != after[name]}
@@ -42,12 +42,12 @@ def test_only_a_ring_loses_an_edge_and_each_ring_loses_one(tasks: list[Task]) ->
     assert lost <= set().union(*rings)
 
 
-def test_tasks_that_are_in_order_stay_in_it() -> None:
+def test_tasks_in_order_stay_in_order() -> None:
     tasks = [Task(id="a", title="a"), Task(id="b", title="b", parent_id="a"), Task(id="c", title="c")]
     assert parents_first(tasks, own) == tasks
 
 
-def test_a_parent_that_is_not_there_stays_named() -> None:
+def test_a_missing_parent_stays_named() -> None:
     (task,) = parents_first([Task(id="a", title="a", parent_id="z")], own)
     assert task.parent_id == "z"
 

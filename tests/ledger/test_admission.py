@@ -1,4 +1,4 @@
-"""Admission: a function of a change and its past, so no device admits what another one refuses."""
+"""Admission: a function of a change and its past, so all devices admit the same changes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TITLE = ops.Put("task", TASK, {"title": "t"})
 
 
 class Three:
-    """A workspace of three devices, each of which has a life that may go on."""
+    """A workspace of three devices, each with a life that can go on."""
 
     def __init__(self) -> None:
         self.laptop, self.peer = founded()
@@ -69,7 +69,7 @@ def test_a_first_change_waits_for_the_change_that_its_life_continues(three: Thre
     assert three.peer.admit(later, born) is Admitted.APPLIED
 
 
-def test_a_change_that_depends_on_what_nobody_wrote_is_never_taken_and_never_refused(three: Three) -> None:
+def test_a_change_that_depends_on_a_change_that_nobody_wrote_is_never_taken_or_refused(three: Three) -> None:
     nobody = (b"\1" * 16, 1, bytes(16))
     ahead = (three.laptop.actor, 9, bytes(16))
     for dep in (nobody, ahead):
@@ -79,7 +79,7 @@ def test_a_change_that_depends_on_what_nobody_wrote_is_never_taken_and_never_ref
 # --- under the hashes that it names -----------------------------------------------------------------------------------
 
 
-def test_a_change_that_depends_on_another_change_than_the_one_under_that_dot_is_a_fork(three: Three) -> None:
+def test_a_change_that_depends_on_a_different_change_under_a_held_dot_shows_a_fork(three: Three) -> None:
     three.peer.admit(three.phone.write(TITLE), three.phone.write())
     for seq in (1, 2):
         actor, _, digest = three.phone.dep_at(seq)
@@ -88,13 +88,13 @@ def test_a_change_that_depends_on_another_change_than_the_one_under_that_dot_is_
             assert three.peer.admit(life.write(deps=[(actor, seq, named)])) is outcome
 
 
-def test_a_life_that_continues_another_change_than_the_one_under_that_dot_is_a_fork(three: Three) -> None:
+def test_a_life_that_continues_a_different_change_under_a_held_dot_shows_a_fork(three: Three) -> None:
     actor, seq, _ = three.laptop.stands
     forked = Life(PHONE, parent=actor, parent_seq=seq, parent_hash=b"\1" * 32, nonce=b"another nonce...")
     assert three.peer.admit(forked.write()) is Admitted.FORKED
 
 
-def test_a_change_behind_another_one_than_its_actor_s_last_is_a_fork(three: Three) -> None:
+def test_a_change_behind_a_different_change_than_its_actor_s_last_shows_a_fork(three: Three) -> None:
     other = Life(PHONE, continues=three.laptop)
     three.peer.admit(three.phone.write(TITLE))
     other.write()
@@ -116,8 +116,8 @@ def test_a_first_change_whose_dependencies_go_below_what_its_life_continues_is_r
     three.refused(life.write(deps=[three.laptop.dep_at(1)]), "depends on less")
 
 
-def test_a_change_may_name_again_what_it_depends_on_by_those_before_it(three: Three) -> None:
-    """Who began with a segment does not know all that it need not say."""
+def test_a_change_may_name_a_dependency_again_that_earlier_ones_imply(three: Three) -> None:
+    """An author who began with a segment does not know all that it may leave out."""
     three.peer.admit(three.phone.write(), three.tablet.write(deps=[three.phone.dep, three.laptop.dep]))
     assert three.peer.admit(three.tablet.write(deps=[three.phone.dep])) is Admitted.APPLIED
     assert three.peer.admit(three.tablet.write(deps=[three.phone.dep, three.laptop.dep])) is Admitted.APPLIED
@@ -142,7 +142,7 @@ def test_a_change_that_leaves_out_what_the_lives_it_depends_on_continue_is_refus
     assert three.peer.admit(closed.write(deps=[again.dep, three.phone.dep])) is Admitted.APPLIED
 
 
-def test_a_later_change_is_held_to_the_same(three: Three) -> None:
+def test_the_same_holds_for_a_later_change(three: Three) -> None:
     three.peer.admit(three.phone.write(TITLE), three.tablet.write(deps=[three.phone.dep]))
     three.peer.admit(three.laptop.write())
     three.refused(three.laptop.write(deps=[three.tablet.dep]), "do not cover")
@@ -150,7 +150,7 @@ def test_a_later_change_is_held_to_the_same(three: Three) -> None:
 
 @pytest.mark.parametrize("at", [1, 20, 40])
 @pytest.mark.parametrize("beyond", [0, 5])
-def test_what_a_long_chain_depends_on_is_named_whether_its_head_is_named_or_an_earlier_change(
+def test_dependencies_of_a_long_chain_are_named_whether_its_head_or_an_earlier_change_is_named(
     three: Three, at: int, beyond: int
 ) -> None:
     """The tablet names the phone in one of many changes. Behind the one that is named here it may name the laptop."""
@@ -175,7 +175,7 @@ def test_a_life_of_a_stranger_is_refused_and_leaves_no_trace(three: Three) -> No
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
-def test_a_device_that_is_no_member_in_the_past_of_its_life_is_refused_in_every_order(order: tuple[int, ...]) -> None:
+def test_a_device_that_is_no_member_in_its_lifes_past_is_refused_in_every_order(order: tuple[int, ...]) -> None:
     laptop, peer = founded()
     phone = Life(PHONE, continues=laptop)  # what it continues did not make it a member
     early = phone.write(TITLE)
@@ -197,7 +197,7 @@ def test_a_device_that_is_no_member_in_the_past_of_its_life_is_refused_in_every_
 
 
 @pytest.mark.parametrize("ext", [((8, b"x"),), ((8, b""), ((1 << 32) - 2, b"y" * 100))])
-def test_an_unknown_even_number_is_kept_byte_for_byte_and_passed_over(three: Three, ext: Ext) -> None:
+def test_an_unknown_even_number_is_kept_byte_for_byte_and_ignored(three: Three, ext: Ext) -> None:
     change = three.phone.write(TITLE, ext=ext)
     assert three.peer.admit(change) is Admitted.APPLIED
     assert [row[1] for row in three.peer.table("tasks")] == ["t"]
@@ -208,7 +208,7 @@ def test_an_unknown_even_number_is_kept_byte_for_byte_and_passed_over(three: Thr
 
 
 @pytest.mark.parametrize("newer", [{"ext": ((7, b"x"),)}, {"level": 2}, {"level": (1 << 16) - 1, "ext": ((8, b""),)}])
-def test_a_change_of_a_higher_level_or_with_an_unknown_odd_number_is_held_and_waits(
+def test_a_change_of_a_higher_level_or_with_an_unknown_odd_number_is_kept_and_waits(
     three: Three, newer: dict[str, Any]
 ) -> None:
     assert three.peer.admit(three.phone.write(TITLE, **newer)) is Admitted.APPLIED
@@ -221,7 +221,7 @@ def test_a_change_of_a_higher_level_or_with_an_unknown_odd_number_is_held_and_wa
 
 
 @pytest.mark.parametrize("newer", [{"ext": ((7, b"x"),)}, {"level": 2}])
-def test_such_a_change_waits_though_nothing_is_in_it(three: Three, newer: dict[str, Any]) -> None:
+def test_such_a_change_waits_even_without_operations(three: Three, newer: dict[str, Any]) -> None:
     assert three.peer.admit(three.phone.write(**newer)) is Admitted.APPLIED
     assert three.peer.waiting == 1
 
@@ -258,7 +258,7 @@ def test_peers_that_took_the_same_changes_in_any_causal_order_hold_the_same(
 
 
 @given(st.data(), histories(works, size=8))
-def test_what_comes_early_leaves_no_trace_and_is_taken_when_the_rest_is_here(
+def test_an_early_change_leaves_no_trace_and_is_taken_when_the_rest_is_here(
     data: st.DataObject, events: list[Event[list[Work]]]
 ) -> None:
     made = written(events)

@@ -15,7 +15,7 @@ pieces = st.lists(st.binary(min_size=1, max_size=25), max_size=12)
 
 
 @given(pieces)
-def test_a_body_is_whole_while_it_fits_one_part_and_in_parts_once_it_does_not(some: list[bytes]) -> None:
+def test_a_body_is_whole_if_it_fits_into_one_part_and_otherwise_in_parts(some: list[bytes]) -> None:
     store = MemoryStore()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(limits, "PART_BYTES_MAX", 30)
@@ -39,7 +39,7 @@ def test_a_body_is_whole_while_it_fits_one_part_and_in_parts_once_it_does_not(so
 
 
 @pytest.mark.parametrize(("limit", "value"), [("CHANGE_OPERATIONS_MAX", 3), ("CHANGE_BYTES_MAX", 30)])
-def test_a_body_of_as_much_as_is_allowed_is_made_and_one_of_more_is_not(
+def test_a_body_at_the_limit_is_made_and_a_larger_one_is_not(
     monkeypatch: pytest.MonkeyPatch, limit: str, value: int
 ) -> None:
     monkeypatch.setattr(limits, limit, value)

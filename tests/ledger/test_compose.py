@@ -1,4 +1,4 @@
-"""Composing: what an author writes for what it wants; each operation is folded as soon as it is made."""
+"""Composing: an author's drafts become operations, and each is folded as soon as it is made."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_tag_is_made_by_the_first_change_that_carries_it_and_touched_by_each_l
     assert author.write(Put.of("task", OTHER, {TAG_CELL: None})) == [ops.Put("task", OTHER, {TAG_CELL: None})]
 
 
-def test_a_tag_of_which_only_other_things_are_known_is_named(author: Author) -> None:
+def test_a_tag_that_has_other_cells_but_no_name_gets_its_name(author: Author) -> None:
     author.write(Put.of("tag", TAG_BYTES, {"color": "red"}))
     made = author.write(Put.of("task", TASK, {TAG_CELL: "work"}))
     assert made[0] == ops.Put("tag", TAG_BYTES, {"created_at": OWN_TIME, "name": "work"})
@@ -100,7 +100,7 @@ def test_a_task_is_not_moved_under_itself(author: Author) -> None:
     author.write(Put.of("task", OTHER, {"parent_id": None}), Put.of("task", TASK, {"parent_id": OTHER}))
 
 
-def test_what_the_budget_of_a_change_does_not_allow_is_not_written(
+def test_writes_beyond_the_budget_of_a_change_are_not_written(
     author: Author, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edda_sync.words.limits.ENTITY_CHANGE_CELLS_MAX", 3)
@@ -112,7 +112,7 @@ def test_what_the_budget_of_a_change_does_not_allow_is_not_written(
 # --- deletions, and what must be there --------------------------------------------------------------------------------
 
 
-def test_a_deletion_says_what_its_author_had_seen_and_a_touch_brings_back(author: Author) -> None:
+def test_a_deletion_says_what_its_author_had_seen_and_a_touch_brings_the_item_back(author: Author) -> None:
     started(author)
     author.write(Put.of("task", TASK, {"priority": 0}))
     assert author.write(Delete("task", TASK)) == [ops.Delete("task", TASK, ((author.life.actor, 2),))]
@@ -121,7 +121,7 @@ def test_a_deletion_says_what_its_author_had_seen_and_a_touch_brings_back(author
     assert len(author.peer.table("tasks")) == 1
 
 
-def test_what_is_not_here_is_neither_deleted_nor_touched_nor_expected(author: Author) -> None:
+def test_a_missing_item_cannot_be_deleted_or_touched_or_expected(author: Author) -> None:
     gone: list[Draft] = [Delete("task", TASK), Expect("task", TASK), Rewrite("task", TASK, None, "x")]
     gone.append(EditText("task", TASK, ((0, 0, "x"),)))
     for draft in [*gone, Touch("task", TASK)]:
@@ -132,7 +132,7 @@ def test_what_is_not_here_is_neither_deleted_nor_touched_nor_expected(author: Au
         author.refused(NotFoundError, draft)
 
 
-def test_an_id_that_is_to_be_new_must_be_nobody_s_not_even_in_the_trash(author: Author) -> None:
+def test_a_new_id_must_be_unused_even_in_the_trash(author: Author) -> None:
     assert author.write(Expect("task", TASK, present=False)) == []
     started(author)
     author.refused(InvalidValueError, Expect("task", TASK, present=False))
@@ -154,7 +154,7 @@ def test_each_draft_sees_what_those_before_it_did(author: Author) -> None:
 # --- texts ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_text_is_its_start_until_its_first_edit_which_travels_as_an_edit(author: Author) -> None:
+def test_a_text_is_its_start_until_its_first_edit_which_is_sent_as_an_edit(author: Author) -> None:
     (made,) = author.write(Put.of("task", TASK, {"title": "t", "description": "Buy milk"}))
     assert isinstance(made, ops.Put)
     assert made.cells["description"] == "Buy milk"
@@ -183,7 +183,7 @@ def test_an_edit_counts_in_the_text_that_its_author_looked_at(author: Author) ->
     assert author.description == "Please: Buy tea"
 
 
-def test_a_rewrite_is_merged_as_edits_into_what_the_text_reads_now(author: Author) -> None:
+def test_a_rewrite_is_merged_as_edits_into_the_present_text(author: Author) -> None:
     started(author, "Buy milk")
     author.write(EditText("task", TASK, ((8, 0, " and eggs"),)))
     (made,) = author.write(Rewrite("task", TASK, "Buy milk", "Buy oat milk"))
@@ -209,7 +209,7 @@ def test_a_text_is_cleared_and_filled_again_by_whole_values(author: Author) -> N
     assert author.peer.frontier == changes
 
 
-def test_a_text_that_was_edited_and_cleared_and_comes_back_reads_as_it_is_written(author: Author) -> None:
+def test_a_text_that_was_edited_and_cleared_reads_as_it_is_written_again(author: Author) -> None:
     """The text of that start exists, with its edits: those must not come back with the words."""
     started(author, "Buy milk")
     author.write(EditText("task", TASK, ((4, 4, "tea"),)))
@@ -219,7 +219,7 @@ def test_a_text_that_was_edited_and_cleared_and_comes_back_reads_as_it_is_writte
     assert author.description == "Buy milk"
 
 
-def test_a_change_goes_on_with_the_text_that_it_began_with_though_another_is_shown_by_now(author: Author) -> None:
+def test_a_change_continues_with_the_text_that_it_began_with_even_if_another_is_shown_by_now(author: Author) -> None:
     """Of two first texts one is shown, until this change edits it: its clock is behind that of the other."""
     laptop, _ = founded()
     for number, (words, wall_ms) in enumerate((("theirs", 9_000_000_000_000), ("others", 8_000_000_000_000))):
@@ -241,7 +241,7 @@ def test_documents_have_texts_of_their_own(author: Author) -> None:
     assert values.id_text(DOCUMENT) == author.peer.table("documents")[0][0]
 
 
-def test_a_keystroke_does_not_ask_what_the_whole_text_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_keystroke_does_not_read_the_whole_text(monkeypatch: pytest.MonkeyPatch) -> None:
     author = Author()
     author.write(Put.of("document", OTHER, {"title": "Paper", "content": "a text that may be long"}))
     author.write(EditText("document", OTHER, ((0, 0, "x"),)))

@@ -1,4 +1,4 @@
-"""What taking costs, and folding anew: many authors, many values of one cell, much that waits, is refused or is missing."""
+"""The cost of taking changes and folding anew: many authors, many values of one cell, many waiting, refused or missing changes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIZE = 40
 MISSING = bytes(15) + b"\xff"
 
 Write = Callable[[Life, list[Life]], Sequence[Change]]
-"""Writes changes: by the laptop, which may write something first, and by as many other lives as the size is."""
+"""Writes changes: some by the laptop, which may write something first, and some by ``size`` other lives."""
 
 
 class SqlitePeer(Peer):
@@ -48,7 +48,7 @@ def title(number: int, words: str = "t") -> ops.Put:
 
 
 def measured(folder: Path, write: Write, size: int, act: Callable[[Peer, Sequence[Change]], Callable[[], Any]]) -> Work:
-    """Return what a peer's part in some changes costs."""
+    """Return what some changes cost a peer."""
     counter = Counter()
     laptop = Life(LAPTOP)
     with counter.watching():
@@ -87,7 +87,7 @@ def folded_anew(peer: Peer, changes: Sequence[Change]) -> Callable[[], Any]:
 
 
 def by_the_laptop(operations: Callable[[int], Sequence[ops.Operation]]) -> Write:
-    """Return what writes so many changes, of these operations each."""
+    """Return a function that writes a number of changes with these operations each."""
     return lambda laptop, lives: [laptop.write(*operations(number)) for number in range(len(lives))]
 
 
@@ -180,7 +180,7 @@ def test_twice_as_many_changes_are_less_than_two_and_a_half_times_the_work(
 
 @pytest.mark.parametrize("how", [at_once, one_by_one, rebuilt, folded_anew])
 @pytest.mark.parametrize("what", OF_ONE)
-def test_of_one_task_to_which_much_happens_only_its_state_is_read_and_written_whole(
+def test_only_the_state_of_a_busy_task_is_read_and_written_whole(
     what: str, how: Callable[[Peer, Sequence[Change]], Callable[[], Any]], tmp_path: Path
 ) -> None:
     once, twice = (measured(tmp_path, OF_ONE[what], size, how) for size in (SIZE, 2 * SIZE))

@@ -97,7 +97,7 @@ def test_a_change_says_when_it_was_made_and_who_asked_for_it_and_why(store: Stor
 
 
 @pytest.mark.parametrize(("now_s", "written"), [(-5.0, 0), (0.0, 0), (1e12, limits.WALL_MS_MAX)])
-def test_a_clock_that_shows_no_time_that_can_be_written_is_taken_for_the_nearest(now_s: float, written: int) -> None:
+def test_a_clock_with_an_impossible_time_is_taken_for_the_nearest_possible_time(now_s: float, written: int) -> None:
     with devices(1, backend="memory", now=lambda: now_s) as (laptop,):
         laptop.create_task(edda.Task(title="Task"))
         assert {header.wall_ms for _, header in logged(laptop)} == {written}
@@ -116,7 +116,7 @@ def test_a_transaction_that_does_nothing_makes_no_change(store: StorageEngine) -
 
 
 def lose_texts(store: StorageEngine) -> None:
-    """Let the stored texts be gone, as a process finds it that starts."""
+    """Remove the stored texts, as a new process would find them."""
 
     def lose(tx: Any) -> None:
         for name in ("texts", "tails"):
@@ -126,7 +126,7 @@ def lose_texts(store: StorageEngine) -> None:
     store.ledger.forget()
 
 
-def test_a_text_that_rotted_away_is_damage_here_and_no_refusal_of_what_its_author_types() -> None:
+def test_a_lost_text_is_damage_here_and_does_not_refuse_what_its_author_types() -> None:
     with devices(1, backend="memory") as (laptop,):
         note = laptop.create_document(edda.Document(title="Note", content="one"))
         laptop.edit_text(note, "content", [(3, 0, " two")])
@@ -143,7 +143,7 @@ def test_a_text_that_rotted_away_is_damage_here_and_no_refusal_of_what_its_autho
         assert found.content == "zero one two"
 
 
-def test_a_text_that_rotted_away_is_no_refusal_of_what_a_peer_typed() -> None:
+def test_a_lost_text_does_not_refuse_what_a_peer_typed() -> None:
     with devices(2, backend="memory") as (laptop, phone):
         note = laptop.create_document(edda.Document(title="Note", content="one"))
         laptop.edit_text(note, "content", [(3, 0, " two")])
@@ -178,7 +178,7 @@ def test_an_edit_outside_of_the_text_is_refused_and_nothing_is_written(store: St
     assert (store.counts(), store.digest()) == (before, digest)
 
 
-def test_too_many_operations_in_one_transaction_are_refused_whole(
+def test_a_transaction_with_too_many_operations_is_refused_whole(
     store: StorageEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "CHANGE_OPERATIONS_MAX", 10)
@@ -271,7 +271,7 @@ class Writer(Peer):
 
 def of_many(monkeypatch: pytest.MonkeyPatch, count: int, limit: int) -> tuple[list[Change], Writer, Peer]:
     """
-    Return the changes of so many actors, a device that took them all, and a peer that took them too.
+    Return the changes of a number of actors, a device that took them all, and a peer that took them too.
 
     The second of each pair depends on the first, so that not every part of them is closed.
     """
@@ -295,7 +295,7 @@ def of_many(monkeypatch: pytest.MonkeyPatch, count: int, limit: int) -> tuple[li
 @pytest.mark.parametrize(
     ("count", "limit", "empty"), [(4, 4, 0), (5, 4, 1), (8, 4, 1), (9, 4, 2), (20, 2, 9), (31, 3, 10)]
 )
-def test_more_dependencies_than_a_header_has_room_for_are_spread_over_empty_changes_before(
+def test_more_dependencies_than_a_header_has_room_for_are_spread_over_empty_changes_before_it(
     monkeypatch: pytest.MonkeyPatch, count: int, limit: int, empty: int
 ) -> None:
     _, writer, peer = of_many(monkeypatch, count, limit)
@@ -315,7 +315,7 @@ def test_more_dependencies_than_a_header_has_room_for_are_spread_over_empty_chan
     assert {**past, dot[0]: dot[1]} == peer.frontier
 
 
-def test_dependencies_that_a_later_change_finds_are_spread_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_dependencies_of_a_later_change_are_spread_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     made, writer, peer = of_many(monkeypatch, 3, 4)
     writer.commit(Put.of("task", OTHER, {"title": "before"}))
     laptop = Life(LAPTOP)
@@ -332,7 +332,7 @@ def test_dependencies_that_a_later_change_finds_are_spread_as_well(monkeypatch: 
     assert len(made) == 5
 
 
-def test_empty_changes_say_nothing_and_are_kept_out_of_what_entities_are_about(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_changes_say_nothing_and_mention_no_entities(monkeypatch: pytest.MonkeyPatch) -> None:
     _, writer, _ = of_many(monkeypatch, 9, 4)
     before = writer.view()
     writer.commit(Put.of("task", OTHER, {"title": "t"}))
@@ -365,7 +365,7 @@ def test_a_new_life_continues_the_present_one_and_one_that_never_wrote_what_that
 # --- changes of peers -------------------------------------------------------------------------------------------------
 
 
-def test_what_a_device_commits_a_peer_takes_and_shows_alike() -> None:
+def test_a_peer_takes_and_shows_what_a_device_commits() -> None:
     laptop, _ = founded()
     writer, peer = Writer(laptop, laptop), Peer(laptop)
     first = Life(LAPTOP).write(device(LAPTOP, LAPTOP, "laptop"))

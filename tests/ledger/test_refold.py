@@ -1,4 +1,4 @@
-"""Folding anew: content is a function of the log, of all of it or of what one would have of it."""
+"""Folding anew: content is a function of the log, or of a part of the log that is chosen."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def rebuild(peer: Peer) -> int:
 
 
 def damage(peer: Peer) -> list[str]:
-    """What the scrub finds."""
+    """The damage that the scrub finds."""
 
     def work(tx: StoreWriter) -> list[str]:
         found, _ = scrub_entities(tx, b"", 1_000)
@@ -73,7 +73,7 @@ def rot(peer: Peer, keys: Collection[bytes]) -> None:
 
 
 @given(histories(changes, size=12))
-def test_the_whole_log_folded_anew_gives_what_was_there(events: Events) -> None:
+def test_folding_the_whole_log_anew_gives_the_same_view(events: Events) -> None:
     peer = written(events).peer(events)
     before = peer.view()
     assert rebuild(peer) == len(events) + 2
@@ -107,7 +107,7 @@ def test_only_the_changes_that_are_about_an_entity_are_folded() -> None:
 
 
 @pytest.mark.parametrize("kind", ["task", "document", "tag", "device"])
-def test_an_entity_of_which_a_bit_rotted_is_mended_from_the_log_and_ends_no_list_until_then(kind: str) -> None:
+def test_an_entity_with_a_flipped_bit_is_mended_from_the_log_and_ends_no_list_until_then(kind: str) -> None:
     laptop, peer = founded()
     ids = {"task": TASK, "document": DOCUMENT, "tag": TAG_BYTES, "device": TABLET_ID}
     for operation in (
@@ -125,7 +125,7 @@ def test_an_entity_of_which_a_bit_rotted_is_mended_from_the_log_and_ends_no_list
     assert peer.view() == before
 
 
-def test_what_waits_and_what_is_refused_is_the_same_afterwards() -> None:
+def test_waiting_and_refused_operations_are_the_same_afterwards() -> None:
     laptop, peer = founded()
     bad = ops.Put("task", TASK, {"title": ""})
     odd = ops.encode(ops.Touch("task", TASK)).replace(b"task", b"tusk")  # of a newer kind
@@ -169,7 +169,7 @@ def dots_of(made: Written, events: Events) -> list[Dot]:
 
 
 @given(st.data(), histories(changes, size=10))
-def test_what_is_left_without_some_changes_does_not_hang_on_the_order_in_which_they_came(
+def test_the_view_without_some_changes_does_not_depend_on_the_order_in_which_they_came(
     data: st.DataObject, events: Events
 ) -> None:
     made = written(events)
@@ -184,7 +184,7 @@ def test_what_is_left_without_some_changes_does_not_hang_on_the_order_in_which_t
 
 
 @given(st.data(), histories(changes, size=10))
-def test_what_was_left_out_is_back_once_nothing_is_left_out(data: st.DataObject, events: Events) -> None:
+def test_changes_that_were_left_out_are_back_once_nothing_is_left_out(data: st.DataObject, events: Events) -> None:
     made = written(events)
     peer = made.peer(events)
     before = peer.view()
@@ -210,7 +210,7 @@ def test_without_a_change_its_writes_are_gone_and_those_that_it_had_replaced_are
     assert damage(peer) == []
 
 
-def test_without_the_change_that_made_a_tag_what_is_tagged_shows_it_no_more() -> None:
+def test_items_no_longer_show_a_tag_without_the_change_that_made_it() -> None:
     laptop, peer = founded()
     peer.admit(laptop.write(ops.Put("tag", TAG_BYTES, {"name": "work"})))
     peer.admit(laptop.write(ops.Put("task", TASK, {"title": "t", "tag." + TAG: True})))
@@ -253,7 +253,7 @@ def test_without_an_edit_a_text_reads_as_if_that_had_never_been_made_also_in_mem
 
 
 @pytest.mark.parametrize("field", ["hash", "raw", "body"])
-def test_a_change_of_the_log_that_is_not_what_was_written_is_not_folded_and_nothing_changes(field: str) -> None:
+def test_an_altered_change_of_the_log_is_not_folded_and_nothing_changes(field: str) -> None:
     laptop, peer = founded()
     peer.admit(laptop.write(ops.Put("task", TASK, {"title": "t"})), laptop.write(ops.Put("task", TASK, {"title": "u"})))
     before = peer.view()
@@ -269,10 +269,10 @@ def test_a_change_of_the_log_that_is_not_what_was_written_is_not_folded_and_noth
     with pytest.raises(CorruptError, match="Change 3 of"):
         refold(peer, [key_of("task", TASK)])
     assert peer.view() == before
-    assert refold(peer, [key_of("device", device(LAPTOP, LAPTOP).id)]) == 1  # what it is not about is mended
+    assert refold(peer, [key_of("device", device(LAPTOP, LAPTOP).id)]) == 1  # entities that it does not mention are mended
 
 
-def test_every_change_that_a_peer_took_is_what_was_written() -> None:
+def test_every_change_that_a_peer_took_is_as_it_was_written() -> None:
     laptop, peer = founded()
     peer.admit(laptop.write(device(PHONE, LAPTOP)), Life(PHONE, continues=laptop).write(ops.Touch("task", TASK)))
     with peer.store.read() as reader:
@@ -284,7 +284,7 @@ def test_every_change_that_a_peer_took_is_what_was_written() -> None:
 
 
 class Writers:
-    """A text that the laptop and the phone edit as any devices do: each change names all that is there."""
+    """A text that laptop and phone edit as any devices do: each change depends on everything that is here."""
 
     def __init__(self, start: str | None = "milk") -> None:
         laptop = Life(LAPTOP)
@@ -300,7 +300,7 @@ class Writers:
             self.begin(start, "laptop")
 
     def begin(self, start: str, *who: str) -> None:
-        """The text that starts so, of which changes of some wrote the start, is edited from now on."""
+        """Edit from now on the text with this start, which changes of some authors wrote."""
         self.genesis = genesis_id(TASK, "description", start)
         dots = [(self.lives[each].actor, self.lives[each].seq) for each in who]
         self.text = TextDocument.start(self.genesis, start, dots)
@@ -325,7 +325,7 @@ class Writers:
         return self.write(who, ops.Edit("task", TASK, "description", self.genesis, made))
 
     def reads(self, without: Collection[Dot] = ()) -> str | None:
-        """What is shown when some changes are void: by which nothing else may be refused."""
+        """What is shown when some changes are void; nothing else may be refused because of them."""
         refold(self.peer, [key_of("task", TASK)], without)
         assert (self.peer.refused, damage(self.peer)) == (0, [])
         rows = self.peer.table("tasks")
@@ -337,7 +337,7 @@ class Writers:
         return self.peer.look(lambda reader: Texts().document(View(reader), key).string())
 
 
-def test_what_others_wrote_beside_void_words_stays_and_so_does_what_their_author_wrote_next() -> None:
+def test_words_of_others_beside_void_words_stay_and_so_do_later_words_of_their_author() -> None:
     two = Writers()
     eggs = two.edit("laptop", 4, 0, " and eggs")
     two.edit("phone", 13, 0, ", six")  # beside the last letter of the eggs
@@ -348,7 +348,7 @@ def test_what_others_wrote_beside_void_words_stays_and_so_does_what_their_author
     assert two.reads() == "oat milk AND eggs, six"
 
 
-def test_what_a_void_change_deleted_and_replaced_is_back_and_what_others_deleted_of_its_words_stays_deleted() -> None:
+def test_text_that_a_void_change_deleted_or_replaced_is_back_and_what_others_deleted_of_its_words_stays_deleted() -> None:
     two = Writers("one two three")
     replaced = two.edit("laptop", 4, 3, "2")
     deleted = two.edit("phone", 0, 4, "")
@@ -360,12 +360,12 @@ def test_what_a_void_change_deleted_and_replaced_is_back_and_what_others_deleted
     assert two.reads([replaced, deleted]) == two.kept() == "one twothree"
 
 
-def test_a_start_that_is_void_is_hidden_and_what_others_wrote_beside_it_is_shown() -> None:
+def test_a_void_start_is_hidden_and_words_of_others_beside_it_are_shown() -> None:
     two = Writers()
     made = two.lives["laptop"].actor, two.lives["laptop"].seq
     two.edit("phone", 4, 0, " and eggs")
     assert two.reads([made]) == " and eggs"
-    assert two.peer.table("tasks")[0][1] == values.TITLE_DEFAULT  # what made it is void, and others' work is here
+    assert two.peer.table("tasks")[0][1] == values.TITLE_DEFAULT  # the change that made it is void, and others' work is here
     assert two.reads() == "milk and eggs"
 
 
@@ -390,7 +390,7 @@ def test_a_start_that_two_changes_wrote_is_shown_while_one_of_them_is_not_void(v
     assert two.reads(dots) == (None if edited == "never" else "oat ")
 
 
-def test_a_text_of_which_one_start_is_void_is_edited_on_by_who_knows_the_other_one_though_that_was_replaced() -> None:
+def test_an_author_who_knows_another_start_can_edit_a_text_with_one_void_start_even_if_the_other_was_replaced() -> None:
     two = Writers(None)
     put = ops.Put("task", TASK, {"title": "t", "description": "milk"})
     void = two.write("laptop", put)
@@ -432,9 +432,9 @@ def test_a_rewrite_that_two_changes_made_stands_while_one_of_them_is_not_void(
     assert two.kept() == ("buy milka  and eggs" if len(void) == 2 else "buy a milk 🥛 and eggs")
 
 
-def test_what_a_void_change_might_not_have_written_stays_refused_with_all_that_rests_on_it() -> None:
+def test_operations_that_a_void_change_was_not_allowed_to_write_stay_refused_with_all_that_depends_on_them() -> None:
     def refused(*void: ops.Operation) -> tuple[int, int]:
-        """How many operations are refused, the change void or not, of which the last one edits one letter more."""
+        """How many operations are refused, with the change void or not; the last of them edits one letter more."""
         two = Writers()
         document = TextDocument.load(two.text.state())
         dot = two.lives["laptop"].actor, two.lives["laptop"].seq + 1
@@ -452,7 +452,7 @@ def test_what_a_void_change_might_not_have_written_stays_refused_with_all_that_r
     assert refused(ops.Put("task", TASK, {"description": "tea", "title": ""})) == (1, 0)  # no other text
 
 
-def test_a_start_that_was_refused_is_none_though_its_change_is_void() -> None:
+def test_a_refused_start_does_not_count_even_if_its_change_is_void() -> None:
     two = Writers(None)
     void = two.write("laptop", ops.Put("task", TASK, {"title": "", "description": "milk"}))
     two.write("laptop", ops.Touch("task", TASK))
@@ -466,7 +466,7 @@ def test_a_start_that_was_refused_is_none_though_its_change_is_void() -> None:
 
 @st.composite
 def typed(draw: st.DrawFn) -> tuple[Writers, dict[Dot, tuple[str, str]]]:
-    """Two devices that type into one text, each having seen what it had seen; and what each change inserted and deleted."""
+    """Two devices that type into one text, each having seen a part; and what each change inserted and deleted."""
     two, done, letters = Writers("abcd"), dict[Dot, tuple[str, str]](), iter(map(chr, range(0x1F600, 0x1F700)))
     both = {who: (TextDocument.load(two.text.state()), dict(two.past), set[Dot]()) for who in two.lives}
     made: dict[Dot, tuple[Any, dict[bytes, int]]] = {}
@@ -497,7 +497,7 @@ def typed(draw: st.DrawFn) -> tuple[Writers, dict[Dot, tuple[str, str]]]:
 
 
 @given(st.data())
-def test_of_a_text_all_is_shown_that_somebody_wrote_and_nobody_deleted_whatever_is_void(data: st.DataObject) -> None:
+def test_a_text_shows_all_that_somebody_wrote_and_nobody_deleted_whatever_is_void(data: st.DataObject) -> None:
     two, done = data.draw(typed())
     whole = two.reads()
     void = data.draw(st.sets(st.sampled_from(sorted(done))))
@@ -519,7 +519,7 @@ def test_of_a_text_all_is_shown_that_somebody_wrote_and_nobody_deleted_whatever_
     assert two.reads() == whole
 
 
-def test_a_rebuild_reads_what_many_changes_are_about_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rebuild_reads_the_entities_of_many_changes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     get = MemoryStates.get
 

@@ -1,4 +1,4 @@
-"""What this device made of texts that may have to be written again: kept small, and told as it was."""
+"""Edits of this device that may have to be written again: they are kept small, and return as they were."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.sync.newcomers import newcomers
 TEXTS = st.text("ab \U0001f600", max_size=8)
 
 
-def test_what_is_kept_of_edits_does_not_grow_with_the_text(tmp_path: Path) -> None:
-    """Of what a person types before the first sync, a letter after another, into a long text."""
+def test_the_record_of_edits_does_not_grow_with_the_text(tmp_path: Path) -> None:
+    """A person types letter after letter into a long text before the first sync."""
     with devices(1, backend="memory") as (laptop,), newcomers(tmp_path, "memory") as newcomer:
         tablet = newcomer(laptop)
         note = tablet.create_document(edda.Document(title="note", content="word " * 2_000))
@@ -39,7 +39,7 @@ def test_what_is_kept_of_edits_does_not_grow_with_the_text(tmp_path: Path) -> No
 
 
 @given(st.lists(st.tuples(st.booleans(), TEXTS, st.lists(st.tuples(TEXTS, st.integers(0, 8), st.integers(0, 8))))))
-def test_what_is_told_is_what_was_kept(steps: list[tuple[bool, str, list[tuple[str, int, int]]]]) -> None:
+def test_edits_return_as_they_were_kept(steps: list[tuple[bool, str, list[tuple[str, int, int]]]]) -> None:
     with devices(1, backend="memory") as (laptop,):
 
         def keep(tx: StoreWriter) -> list[tuple[str, str]]:

@@ -113,7 +113,9 @@ def test_each_deletion_is_found_by_its_units(told: list[tuple[int, int, int, int
 
 
 @given(deleted, st.integers(0, 60))
-def test_the_deletions_up_to_a_change_are_those_that_were_there_then(told: list[tuple[int, int, int, int]], seq: int) -> None:
+def test_the_deletions_up_to_a_change_are_those_that_were_there_then(
+    told: list[tuple[int, int, int, int]], seq: int
+) -> None:
     made, _ = deletions(told)
     then, _ = deletions(told, seq)
     assert made.upto(seq).columns() == then.columns()

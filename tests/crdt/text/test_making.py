@@ -38,7 +38,9 @@ def changed(draw: st.DrawFn, string: str) -> tuple[list[Hunk], str]:
 
 
 @given(changed("ab🙂def"), st.booleans())
-def test_an_edit_made_of_hunks_is_accepted_and_gives_the_text_that_they_describe(case: tuple[list[Hunk], str], whole: bool) -> None:
+def test_an_edit_made_of_hunks_is_accepted_and_gives_the_text_that_they_describe(
+    case: tuple[list[Hunk], str], whole: bool
+) -> None:
     hunks, reads = case
     sequence = text("ab🙂def")
     edit = making.make(sequence, BORIS, hunks, whole=whole)
