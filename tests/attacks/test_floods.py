@@ -1,4 +1,4 @@
-"""Floods: what a peer can make others keep, send, fold and read is bounded; honest data may come later, but is never lost."""
+"""Floods: what a peer can make others keep, send, fold and read is bounded; honest data may be late, but is never lost."""
 
 from __future__ import annotations
 

@@ -447,7 +447,7 @@ def test_two_lives_that_write_at_one_place_of_a_text_take_as_many_steps_as_they_
 
 
 def comb(liar: Liar, count: int) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
-    """The given number of changes of a chain that forks before each of them, and proofs of the forks; its next change is left out."""
+    """A number of changes of a chain that forks before each of them, and proofs of the forks, but not its next change."""
     trunk, proofs = [], []
     for _ in range(count):
         other, since = liar.copied(), (liar.seq, liar.hash)

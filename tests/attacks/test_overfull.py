@@ -1,4 +1,4 @@
-"""Entities larger than a store can hold in one piece, told in halves: devices stay equal, and all see the entity as overfull (H5)."""
+"""Entities too large for one piece of a store, told in halves: devices stay equal, and all see them as overfull (H5)."""
 
 from __future__ import annotations
 

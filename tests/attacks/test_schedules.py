@@ -52,7 +52,7 @@ def tell(liar: Liar, batch: Changes, *victims: StorageEngine) -> None:
 
 
 def equal(*engines: StorageEngine) -> None:
-    """Let all devices meet; check that they hold the same, that their logs give the same, and that a newcomer sees the same."""
+    """Let all devices meet; check that they hold the same, that their logs say so, and that a newcomer sees it too."""
     for first, second in [*itertools.combinations(engines, 2)] * 2:
         sync(first, second)
     expected = [look(engine) for engine in engines]

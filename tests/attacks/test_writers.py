@@ -1,4 +1,4 @@
-"""Writer and reader follow one rule: every device takes what another one acknowledged, and a device refuses what others would refuse."""
+"""One rule for writer and reader: every device takes what another acknowledged, and refuses what others would refuse."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ class Running:
         return self.wait()
 
     def give_up(self) -> int:
-        """Press Ctrl-C at a process that reads what is typed; press it again if the process was not reading yet, and missed it."""
+        """Press Ctrl-C at a process that reads what is typed; press it again if the process was not reading yet."""
         while self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):

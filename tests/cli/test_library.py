@@ -1,4 +1,4 @@
-"""A device that a program runs with the library, and the commands beside it: there is one runner, and all commands find it."""
+"""A device that a program runs with the library, and commands beside it: there is one runner, and all of them find it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full, or lack a letter in their encoding: the command still says that its work was done."""
+"""Standard streams that are closed, full, or lack a letter: the command still says that its work was done."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def test_what_was_counted_for_a_refused_edit_is_taken_back() -> None:
     )
 )  # fmt: skip
 def test_a_state_is_less_than_twice_what_was_counted(writes: list[tuple[str, object, int]]) -> None:
-    """Nobody has seen the writes of the others, so all of them stay; an actor that only touched the entity takes little room."""
+    """Nobody has seen the writes of the others, so all of them stay; a mere touch takes little room."""
     entity = Entity(TASK, "task")
     for number, (name, value, actor) in enumerate(writes):
         name_of = bytes((actor,)) * 16

@@ -2,10 +2,10 @@
 Ctrl-C at random moments: ``python -m tests.e2e.interrupts --rounds 20000 --seed 0``, or ``make interrupts``.
 
 A program writes with two threads, and its main thread is interrupted again and again: while it writes, edits, looks, fails
-and closes, and now and then once more while it deals with that. What must hold:
+and closes, and now and then a second time while it handles the first interrupt. What must hold:
   1. Nothing waits for ever, and no write fails because of an interrupt that came before it.
-  2. What was acknowledged is there; what was interrupted is there whole, or not at all.
-  3. The store closes, opens again, and is what its log folds into.
+  2. Acknowledged writes are there; an interrupted write is there whole, or not at all.
+  3. The store closes, opens again, and equals the fold of its log.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ AGAIN: Final = 0.2  # share of interrupts that are followed by more
 
 class Program:
     """
-    What is interrupted. Call :meth:`round` again and again, and :meth:`end`.
+    The program that is interrupted. Call :meth:`round` again and again, then :meth:`end`.
 
     Args:
         folder: Where its store is made.
-        seed: Of all that is random.
+        seed: Seed of all random choices.
     """
 
     def __init__(self, folder: Path, seed: int) -> None:
@@ -57,7 +57,7 @@ class Program:
         self._beside.start()
 
     def round(self) -> None:
-        """Do something, interrupted, and then write, not interrupted."""
+        """Do something with an interrupt, and then write without one."""
         if self._rng.random() < 0.1:
             (self._writes.clear if self._writes.is_set() else self._writes.set)()
         name = f"{self.counts['rounds']}"
@@ -76,7 +76,7 @@ class Program:
         self._one(f"after {name}")
 
     def end(self) -> None:
-        """Check what there is, and whether it can be closed and opened."""
+        """Check the content of the store, and that it can be closed and opened."""
         self._stop.set()
         self._writes.set()
         self._beside.join(PATIENCE_S)
@@ -86,7 +86,7 @@ class Program:
             found = Counter(task.title for task in store.query_tasks(TaskQuery()))
             for name, count in self._acknowledged.items():
                 assert found[name] == count, f"of {name!r}, {found[name]} of {count} are there"
-            assert all(found[name] in (0, 1, GROUP) for name in self._begun), "one is there by half"
+            assert all(found[name] in (0, 1, GROUP) for name in self._begun), "one is there in part"
             assert found["beside"] == self._written_beside
             digest = store.digest()
             store.rebuild()
@@ -134,14 +134,14 @@ class Program:
 
 
 class _Interrupts:
-    """Interrupts of the main thread. A signal that comes late, since another thread got it, is none."""
+    """Interrupts of the main thread. A signal that is late because another thread got it does not count."""
 
     def __init__(self) -> None:
         self._may_come = False
         signal.signal(signal.SIGALRM, self._come)
 
     def during(self, work: Callable[[], None], after_s: float, again_s: float) -> bool:
-        """Do something, interrupted after some time, and again each time after that; tell whether that ended it."""
+        """Do something and interrupt it at the given times; return whether an interrupt ended it."""
         self._may_come = True
         try:
             signal.setitimer(signal.ITIMER_REAL, after_s, again_s)

@@ -4,8 +4,8 @@ A Linux kernel for one command, where this machine's own lacks a module: user-mo
     ended = run(sys.executable, "-m", "pytest", "tests/e2e/test_bad_lan.py", modules=["sch_netem"])
     assert ended.code == 0, ended.output
 
-The command sees this machine's files, and what it writes is gone with its kernel: a file system in memory lies over them.
-Its network is its own, and leads nowhere.
+The command sees this machine's files. A file system in memory lies over them, so what it writes is gone with its kernel.
+Its network is its own, without a connection to any other.
 
 Source: https://www.kernel.org/doc/html/v6.1/virt/uml/user_mode_linux_howto_v2.html
 """
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Final
 
 _KERNEL: Final = "linux.uml"
-_MEMORY: Final = "1G"  # of which it takes from the machine what it uses
+_MEMORY: Final = "1G"  # the kernel takes only what it uses of it
 _ENDED: Final = "the command ended with"
 
 # The first process of the kernel. A file system in memory over the machine's takes what is written; should a line fail,
@@ -64,8 +64,8 @@ class Ended:
     A command that ran in a kernel of its own.
 
     Attributes:
-        code: What it returned; none if it, or the kernel, did not come to its end.
-        output: What it and the kernel said.
+        code: Its exit code; None if it, or the kernel, did not end by itself.
+        output: What it and the kernel printed.
     """
 
     code: int | None
@@ -73,7 +73,7 @@ class Ended:
 
 
 def fault() -> str:
-    """Return why there can be no such kernel here; empty when there can."""
+    """Return why such a kernel is not possible here; empty if it is."""
     missing = [each for each in (_KERNEL, "insmod", "modprobe", "ip") if shutil.which(each) is None]
     if missing:
         return f"the command {missing[0]} is not installed (packages user-mode-linux, kmod, iproute2)"
@@ -85,9 +85,9 @@ def run(*command: str, modules: Sequence[str], folder: Path, timeout_s: float) -
     Run a command in a kernel of its own, as root, with one processor.
 
     Args:
-        modules: Of the kernel, to load before.
+        modules: Kernel modules to load first.
         folder: Where the command runs.
-        timeout_s: After so many seconds the kernel is ended.
+        timeout_s: Seconds after which the kernel is ended.
     """
     inner = f"cd {shlex.quote(str(folder))} && {shlex.join(command)}"
     with tempfile.TemporaryDirectory() as own:

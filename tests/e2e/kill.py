@@ -5,8 +5,8 @@ What must hold after each kill, whenever it came:
   1. The store opens as any other does, and ``integrity_check`` and ``foreign_key_check`` find nothing.
   2. Every operation that was acknowledged shows all its facts, unless a later one changed them.
   3. An operation that had begun shows all of its facts or none; what nobody began is not there.
-  4. The peer holds nothing of this device that the device itself has not: nothing left it before it was durable.
-  5. The tables are what the log folds into, and the device is who it was: a kill begins no new life.
+  4. The peer holds nothing from this device that the device itself lacks: nothing left it before it was durable.
+  5. The tables equal the fold of the log, and the device keeps its life: a kill begins no new one.
   6. Started again, it and its peer prove each other equal, and both show exactly what was acknowledged.
 """
 
@@ -54,14 +54,14 @@ TABLES: Final = ("tasks", "documents", "tags", "entity_tags", "task_documents")
 @dataclass(slots=True)
 class Verdict:
     """
-    What one kill showed.
+    The result of one kill.
 
     Attributes:
-        moment: What the device was busy with.
-        faults: What should not be; empty when all is well.
+        moment: What the device was doing.
+        faults: What is wrong; empty if all is well.
         acknowledged: Operations that the device had acknowledged in this run.
         in_flight: Operations that had begun and were not acknowledged.
-        survived: How many of these were there nevertheless.
+        survived: How many of these were there all the same.
         opened_s: How long it took to open the store, in seconds.
     """
 
@@ -121,7 +121,7 @@ class Round:
             self._expected = read_facts(device, MINE) | read_facts(peer, (THEIRS,))
 
     async def kill(self, seed: int) -> Verdict:
-        """Run the device, kill it at the moment that a seed draws, and look at what is left."""
+        """Run the device, kill it at a moment drawn from a seed, and inspect what is left."""
         rng = random.Random(f"kill {seed}")
         verdict = Verdict(seed, rng.choices(("opening", "writing", "large"), (2, 7, 1))[0])
         begun = await self._run_and_kill(rng, verdict)
@@ -224,7 +224,7 @@ class Round:
                 faults.append("the log folds into other tables")
 
     def _settle_unacknowledged(self, operation: Operation, found: Facts, faults: list[str]) -> bool:
-        """Tell whether an operation that was not acknowledged is there; a part of it may not be."""
+        """Return whether an unacknowledged operation is there; it must be there whole or not at all."""
         facts = facts_of(operation)
         shown = {key: found.get(key) for key in facts}
         if shown == facts:
@@ -241,7 +241,7 @@ class Round:
     # --- the end of a run ---------------------------------------------------------------------------------------------
 
     async def _prove(self, verdict: Verdict) -> None:
-        """Start the device again, until both have proved each other equal; then both show what was acknowledged."""
+        """Start the device again until both are proved equal; then check that both show what was acknowledged."""
         peer = self._peer
         at = (("127.0.0.1", peer.port),)
         try:
@@ -292,6 +292,6 @@ def _is_torn(key: tuple[str, str, str], value: Any) -> bool:
 
 
 def _differences(expected: Facts, found: Facts) -> list[str]:
-    """Return where a store does not show what it should."""
+    """Return the places where a store does not show what it should."""
     wrong = {key for key in {*expected, *found} if expected.get(key) != found.get(key)}
     return [f"{key} should be {expected.get(key)!r}, and is {found.get(key)!r}" for key in sorted(wrong)][:5]

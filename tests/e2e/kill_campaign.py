@@ -2,7 +2,7 @@
 A campaign of kills: ``python -m tests.e2e.kill_campaign --runs 1000 --seed 0``, or ``make kill``.
 
 Each seed is one kill; a store serves ``ROUND`` kills with neighbouring seeds. The next campaign goes on at seed + runs.
-What came of it is appended to docs/evidence.md. A failure names the seeds that repeat it, and keeps its stores.
+The result is appended to docs/evidence.md. A failure names the seeds that repeat it, and keeps its stores.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ acknowledged, and were whole on disk; the others left no trace.
 
 
 async def run(first: int, runs: int, verdicts: list[Verdict]) -> None:
-    """Kill once for each seed, and add what each kill showed to ``verdicts``; stop a round at its first fault."""
+    """Kill once for each seed, and add each result to ``verdicts``; stop a round at its first fault."""
     for start in range(first, first + runs, ROUND):
         folder = Path(tempfile.mkdtemp(prefix="edda-kill-"))
         async with Round(folder) as round_:
@@ -99,7 +99,7 @@ def write_down(line: str, path: Path = EVIDENCE) -> None:
 
 
 def _commit() -> str:
-    """Return the commit, with a plus when the tree differs from it."""
+    """Return the commit, with a plus if the tree differs from it."""
     try:
         described = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
         return subprocess.run(
@@ -110,7 +110,7 @@ def _commit() -> str:
 
 
 def main() -> int:
-    """Run a campaign and write down what came of it."""
+    """Run a campaign and write down its result."""
     parser = argparse.ArgumentParser(description="Kill a device process again and again, and look what is left.")
     parser.add_argument("--runs", type=int, default=1000, help="how many kills")
     parser.add_argument("--seed", type=int, default=0, help="the first kill's seed; each kill has the next one")
@@ -118,7 +118,7 @@ def main() -> int:
     os.environ["EDDA_KEYRING"] = "off"
     started = time.monotonic()
     verdicts: list[Verdict] = []
-    with contextlib.suppress(KeyboardInterrupt):  # what was done until then counts
+    with contextlib.suppress(KeyboardInterrupt):  # the runs that are done count
         asyncio.run(run(chosen.seed, chosen.runs, verdicts))
     if verdicts:
         line = line_of(verdicts, time.monotonic() - started)

@@ -1,7 +1,7 @@
 """
 The device that is killed: it opens its store, syncs with its peer, and writes until it is gone.
 
-It says each operation on a pipe twice: before it begins, and once it has been acknowledged. What it said outlives it.
+It reports each operation on a pipe twice: before it begins, and after it is acknowledged. These reports outlive it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
-What a device that will be killed writes, and how to read from a store what of it is there.
+The writes of a device that will be killed, and how to read from a store which of them are there.
 
 An operation is described by the *facts* that hold once it is done: a name and a value. A store shows either all facts of
-an operation or none: that is what atomic means, and a set whose members differ reads as a value that nobody wrote.
+an operation or none: that is what atomic means. A set whose members differ reads as a value that nobody wrote.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Operation(msgspec.Struct, frozen=True):
     One transaction of a writer.
 
     Attributes:
-        writer: Who writes; everything that it changes is its own.
-        mark: Names the operation, and is the value that it writes.
-        do: Which of :data:`KINDS`.
+        writer: The writer; only it changes these items.
+        mark: Name of the operation, and the value that it writes.
+        do: One of :data:`KINDS`.
         target: The mark of the earlier operation that this one undoes; empty when there is none.
     """
 
@@ -140,7 +140,7 @@ def _perform_together(tx: Any, operation: Operation, item: str, text: str) -> No
 
 
 def read_facts(store: StorageEngine, writers: Sequence[str]) -> Facts:
-    """Return every fact that a store shows of these writers; a set that is torn shows a tuple of its values."""
+    """Return every fact that a store shows of these writers; a torn set gives a tuple of its values."""
     found: Facts = {}
     tasks = {row[0]: row for row in store.table("tasks")}
     documents = {row[0]: row for row in store.table("documents")}

@@ -8,7 +8,7 @@ A LAN for real processes: network namespaces, each with one cable to a bridge, m
         phone.spoil(loss_percent=15, delay_ms=100, jitter_ms=50)      # its cable is bad from now on
         phone.mend()
 
-The bridge has a namespace of its own, so nothing of this machine's network is touched, and names meet nowhere.
+The bridge has a namespace of its own, so this machine's network is not touched, and names never collide.
 
 A cable is spoiled by the kernel (``tc netem``: outward at the device's interface, inward at the bridge's port), or by a
 :class:`Wire` between the port and the bridge, which needs no netem.
@@ -38,7 +38,7 @@ Spoiler = Literal["netem", "wire"]
 
 @functools.cache
 def fault() -> str:
-    """Return why there can be no LAN of namespaces here; empty when there can."""
+    """Return why a LAN of namespaces is not possible here; empty if it is."""
     if shutil.which("ip") is None:
         return "the command ip (iproute2) is not installed"
     try:
@@ -50,7 +50,7 @@ def fault() -> str:
 
 @functools.cache
 def netem_fault() -> str:
-    """Return why the kernel cannot spoil a cable here; empty when it can."""
+    """Return why the kernel cannot spoil a cable here; empty if it can."""
     if reason := fault():
         return reason
     if shutil.which("tc") is None:
@@ -65,12 +65,12 @@ def netem_fault() -> str:
 
 @functools.cache
 def wire_fault() -> str:
-    """Return why no :class:`Wire` can be put into a cable here; empty when one can."""
+    """Return why no :class:`Wire` can be put into a cable here; empty if one can."""
     return fault() or ("" if os.access("/dev/net/tun", os.R_OK | os.W_OK) else "/dev/net/tun cannot be opened here")
 
 
 class _Spoiled(Protocol):
-    """What makes a cable bad; as good as new once it is closed."""
+    """A cause of a bad cable; the cable is good again once this is closed."""
 
     def spoil(self, faults: Faults, way: Way) -> None: ...
 
@@ -85,7 +85,7 @@ class Place:
 
     Attributes:
         address: Its IPv4 address.
-        enter: What makes a command run there, put before it.
+        enter: The words before a command that make it run there.
     """
 
     def __init__(self, namespace: str, hub: str, number: int) -> None:
@@ -105,7 +105,7 @@ class Place:
         _ip("-n", self.namespace, "link", "set", INTERFACE, "up")
 
     def switch_off_loopback(self) -> None:
-        """Take even the interface to itself away."""
+        """Remove the loopback interface too."""
         _ip("-n", self.namespace, "link", "set", "lo", "down")
 
     def unplug_far_end(self) -> None:
@@ -117,7 +117,7 @@ class Place:
         _ip("-n", self._hub, "link", "set", self._port, "up")
 
     def silence(self) -> None:
-        """Let nothing pass any more between the port and the bridge: no interface shows a thing."""
+        """Let nothing pass between the port and the bridge any more; the interfaces still look well."""
         _ip("-n", self._hub, "link", "set", self._port, "nomaster")
 
     def unsilence(self) -> None:
@@ -138,11 +138,11 @@ class Place:
         seed: int = 0,
     ) -> None:
         """
-        Make the cable bad, or bad in another way; :meth:`mend` it in the end.
+        Make the cable bad, or bad in another way; :meth:`mend` it at the end.
 
         Args:
             by: The kernel's netem, or a wire of our own; the first one stays until the cable is mended.
-            way: Which frames are treated so from now on: those of the device ("out"), those to it ("in"), or both.
+            way: Which frames this applies to from now on: those from the device ("out"), those to it ("in"), or both.
             seed: Repeats a wire's choices.
         """
         if self._spoiled is None:
@@ -158,7 +158,7 @@ class Place:
         return self._spoiled.lost()
 
     def mend(self) -> None:
-        """Make the cable good again; harmless when it is. What is still under way is lost."""
+        """Make the cable good again; does nothing if it is. Frames under way are lost."""
         if self._spoiled is None:
             return
         if self._bridge != _BRIDGE:
@@ -169,7 +169,7 @@ class Place:
         self._spoiled = None
 
     def _put_wire_in(self, seed: int) -> Wire:
-        """Give the port a bridge of its own, with a wire between that one and everybody's."""
+        """Give the port a bridge of its own, with a wire between that one and the shared bridge."""
         self._bridge = f"own{self._number}"
         near, far = f"near{self._number}", f"far{self._number}"
         _ip("-n", self._hub, "link", "add", self._bridge, "type", "bridge")

@@ -28,7 +28,7 @@ from edda_sync.words.config import StorageConfig
 EDDA: Final = (sys.executable, "-c", "from edda_sync.cli.main import main; main()")
 PATIENCE_S: Final = 60.0  # a guard against waiting for ever, far above what anything here takes
 POLL_S: Final = 0.02
-OPENS_SLOWLY: Final = "Opening the store\n"  # said after a second of it: no complaint
+OPENS_SLOWLY: Final = "Opening the store\n"  # printed after a second of waiting: not a complaint
 
 Facts = dict[str, Any]
 
@@ -39,8 +39,8 @@ class Machine:
 
     Args:
         folder: Its home and state are made in here.
-        name: What the device is called.
-        enter: What makes a command run elsewhere, for example in a network namespace.
+        name: Name of the device.
+        enter: Words before a command that make it run elsewhere, for example in a network namespace.
     """
 
     def __init__(self, folder: Path, name: str, enter: Sequence[str] = ()) -> None:
@@ -68,7 +68,7 @@ class Machine:
             process.communicate()
 
     def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        """Run a command to its end, whatever that is."""
+        """Run a command to its end, whatever its exit code."""
         return subprocess.run(
             [*self._command, *arguments],
             env=self._environment,
@@ -80,7 +80,7 @@ class Machine:
         )
 
     def edda(self, *arguments: str, stdin: str = "") -> str:
-        """Run a command that must do; return what it printed, without the last line's end."""
+        """Run a command that must succeed; return what it printed, without the final line end."""
         done = self.run(*arguments, stdin=stdin)
         assert done.returncode == 0, f"edda {' '.join(arguments)}: {done.returncode}: {done.stderr}"
         return done.stdout.removesuffix("\n")
@@ -115,7 +115,7 @@ class Machine:
         return process
 
     def end_up(self) -> tuple[int, str]:
-        """End ``edda up`` as Ctrl-C does; return its exit code and all that it complained of."""
+        """End ``edda up`` as Ctrl-C does; return its exit code and its complaints."""
         assert self._running is not None, "up() comes first"
         self._running.send_signal(signal.SIGINT)
         _, said = self._running.communicate(timeout=PATIENCE_S)
@@ -134,7 +134,7 @@ class Machine:
         return await asyncio.to_thread(self._running.wait, PATIENCE_S)
 
     async def status(self) -> Facts | None:
-        """Return what the running device says of itself, by its socket; None when none is running."""
+        """Return what the running device says about itself over its socket; None if no device is running."""
         try:
             async with contextlib.aclosing(control.ask(self.home, {"do": "status"})) as answers:
                 return await anext(answers, None)
@@ -143,7 +143,7 @@ class Machine:
 
 
 async def until(wish: Callable[[], Awaitable[object]], patience_s: float = PATIENCE_S) -> float:
-    """Ask until a wish is true; return how long that took, in seconds."""
+    """Ask until a condition holds; return how long that took, in seconds."""
     started = time.monotonic()
     while not await wish():
         assert time.monotonic() - started < patience_s, f"still not so after {patience_s:g} s"
@@ -152,7 +152,7 @@ async def until(wish: Callable[[], Awaitable[object]], patience_s: float = PATIE
 
 
 async def are_equal(machines: Sequence[Machine]) -> bool:
-    """Tell whether each of some running devices is proved equal to each of the others, at one digest."""
+    """Return whether each of some running devices is proved equal to all others, at one digest."""
     said = await asyncio.gather(*(machine.status() for machine in machines))
     devices = {each["device"] for each in said if each is not None}
     if len(devices) != len(machines):
@@ -165,7 +165,7 @@ async def are_equal(machines: Sequence[Machine]) -> bool:
 
 
 async def bring_together(dialler: Machine, listener: Machine) -> subprocess.Popen[str]:
-    """Start two members without discovery, one of which knows where the other is; return the first one's process."""
+    """Start two members without discovery, where one knows the address of the other; return the first one's process."""
     await listener.up("--no-discovery")
     running = await listener.status()
     assert running is not None
@@ -181,7 +181,7 @@ async def pair(inviter: Machine, newcomer: Machine, *, by_address: bool = False)
     Args:
         inviter: Has a store; whether it is running does not matter.
         newcomer: Has none.
-        by_address: Whether the newcomer is told the address too, on one machine where nobody looks at the LAN.
+        by_address: Whether the newcomer gets the address too, on a single machine where nobody searches the LAN.
     """
     inviting = inviter.start("invite")
     assert inviting.stdout is not None
@@ -199,7 +199,7 @@ async def pair(inviter: Machine, newcomer: Machine, *, by_address: bool = False)
 
 
 def settle_in(*machines: Machine) -> None:
-    """Make machines members of one workspace without a network: what pairing does, in this process."""
+    """Make machines members of one workspace without a network, by doing what pairing does in this process."""
     with contextlib.ExitStack() as stack:
         first: StorageEngine | None = None
         for machine in machines:

@@ -1,9 +1,9 @@
 """
-Power loss: what a disk may hold after one, made from a trace of what a process did to its files; and what must hold then.
+Power loss: the images that a disk may hold afterwards, made from a trace of a process's file operations.
 
 The disk, at any moment of the trace:
-  1. What was written to a file before the last sync of that file that returned is on it. No other file's sync counts.
-  2. Of what was written since, any sector may be there or not. A sector, of 512 or 4,096 bytes, shows a state that it had
+  1. Writes to a file before the last sync of that file that returned are on the disk. Syncs of other files do not count.
+  2. Of later writes, any sector may be there or not. A sector, of 512 or 4,096 bytes, shows a state that it had
      since the sync. So all may be lost (``DROP``) or there (``KEEP``); the first of them may be there, in the order in
      which they were written (``TEAR``), with the next one noise where it was being written (``GARBLE``); or any of them
      may be there, at any age (``REORDER``). Bytes beside those that were written stay what they were: SQLite's "power-safe
@@ -15,8 +15,8 @@ The disk, at any moment of the trace:
   6. The sidecar (``edda_sync/engine/life.py``) is synced when a store is closed. It is missing, or says so, or stands where
      it stood some writes ago and says that the store was open, or is a file of zeros.
 
-Power fails before each write, sync and change of a name, and after the last. What a store must then show, says
-:class:`~tests.e2e.power_judge.Judge`.
+Power fails before each write, sync and change of a name, and after the last one.
+:class:`~tests.e2e.power_judge.Judge` says what a store must show then.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ _MAPPED: Final = "-shm"
 
 class Event(NamedTuple):
     """
-    One thing that was done to a file or its name.
+    One operation on a file or its name.
 
     Attributes:
         kind: ``C`` created, ``W`` written, ``T`` truncated, ``S`` synced, ``R`` renamed, ``U`` removed; ``!`` a mark.
-        name: The file's; empty for the folder.
+        name: Name of the file; empty for the folder.
         inode: Which file it is, for as long as it exists.
-        offset: Where it was written; how long it became.
-        data: What was written, or what the mark says.
+        offset: The offset of a write; the new size of a truncation.
+        data: The bytes that were written, or the text of the mark.
         other: The new name.
     """
 
@@ -73,7 +73,7 @@ def read_trace(path: Path) -> list[Event]:
     Read what the recorder wrote.
 
     Raises:
-        ValueError: A file was written through mapped memory, or lies deeper or outside; of these it tells too little.
+        ValueError: A file was written through mapped memory, or is in a subfolder or outside.
     """
     raw, at, events = memoryview(path.read_bytes()), 0, []
     while at < len(raw):
@@ -95,7 +95,7 @@ def read_trace(path: Path) -> list[Event]:
 
 
 def scratch() -> Path:
-    """Make a folder for images; in memory, where there is one: they need no disk."""
+    """Make a folder for images, in memory if possible, since they need no disk."""
     memory = Path("/dev/shm")
     return Path(tempfile.mkdtemp(prefix="edda-power-", dir=memory if os.access(memory, os.W_OK) else None))
 
@@ -121,7 +121,7 @@ def record(recorder: Path, folder: Path, trace: Path, command: Sequence[str | Pa
 
 
 class Loss(Enum):
-    """What becomes of what was not synced."""
+    """What happens to writes that were not synced."""
 
     DROP = "drop"
     KEEP = "keep"
@@ -151,7 +151,7 @@ Image = dict[str, bytes]
 
 
 class Disk:
-    """A folder as it may be found after power was lost. :meth:`apply` the trace event by event; draw an :meth:`image`."""
+    """A folder as it may be after a power loss. :meth:`apply` the trace event by event; then draw an :meth:`image`."""
 
     def __init__(self) -> None:
         self._names: dict[str, _File] = {}
@@ -195,8 +195,8 @@ class Disk:
         Draw what the folder may hold if power fails now.
 
         Args:
-            loss: What becomes of writes that were not synced; and, as often as not, of names.
-            rng: Draws the rest.
+            loss: What happens to writes that were not synced, and, half of the time, to names.
+            rng: Source of the other random choices.
         """
         names = dict(self._names)
         if self._namings:
@@ -240,7 +240,7 @@ def _surviving_names(namings: list[_Naming], loss: Loss, rng: random.Random) -> 
 
 
 def _survivors(pending: list[_Change], sector_bytes: int, loss: Loss, rng: random.Random) -> Iterable[_Change]:
-    """Return what of a file's unsynced writes has reached the disk, in order."""
+    """Return which of a file's unsynced writes have reached the disk, in order."""
     if loss is Loss.DROP or not pending:
         return ()
     if loss is Loss.KEEP:
@@ -269,7 +269,7 @@ def _pieces(change: _Change, sector_bytes: int) -> Iterator[_Change]:
 
 
 def _any_age(pieces: list[_Change], sector_bytes: int, rng: random.Random) -> Iterator[_Change]:
-    """Yield, for each sector, the first so many of what was put into it: at each of these moments it may reach the disk."""
+    """Yield, for each sector, the writes into it up to a random moment: the sector may reach the disk at any of them."""
     sectors = [-1 if data is None else offset // sector_bytes for offset, data in pieces]
     share = rng.choice((0.1, 0.5, 0.9))  # of sectors that are there as they were last
     left = {

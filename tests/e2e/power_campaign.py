@@ -2,7 +2,7 @@
 A campaign of power losses: ``python -m tests.e2e.power_campaign --images 10000 --seed 0``, or ``make power``.
 
 Each seed is one process that is recorded, and one image for each moment at which power may fail; the last seed's images are
-spread evenly over its trace. The next campaign goes on at the seed after the last. What came of it is appended to
+spread evenly over its trace. The next campaign goes on at the seed after the last. The result is appended to
 docs/evidence.md. A failure keeps the trace and the image, and names the command that makes the same image again.
 """
 
@@ -41,7 +41,7 @@ again; *folded* are those whose tables were compared with their log. *Each* is t
 
 
 def run(first: int, images: int, verdicts: list[Verdict]) -> int:
-    """Make so many images, and add what each showed to ``verdicts``; return the last seed."""
+    """Make a number of images, and add each result to ``verdicts``; return the last seed."""
     seed = first
     while True:
         folder = scratch()
@@ -71,7 +71,7 @@ def run(first: int, images: int, verdicts: list[Verdict]) -> int:
 
 
 def repeat(trace: Path, seed: int, cut: int) -> Verdict:
-    """Make one image again, and look at it."""
+    """Make one image again, and inspect it."""
     folder = scratch()
     try:
         ((verdict, _),) = judge_moments(read_trace(trace), {cut}, seed, folder)
@@ -114,7 +114,7 @@ def row_of(verdicts: Sequence[Verdict], first: int, last: int, took_s: float) ->
 
 
 def main() -> int:
-    """Run a campaign and write down what came of it; or repeat one image."""
+    """Run a campaign and write down its result; or repeat one image."""
     parser = argparse.ArgumentParser(description="Let power fail at every moment, and look what is left of a store.")
     parser.add_argument("--images", type=int, default=10_000, help="how many images")
     parser.add_argument("--seed", type=int, default=0, help="the first process's seed; each process has the next one")
@@ -129,7 +129,7 @@ def main() -> int:
     started = time.monotonic()
     verdicts: list[Verdict] = []
     last = chosen.seed
-    with contextlib.suppress(KeyboardInterrupt):  # what was done until then counts
+    with contextlib.suppress(KeyboardInterrupt):  # the images that are done count
         last = run(chosen.seed, chosen.images, verdicts)
     if verdicts:
         row = row_of(verdicts, chosen.seed, last, time.monotonic() - started)

@@ -1,4 +1,4 @@
-"""What must hold of a store after a power loss, and all the moments of a trace at which power may fail."""
+"""The rules for a store after a power loss, and all the moments of a trace at which power may fail."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from tests.e2e.power_work import WRITERS, Mark
 
 REBUILT: Final = 1 / 20  # share of images whose tables are folded anew
 WRITTEN: Final = 1 / 10  # share of images in which the store goes on
-LAG_MAX: Final = 10  # marks by which a sidecar may lag
+LAG_MAX: Final = 10  # number of marks by which a sidecar may lag
 
 
 @dataclass(slots=True)
 class Account:
     """
-    What the process had said at a moment of the trace. :meth:`note` each mark.
+    What the process had reported at a moment of the trace. :meth:`note` each mark.
 
     Attributes:
-        founded: The mark of the store's founding, once it was said.
+        founded: The mark of the store's founding, once it was reported.
         expected: All facts that were acknowledged.
-        begun: For each writer, the facts of what it has begun and not acknowledged.
-        heads: Where the chain stood, each time it was said.
-        acknowledged: How many operations were.
+        begun: For each writer, the facts of the operation that it has begun and not acknowledged.
+        heads: The head of the chain, each time it was reported.
+        acknowledged: The number of acknowledged operations.
     """
 
     founded: Mark | None = None
@@ -63,17 +63,17 @@ class Account:
 @dataclass(slots=True)
 class Verdict:
     """
-    What one image showed.
+    The result of one image.
 
     Attributes:
-        cut: How many events were before it.
-        faults: What should not be; empty when all is well.
+        cut: The number of events before it.
+        faults: What is wrong; empty if all is well.
         acknowledged: Operations that had been acknowledged.
         in_flight: Operations that had begun and were not acknowledged.
-        kept: How many of these were there nevertheless.
-        rebuilt: Whether the tables were compared with what the log folds into.
+        kept: How many of these were there all the same.
+        rebuilt: Whether the tables were compared with the fold of the log.
         written: Whether the store went on.
-        took_s: What the image took, from drawing it to the verdict, in seconds.
+        took_s: Seconds from drawing the image to the verdict.
     """
 
     cut: int
@@ -89,12 +89,12 @@ class Verdict:
 
 class Judge:
     """
-    Looks at an image. What must hold, whenever power was lost and whatever became of what was not synced:
+    Inspects an image. What must hold, whenever power was lost and whatever happened to unsynced writes:
 
       1. The store opens as any other does, and ``integrity_check`` and ``foreign_key_check`` find nothing.
       2. Every operation that was acknowledged shows all its facts, unless a later one changed them; the device is itself.
       3. An operation that had begun shows all of its facts or none; what nobody began is not there.
-      4. In a share of the images: the tables are what the log folds into.
+      4. In a share of the images: the tables equal the fold of the log.
       5. In a share of the images: the store goes on. It takes a new actor unless its sidecar is of its chain and says that
          the store was closed; and what is written then is there when it is opened again.
 
@@ -107,7 +107,7 @@ class Judge:
         self._config = StorageConfig(state_path=self._state, name="device")
 
     def judge(self, image: Image, account: Account, verdict: Verdict, rng: random.Random) -> None:
-        """Lay an image out and look at it; what is wrong is added to the verdict's faults."""
+        """Lay an image out and inspect it; add what is wrong to the verdict's faults."""
         lay_out(image, self.home)
         shutil.rmtree(self._state, ignore_errors=True)
         verdict.acknowledged, verdict.in_flight = account.acknowledged, len(account.begun)
@@ -131,7 +131,7 @@ class Judge:
             verdict.faults.append(f"the store cannot be used: {type(error).__name__}: {error}")
 
     def _lay_out_sidecar(self, account: Account, rng: random.Random) -> bool:
-        """Make a sidecar that a power loss may leave; tell whether the store can know itself by it."""
+        """Make a sidecar that a power loss may leave; return whether the store can recognise itself by it."""
         kind = rng.choice(("missing", "closed", "lagging", "zeros"))
         database = self.home / DATABASE_FILE
         if account.founded is None or kind == "missing" or not database.exists():
@@ -200,7 +200,7 @@ def _rebuild(engine: StorageEngine) -> list[str]:
 
 
 def moments(trace: Iterable[Event]) -> Iterator[tuple[int, Disk, Account]]:
-    """Yield the disk before each event that changes it, and after the last, with what had been said by then."""
+    """Yield the disk before each event that changes it, and after the last, with what had been reported by then."""
     disk, account, cut = Disk(), Account(), 0
     for event in trace:
         if event.kind == "!":
@@ -213,12 +213,12 @@ def moments(trace: Iterable[Event]) -> Iterator[tuple[int, Disk, Account]]:
 
 
 def chance(seed: int, cut: int) -> random.Random:
-    """Return what draws the image of a cut."""
+    """Return the source of random choices for the image of a cut."""
     return random.Random(f"power {seed} {cut}")
 
 
 def sample(trace: Sequence[Event], count: int, seed: int) -> set[int]:
-    """Return as many moments of a trace, spread evenly over it; all of them, if there are not so many."""
+    """Return a number of moments spread evenly over a trace; all of them, if there are fewer."""
     moments_ = 1 + sum(event.kind != "!" for event in trace)
     if count >= moments_:
         return set(range(moments_))
@@ -235,11 +235,11 @@ def judge_moments(
     Args:
         trace: What a process did.
         cuts: The moments.
-        seed: Draws the images.
-        folder: Where they are laid out.
+        seed: Seed of the images.
+        folder: Folder in which they are laid out.
 
     Yields:
-        What each image showed, and the image.
+        The result of each image, and the image.
     """
     judge = Judge(folder)
     for cut, disk, account in moments(trace):

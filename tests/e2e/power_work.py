@@ -1,11 +1,11 @@
 """
 The process whose disk is recorded: a real store, made, written with two threads, closed and opened again.
 
-``python -m tests.e2e.power_work HOME STATE SEED``, under the recorder. What it says is written to a file among those that
-are recorded, ``MARKS``: so it stands in the trace where it was said, after the syncs that it relies on.
+``python -m tests.e2e.power_work HOME STATE SEED``, under the recorder. Its reports are written to a file that is recorded
+too, ``MARKS``: so each report has its place in the trace, after the syncs that it relies on.
 
-The journal is copied into the file sooner than in a real store. All else is as it is: so a trace of 200 transactions has
-many of those copies, begun by a writer and by the last one who closes.
+The journal is copied into the file sooner than in a real store; nothing else differs. So a trace of 200 transactions has
+many such copies, begun by a writer or by the last one to close.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ INDEX_EVERY: Final = 10  # operations
 
 class Mark(msgspec.Struct, frozen=True):
     """
-    What the process says.
+    A report of the process.
 
     Attributes:
         what: ``founded``, ``begun`` or ``done``; the last is an acknowledgement.
-        writer: Whose operation it is.
+        writer: The writer of the operation.
         facts: What is true once it is done.
-        device: The device's id, when founded.
-        store: What tells the store's sidecar from others.
+        device: The device's id, for ``founded``.
+        store: The id that distinguishes the store's sidecar from others.
         heads: Actor, number and hash of the chain's head at some moment before this mark.
     """
 
@@ -57,9 +57,9 @@ class Work:
     One run of 200 transactions. Call :meth:`run`.
 
     Args:
-        home: The store's folder; it is there, and empty.
+        home: The store's folder, which exists and is empty.
         state: Where its sidecar goes.
-        seed: Draws the operations.
+        seed: Seed of the operations.
     """
 
     def __init__(self, home: Path, state: Path, seed: int) -> None:
@@ -68,7 +68,7 @@ class Work:
         self._marks = os.open(home / MARKS, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def run(self) -> None:
-        """Do it; the store stays open, as it is when power fails."""
+        """Run it; the store stays open, as when power fails."""
         for opening in range(OPENINGS):
             engine = StorageEngine(self._home)
             engine.initialize(self._config)
@@ -98,7 +98,7 @@ class Work:
             perform(engine, operation)
             self._say(Mark("done", writer, list(facts.items()), heads=_heads(engine)))
             if number % INDEX_EVERY == 0:
-                engine.reading.index_texts()  # else it comes once it is quiet, and here it never is
+                engine.reading.index_texts()  # otherwise this happens once the store is quiet, and here it never is
 
     def _say(self, mark: Mark) -> None:
         os.write(self._marks, msgspec.json.encode(mark))

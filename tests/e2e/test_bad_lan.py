@@ -1,6 +1,6 @@
 """
-Real processes on a bad LAN: cables that lose, delay, reorder and duplicate, that are slow, that flap, that pass one way
-only. Whatever the network does, what was acknowledged is on every device in the end, and all prove it.
+Real processes on a bad LAN: cables that lose, delay, reorder and duplicate frames, that are slow, that flap, that pass one
+way only. Whatever the network does, acknowledged writes reach every device in the end, and all prove it.
 
 A wire of our own makes the cables bad, which any kernel allows. Where the kernel has netem: ``--spoiler=netem``, as
 :mod:`test_netem` does in a kernel that it brings along.
@@ -27,7 +27,7 @@ from tests.e2e.lan import Lan, Place, Spoiler
 from tests.e2e.machine import Machine, are_equal, settle_in, store_of, until
 from tests.e2e.wire import QUEUED_MAX, Direction, Faults
 
-HEALED_S_MAX = 30.0  # a guard against never; what it took is printed
+HEALED_S_MAX = 30.0  # a guard against waiting for ever; the time taken is printed
 NAMES = ("laptop", "phone", "tablet")
 LAPTOP, PHONE, TABLET = range(3)
 FRAMES_LOST_MIN = 12
@@ -46,9 +46,9 @@ class House:
     Three machines on one LAN, each with a running ``edda up``, and a second process, this one, that writes to each store.
 
     Attributes:
-        shared: A document that all write into.
-        titles: Of the tasks that were acknowledged, whoever wrote them.
-        lines: Of the shared document that were acknowledged.
+        shared: A document that all devices write into.
+        titles: Titles of the acknowledged tasks of all devices.
+        lines: Acknowledged lines of the shared document.
     """
 
     machines: list[Machine]
@@ -60,7 +60,7 @@ class House:
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     async def write(self, *writers: int) -> None:
-        """Let some write at the same time: each a task of its own, and a line of the shared document."""
+        """Let some devices write at the same time: each a task of its own, and a line of the shared document."""
         await asyncio.gather(*(asyncio.to_thread(self._write, who, next(self._numbers)) for who in writers))
 
     def _write(self, who: int, number: int) -> None:
@@ -79,13 +79,13 @@ class House:
         return await until(equal, HEALED_S_MAX)
 
     async def links(self, who: int) -> set[str]:
-        """Return the names of the peers that a device says it has a link to."""
+        """Return the names of the peers to which a device says it has a link."""
         said = await self.machines[who].status()
         assert said is not None
         return {peer["name"] for peer in said["peers"] if peer["connected"]}
 
     async def prove(self, record: Record) -> None:
-        """Wait until all are proved equal; all that was acknowledged is everywhere then, and the command says so."""
+        """Wait until all are proved equal; check that all acknowledged writes are everywhere and the command says so."""
         healed_s = await self.until_equal()
         record("healed_s", round(healed_s, 2))
         sys.stdout.write(f"proved equal {healed_s:.2f} s after the network was good again\n")
@@ -99,7 +99,7 @@ class House:
         await until(self._is_said, HEALED_S_MAX)
 
     async def _is_said(self) -> bool:
-        """Tell whether the command says so; a link that a better one replaces is not equal for a moment."""
+        """Return whether the command says so; while a better link replaces one, the two are not equal for a moment."""
         said = await asyncio.gather(*(asyncio.to_thread(each.json, "status") for each in self.machines))
         assert len({each["digest"] for each in said}) == 1
         assert {(each["waiting"], each["fault"]) for each in said} == {(0, "")}
@@ -111,7 +111,7 @@ class House:
 
 @pytest.fixture(scope="module")
 def by(pytestconfig: pytest.Config) -> Spoiler:
-    """Return what makes the cables bad."""
+    """Return the spoiler of the cables."""
     spoiler: Spoiler = pytestconfig.getoption("--spoiler")
     return spoiler
 
@@ -148,7 +148,7 @@ def _make_bad(place: Place, by: Spoiler) -> None:
     place.spoil(by, loss_percent=15, delay_ms=125, jitter_ms=75, reorder_percent=20, duplicate_percent=1, seed=7)
 
 
-async def test_what_is_written_while_frames_are_lost_late_twice_and_out_of_order_is_everywhere_in_the_end(
+async def test_writes_while_frames_are_lost_and_late_and_doubled_and_reordered_reach_every_device(
     house: House, by: Spoiler, record_property: Record
 ) -> None:
     place = house.places[PHONE]
@@ -204,7 +204,7 @@ async def test_a_link_that_flaps_while_people_write_loses_nothing(house: House, 
     await house.prove(record_property)
 
 
-async def test_cables_that_pass_one_way_only_make_nobody_believe_in_equality(
+async def test_cables_that_pass_one_way_only_lead_no_device_to_believe_in_equality(
     house: House, by: Spoiler, record_property: Record
 ) -> None:
     house.places[PHONE].spoil(by, "out", loss_percent=100)  # it hears the others, and they do not hear it
@@ -227,7 +227,7 @@ async def test_cables_that_pass_one_way_only_make_nobody_believe_in_equality(
     await house.prove(record_property)
 
 
-async def test_a_document_on_its_way_over_a_slow_cable_holds_up_nobody_else(
+async def test_a_document_on_its_way_over_a_slow_cable_does_not_delay_the_others(
     house: House, by: Spoiler, record_property: Record
 ) -> None:
     place, phone = house.places[PHONE], house.stores[PHONE]
@@ -255,7 +255,7 @@ async def test_a_document_on_its_way_over_a_slow_cable_holds_up_nobody_else(
 
 
 def _fates(seed: str, faults: Faults) -> list[tuple[float, int]]:
-    """Return when which frame arrives, of a thousand that are let in at one a millisecond."""
+    """Return the time and number of each arriving frame, of a thousand that are sent one per millisecond."""
     direction = Direction(seed)
     direction.faults = faults
     for number in range(1_000):
@@ -267,7 +267,7 @@ def _fates(seed: str, faults: Faults) -> list[tuple[float, int]]:
     return arrivals
 
 
-def test_a_wire_loses_doubles_delays_and_reorders_as_it_is_told_and_alike_for_one_seed() -> None:
+def test_a_wire_loses_and_doubles_and_delays_and_reorders_as_configured_and_alike_for_one_seed() -> None:
     assert [number for _, number in _fates("7", Faults())] == list(range(1_000))
     faults = Faults(loss_percent=15, delay_ms=100, jitter_ms=50, reorder_percent=20, duplicate_percent=1)
     fates = _fates("7", faults)

@@ -26,7 +26,7 @@ from tests.e2e.machine import Machine, are_equal, bring_together, settle_in, sto
 SMALL_DISK = "8m"
 ROOM_LEFT = 1_500_000
 DOCUMENT_BYTES = 300_000
-INTERPRETER_S = 0.3  # while Python itself starts, it may swallow a first Ctrl-C: people press it again
+INTERPRETER_S = 0.3  # while Python starts, it may swallow a first Ctrl-C: people press it again
 AGAIN_S = 3.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -65,7 +65,7 @@ def _noise(rng: random.Random) -> str:
     return rng.randbytes(DOCUMENT_BYTES // 2).hex()
 
 
-async def test_a_full_disk_refuses_whole_writes_in_one_sentence_and_all_goes_on_once_there_is_room(
+async def test_a_full_disk_refuses_whole_writes_in_one_sentence_and_everything_goes_on_once_there_is_room(
     small_disk: Path, tmp_path: Path
 ) -> None:
     rng = random.Random(7)
@@ -104,7 +104,7 @@ async def test_a_full_disk_refuses_whole_writes_in_one_sentence_and_all_goes_on_
             assert all(store.get_document(each) is not None for each in acknowledged)
 
 
-async def test_a_read_only_disk_is_said_in_one_sentence_and_its_store_is_as_it_was(small_disk: Path) -> None:
+async def test_a_read_only_disk_is_reported_in_one_sentence_and_its_store_stays_as_it_was(small_disk: Path) -> None:
     with Machine(small_disk, "laptop") as laptop:
         laptop.edda("task", "add", "Written while one could")
         assert _mount("-o", "remount,ro", str(small_disk)).returncode == 0
@@ -207,7 +207,7 @@ def _title(engine: StorageEngine, task: str) -> object:
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("command", ["up", "sync", "import"])
-async def test_a_command_that_is_interrupted_at_any_moment_leaves_a_clean_store_with_all_it_had(
+async def test_a_command_that_is_interrupted_at_any_moment_leaves_a_clean_store_with_everything_it_had(
     command: str, seed: int, tmp_path: Path
 ) -> None:
     rng = random.Random(f"{command} {seed}")
@@ -262,7 +262,7 @@ def _folder_of_documents(tmp_path: Path) -> Path:
 
 
 def _write(machine: Machine, count: int) -> set[str]:
-    """Write so many tasks, a quarter of them alone, the others together; return their ids."""
+    """Write a number of tasks, a quarter of them alone, the others together; return their ids."""
     with store_of(machine) as store:
         alone = {store.create_task(Task(title=f"{machine.name} {number}")) for number in range(count // 4)}
         with store.begin_transaction() as tx:

@@ -1,5 +1,5 @@
 """
-Somebody hostile calls a running ``edda up``: a stranger, and a member that breaks every rule over a real link.
+Hostile calls to a running ``edda up``: by a stranger, and by a member that breaks every rule over a real link.
 
 Each time the same must hold: the link ends, the status says why in one sentence, the store is as it was, and the others
 notice nothing.
@@ -43,7 +43,7 @@ MEMORY_KIB_MAX = 64 * 1024
 
 @dataclass
 class Scene:
-    """A device, its honest peer, and a member that will do what it should not."""
+    """A device, its honest peer, and a member that will break the rules."""
 
     laptop: Machine
     phone: Machine
@@ -103,7 +103,7 @@ async def test_a_device_that_is_no_member_ends_in_tls_and_never_reaches_http(sce
 
 
 def _ask_over_tls(identity: Identity | None, port: int) -> bytes:
-    """Ask for our path under a stranger's certificate, or under none; return what comes back."""
+    """Request our path with a stranger's certificate, or with none; return the answer."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     if identity is not None:
@@ -165,7 +165,7 @@ def _forged_segment(_: Scene) -> bytes:
 
 
 def _under_anothers_actor(scene: Scene) -> bytes:
-    """A change that is well made in every respect but one: it says that the phone wrote it."""
+    """A change that is valid except that it says that the phone wrote it."""
     mallory = scene.mallory
     own = _new_change(mallory)
     with mallory.store.read() as reader:
@@ -213,7 +213,7 @@ def _hello(engine: StorageEngine, peer: str) -> bytes:
         (_under_anothers_actor, "signature is not its author's"),
     ],
 )
-async def test_a_member_that_breaks_the_rules_is_shown_out_and_leaves_no_trace(
+async def test_a_member_that_breaks_the_rules_is_disconnected_and_leaves_no_trace(
     scene: Scene, make: Callable[[Scene], bytes], said: str
 ) -> None:
     await scene.until_equal()
@@ -223,7 +223,7 @@ async def test_a_member_that_breaks_the_rules_is_shown_out_and_leaves_no_trace(
         await link._connection.send(_hello(scene.mallory, before["device"]))
         assert isinstance(Codec().decode(await anext(link)), Hello)
         await link._connection.send(frame)  # past our own checks, which would not let it out
-        assert len([frame async for frame in _frames(link)]) < 10, "nothing more is served to who broke the rules"
+        assert len([frame async for frame in _frames(link)]) < 10, "a member that broke the rules gets nothing more"
 
     async def shown_out() -> bool:
         return not _peer(await scene.status(), "mallory")["connected"]
@@ -237,7 +237,7 @@ async def test_a_member_that_breaks_the_rules_is_shown_out_and_leaves_no_trace(
     assert await are_equal([scene.laptop, scene.phone])
 
 
-async def test_the_others_go_on_as_if_nothing_had_been(scene: Scene) -> None:
+async def test_the_others_go_on_undisturbed(scene: Scene) -> None:
     await scene.until_equal()
     status = await scene.status()
     async with _link(scene, status) as silent:
@@ -271,7 +271,7 @@ def _peer(status: Facts, name: str) -> Facts:
 
 
 def _lasting(status: Facts) -> Facts:
-    """What no hostile call may change."""
+    """The facts that no hostile call may change."""
     kept = (
         "device",
         "digest",

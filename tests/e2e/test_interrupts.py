@@ -9,9 +9,9 @@ WAIT_S = 120
 ROUNDS = 200
 
 
-def test_a_program_that_is_interrupted_again_and_again_writes_closes_and_lost_nothing() -> None:
+def test_a_program_that_is_interrupted_again_and_again_still_writes_and_closes_and_loses_nothing() -> None:
     command = [sys.executable, "-m", "tests.e2e.interrupts", "--rounds", str(ROUNDS), "--seed", "0"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, check=False)
     assert done.returncode == 0, f"{' '.join(command[1:])}: {done.stderr[-4000:]}"
     interrupts = int(done.stdout.split()[0])
-    assert interrupts > ROUNDS / 10, "nearly all came too late"
+    assert interrupts > ROUNDS / 10, "nearly all interrupts came too late"

@@ -1,4 +1,4 @@
-"""A device is killed at random moments; and each thing that the campaign looks for is found when it is planted."""
+"""A device is killed at random moments, and the campaign finds each fault that is planted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KILLS = 25
 
 
 @pytest.mark.parametrize("first", [1_000_000, 2_000_000])
-async def test_a_device_killed_at_any_moment_has_all_it_acknowledged_and_halves_of_nothing(
+async def test_a_device_killed_at_any_moment_has_everything_it_acknowledged_and_no_halves(
     first: int, tmp_path: Path
 ) -> None:
     async with Round(tmp_path) as round_:
@@ -30,7 +30,7 @@ async def test_a_device_killed_at_any_moment_has_all_it_acknowledged_and_halves_
 
 
 class Planted(Round):
-    """A round in which somebody tampers with the store between its second death and the inspection."""
+    """A round in which a test changes the store between its second death and the inspection."""
 
     def __init__(self, folder: Path, plant: Callable[[Path, Path], None]) -> None:
         super().__init__(folder)
@@ -127,7 +127,7 @@ def test_the_facts_of_an_operation_show_once_it_is_done_and_not_before(do: str, 
 
 
 @pytest.mark.parametrize(("do", "undone"), [("create", "delete"), ("token", "erase")])
-def test_what_is_undone_shows_no_more(do: str, undone: str, tmp_path: Path) -> None:
+def test_undone_operations_show_no_more(do: str, undone: str, tmp_path: Path) -> None:
     with _settled(tmp_path) as engine:
         before = read_facts(engine, ["w"])
         perform(engine, Operation("w", "7.1", do))
@@ -142,14 +142,14 @@ def _settled(folder: Path) -> StorageEngine:
     return engine
 
 
-def test_a_seed_plans_the_same_again_and_another_seed_something_else() -> None:
+def test_a_seed_gives_the_same_plan_again_and_another_seed_a_different_one() -> None:
     first, again, other = ([next(each) for _ in range(40)] for each in (plan("a", 5), plan("a", 5), plan("a", 6)))
     assert first == again != other
     assert next(op for op in plan("a", 5, large=True) if op.do == "large").mark == "5.3"
     assert facts_of(Operation("a", "5.3", "large")) == {("large", "a", "5.3"): LARGE_DOCUMENTS}
 
 
-def test_a_campaign_writes_down_its_seeds_figures_and_failures(tmp_path: Path) -> None:
+def test_a_campaign_writes_down_its_seeds_and_figures_and_failures(tmp_path: Path) -> None:
     held = Verdict(5, "writing", acknowledged=1_200, in_flight=2, survived=1, opened_s=0.002)
     line = line_of([held, Verdict(6, "opening", opened_s=0.004)], 1.0)
     assert "| 5-6 | all held | 2: 1 / 1 / 0 | 1,200, none lost | 2 (1) | 3.0 ms, 4.0 ms | 1 s |" in line

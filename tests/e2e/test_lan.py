@@ -1,7 +1,7 @@
 """
-Real processes on a real LAN: three times ``edda up`` in three network namespaces, paired and discovered as people do it.
+Real processes on a real LAN: ``edda up`` in three network namespaces, paired and discovered as people do it.
 
-One promise here has a time in it: within three seconds of the network's return, all are proved equal again.
+One promise here includes a time: within three seconds of the network's return, all are proved equal again.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 async def _move_in(machines: list[Machine]) -> None:
-    """Found a workspace on the first machine, and pair the others with it, by a code and what the LAN says."""
+    """Found a workspace on the first machine, and pair the others with it by a code and discovery on the LAN."""
     first = machines[0]
     first.edda("init", "--name", first.name)
     first.edda("task", "add", "Here before anybody else came")
@@ -89,7 +89,7 @@ async def test_three_devices_that_were_paired_find_each_other_and_are_proved_equ
         pytest.param(2, Place.silence, Place.unsilence, id="nothing passes, and nothing shows it"),
     ],
 )
-async def test_what_was_written_on_both_sides_of_a_cut_is_equal_within_three_seconds_of_its_end(
+async def test_both_sides_of_a_cut_are_equal_within_three_seconds_of_its_end(
     house: House,
     who: int,
     cut: Callable[[Place], None],
@@ -168,7 +168,7 @@ async def test_a_device_that_runs_only_now_and_then_is_brought_up_to_date_by_one
 
 
 def _free_port(other_than: int) -> int:
-    """Return a port that is free on this machine, and so, since nothing else runs there, in a namespace."""
+    """Return a port that is free on this machine, and so also in a namespace, where nothing else runs."""
     while True:
         with socket.create_server(("", 0)) as free:
             port: int = free.getsockname()[1]

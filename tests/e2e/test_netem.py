@@ -12,7 +12,7 @@ import pytest
 from tests.e2e import kernel
 
 ROOT = Path(__file__).parents[2]
-TIMEOUT_S = 300.0  # a guard against never
+TIMEOUT_S = 300.0  # a guard against waiting for ever
 MODULES = ["bridge", "veth", "sch_netem"]
 FAULT = kernel.fault()
 
@@ -37,8 +37,8 @@ def test_a_kernel_whose_command_does_not_end_is_ended_with_all_that_runs_in_it(
     assert not any(tmp_path.name.encode() in each for each in alive)
 
 
-def test_devices_live_through_all_of_it_where_the_kernel_itself_spoils_the_cables() -> None:
-    others = "not flaps and not wire"  # nothing spoils a cable that is pulled out, and netem is no wire of ours
+def test_devices_survive_all_bad_cables_if_the_kernel_itself_spoils_them() -> None:
+    others = "not flaps and not wire"  # a pulled cable needs no spoiler, and netem is not our own wire
     tests = [
         sys.executable,
         "-m",

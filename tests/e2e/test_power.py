@@ -1,4 +1,4 @@
-"""Power fails under the real SQLite; what is looked for is found when planted; and the disk is as bad as it says."""
+"""Power fails under the real SQLite; planted faults are found; and the disk is as bad as its model says."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ mmap.mmap(fd, 4096)[:4] = b"seen"
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """A folder for whatever is recorded and laid out here."""
+    """A folder for recordings and images."""
     made = scratch()
     yield made
     shutil.rmtree(made)
@@ -111,7 +111,7 @@ def trace(recorded: tuple[list[Event], Path]) -> list[Event]:
 # --- the store --------------------------------------------------------------------------------------------------------
 
 
-def test_a_store_has_all_it_acknowledged_and_halves_of_nothing_whenever_power_fails(
+def test_a_store_has_everything_it_acknowledged_and_no_halves_whenever_power_fails(
     recorded: tuple[list[Event], Path], folder: Path, tmp_path: Path
 ) -> None:
     trace, home = recorded
@@ -139,7 +139,7 @@ NOISE = random.Random(SEED).randbytes(4096)
 
 
 def _first_pages(trace: list[Event]) -> Iterator[tuple[Image, Account]]:
-    """Yield what is on disk, and what was said, when a first page was being written and may be noise."""
+    """Yield the disk and the reports at moments when a first page was being written and may be noise."""
     events = [event for event in trace if event.kind != "!"]
     rng = random.Random(SEED)
     for cut, disk, account in moments(trace):
@@ -171,7 +171,7 @@ def test_a_store_whose_first_page_is_noise_is_read_from_its_write_ahead_log(tmp_
         assert [engine.get_task(task) is not None for task in made] == [True] * 20
 
 
-def test_a_file_of_noise_beside_a_journal_of_something_else_is_left_alone(trace: list[Event], folder: Path) -> None:
+def test_a_file_of_noise_beside_the_journal_of_something_else_is_left_alone(trace: list[Event], folder: Path) -> None:
     (*_, (image, account)) = _first_pages(trace)
     for name in (f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-journal"):
         verdict = Verdict(0, Loss.GARBLE)
@@ -275,7 +275,7 @@ def _on_disk(home: Path) -> Image:
     return {p.name: p.read_bytes() for p in home.iterdir() if p.name != MARKS and not p.name.endswith("-shm")}
 
 
-def test_the_trace_without_loss_is_what_the_files_are(recorded: tuple[list[Event], Path]) -> None:
+def test_the_trace_without_loss_gives_the_files(recorded: tuple[list[Event], Path]) -> None:
     trace, home = recorded
     found = _on_disk(home)
     assert len(found[f"{DATABASE_FILE}-wal"]) > 0
@@ -320,11 +320,11 @@ def _sectors(content: bytes) -> list[bytes]:
 
 
 @pytest.mark.parametrize("loss", Loss)
-def test_what_was_synced_is_there_whatever_is_lost(loss: Loss) -> None:
+def test_synced_writes_are_there_whatever_is_lost(loss: Loss) -> None:
     assert _images(SYNCED, loss) == [{"f": OLD}] * DRAWS
 
 
-def test_of_what_was_not_synced_nothing_all_or_the_first_sectors_are_there() -> None:
+def test_unsynced_sectors_are_all_there_or_missing_or_there_up_to_some_point() -> None:
     events = (*SYNCED, Event("W", "f", 1, 0, NEW))
     assert {image["f"] for image in _images(events, Loss.DROP)} == {OLD}
     assert {image["f"] for image in _images(events, Loss.KEEP)} == {NEW}
@@ -332,7 +332,7 @@ def test_of_what_was_not_synced_nothing_all_or_the_first_sectors_are_there() -> 
     assert torn == {NEW[:at] + OLD[at:] for at in range(0, 4097, 512)}
 
 
-def test_reordered_sectors_are_each_there_or_not_and_never_mixed() -> None:
+def test_each_reordered_sector_is_there_or_not_and_never_mixed() -> None:
     drawn = {image["f"] for image in _images((*SYNCED, Event("W", "f", 1, 0, NEW)), Loss.REORDER)}
     assert {sector for content in drawn for sector in _sectors(content)} == {OLD[:512], NEW[:512]}
     assert any(content.startswith(OLD[:512]) and content.endswith(NEW[:512]) for content in drawn)
@@ -347,7 +347,7 @@ def test_a_sector_shows_only_what_it_held_at_some_moment_since_the_sync() -> Non
     assert {(image["f"][100], image["f"][200]) for image in _images(events, Loss.REORDER)} == held
 
 
-def test_noise_is_only_where_something_was_being_written() -> None:
+def test_only_sectors_that_were_being_written_can_be_noise() -> None:
     events = (*SYNCED, Event("W", "f", 1, 1000, NEW[:1000]))
     drawn = [image["f"] for image in _images(events, Loss.GARBLE)]
     assert {content[:1000] + content[2000:] for content in drawn} == {OLD[:1000] + OLD[2000:]}
@@ -390,7 +390,7 @@ def test_a_file_that_took_a_removed_one_s_inode_is_another_file() -> None:
     assert {image.get("f") for image in _images(events, Loss.REORDER)} == {None, OLD, b"new"}
 
 
-def test_a_disk_refuses_what_it_does_not_know() -> None:
+def test_a_disk_refuses_unknown_events() -> None:
     with pytest.raises(ValueError, match="no disk can do"):
         Disk().apply(Event("M", "f", 1))
 
@@ -403,7 +403,7 @@ def test_moments_are_before_each_event_and_after_the_last_and_a_sample_is_spread
     assert set.union(*drawn) == {0, 1, 2, 3, 4}
 
 
-def test_a_campaign_s_row_tells_its_seeds_figures_and_failures() -> None:
+def test_a_campaigns_row_gives_its_seeds_and_figures_and_failures() -> None:
     held = Verdict(5, Loss.TEAR, [], 1_200, 2, 1, rebuilt=True, written=False, took_s=0.002)
     row = row_of([held, Verdict(6, Loss.DROP, took_s=0.004)], 3, 4, 1.0)
     assert "| 3-4 | all held | 2: 1 / 0 / 1 / 0 / 0 | 1,200, none lost | 2 (1) | 0, 1 | 3.0 ms, 4.0 ms | 1 s |" in row

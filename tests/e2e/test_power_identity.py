@@ -1,4 +1,4 @@
-"""Power fails while a device's key is kept: once it was said to be kept it is there, whole, whatever the disk forgets."""
+"""Power fails while a device's key is saved: once it was reported as saved it is there, whole, whatever the disk forgets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ os.write(marks, b"kept")
 
 @pytest.fixture(scope="module")
 def trace() -> Iterator[list[Event]]:
-    """What a process that keeps an identity does to its files."""
+    """The file operations of a process that saves an identity."""
     if shutil.which("cc") is None or not os.path.isdir("/proc/self/fd"):
         pytest.skip("the recorder needs Linux and a C compiler, cc")
     folder = scratch()
@@ -42,7 +42,7 @@ def trace() -> Iterator[list[Event]]:
 
 
 def moments(trace: list[Event]) -> Iterator[tuple[bool, Disk]]:
-    """Yield, for each moment at which power may fail, whether the key was said to be kept, and the disk."""
+    """Yield, for each moment at which power may fail, whether the key was reported as saved, and the disk."""
     disk, kept = Disk(), False
     for event in trace:
         if event.kind == "!":
@@ -59,7 +59,7 @@ def found(disk: Disk, loss: Loss, draw: int, home: Path) -> Identity | None:
 
 
 @pytest.mark.parametrize("loss", Loss)
-def test_a_key_that_was_kept_is_there_after_a_power_loss_and_one_that_was_not_yet_is_whole_or_not_there(
+def test_a_saved_key_is_there_after_a_power_loss_and_one_being_saved_is_there_whole_or_not_at_all(
     trace: list[Event], loss: Loss, tmp_path: Path
 ) -> None:
     seen = set()
@@ -73,7 +73,7 @@ def test_a_key_that_was_kept_is_there_after_a_power_loss_and_one_that_was_not_ye
 
 
 @pytest.mark.parametrize("forgotten", ["its content", "its name"])
-def test_a_disk_that_forgets_what_was_synced_is_found_out(trace: list[Event], forgotten: str, tmp_path: Path) -> None:
+def test_a_disk_that_forgets_synced_writes_is_found_out(trace: list[Event], forgotten: str, tmp_path: Path) -> None:
     def is_lost(draw: int) -> bool:
         try:
             return found(disk, Loss.DROP, draw, tmp_path / "found") != DEVICE

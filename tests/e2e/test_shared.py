@@ -1,4 +1,4 @@
-"""Real data, through the real command, from one device to another: tasks and documents arrive byte for byte."""
+"""Real data from one device to another with the real command: tasks and documents arrive byte for byte."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def machines(tmp_path: Path) -> Iterator[tuple[Machine, Machine]]:
         yield laptop, phone
 
 
-async def test_real_tasks_and_documents_are_on_a_second_device_byte_for_byte(
+async def test_real_tasks_and_documents_arrive_on_a_second_device_byte_for_byte(
     machines: tuple[Machine, Machine], tmp_path: Path
 ) -> None:
     laptop, phone = machines
@@ -54,7 +54,7 @@ async def test_real_tasks_and_documents_are_on_a_second_device_byte_for_byte(
 
 
 def _compare_documents(machine: Machine, folder: Path) -> None:
-    """Compare each file with the document in the store, and with the file that the device writes."""
+    """Compare each file with the document in the store, and with the file that the device exports."""
     files = {path.relative_to(DOCUMENTS): path.read_bytes() for path in DOCUMENTS.rglob("*.md")}
     machine.edda("export", "--format", "markdown", str(folder))
     assert {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()} == files

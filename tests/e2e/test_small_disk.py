@@ -1,5 +1,5 @@
 """
-Disks that fill up at any point: a tmpfs of a few pages more than the store takes, made larger again while all goes on.
+Disks that fill up at any point: a tmpfs a few pages larger than the store, which is enlarged while everything runs.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ HEALED_S_MAX: Final = 30.0
 
 
 class SmallDisk:
-    """A file system in memory that has as much room as it is told."""
+    """A file system in memory whose free space a test sets."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def leave(self, room_bytes: int) -> None:
-        """Leave so much room, rounded up to whole pages: none is 0."""
+        """Leave this much room, rounded up to whole pages; 0 for none."""
         found = os.statvfs(self.path)
         self._resize((found.f_blocks - found.f_bfree) * found.f_frsize + room_bytes)
 
@@ -73,7 +73,7 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
 
 class Writer:
     """
-    Writes whatever people write, by chance, and remembers what was acknowledged.
+    Writes what people write, at random, and remembers what was acknowledged.
 
     Attributes:
         tasks: Title and status by id.
@@ -126,7 +126,7 @@ class Writer:
         return self._rng.randbytes(self._rng.randint(2, bytes_max) // 2).hex()
 
     def found(self) -> tuple[dict[str, tuple[str, str]], dict[str, object]]:
-        """Return what the store holds, to be compared with what was acknowledged."""
+        """Return the content of the store, for comparison with what was acknowledged."""
         tasks = {task.id: (task.title, task.status) for task in self.store.query_tasks(TaskQuery())}
         return tasks, {each.id: each.content for each in self.store.query_documents(DocumentQuery())}
 
@@ -141,7 +141,7 @@ def _fill_journal(store: StorageEngine, rng: random.Random) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("first", range(0, LEVELS, LEVELS_A_TEST))
-def test_wherever_a_disk_is_full_each_write_is_refused_whole_and_all_goes_on_once_it_is_larger(
+def test_each_write_on_a_full_disk_is_refused_whole_and_everything_goes_on_once_the_disk_is_larger(
     first: int, disk: SmallDisk
 ) -> None:
     for level in range(first, first + LEVELS_A_TEST):
@@ -207,7 +207,7 @@ DOCUMENTS: Final = 30
 DOCUMENT_BYTES: Final = 40_000
 
 
-async def test_what_finds_no_room_is_not_acknowledged_and_arrives_once_there_is_room(
+async def test_changes_without_room_are_not_acknowledged_and_arrive_once_there_is_room(
     disk: SmallDisk, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     rng = random.Random(7)
@@ -247,7 +247,7 @@ async def test_what_finds_no_room_is_not_acknowledged_and_arrives_once_there_is_
         assert not damage(laptop.home / "edda.db")
 
 
-async def test_a_full_disk_is_named_on_both_sides_with_whose_it_is(disk: SmallDisk, tmp_path: Path) -> None:
+async def test_both_sides_report_a_full_disk_and_name_its_device(disk: SmallDisk, tmp_path: Path) -> None:
     with Machine(disk.path, "laptop") as laptop, Machine(tmp_path, "phone") as phone:
         settle_in(laptop, phone)
         up = await bring_together(laptop, phone)

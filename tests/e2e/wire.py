@@ -1,18 +1,18 @@
 """
 A bad cable in user space: a process between two bridges that loses, delays, duplicates and reorders Ethernet frames.
 
-It does what ``tc netem`` does, with the same words, where the kernel has no netem; and it is repeatable: the fate of
+It does what ``tc netem`` does, with the same words, on kernels without netem; and it is repeatable: the fate of
 the n-th frame of a direction is drawn from a seed. Frames are real ones, whole and with their checksums: they come from
 two TAP interfaces (https://docs.kernel.org/networking/tuntap.html), which this process makes and holds.
 
     python wire.py NEAR FAR SEED      # then one line of JSON each way at a time, see ask()
 
-Faults, each frame for itself, in this order:
+Faults, for each frame independently, in this order:
   1. It is lost.
   2. It is sent twice.
   3. It waits for those before it to leave, at the rate of the cable; past 1,000 that wait it is lost.
-  4. It is under way for the delay, give or take the jitter; so a later one may arrive first.
-  5. Or it is not delayed at all, and overtakes: that is what netem calls to reorder.
+  4. It is under way for the delay plus or minus the jitter, so a later one may arrive first.
+  5. Or it is not delayed at all, and overtakes others: netem calls this reordering.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Way = Literal["both", "out", "in"]
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """What one direction of a cable does to frames. Shares are of all frames; ``rate_kbit`` 0 is as fast as can be."""
+    """What one direction of a cable does to frames. Shares are of all frames; ``rate_kbit`` 0 means no limit."""
 
     loss_percent: float = 0
     delay_ms: float = 0
@@ -84,7 +84,7 @@ class Direction:
         self._free_s = 0.0  # when the last frame of those that wait will have left
 
     def take(self, frame: bytes, now_s: float) -> None:
-        """Let a frame in; what becomes of it is decided at once."""
+        """Let a frame in; its fate is decided at once."""
         faults = self.faults
         lost, twice, overtakes = (
             self._rng.uniform(0, 100) < share
@@ -101,21 +101,21 @@ class Direction:
             heapq.heappush(self._under_way, (due_s, next(self._numbers), frame))
 
     def due(self, now_s: float) -> Iterator[bytes]:
-        """Yield, and forget, the frames that arrive by now."""
+        """Yield and forget the frames that have arrived by now."""
         while self._under_way and self._under_way[0][0] <= now_s:
             yield heapq.heappop(self._under_way)[2]
 
     def next_due(self) -> float | None:
-        """Return when the next frame arrives, in the seconds of ``now_s``; None when none is under way."""
+        """Return when the next frame arrives, in the seconds of ``now_s``; None if none is under way."""
         return self._under_way[0][0] if self._under_way else None
 
 
 class Wire:
     """
-    A running wire, as its maker sees it. Both interfaces are there, and up, once this is made; :meth:`close` removes them.
+    A running wire, as its creator sees it. Both interfaces exist and are up once this is made; :meth:`close` removes them.
 
     Args:
-        enter: What makes a command run in the namespace where the interfaces shall be.
+        enter: The words before a command that make it run in the namespace of the interfaces.
         near: Name of the interface at the device's side.
         far: Name of the other one.
         seed: Repeats it.
@@ -129,7 +129,7 @@ class Wire:
         self.lost()
 
     def spoil(self, faults: Faults, way: Way) -> None:
-        """Do this to all frames from now on, those from the near side ("out"), those to it ("in"), or both."""
+        """Apply these faults to all frames from now on, those from the near side ("out"), those to it ("in"), or both."""
         self._ask({"way": way, "faults": asdict(faults)})
 
     def lost(self) -> int:
@@ -137,7 +137,7 @@ class Wire:
         return int(self._ask({})["lost"])
 
     def close(self) -> None:
-        """End it, and with it the interfaces; what is under way is lost."""
+        """End it and remove the interfaces; frames under way are lost."""
         self._process.communicate()
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The cost of looking as a store grows, counted and never timed. With an index it stays the same; the rest grows linearly."""
+"""The cost of looking as a store grows, counted and never timed. An index keeps it the same; the rest grows linearly."""
 
 from __future__ import annotations
 

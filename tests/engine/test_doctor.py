@@ -177,9 +177,7 @@ def test_a_store_in_memory_is_checked_too() -> None:
         assert [(each.check, each.sound) for each in doctor.check(phone)] == [(name, True) for name in CHECKS[2:]]
 
 
-def test_the_doctor_goes_on_if_its_progress_function_raises(
-    home: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_doctor_goes_on_if_its_progress_function_raises(home: Path, caplog: pytest.LogCaptureFixture) -> None:
     told: list[int] = []
 
     def progress(done: int) -> None:

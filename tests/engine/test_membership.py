@@ -62,7 +62,9 @@ def test_a_device_that_is_a_member_is_welcomed_again_without_another_change(newc
         assert first.port == 7_000
 
 
-def test_a_workspace_takes_a_limited_number_of_devices(newcomer: StorageEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_workspace_takes_a_limited_number_of_devices(
+    newcomer: StorageEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(limits, "MEMBERS_MAX", 1)
     with devices(1, backend="memory") as (laptop,):
         at = laptop.frontier()

@@ -169,9 +169,7 @@ def test_a_transaction_reads_what_it_wrote(store: StorageEngine) -> None:
 
 
 @pytest.mark.parametrize("touched_first", [False, True])
-def test_an_item_deleted_and_brought_back_in_one_transaction_exists(
-    store: StorageEngine, touched_first: bool
-) -> None:
+def test_an_item_deleted_and_brought_back_in_one_transaction_exists(store: StorageEngine, touched_first: bool) -> None:
     task_id, other = (store.create_task(edda.Task(title=title, tags={"work", "home"})) for title in ("T", "other"))
     with store.begin_transaction() as tx:
         if touched_first:

@@ -147,7 +147,7 @@ ONE_ID: list[Operation] = [
 def test_one_id_written_as_several_kinds_names_several_entities_whichever_came_first(
     folded: Folded, order: tuple[int, ...]
 ) -> None:
-    """Otherwise the first kind would own the id, and two honest devices would show different things and never be proved equal."""
+    """Otherwise the first kind would own the id, and two honest devices would differ and never be proved equal."""
     for at in order:
         folded.receive(ONE_ID[at], actor=ACTORS[at], seq=1)
     text_id = values.id_text(TASK)

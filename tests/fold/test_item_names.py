@@ -193,7 +193,9 @@ def test_the_rewrites_of_a_text_are_searched_once_for_an_edit_even_if_it_names_m
 
 @pytest.mark.parametrize("seen", [{X: 2, A: 4}, {X: 2, B: 3}, {X: 2, A: 4, B: 3}])
 @pytest.mark.parametrize("change", [(0, 6, ""), (1, 3, "?"), (4, 0, "!"), (5, 1, ""), (2, 2, "xyz")])
-def test_an_edit_that_this_device_sends_means_what_the_device_made(seen: dict[bytes, int], change: tuple[int, int, str]) -> None:
+def test_an_edit_that_this_device_sends_means_what_the_device_made(
+    seen: dict[bytes, int], change: tuple[int, int, str]
+) -> None:
     """On a text that holds what the device saw, the edit is sent, read back and applied, and gives what was typed."""
     reader, dot = Reader(), (Y, 2)
     reader.take(insertion(0, "1", None, (1, 0)), (X, 1), {})

@@ -47,7 +47,7 @@ def test_hashes_and_digest_and_rows_match_the_states_after_each_change(events: l
                 assert {row[0] for row in reader.tables.all(table)} == visible[kind]
 
 
-def test_the_larger_of_an_entitys_changes_counts() -> None:
+def test_the_greater_of_two_effects_on_an_entity_counts() -> None:
     assert Became.EDITED < Became.TOUCHED < Became.SHOWN
 
 

@@ -86,7 +86,9 @@ def test_waiting_or_refusal_does_not_depend_on_the_order_of_concurrent_changes(
     assert entity.refused.size == 1
 
 
-def test_an_operation_that_waits_on_a_branch_is_in_the_past_of_an_author_who_has_seen_that_branch(folded: Folded) -> None:
+def test_an_operation_that_waits_on_a_branch_is_in_the_past_of_an_author_who_has_seen_that_branch(
+    folded: Folded,
+) -> None:
     one, other = b"\x01" * 16, b"\x02" * 16
     for branch in (one, other):
         folded.receive(NEWER["cell"] if branch == one else TITLE, actor=A, seq=5, branch=branch)

@@ -53,7 +53,9 @@ def test_changes_of_the_source_are_taken_over(store: StorageEngine) -> None:
     assert comparable(told_back(task_of(store, "bd-1"))) == comparable(FIRST)
 
 
-def test_a_field_that_source_and_person_changed_keeps_the_persons_value_and_is_reported_once(store: StorageEngine) -> None:
+def test_a_field_that_source_and_person_changed_keeps_the_persons_value_and_is_reported_once(
+    store: StorageEngine,
+) -> None:
     merge(store, FIRST)
     store.update_task(Task(id=beads.task_id("bd-1"), title="mine", description="mine too", status="blocked"))
     report = merge(store, SECOND)

@@ -100,9 +100,7 @@ def test_a_task_is_not_moved_under_itself(author: Author) -> None:
     author.write(Put.of("task", OTHER, {"parent_id": None}), Put.of("task", TASK, {"parent_id": OTHER}))
 
 
-def test_writes_beyond_the_budget_of_a_change_are_not_written(
-    author: Author, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_writes_beyond_the_budget_of_a_change_are_not_written(author: Author, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edda_sync.words.limits.ENTITY_CHANGE_CELLS_MAX", 3)
     author.refused(LimitError, Put.of("task", TASK, {f"metadata.{n}": "1" for n in range(4)}))
     author.refused(LimitError, *(Put.of("task", TASK, {f"metadata.{n}": "1"}) for n in range(4)))

@@ -1,4 +1,4 @@
-"""The cost of taking changes and folding anew: many authors, many values of one cell, many waiting, refused or missing changes."""
+"""The cost of taking changes and folding anew: many authors, many values of one cell, much that waits or is missing."""
 
 from __future__ import annotations
 

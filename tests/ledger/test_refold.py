@@ -269,7 +269,9 @@ def test_an_altered_change_of_the_log_is_not_folded_and_nothing_changes(field: s
     with pytest.raises(CorruptError, match="Change 3 of"):
         refold(peer, [key_of("task", TASK)])
     assert peer.view() == before
-    assert refold(peer, [key_of("device", device(LAPTOP, LAPTOP).id)]) == 1  # entities that it does not mention are mended
+    assert (
+        refold(peer, [key_of("device", device(LAPTOP, LAPTOP).id)]) == 1
+    )  # entities that it does not mention are mended
 
 
 def test_every_change_that_a_peer_took_is_as_it_was_written() -> None:
@@ -348,7 +350,9 @@ def test_words_of_others_beside_void_words_stay_and_so_do_later_words_of_their_a
     assert two.reads() == "oat milk AND eggs, six"
 
 
-def test_text_that_a_void_change_deleted_or_replaced_is_back_and_what_others_deleted_of_its_words_stays_deleted() -> None:
+def test_text_that_a_void_change_deleted_or_replaced_is_back_and_what_others_deleted_of_its_words_stays_deleted() -> (
+    None
+):
     two = Writers("one two three")
     replaced = two.edit("laptop", 4, 3, "2")
     deleted = two.edit("phone", 0, 4, "")
@@ -365,7 +369,9 @@ def test_a_void_start_is_hidden_and_words_of_others_beside_it_are_shown() -> Non
     made = two.lives["laptop"].actor, two.lives["laptop"].seq
     two.edit("phone", 4, 0, " and eggs")
     assert two.reads([made]) == " and eggs"
-    assert two.peer.table("tasks")[0][1] == values.TITLE_DEFAULT  # the change that made it is void, and others' work is here
+    assert (
+        two.peer.table("tasks")[0][1] == values.TITLE_DEFAULT
+    )  # the change that made it is void, and others' work is here
     assert two.reads() == "milk and eggs"
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """
-    One edit. Its fragment must stand in its file exactly once: whoever changes such a line aims the mutant anew.
+    One edit. Its fragment must stand in its file exactly once: when you change such a line, aim the mutant anew.
 
     Attributes:
         name: What the edited code does.

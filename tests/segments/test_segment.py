@@ -1,4 +1,4 @@
-"""Segments as bytes: whole or refused, cut anywhere, however large what they hold."""
+"""Segments as bytes: read whole or refused, wherever they are cut, and with content of any size."""
 
 from __future__ import annotations
 
@@ -82,23 +82,23 @@ def of_blocks(*held: bytes) -> bytes:
 # --- golden bytes -----------------------------------------------------------------------------------------------------
 
 
-def test_a_segment_that_was_published_is_read() -> None:
+def test_a_published_segment_is_read() -> None:
     assert read([bytes.fromhex(GOLDEN)]) == (HEADER, (HEAD,), ENTRIES)
 
 
-def test_the_blocks_of_a_segment_are_those_that_were_published() -> None:
+def test_a_segment_has_its_published_blocks() -> None:
     assert [block.hex() for block in blocks(stream())] == BLOCKS
     assert [block.hex() for block in blocks(bytes.fromhex(GOLDEN))] == BLOCKS
     assert stream()[:8] == b"EDDASEG\2"
 
 
-def test_the_bytes_of_a_header_and_of_what_is_signed_are_those_that_were_published() -> None:
+def test_a_header_and_its_signed_message_have_their_published_bytes() -> None:
     assert msgspec.msgpack.encode(HEADER).hex() == GOLDEN_HEADER
     signed = "4c07e3ac8b0360e841a45c762003bafdb7e019e005462fa132ef92d01880320e"
     assert segments.signed_header(HEADER, b"w" * 16) == b"edda segment 1" + b"w" * 16 + bytes.fromhex(signed)
 
 
-def test_a_header_s_signature_covers_all_of_it_but_itself() -> None:
+def test_a_header_s_signature_covers_the_whole_header_except_itself() -> None:
     signed = segments.signed_header(HEADER, b"w" * 16)
     assert segments.signed_header(msgspec.structs.replace(HEADER, signature=b"other"), b"w" * 16) == signed
     for changed in ({"root": bytes(32)}, {"heads": 2}, {"entities": 3}, {"ext": ((2, b"x"),)}, {"maker": bytes(32)}):
@@ -106,7 +106,7 @@ def test_a_header_s_signature_covers_all_of_it_but_itself() -> None:
     assert segments.signed_header(HEADER, b"x" * 16) != signed
 
 
-def test_a_hash_of_heads_is_of_actors_seqs_and_hashes_in_whatever_order_they_come() -> None:
+def test_a_hash_of_heads_covers_actors_and_seqs_and_hashes_in_any_order() -> None:
     other = HEAD._replace(actor=b"b" * 16)
     assert segments.hash_heads([HEAD, other]) == segments.hash_heads([other, HEAD])
     changed: tuple[dict[str, Any], ...] = (
@@ -120,14 +120,14 @@ def test_a_hash_of_heads_is_of_actors_seqs_and_hashes_in_whatever_order_they_com
 
 
 @given(st.lists(st.integers(0, len(stream())), max_size=8))
-def test_what_was_written_is_read_wherever_the_stream_is_cut(cuts: list[int]) -> None:
+def test_a_segment_is_read_back_wherever_the_stream_is_cut(cuts: list[int]) -> None:
     whole = stream()
     at = [0, *sorted(cuts), len(whole)]
     assert read([whole[start:end] for start, end in pairwise(at)]) == (HEADER, (HEAD,), ENTRIES)
 
 
 @given(st.integers(0, len(stream()) - 1), st.integers(1, 255))
-def test_a_damaged_byte_is_found_wherever_it_is(at: int, mask: int) -> None:
+def test_a_damaged_byte_is_found_anywhere(at: int, mask: int) -> None:
     damaged = bytearray(stream())
     damaged[at] ^= mask
     with pytest.raises(RemoteProtocolError):
@@ -189,7 +189,7 @@ def test_a_state_and_a_text_of_any_size_go_over_as_many_blocks_as_they_need(size
     assert read([whole]) == (header, (HEAD,), entries)
 
 
-def test_heads_without_number_go_over_as_many_blocks_as_they_need() -> None:
+def test_any_number_of_heads_go_over_as_many_blocks_as_they_need() -> None:
     heads = tuple(HEAD._replace(actor=n.to_bytes(16, "big"), signature=noise(n, 64)) for n in range(5_000))
     header = msgspec.structs.replace(HEADER, heads=len(heads), frontier=segments.hash_heads(heads))
     whole = stream(ENTRIES, header, heads)
@@ -209,7 +209,7 @@ FIRST = [ENC(HEADER), ENC([HEAD])]
 
 
 def of_heads(seq: int) -> SegmentHeader:
-    """A header that fits a head of that seq, where a hash of it can be made at all."""
+    """A header that fits a head with this seq, if a hash of the head can be made at all."""
     hashed = segments.hash_heads([HEAD._replace(seq=max(seq, 0))])
     return msgspec.structs.replace(HEADER, frontier=hashed)
 

@@ -1,4 +1,4 @@
-"""What tests of actions share: a run in which one of them happens."""
+"""Helpers for tests of actions: a run in which one of them happens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small histories, made as devices would make them, for the oracle and what it stands on."""
+"""Small histories, made as devices would make them, for the oracle and its parts."""
 
 from __future__ import annotations
 

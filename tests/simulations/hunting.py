@@ -1,4 +1,4 @@
-"""What tests of planted bugs share."""
+"""Helpers for tests of planted bugs."""
 
 from __future__ import annotations
 

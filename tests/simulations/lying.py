@@ -1,4 +1,4 @@
-"""What tests of liars share: runs with one, and what is looked at afterwards."""
+"""Helpers for tests of liars: runs with one, and a look at them afterwards."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TOLD_AT_S = tuple(range(20, 60, 4))
 
 
 class Ear:
-    """Hears what honest devices said of it all."""
+    """Records what honest devices said."""
 
     def __init__(self) -> None:
         self.noted: list[tuple[str, str, dict[str, Any]]] = []
@@ -42,7 +42,7 @@ class Ear:
         pass
 
     def troubles(self) -> set[str]:
-        """The errors over which somebody honest left the liar."""
+        """The errors for which an honest device left the liar."""
         return {facts["why"] for what, device, facts in self.noted if what == "trouble" and "liar" not in device}
 
 
@@ -83,13 +83,13 @@ REFUSALS: dict[str, set[type[EddaError]]] = {
     "chatter": {RemoteProtocolError, RemoteMismatchError},
     "contradict": {RemoteProtocolError, RemoteMismatchError},
     "replay": {RemoteProtocolError},
-    "depend": {RemoteProtocolError},  # who asks for the same again and again, and not who is merely ahead
+    "depend": {RemoteProtocolError},  # a peer that asks for the same again and again, and not one that is merely ahead
 }
-"""What honest devices leave a liar over, that does nothing but tell this lie."""
+"""The errors for which honest devices leave a liar that only tells this lie."""
 
 
 def ends(name: str, seed: int, look: Callable[[Simulation], None], **changed: Any) -> Simulation:
-    """Play a run, and look at its devices before they are gone."""
+    """Play a run, and look at its devices before it ends."""
     seen: list[Simulation] = []
 
     class Look(CHECKERS[0]):  # type: ignore[misc,valid-type]
@@ -106,7 +106,7 @@ def ends(name: str, seed: int, look: Callable[[Simulation], None], **changed: An
 
 
 def check_harmless(name: str, counts_as: str = "", seed: int = 0) -> Ear:
-    """Let a liar tell one lie again and again: it is told, and all honest devices end equal; return what was heard."""
+    """Let a liar tell one lie again and again; check that all honest devices end equal; return what was heard."""
     sim, verdict, ear = told(name, seed)
     assert verdict.violation is None, f"{verdict.violation}\n{verdict.trace}"
     assert counted(sim)[counts_as or name] >= 1

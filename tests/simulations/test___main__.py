@@ -8,7 +8,7 @@ from edda_sync.simulations import __main__ as module
 from edda_sync.simulations.campaign import Campaign
 
 
-def test_the_command_conducts_the_campaign_that_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_runs_the_campaign_that_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
     conducted: list[Campaign] = []
 
     def conduct(campaign: Campaign) -> int:
@@ -22,7 +22,7 @@ def test_the_command_conducts_the_campaign_that_it_names(monkeypatch: pytest.Mon
     assert (campaign.first, campaign.last, campaign.jobs, campaign.backend) == (3, 5, 2, "sqlite")
 
 
-def test_seeds_that_are_none_are_an_error_of_usage(
+def test_invalid_seeds_are_an_error_of_usage(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["x", "--seeds", "many"])

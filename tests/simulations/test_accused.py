@@ -9,7 +9,7 @@ from edda_sync.sync.messages import Branch, Evidence, Message
 from tests.simulations.lying import CALM, decent_work
 
 
-def test_whatever_a_liar_makes_up_against_somebody_else_no_honest_device_keeps_it() -> None:
+def test_no_honest_device_keeps_what_a_liar_makes_up_against_somebody_else() -> None:
     made: list[Message] = []
     evidence: list[int] = []
 

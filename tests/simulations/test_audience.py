@@ -41,7 +41,7 @@ class Listener:
         self.told.append((now, device))
 
 
-def test_a_checker_hears_of_what_it_overrides_and_what_it_raises_comes_out() -> None:
+def test_a_checker_is_called_for_the_hooks_that_it_overrides_and_its_errors_come_out() -> None:
     checker = Noting()
     audience = Audience([checker], None)
     for hook in set(HOOKS) - {"sent", "ended"}:

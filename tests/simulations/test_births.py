@@ -8,7 +8,7 @@ from edda_sync.sync.messages import Changes
 from tests.simulations.lying import CALM
 
 
-def test_many_lives_begin_each_under_a_name_of_its_own_with_a_signed_head() -> None:
+def test_each_of_many_lives_begins_under_its_own_name_with_a_signed_head() -> None:
     made: list[Changes] = []
 
     def script(sim: Simulation) -> float:

@@ -21,7 +21,7 @@ def test_a_change_after_a_fork_may_differ_and_one_before_it_not() -> None:
     assert not book.is_forked((b"b" * 16, 6))
 
 
-def test_what_a_device_writes_is_its_own_and_is_held_by_all_in_the_end() -> None:
+def test_a_devices_changes_are_its_own_and_all_devices_hold_them_in_the_end() -> None:
     def script(sim: Simulation) -> float:
         laptop = sim.devices[0]
         sim.at(5, lambda: laptop.act(lambda engine: engine.create_task(Task(title=sim.book.word()))))

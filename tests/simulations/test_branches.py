@@ -9,7 +9,7 @@ from tests.simulations.lying import counted, ends
 
 
 def proofs(device: SimulatedDevice) -> int:
-    """How many forks a device has a proof of."""
+    """The number of forks that a device has proofs of."""
     with device.running.store.read() as reader:
         return len(reader.evidence.all())
 
@@ -45,8 +45,8 @@ def test_a_machine_that_was_put_back_forks_and_all_devices_end_equal() -> None:
     assert forked
 
 
-def test_a_fork_is_no_excuse_to_hold_two_changes_under_another_name() -> None:
-    """The book knows who was forked: nobody else's names may differ."""
+def test_a_fork_does_not_excuse_two_changes_under_another_name() -> None:
+    """The book knows which actor forked: the changes of all others must be the same everywhere."""
     sim = ends("equivocate", 0, lambda _: None)
     actor, seq = min(sim.book.forked)
     assert sim.book.is_forked((actor, seq))

@@ -6,7 +6,7 @@ from edda_sync.simulations.tape import Event, Tape
 from tests.simulations.lying import CALM
 
 
-def test_what_is_written_at_a_limit_is_taken_and_what_is_written_beyond_it_refused() -> None:
+def test_a_write_at_a_limit_is_taken_and_a_write_beyond_it_is_refused() -> None:
     names = ["add task", *["fill"] * 12]
     verdict = run(Tape(5, fixed=(CALM, [Event(number, 5.0 * number, name) for number, name in enumerate(names)])))
     assert verdict.violation is None, f"{verdict.violation}\n{verdict.trace}"

@@ -18,7 +18,7 @@ def test_every_module_that_has_actions_is_in_the_catalogue() -> None:
             assert all(id(action) in listed for action in getattr(found, "ACTIONS", ())), module.name
 
 
-def test_every_checker_that_there_is_is_in_the_catalogue_once() -> None:
+def test_every_checker_is_in_the_catalogue_once() -> None:
     for module in pkgutil.iter_modules(checkers.__path__):
         importlib.import_module(f"{checkers.__name__}.{module.name}")
     ours = {each for each in _subclasses(Checker) if each.__module__.startswith(checkers.__name__)}
@@ -31,7 +31,7 @@ def test_every_action_has_a_weight_and_a_name_of_its_own() -> None:
     assert max(Counter(action.name for action in ACTIONS).values()) == 1
 
 
-def test_every_checker_hears_of_something() -> None:
+def test_every_checker_has_a_hook() -> None:
     assert all(any(overrides(checker, hook) for hook in HOOKS) for checker in CHECKERS)
 
 

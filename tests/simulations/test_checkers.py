@@ -1,4 +1,4 @@
-"""Every checker fails when what it watches for happens, and none does in a sound run."""
+"""Every checker fails when its fault happens, and none fails in a sound run."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def make(sim: Simulation, engine: StorageEngine) -> str:
 
 
 def corrupt(device: SimulatedDevice) -> None:
-    """Change a row behind everybody's back, and what the digest says."""
+    """Change a row behind everybody's back, and the digest with it."""
 
     def work(tx: Any) -> None:
         row = tx.tables.all("tasks")[0]
@@ -274,7 +274,7 @@ def evidence_that_was_named(sim: Simulation, patch: Patch) -> None:
         return bool(engine.store.transact(lambda tx: closing.keep(tx, ended)))
 
     sim.at(5, lambda: laptop.act(end))
-    for at in (6, 8):  # the first talk brings it to the phone, and in the second one each names it
+    for at in (6, 8):  # the first talk brings it to the phone, and in the second one both name it
         sim.at(at, partial(laptop.crash, power=False))
         sim.at(at + 0.5, partial(sim.boot, laptop))
 
@@ -435,7 +435,7 @@ def halves_of_segments(sim: Simulation, patch: Patch) -> None:
 
 
 def take_all_segments(patch: Patch) -> None:
-    """Let devices keep any part of a segment that comes."""
+    """Let devices keep any part of a segment that arrives."""
 
     def take(merging: Any, part: Snapshot) -> Taken:
         merging._store.transact(lambda tx: tx.blobs.keep_part(part.segment, part.number, part.data))
@@ -452,7 +452,7 @@ def take_all_segments(patch: Patch) -> None:
 
 
 def tell_halves(sim: Simulation) -> None:
-    """Let a liar send parts of segments that are none."""
+    """Let a liar send parts of segments that do not exist."""
     liar = sim.add_device(liars.Liar)
     frames = [CODEC.encode(Snapshot(bytes([number]) * 32, 2, 0, b"half")) for number in range(4)]
 
@@ -511,7 +511,9 @@ MORE: tuple[tuple[str, Plant], ...] = (
 
 
 @pytest.mark.parametrize(("name", "plant"), MORE, ids=lambda each: getattr(each, "__name__", each))
-def test_a_checker_fails_when_what_else_it_watches_for_happens(name: str, plant: Plant, monkeypatch: Patch) -> None:
+def test_a_checker_also_fails_at_the_second_fault_that_it_watches_for(
+    name: str, plant: Plant, monkeypatch: Patch
+) -> None:
     checker = next(each for each in CHECKERS if each.__name__ == name)
     violation = play((checker,), plant, monkeypatch).violation
     assert violation is not None
@@ -529,13 +531,13 @@ def test_a_fork_that_nobody_proves_is_seen_by_the_simulator_itself(monkeypatch: 
 
 
 @pytest.mark.parametrize("checker", CHECKERS, ids=lambda checker: checker.__name__)
-def test_each_checker_fails_when_what_it_watches_for_happens(checker: type[Checker], monkeypatch: Patch) -> None:
+def test_each_checker_fails_when_its_fault_happens(checker: type[Checker], monkeypatch: Patch) -> None:
     violation = play((checker,), PLANTS[checker.__name__], monkeypatch).violation
     assert violation is not None
     assert violation.number == checker.number, str(violation)
 
 
-def test_none_fails_in_a_sound_run(monkeypatch: Patch) -> None:
+def test_no_checker_fails_in_a_sound_run(monkeypatch: Patch) -> None:
     verdict = play(tuple(CHECKERS), lambda sim, _: conflict(sim), monkeypatch)
     assert verdict.violation is None, f"{verdict.violation}\n{verdict.trace}"
 

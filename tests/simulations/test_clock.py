@@ -10,7 +10,7 @@ from edda_sync.simulations.violation import Violation
 
 
 @given(st.lists(st.integers(0, 5), max_size=20))
-def test_what_is_due_first_happens_first_and_of_two_at_one_time_what_was_planned_first(dues: list[int]) -> None:
+def test_the_first_due_event_happens_first_and_at_equal_times_the_one_planned_first(dues: list[int]) -> None:
     clock, happened = Clock(), list[tuple[float, int]]()
     for number, due in enumerate(dues):
         clock.at(due, lambda number=number: happened.append((clock.now, number)))  # type: ignore[misc]
@@ -19,7 +19,7 @@ def test_what_is_due_first_happens_first_and_of_two_at_one_time_what_was_planned
     assert (clock.now, clock.planned) == (10, len(dues))
 
 
-def test_what_is_due_later_waits_and_the_time_goes_on_all_the_same() -> None:
+def test_later_events_wait_and_the_time_still_goes_on() -> None:
     clock, happened = Clock(), list[str]()
     clock.later(2, lambda: happened.append("late"))
     assert not clock.step(1)
@@ -28,14 +28,14 @@ def test_what_is_due_later_waits_and_the_time_goes_on_all_the_same() -> None:
     assert happened == ["late"]
 
 
-def test_what_is_planned_for_the_past_happens_now() -> None:
+def test_an_event_planned_for_the_past_happens_now() -> None:
     clock, happened = Clock(), list[float]()
     clock.at(5, lambda: clock.at(1, lambda: happened.append(clock.now)))
     clock.run_until(9)
     assert happened == [5]
 
 
-def test_a_run_ends_as_soon_as_something_is_so() -> None:
+def test_a_run_ends_as_soon_as_its_condition_holds() -> None:
     clock, happened = Clock(), list[int]()
     for number in range(5):
         clock.at(number, lambda number=number: happened.append(number))  # type: ignore[misc]

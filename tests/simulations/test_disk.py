@@ -16,7 +16,7 @@ BACKENDS = ("memory", "sqlite")
 
 
 class Points:
-    """Where power may fail: at the one that is chosen."""
+    """The points where power may fail; it fails at the chosen one."""
 
     def __init__(self) -> None:
         self.left = -1
@@ -51,7 +51,7 @@ def read(disk: Disk) -> bytes | None:
     return found
 
 
-def test_what_was_acknowledged_outlives_the_power(disk: Disk) -> None:
+def test_acknowledged_writes_survive_a_power_failure(disk: Disk) -> None:
     write(disk.open(lambda _: None), b"1")
     disk.lose_power()
     assert read(disk) == b"1"
@@ -69,7 +69,7 @@ def test_power_that_fails_before_a_commit_leaves_no_trace(disk: Disk, points: Po
     assert ended == [True, False]
 
 
-def test_power_that_fails_after_a_commit_keeps_it_though_nobody_was_told(disk: Disk, points: Points) -> None:
+def test_a_commit_before_a_power_failure_is_kept_even_if_nobody_was_told(disk: Disk, points: Points) -> None:
     store = disk.open(lambda _: None)
     points.left = 2
     with pytest.raises(PowerCut):
@@ -91,7 +91,7 @@ def test_a_full_disk_refuses_and_keeps_what_it_has(disk: Disk) -> None:
 
 
 @pytest.mark.parametrize(("fault", "kept"), [(Fault.SYNC_LOST, b"1"), (Fault.SYNC_KEPT, b"2")])
-def test_after_a_sync_that_failed_the_transaction_is_there_or_not_and_nobody_was_told(
+def test_after_a_failed_sync_the_transaction_is_there_or_not_and_nobody_was_told(
     disk: Disk, fault: Fault, kept: bytes
 ) -> None:
     ended: list[bool] = []
@@ -105,7 +105,7 @@ def test_after_a_sync_that_failed_the_transaction_is_there_or_not_and_nobody_was
     assert read(disk) == kept
 
 
-def test_what_nobody_waited_for_is_lost_with_the_power_until_something_is_synced(disk: Disk) -> None:
+def test_unsynced_writes_are_lost_in_a_power_failure_until_something_is_synced(disk: Disk) -> None:
     store = disk.open(lambda _: None)
     write(store, b"1")
     store.submit(lambda tx: tx.meta.set("name", b"2"))  # type: ignore[attr-defined]
@@ -118,7 +118,7 @@ def test_what_nobody_waited_for_is_lost_with_the_power_until_something_is_synced
     assert read(disk) == b"2"
 
 
-def test_an_image_is_what_stood_there_whatever_is_written_later(disk: Disk) -> None:
+def test_an_image_keeps_what_was_there_whatever_is_written_later(disk: Disk) -> None:
     store = disk.open(lambda _: None)
     write(store, b"1")
     image = disk.image()
@@ -141,7 +141,7 @@ def test_a_copy_lives_on_its_own(disk: Disk, tmp_path: Path) -> None:
         assert reader.meta.get("name") == b"1"
 
 
-def test_a_sidecar_falls_back_by_what_was_not_synced_and_no_further_than_it_remembers() -> None:
+def test_a_sidecar_falls_back_by_unsynced_writes_and_no_further_than_it_remembers() -> None:
     slot = MemorySlot()
     for record in (b"1", b"2", b"3"):
         slot.write(record)
@@ -159,7 +159,7 @@ def test_a_sidecar_falls_back_by_what_was_not_synced_and_no_further_than_it_reme
 @pytest.mark.parametrize(
     ("sidecar", "copied", "left"), [(True, False, b"old"), (False, False, b"new"), (False, True, b"")]
 )
-def test_the_sidecar_goes_back_with_a_machine_stays_with_a_folder_and_is_unknown_to_a_copy(
+def test_a_sidecar_goes_back_with_a_machine_and_stays_with_a_folder_and_is_missing_for_a_copy(
     disk: Disk, sidecar: bool, copied: bool, left: bytes
 ) -> None:
     write(disk.open(lambda _: None), b"1")

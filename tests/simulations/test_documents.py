@@ -33,7 +33,7 @@ def test_the_page_lists_faults_checkers_and_scenarios_as_they_are() -> None:
     assert [target for target in links if not (PAGE.parent / target).exists()] == []
 
 
-def test_a_page_that_fell_behind_is_written_anew(tmp_path: Path) -> None:
+def test_an_outdated_page_is_written_anew(tmp_path: Path) -> None:
     page = tmp_path / "simulations.md"
     page.write_text(PAGE.read_text(encoding="utf-8").replace("| partitions |", "| parties |"), encoding="utf-8")
     documents.write(page, tmp_path / "pictures")

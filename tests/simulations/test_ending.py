@@ -9,7 +9,7 @@ from edda_sync.words.model import Task
 from tests.simulations.lying import CALM
 
 
-def test_a_run_is_over_only_once_all_hold_the_same_and_have_proved_it() -> None:
+def test_a_run_ends_only_when_all_devices_hold_the_same_and_have_proved_it() -> None:
     seen: list[bool] = []
 
     def script(sim: Simulation) -> float:
@@ -44,5 +44,5 @@ def test_a_run_that_does_not_end_says_who_lacks_what(monkeypatch: pytest.MonkeyP
     assert violation.text.startswith("lacks ")
 
 
-def test_a_dot_is_shown_short() -> None:
+def test_a_dot_is_shown_in_a_short_form() -> None:
     assert ending.shown((b"\xab" * 16, 7)) == "abababab:7"

@@ -1,4 +1,4 @@
-"""Everything that can happen in a run: each action does what its name says, on both stores, and all ends well."""
+"""Every action of a run does what its name says, on both stores, and every run ends well."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ NOTED = {
     "put back": "put back",
     "copy": "boot",
 }
-"""What a listener hears when something goes wrong."""
+"""Records what a listener hears when something goes wrong."""
 
 
 @pytest.mark.parametrize("backend", ["memory", "sqlite"])
 @pytest.mark.parametrize("fault", [action.name for action in faults.ACTIONS])
-def test_each_fault_happens_and_loses_nothing(fault: str, backend: str) -> None:
+def test_each_fault_happens_and_nothing_is_lost(fault: str, backend: str) -> None:
     notes = Notes()
     verdict = run(tape_of(fault, backend), notes)
     assert verdict.violation is None, f"{verdict.violation}\n{verdict.trace}"

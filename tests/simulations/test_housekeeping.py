@@ -32,7 +32,7 @@ def raising(error: Exception) -> Callable[[StorageEngine], None]:
     return work
 
 
-def test_damage_that_somebody_meets_is_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damage_that_is_found_is_mended(monkeypatch: pytest.MonkeyPatch) -> None:
     rebuilt: list[float] = []
     rebuild = StorageEngine.rebuild
 
@@ -50,7 +50,7 @@ def test_damage_that_somebody_meets_is_mended(monkeypatch: pytest.MonkeyPatch) -
     assert len(rebuilt) == 1
 
 
-def test_what_a_failed_commit_left_in_the_log_reaches_the_others_all_the_same() -> None:
+def test_changes_that_a_failed_commit_left_in_the_log_still_reach_the_others() -> None:
     def fail_late(device: SimulatedDevice) -> None:
         def work(engine: StorageEngine) -> None:
             engine.writing._listeners.clear()  # its end is not told, as when the fault strikes after the commit
@@ -67,7 +67,7 @@ def test_what_a_failed_commit_left_in_the_log_reaches_the_others_all_the_same() 
     assert sim.devices[0].last_error is not None
 
 
-def test_a_slow_device_takes_one_frame_after_another_each_after_its_pace() -> None:
+def test_a_slow_device_takes_one_frame_after_another_at_its_own_pace() -> None:
     due: list[tuple[float, Callable[[], None]]] = []
     taken: list[int] = []
     inbox = Inbox(lambda delay_s, work: due.append((delay_s, work)), lambda work: work())

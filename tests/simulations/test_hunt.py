@@ -61,7 +61,7 @@ def test_a_hunt_that_finds_nothing_says_so() -> None:
     assert line(found).startswith("MISSED in 3 runs: no bug at all")
 
 
-def test_a_violation_that_is_there_without_the_bug_too_does_not_count() -> None:
+def test_a_violation_that_also_occurs_without_the_bug_does_not_count() -> None:
     with bug_named("a difference is taken for the whole").on():
         found = hunt(NO_BUG, range(1))
     assert (found.seed, found.unclean) == (None, (0,))
@@ -69,7 +69,7 @@ def test_a_violation_that_is_there_without_the_bug_too_does_not_count() -> None:
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_what_a_hunt_found_is_shrunk_to_few_events_that_do_nothing_without_the_bug(name: str) -> None:
+def test_a_found_violation_is_shrunk_to_few_events_that_do_nothing_without_the_bug(name: str) -> None:
     bug = bug_named(name)
     found, seed = found_soon(name)
     shrunk = shrink(bug, seed)
@@ -81,7 +81,7 @@ def test_what_a_hunt_found_is_shrunk_to_few_events_that_do_nothing_without_the_b
     assert run(shrunk.tape).violation is None
 
 
-def test_a_smaller_run_that_fails_without_the_bug_too_is_not_taken_for_the_bugs(
+def test_a_smaller_run_that_also_fails_without_the_bug_is_not_accepted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bug = BUGS[0]
@@ -103,7 +103,7 @@ def test_a_run_that_does_not_notice_a_bug_cannot_be_shrunk() -> None:
         shrink(NO_BUG, 0)
 
 
-def test_what_was_hunted_is_kept_with_how_small_it_became(tmp_path: Path) -> None:
+def test_the_result_of_a_hunt_is_kept_with_the_size_that_it_was_shrunk_to(tmp_path: Path) -> None:
     file = tmp_path / "build" / "hunt.json"
     hunted = conduct([bug_named(QUICK[0])], 0, 5, 1, file)
     (found,) = hunted.found
@@ -151,7 +151,7 @@ def test_a_row_has_a_field_for_each_column_even_if_all_was_missed() -> None:
     assert row(State(("abc1234", 0, 9), [Found(BUGS[0].name, 9, None, 0, "")], 1.0)).count("|") == columns
 
 
-def test_a_bug_that_nobody_planted_is_a_mistake_in_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_bug_is_a_mistake_in_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         hunting.main(["--bug", "nobody planted this"])
     assert "no planted bug called 'nobody planted this'" in capsys.readouterr().err

@@ -34,7 +34,7 @@ def test_a_fast_device_takes_each_frame_at_once() -> None:
     assert bench.taken == [(0.0, "one"), (0.0, "two")]
 
 
-def test_a_slow_device_takes_one_after_another_each_after_its_pace() -> None:
+def test_a_slow_device_takes_one_frame_after_another_at_its_own_pace() -> None:
     bench = Bench()
     bench.inbox.pace_s = 2.0
     bench.add("one", "two", "three")
@@ -54,7 +54,7 @@ def test_a_device_that_is_fast_again_takes_all_that_waits_at_once_and_each_frame
     assert [name for _, name in bench.taken] == ["one", "two", "three"]
 
 
-def test_what_was_not_taken_when_a_process_ends_is_gone() -> None:
+def test_frames_that_were_not_taken_when_a_process_ends_are_gone() -> None:
     bench = Bench()
     bench.inbox.pace_s = 2.0
     bench.add("one")

@@ -5,13 +5,13 @@ import pytest
 from edda_sync.simulations.keys import Keys, identity_of
 
 
-def test_the_identity_of_a_number_is_the_same_in_every_run_and_of_no_other_number() -> None:
+def test_each_number_has_its_own_identity_which_is_the_same_in_every_run() -> None:
     assert identity_of(1).private_bytes() == identity_of(1).private_bytes()
     assert len({identity_of(number).device for number in range(20)}) == 20
 
 
 @pytest.mark.parametrize("real", [False, True])
-def test_a_signature_is_accepted_of_who_made_it_and_for_what_was_signed_only(real: bool) -> None:
+def test_a_signature_is_accepted_only_from_its_maker_and_for_the_signed_message(real: bool) -> None:
     keys = Keys(real=real)
     one, other = keys.of(identity_of(1)), keys.of(identity_of(2))
     signature = one.sign(b"message")
@@ -22,7 +22,7 @@ def test_a_signature_is_accepted_of_who_made_it_and_for_what_was_signed_only(rea
     assert not keys.verify(one.public_key, bytes(64), b"message")
 
 
-def test_a_stand_in_is_the_same_device_to_everybody() -> None:
+def test_everybody_takes_a_stand_in_for_the_same_device() -> None:
     one, true = Keys(real=False).of(identity_of(1)), identity_of(1)
     assert (one.device, one.public_key, one.certificate) == (true.device, true.public_key, true.certificate)
     assert one.sealing_keys == true.sealing_keys

@@ -1,4 +1,4 @@
-"""Devices of two levels of the software go on side by side, and end equal; people who write at a limit stop nobody."""
+"""Devices with two levels of the software work side by side, and end equal; writes at a limit stop nobody."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edda_sync.simulations.tape import Tape
 from tests.simulations.lying import CALM
 
 
-def test_what_one_level_folds_waits_at_the_other_until_that_is_upgraded_too() -> None:
+def test_operations_that_one_level_folds_wait_at_the_other_until_it_is_upgraded() -> None:
     waiting: list[tuple[bool, int]] = []
 
     def script(sim: Simulation) -> float:

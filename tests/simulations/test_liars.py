@@ -1,4 +1,4 @@
-"""Each lie is really told, and honest devices do what they promise: they stay sound, and become equal without the liar."""
+"""Each lie is really told, and honest devices keep their promise: they stay sound, and become equal without the liar."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.simulations.lying import TOLD_AT_S, counted, ends, told
 
 
 @pytest.mark.parametrize("backend", ["memory", "sqlite"])
-def test_what_a_liar_really_made_is_kept_by_everybody_and_blocks_nothing(backend: str) -> None:
+def test_all_devices_keep_what_a_liar_really_made_and_it_blocks_nothing(backend: str) -> None:
     made: Counter[str] = Counter()
     for seed in range(4 if backend == "memory" else 1):
         sim, verdict, _ = told("nonsense", seed, backend=backend)
@@ -41,7 +41,7 @@ def backend(request: pytest.FixtureRequest) -> str:
     return name
 
 
-def test_what_rots_on_a_disk_is_found_and_made_anew(backend: str) -> None:
+def test_damage_on_a_disk_is_found_and_mended(backend: str) -> None:
     rotted = rebuilt = 0
     for seed in range(3):
         _, verdict, ear = told("rot", seed, backend=backend)

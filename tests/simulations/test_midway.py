@@ -1,4 +1,4 @@
-"""What is broken off midway really is, leaves no trace, and all ends well: links, writes, and parts of large changes."""
+"""Links, writes and parts of large changes are really broken off midway, leave no trace, and all ends well."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def acted(action: str, seed: int = 1, backend: str = "memory") -> tuple[Verdict,
 
 
 @pytest.mark.parametrize("backend", ["memory", "sqlite"])
-def test_links_break_in_the_midst_of_what_is_sent_and_all_arrives(backend: str) -> None:
+def test_links_break_in_the_middle_of_a_transfer_and_everything_arrives(backend: str) -> None:
     verdict, notes = acted("break off", backend=backend)
     assert verdict.violation is None, f"{verdict.violation}\n{verdict.trace}"
     assert notes.count["broken off"] > 3
@@ -67,7 +67,7 @@ def test_writes_are_interrupted_and_the_process_goes_on(backend: str) -> None:
     assert notes.count["interrupt"] == 12
 
 
-def test_what_was_interrupted_was_not_written_and_the_next_write_is_as_ever() -> None:
+def test_an_interrupted_write_is_not_written_and_the_next_one_works_as_usual() -> None:
     def script(sim: Simulation) -> float:
         laptop = sim.devices[0]
 
@@ -117,7 +117,7 @@ def test_a_line_of_seeds_says_that_devices_stood_in_a_line() -> None:
     assert tape_of(line).profile(()) == profile
 
 
-def test_one_who_comes_back_finds_only_the_newcomer_that_was_let_in_meanwhile() -> None:
+def test_a_device_that_comes_back_finds_only_the_newcomer_that_was_let_in_meanwhile() -> None:
     profile = Profile(3, "memory", frozenset(), real_keys=False, lawless=0, tight=True)
     names = {0: "add task", 3: "add task", 6: "edit task", 9: "type", 12: "relieve", 200: "edit task"}
     events = [Event(number, at_s, name) for number, (at_s, name) in enumerate(names.items())]

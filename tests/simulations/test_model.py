@@ -1,4 +1,4 @@
-"""The model: what it looks at holds, and what is planted is found, by the shortest way there is."""
+"""The model: its rules hold, and it finds a planted bug by the shortest way."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_everything_within_small_bounds_holds(name: str) -> None:
     assert found.states > 5_000
 
 
-def test_the_model_says_what_it_saw_and_fails_when_something_is_wrong(
+def test_the_model_reports_what_it_saw_and_fails_when_something_is_wrong(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(model, "SMALL", {"one write": Bounds(writes=1)})

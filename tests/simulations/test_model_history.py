@@ -56,7 +56,9 @@ def test_a_branch_has_a_name_of_its_own_once_its_fork_is_known(history: History)
     assert {history.named[name] for name in names} == {(True, one), (True, other)}
 
 
-def test_a_write_survives_until_one_has_seen_it_and_all_are_hidden_only_if_a_deletion_saw_all(history: History) -> None:
+def test_a_write_survives_until_another_one_has_seen_it_and_all_are_hidden_only_if_a_deletion_saw_all(
+    history: History,
+) -> None:
     ann, bob = history.born(Life(0, (0,), NONE)), history.born(Life(1, (0,), NONE))
     one, other = put(history, ann), put(history, bob)
     both = put(history, ann, one, deps=(other,))

@@ -14,7 +14,7 @@ from edda_sync.simulations.model_stores import DRAFTED, LIE, Pairs, Rules, Segme
 
 
 class KeepsTheLowerHash(Rules):
-    """Of two branches the one with the lower first hash counts; the other, and what depends on it, does not."""
+    """Only the branch with the lower first hash counts; the other one, and what depends on it, does not."""
 
     def receive(self, store: Store, number: int) -> Store:
         return self.refold(super().receive(store, number))
@@ -29,7 +29,7 @@ class KeepsTheLowerHash(Rules):
 
 
 class FreezesAtTheLastCommonChange(Rules):
-    """Nothing counts above a fork, nor what depends on it."""
+    """Changes above a fork do not count, and neither do those that depend on them."""
 
     def fold(self, store: Store, number: int) -> Store:
         above = any(self.history.changes[at][:2] in store.forks for at in self.closure([number]))
@@ -37,35 +37,35 @@ class FreezesAtTheLastCommonChange(Rules):
 
 
 class LetsTheFirstKeepTheName(Rules):
-    """The branch that came first goes on under the old name."""
+    """The branch that came first keeps the old name."""
 
     def branch(self, store: Store, fork: Fork) -> Store:
         return store._replace(forks=store.forks | {fork})
 
 
 class WritesTheNamesThatItKnows(Rules):
-    """Whoever knows that an actor forked writes the branch's name, also where the reader cannot know it yet."""
+    """An author who knows of a fork writes the branch's name, even if the reader cannot know it yet."""
 
     def named(self, names: Names, frontier: Mapping[bytes, int], past: Mapping[bytes, int]) -> dict[bytes, int]:
         return dict(frontier)
 
 
 class TakesALifeOnAClaim(Rules):
-    """Whoever claims that this store's actor forked makes it open a life."""
+    """A mere claim that this store's actor forked makes it begin a life."""
 
     def claimed(self, store: Store) -> Store:
         return store._replace(stale=True)
 
 
 class BelievesAClaim(Rules):
-    """What somebody claims is evidence."""
+    """A claim counts as evidence."""
 
     def claimed(self, store: Store) -> Store:
         return self.learn(store, {(store.life, store.tip)})
 
 
 class ComparesWithoutHashes(Rules):
-    """Two stores compare how far they have got, and not with what."""
+    """Two stores compare how far they have got, but not their changes."""
 
     def compared(self, store: Store) -> object:
         names = dict(store.dots)
@@ -73,21 +73,21 @@ class ComparesWithoutHashes(Rules):
 
 
 class DependsOnNumbers(Rules):
-    """A dependency is satisfied by any change of its number."""
+    """Any change with its number satisfies a dependency."""
 
     def fits(self, number: int, prefix: bytes) -> bool:
         return super().fits(number, b"")
 
 
 class DeletesInTheNamesOfThen(Rules):
-    """A deletion is taken by the letter, whatever its author's names mean now."""
+    """A deletion is taken literally, although its author's names mean something else now."""
 
     def covered(self, names: Names, pairs: Pairs, past: Mapping[bytes, int]) -> dict[bytes, int]:
         return dict(pairs)
 
 
 class WantsABirthToCoverItsParent(Rules):
-    """A life is born only to who has seen all of the parent's changes that are here."""
+    """A life is accepted only if it has seen all changes of its parent that are here."""
 
     def is_born(self, store: Store, number: int) -> bool:
         parent = self.history.lives[self.history.changes[number].life].parent
@@ -98,7 +98,7 @@ class WantsABirthToCoverItsParent(Rules):
 
 
 class CutsTheParent(Rules):
-    """What a life wrote after the change that its child names is not taken any more."""
+    """Changes that a life wrote after the one that its child names are no longer taken."""
 
     def receive(self, store: Store, number: int) -> Store:
         before = self.history.changes[number].before
@@ -107,7 +107,7 @@ class CutsTheParent(Rules):
 
 
 class TrustsASegmentAtOnce(Rules):
-    """What a segment shows is what there is."""
+    """What a segment shows is believed."""
 
     def start_from(self, store: Store, segment: Segment) -> Store:
         after = self.take(store, segment.frontier, segment.forks)
@@ -115,7 +115,7 @@ class TrustsASegmentAtOnce(Rules):
 
 
 class ForgetsDrafts(Rules):
-    """With a segment goes what was written on it."""
+    """What was written on a segment is dropped with it."""
 
     def let_go(self, store: Store, *, confirmed: bool) -> Store:
         return super().let_go(store if confirmed else store._replace(drafts=()), confirmed=confirmed)
@@ -194,7 +194,7 @@ class Story:
             self.stores[one], self.stores[other] = self.rules.exchange(self.stores[one], self.stores[other])
 
     def lie(self, liar: str, after: int, to: str, number: int = 0) -> int:
-        """The liar signs another change after so many of its own, and tells it to one."""
+        """The liar signs another change after a number of its own, and tells it to one store."""
         store = self.stores[liar]
         chain = self.history.told[store.tip].chain
         before = chain[after - 1] if after else NONE
@@ -229,7 +229,7 @@ def test_a_fork_relayed_before_it_was_seen_whose_author_is_never_heard_of_again(
     assert story.stores["B"].opened == 1, "nobody but the author needs a new life"
 
 
-def test_a_fork_at_the_oldest_change_takes_nothing_from_those_who_built_on_what_came_after() -> None:
+def test_a_fork_at_the_oldest_change_takes_nothing_from_those_who_built_on_later_changes() -> None:
     story = Story("BCL")
     for _ in range(5):
         story.write("L")
@@ -306,7 +306,7 @@ def test_two_copies_that_both_notice_are_two_lives_and_no_fork() -> None:
     assert not story.stores["A"].forks
 
 
-def test_a_write_on_a_false_segment_is_not_published_before_it_is_known_and_replaces_nothing_then() -> None:
+def test_a_write_on_a_false_segment_is_published_only_when_that_is_known_and_then_replaces_nothing() -> None:
     """B would see a published draft and write over it; the draft, issued again later, would win over that."""
     story = Story("ABD")
     story.write("A")

@@ -8,7 +8,7 @@ from edda_sync.simulations.model_search import search
 
 
 def test_devices_that_change_places_make_no_new_state() -> None:
-    """Looked at without symmetry the worlds are several times as many, and each has its stand-in among the others."""
+    """Without symmetry there are several times as many worlds, and each has its stand-in in the smaller set."""
     folded, plain = (Model(Bounds(writes=2, saves=1, restores=1)) for _ in range(2))
     few = search(folded.start(), folded.following, folded.wrong_with).states
     seen = set[model.World]()

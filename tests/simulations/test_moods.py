@@ -8,7 +8,7 @@ SEEDS = 3
 
 
 @pytest.mark.parametrize("name", ["withhold", "claim", "misprove", "contradict"])
-def test_a_mood_changes_what_a_liar_says_and_nobody_else_is_the_worse_for_it(name: str) -> None:
+def test_a_mood_changes_what_a_liar_says_and_harms_nobody_else(name: str) -> None:
     times = 0
     heard: set[str] = set()
     for seed in range(SEEDS):

@@ -21,7 +21,7 @@ Paths = list[tuple[SimulatedDevice, SimulatedDevice]]
 
 
 class Frames:
-    """Keeps who sent what when, and when it arrived."""
+    """Records who sent what and when, and when it arrived."""
 
     def __init__(self) -> None:
         self.all: list[tuple[float, float, str, str]] = []
@@ -71,7 +71,7 @@ def test_devices_find_each_other_and_hear_what_is_new() -> None:
     assert seen == [1]
 
 
-def test_over_a_cut_path_nothing_arrives_and_afterwards_everything_does() -> None:
+def test_nothing_arrives_over_a_cut_path_and_everything_does_afterwards() -> None:
     seen: list[int] = []
 
     def script(sim: Simulation) -> float:
@@ -176,7 +176,7 @@ def test_a_stream_keeps_its_order_whatever_its_jitter_and_loss() -> None:
 
 @pytest.mark.parametrize("mended_s", [3.95, 4.4])
 def test_a_stream_keeps_its_order_also_across_a_cut_that_meets_it_on_its_way(mended_s: float) -> None:
-    """What was under way when the path was cut, what was sent meanwhile, and what was sent as soon as it was mended."""
+    """Frames under way when the path was cut, frames sent meanwhile, and frames sent as soon as it was mended."""
 
     def script(sim: Simulation) -> float:
         laptop, phone = sim.devices
@@ -242,7 +242,7 @@ def test_devices_in_a_line_meet_their_neighbours_only_and_hear_of_the_others_thr
     assert linked == [{("laptop", "phone"), ("phone", "tablet"), ("tablet", "desktop")}]
 
 
-def test_whoever_passes_nothing_on_is_found_out_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_that_passes_nothing_on_is_found_out_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(TICKS, "announce", lambda *_: [])
     verdict, _ = line()
     assert verdict.violation is not None

@@ -3,5 +3,5 @@ from __future__ import annotations
 from tests.simulations.lying import check_harmless
 
 
-def test_headers_that_say_more_are_kept_and_hold_nobody_up() -> None:
+def test_headers_with_unknown_entries_are_kept_and_delay_nobody() -> None:
     assert not check_harmless("say more").troubles(), "nobody leaves a device that may only be newer"

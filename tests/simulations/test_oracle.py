@@ -1,4 +1,4 @@
-"""The oracle: small histories, worked out by hand from the definitions (schedules of the counterexamples)."""
+"""The oracle: small histories, computed by hand from the definitions (schedules of the counterexamples)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from edda_sync.words import values
 from tests.simulations.histories import DELETE, EDIT, PUT, TOUCH, WORK, A, B, C, D, History, T, U, edit, put, titles
 
 
-def test_two_three_writes_in_two_orders_show_the_same() -> None:
+def test_counterexample_2_three_writes_in_two_orders_show_the_same() -> None:
     history = History()
     history.make(A, 10, put(T, title="A"))
     history.make(B, 20, put(T, title="B"))
@@ -19,7 +19,7 @@ def test_two_three_writes_in_two_orders_show_the_same() -> None:
         assert oracle.conflicts() == {(values.id_text(T), "title")}
 
 
-def test_three_a_later_edit_beats_what_it_saw_whatever_the_clocks_said() -> None:
+def test_counterexample_3_a_later_edit_beats_what_it_saw_whatever_the_clocks_said() -> None:
     history = History()
     history.make(A, 999_999, put(T, title="a year ahead"))
     history.make(B, 5, put(T, title="informed"), seen={A: 1})
@@ -28,7 +28,7 @@ def test_three_a_later_edit_beats_what_it_saw_whatever_the_clocks_said() -> None
     assert not oracle.conflicts()
 
 
-def test_four_concurrent_transactions_over_two_cells_do_not_tear() -> None:
+def test_counterexample_4_concurrent_transactions_over_two_cells_do_not_tear() -> None:
     history = History()
     history.make(A, 10, put(T, title="x"), put(U, title="x"))
     history.make(A, 999, put(T, title="ahead"))
@@ -37,7 +37,7 @@ def test_four_concurrent_transactions_over_two_cells_do_not_tear() -> None:
     assert titles(history.means()) == ["C", "C"]
 
 
-def test_five_a_deletion_does_not_swallow_an_edit_that_it_had_not_seen() -> None:
+def test_counterexample_5_a_deletion_does_not_swallow_an_edit_that_it_had_not_seen() -> None:
     history = History()
     history.make(A, 10, put(T, title="start"))
     history.make(B, 99, put(T, title="W"), seen={A: 1})
@@ -48,7 +48,7 @@ def test_five_a_deletion_does_not_swallow_an_edit_that_it_had_not_seen() -> None
     assert history.means().conflicts() == {(values.id_text(T), "title")}
 
 
-def test_six_deleted_twice_with_an_edit_known_to_one_stays_hidden() -> None:
+def test_counterexample_6_a_task_deleted_twice_with_an_edit_known_to_one_deletion_stays_hidden() -> None:
     history = History()
     history.make(A, 1, put(T, title="start"))
     history.make(A, 2, put(T, title="E"))
@@ -59,7 +59,7 @@ def test_six_deleted_twice_with_an_edit_known_to_one_stays_hidden() -> None:
     assert titles(history.means()) == ["E"]
 
 
-def test_nineteen_edges_of_one_change_close_a_ring_that_is_cut_at_the_same_place() -> None:
+def test_counterexample_19_a_ring_closed_by_edges_of_one_change_is_cut_at_the_same_place() -> None:
     history = History()
     names = [bytes(15) + bytes([number]) for number in range(1, 5)]
     a, b, c, d = names
@@ -80,7 +80,7 @@ def test_a_hidden_parent_shows_as_none_and_returns_with_it() -> None:
     assert history.means().tasks()[values.id_text(T)]["parent_id"] == values.id_text(U)
 
 
-def test_twenty_a_tag_that_is_put_on_beside_being_taken_off_stays() -> None:
+def test_counterexample_20_a_tag_added_and_removed_concurrently_stays() -> None:
     history = History()
     cell = {f"tag.{values.id_text(WORK)}": True}
     history.make(A, 1, [PUT, "task", T, {"title": "t", **cell}], [PUT, "tag", WORK, {"name": "work"}])
@@ -90,7 +90,7 @@ def test_twenty_a_tag_that_is_put_on_beside_being_taken_off_stays() -> None:
     assert history.means().edges("tag.", "tag") == {(values.id_text(T), values.id_text(WORK))}
 
 
-def test_twenty_one_edits_of_different_fields_are_no_conflict() -> None:
+def test_counterexample_21_edits_of_different_fields_are_no_conflict() -> None:
     history = History()
     history.make(A, 1, put(T, title="t", status="open"))
     history.make(B, 2, put(T, title="T"), seen={A: 1})
@@ -100,13 +100,13 @@ def test_twenty_one_edits_of_different_fields_are_no_conflict() -> None:
     assert (task["title"], task["status"], oracle.conflicts()) == ("T", "done", set())
 
 
-def test_of_one_change_the_last_word_counts() -> None:
+def test_the_last_write_of_a_change_counts() -> None:
     history = History()
     history.make(A, 1, put(T, title="first"), put(T, title="second"))
     assert titles(history.means()) == ["second"]
 
 
-def test_a_task_and_a_document_of_one_id_are_two_things() -> None:
+def test_a_task_and_a_document_with_one_id_are_separate_items() -> None:
     history = History()
     history.make(A, 1, [PUT, "document", T, {"title": "d"}], put(T, title="t"))
     history.make(B, 2, [DELETE, "document", T, [[A, 1]]], put(T, title="u"), seen={A: 1})
@@ -115,7 +115,7 @@ def test_a_task_and_a_document_of_one_id_are_two_things() -> None:
     assert not oracle.documents()
 
 
-def test_a_tag_that_has_no_name_or_another_ones_does_not_show() -> None:
+def test_a_tag_without_a_name_or_with_the_name_of_another_is_hidden() -> None:
     history = History()
     cell = {f"tag.{values.id_text(WORK)}": True}
     history.make(A, 1, [PUT, "task", T, {"title": "t", **cell}], [PUT, "tag", WORK, {"name": "home"}])
@@ -123,7 +123,7 @@ def test_a_tag_that_has_no_name_or_another_ones_does_not_show() -> None:
     assert history.means().edges("tag.", "tag") == set()
 
 
-def test_a_text_reads_without_an_edit_that_it_refused() -> None:
+def test_a_text_reads_without_a_refused_edit() -> None:
     history = History()
     history.make(A, 1, put(T, title="t", description="one "))
     history.make(B, 2, [EDIT, "task", T, "description", genesis_id(T, "description", "one "), b"no edit"], seen={A: 1})
@@ -134,7 +134,7 @@ def test_a_text_reads_without_an_edit_that_it_refused() -> None:
     assert oracle.unfolded == {refused: True}
 
 
-def test_nothing_is_said_of_a_text_into_which_a_chain_wrote_that_forks() -> None:
+def test_the_oracle_says_nothing_about_a_text_that_a_forked_chain_wrote() -> None:
     history = History()
     history.make(A, 1, put(T, title="t", description="one "))
     history.make(B, 2, put(T, status="done"), seen={A: 1})

@@ -3,7 +3,7 @@ from __future__ import annotations
 from tests.simulations.histories import DELETE, PUT, TOUCH, A, B, C, D, History, T, U, put, titles
 
 
-def test_what_a_newer_version_wrote_has_no_effect() -> None:
+def test_operations_of_a_newer_version_have_no_effect() -> None:
     history = History()
     history.make(
         A, 1, put(T, title="t"), [99, "task", U, {}], [TOUCH, "task", U, "how"], [PUT, "project", U, {}], [PUT]
@@ -11,7 +11,7 @@ def test_what_a_newer_version_wrote_has_no_effect() -> None:
     assert titles(history.means()) == ["t"]
 
 
-def test_a_deletion_hides_no_more_than_its_author_can_have_seen_and_one_that_makes_no_sense_nothing() -> None:
+def test_a_deletion_hides_only_what_its_author_can_have_seen_and_an_invalid_one_hides_nothing() -> None:
     history = History()
     history.make(A, 1, put(T, title="t"))
     for claims in ([[D, 9]], [], [[A, 1, 1]], [["a", 1]], [[A, -1]], [[A, 1], [A, 1]]):
@@ -24,7 +24,7 @@ def test_a_deletion_hides_no_more_than_its_author_can_have_seen_and_one_that_mak
     assert titles(history.means()) == []
 
 
-def test_a_value_that_is_none_spoils_its_operation_and_no_other() -> None:
+def test_an_invalid_value_spoils_only_its_own_operation() -> None:
     history = History()
     history.make(A, 1, put(T, title="t", status="open"))
     history.make(B, 2, put(T, title=7, status="done"), put(T, priority=4), put(T, parent_id="me"), seen={A: 1})

@@ -25,7 +25,7 @@ def test_an_edit_does_not_replace_another_text_that_its_author_saw() -> None:
     assert oracle.conflicts() == {(values.id_text(T), "description")}
 
 
-def test_a_text_written_anew_shows_as_it_was_written() -> None:
+def test_a_rewritten_text_shows_as_it_was_written() -> None:
     history = History()
     history.make(A, 1, put(T, title="t", description="one "))
     history.make(B, 2, edit(B, "one ", 4, "two "), seen={A: 1})

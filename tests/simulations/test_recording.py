@@ -10,7 +10,7 @@ from edda_sync.simulations.simulator import Simulation
 from edda_sync.simulations.tape import Draws, Profile, Tape
 
 
-def test_a_frame_that_is_none_is_garbage() -> None:
+def test_an_invalid_frame_is_recorded_as_garbage() -> None:
     recording = Recording()
     recording.frame(1.0, 2.0, "liar", "phone", b"\x07nonsense")
     assert recording.messages == [Message(1.0, 2.0, "liar", "phone", "garbage", 0, 9)]

@@ -8,7 +8,7 @@ SEEDS = 3
 
 
 @pytest.mark.parametrize("name", ["stall", "show", "misname"])
-def test_whoever_relays_falsely_harms_nobody_for_long(name: str) -> None:
+def test_a_false_relay_harms_nobody_for_long(name: str) -> None:
     times = 0
     for seed in range(SEEDS):
         sim, verdict, _ = told(name, seed, devices=4)

@@ -23,7 +23,7 @@ ALL = sorted(SCENARIOS)
 
 @dataclass
 class Ending:
-    """What people see on the first device when all is over; the others are proved equal to it."""
+    """What people see on the first device at the end; the others are proved equal to it."""
 
     verdict: Verdict
     recording: Recording
@@ -152,10 +152,10 @@ def test_every_scenario_has_a_test_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_story_is_a_story(name: str) -> None:
+def test_every_story_is_told_in_full(name: str) -> None:
     scenario = SCENARIOS[name]
     assert scenario.name == name
-    assert scenario.story.count(". ") >= 1, "it says what happens and what comes of it"
+    assert scenario.story.count(". ") >= 1, "it says what happens and how it ends"
     assert scenario.script.__name__ == name.replace("-", "_")
 
 

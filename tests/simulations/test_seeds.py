@@ -29,7 +29,9 @@ profiles = st.builds(
 
 
 @given(st.integers(0, 10**9), st.booleans(), profiles, events)
-def test_a_line_is_the_run_that_it_was_made_of(seed: int, calm: bool, profile: Profile, planned: list[Event]) -> None:
+def test_a_line_gives_the_run_that_it_was_made_from(
+    seed: int, calm: bool, profile: Profile, planned: list[Event]
+) -> None:
     verdict = Verdict(seed, profile, planned=planned)
     tape = tape_of(line_of(Tape(seed, calm=calm), verdict) + "  # what it found")
     assert (tape.seed, tape.calm) == (seed, calm)
@@ -38,7 +40,7 @@ def test_a_line_is_the_run_that_it_was_made_of(seed: int, calm: bool, profile: P
 
 
 @pytest.mark.parametrize("line", ["", "seed", "1", "1 devices=2", "1 devices=2 backend=memory 0 add task"])
-def test_what_is_no_line_is_an_error(line: str) -> None:
+def test_an_invalid_line_is_an_error(line: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         tape_of(line)
 

@@ -91,7 +91,7 @@ def test_another_failure_is_not_taken_for_this_one() -> None:
     assert len(shrunk.tape.keep or ()) == 10
 
 
-def test_a_run_that_holds_cannot_be_shrunk() -> None:
+def test_a_run_without_a_violation_cannot_be_shrunk() -> None:
     with pytest.raises(ValueError, match="does not fail"):
         Shrinker(failing(99), Tape(1, fixed=(PROFILE, EVENTS)))
 
@@ -111,7 +111,7 @@ def test_a_real_failure_shrinks_to_few_events() -> None:
         assert run(shrunk.tape).digest == shrunk.verdict.digest
 
 
-def test_the_command_names_all_that_the_run_needs() -> None:
+def test_the_command_names_everything_that_the_run_needs() -> None:
     assert command_of(Tape(4)) == "edda simulate --seed 4"
     tape = Tape(4, keep=[9, 3], calm=True, backend="sqlite")
     assert command_of(tape) == "edda simulate --seed 4 --keep 3,9 --backend sqlite --calm"
@@ -119,14 +119,14 @@ def test_the_command_names_all_that_the_run_needs() -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_line_of_seeds_txt_is_the_very_run(seed: int) -> None:
+def test_a_line_of_seeds_txt_gives_exactly_the_same_run(seed: int) -> None:
     tape = Tape(seed, calm=seed % 2 == 1, backend="memory")
     verdict = run(tape)
     again = run(tape_of(f"{line_of(tape, verdict)}  # what it found"))
     assert (again.digest, again.taken) == (verdict.digest, verdict.taken)
 
 
-def test_a_line_names_events_that_the_run_did_not_get_to_since_they_make_it_last() -> None:
+def test_a_line_names_events_that_the_run_did_not_reach_since_they_make_it_last() -> None:
     verdict = run(Tape(3, backend="memory"))
     early = dataclasses.replace(verdict, taken=verdict.taken[:1])
     assert line_of(Tape(3), early) == line_of(Tape(3), verdict)

@@ -65,14 +65,14 @@ def play(
 
 
 @pytest.mark.parametrize("block", range(BLOCKS))
-def test_a_hundred_seeds_hold(block: int) -> None:
+def test_a_hundred_seeds_pass(block: int) -> None:
     for seed in range(block * SEEDS, (block + 1) * SEEDS):
         verdict = run(Tape(seed))
         assert verdict.violation is None, f"edda simulate --seed {seed} --shrink: {verdict.violation}\n{verdict.trace}"
 
 
 @pytest.mark.parametrize("at", range(len(tapes())))
-def test_what_failed_once_holds(at: int) -> None:
+def test_runs_that_failed_once_pass(at: int) -> None:
     verdict = run(tapes()[at])
     assert verdict.violation is None, f"line {at + 1} of seeds.txt: {verdict.violation}\n{verdict.trace}"
 
@@ -109,7 +109,7 @@ def test_a_run_ends_with_everybody_proved_equal() -> None:
     assert {device for _, device in notes.named("equal")} == {"laptop", "phone", "tablet"}
 
 
-def test_the_second_act_ends_what_still_goes_wrong() -> None:
+def test_the_second_act_ends_every_fault() -> None:
     def script(sim: Simulation) -> float:
         laptop, phone = sim.devices
         sim.network.cut([(laptop, phone), (phone, laptop)])
@@ -123,7 +123,7 @@ def test_the_second_act_ends_what_still_goes_wrong() -> None:
     assert notes.named("wake")
 
 
-def test_power_that_fails_at_any_point_loses_nothing_acknowledged() -> None:
+def test_a_power_failure_at_any_point_loses_nothing_acknowledged() -> None:
     for points in range(4):
 
         def script(sim: Simulation, points: int = points) -> float:
@@ -142,7 +142,7 @@ def test_power_that_fails_at_any_point_loses_nothing_acknowledged() -> None:
         assert len(notes.named("boot")) == 3
 
 
-def test_a_sync_that_failed_but_kept_its_transaction_reaches_the_others_all_the_same() -> None:
+def test_a_transaction_that_a_failed_sync_kept_still_reaches_the_others() -> None:
     def script(sim: Simulation) -> float:
         laptop, phone = sim.devices
 
@@ -161,7 +161,7 @@ def test_a_sync_that_failed_but_kept_its_transaction_reaches_the_others_all_the_
     assert titles == [["milk"]]
 
 
-def test_what_the_product_raises_is_a_violation_that_says_where() -> None:
+def test_an_error_that_the_product_raises_is_a_violation_that_says_where() -> None:
     def script(sim: Simulation) -> float:
         def fail() -> None:
             with sim.watch(sim.devices[1]):
@@ -207,7 +207,7 @@ def test_a_checker_that_fails_ends_the_run() -> None:
     assert str(verdict.violation) == "invariant 99 does not hold at laptop: somebody wrote"
 
 
-def test_the_names_of_actions_are_one_each() -> None:
+def test_each_action_has_a_name_of_its_own() -> None:
     names = [action.name for action in ACTIONS]
     assert len(set(names)) == len(names)
     assert all(action.weight > 0 for action in ACTIONS)

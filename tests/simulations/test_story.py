@@ -40,7 +40,7 @@ def test_a_story_does_what_it_says_and_the_book_knows_every_word() -> None:
     }  # fmt: skip
 
 
-def test_what_cannot_be_done_is_noted_and_its_words_stay_doubtful() -> None:
+def test_an_impossible_action_is_noted_and_its_words_stay_doubtful() -> None:
     recorder = Notes()
 
     def script(sim: Simulation) -> float:
@@ -53,7 +53,7 @@ def test_what_cannot_be_done_is_noted_and_its_words_stay_doubtful() -> None:
     assert sim.book.words["rope"] is Fate.DOUBTFUL
 
 
-def test_devices_that_part_do_not_hear_each_other_for_so_long() -> None:
+def test_devices_that_part_do_not_hear_each_other_for_the_given_time() -> None:
     blocked: list[bool] = []
 
     def script(sim: Simulation) -> float:

@@ -13,7 +13,7 @@ GROUPS = ("clocks", "crashes", "partitions")
 
 
 @given(st.integers(0, 1 << 40), st.integers(1, 1000))
-def test_a_choice_is_one_of_those_there_are_and_the_same_again(seed: int, count: int) -> None:
+def test_a_choice_is_one_of_the_options_and_is_the_same_again(seed: int, count: int) -> None:
     first, second = (Draws(f"{seed}/x") for _ in range(2))
     drawn = [first.draw("what", count) for _ in range(5)]
     assert drawn == [second.draw("what", count) for _ in range(5)]
@@ -29,20 +29,20 @@ def test_a_plain_source_takes_the_first_choice_and_no_chance() -> None:
 
 
 @given(st.integers(0, 1000), st.integers(0, 100))
-def test_a_chance_of_nothing_never_happens_and_of_all_always(seed: int, tries: int) -> None:
+def test_a_chance_of_zero_never_happens_and_a_chance_of_one_always_does(seed: int, tries: int) -> None:
     draws = Draws(f"{seed}/x")
     assert not any(draws.chance("never", 0) for _ in range(tries))
     assert all(draws.chance("always", 100) for _ in range(tries))
 
 
 @given(st.integers(0, 1000), st.lists(st.integers(), min_size=1, unique=True))
-def test_some_are_in_their_order_and_at_least_one(seed: int, among: list[int]) -> None:
+def test_a_choice_of_some_keeps_their_order_and_has_at_least_one(seed: int, among: list[int]) -> None:
     chosen = Draws(f"{seed}/x").some("several", among)
     assert chosen
     assert chosen == [each for each in among if each in chosen]
 
 
-def test_whoever_listens_hears_of_every_choice_with_its_label() -> None:
+def test_a_listener_hears_of_every_choice_with_its_label() -> None:
     tape, heard = Tape(3), list[tuple[str, str, int, int]]()
     tape.note = lambda *choice: heard.append(choice)
     chosen = tape.source("event 4").draw("device", 9)
@@ -56,7 +56,7 @@ def test_one_seed_draws_one_run(seed: int) -> None:
 
 
 @given(st.integers(0, 1000))
-def test_events_come_in_order_of_time_and_are_actions_that_there_are(seed: int) -> None:
+def test_events_come_in_order_of_time_and_are_known_actions(seed: int) -> None:
     events = Tape(seed).events(WEIGHTS)
     assert [event.number for event in events] == list(range(len(events)))
     assert [event.at_s for event in events] == sorted(event.at_s for event in events)

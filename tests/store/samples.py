@@ -1,4 +1,4 @@
-"""The contract of a store: every implementation passes all of it. What is promised stands in ``protocols``."""
+"""Samples for the contract of a store, which every implementation passes. The promises are in ``store/seams``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ REFUSED = "UsageError: This store was opened before this process was forked; ope
 
 
 class Ending(Protocol):
-    """What becomes of a transaction that was queued."""
+    """The future of a queued transaction."""
 
     def result(self, timeout: float | None = None) -> Any: ...
 
@@ -47,7 +47,7 @@ class Ending(Protocol):
 
 
 class AnyStore(Protocol):
-    """A store as its makers know it."""
+    """A store as the contract suites use it."""
 
     def transact(self, work: Callable[[StoreWriter], T]) -> T: ...
 
@@ -92,7 +92,7 @@ def record(number: int, kind: str = "task", *, hidden: bool = False, state: byte
 
 
 def addend(held: Record) -> int:
-    """What a record's hash adds to the digest."""
+    """The value that a record's hash adds to the digest."""
     return int.from_bytes(held.hash[:16], "big")
 
 
@@ -183,7 +183,7 @@ def fill(tx: StoreWriter) -> None:
 
 
 def change_all(tx: StoreWriter) -> None:
-    """Change or take away all that :func:`fill` wrote."""
+    """Change or remove everything that :func:`fill` wrote."""
     tx.forget([entity(5)])
     tx.clear_view()
     tx.log.replace(logged(1, ACTOR, 1, body=b"mended"))
@@ -219,7 +219,7 @@ KEYS = [*TASKS, *(entity(number, kind) for kind in ("document", "tag", "device")
 
 
 def dump(reader: StoreReader) -> dict[str, Any]:
-    """Return all that a reader shows."""
+    """Return everything that a reader shows."""
     log = [reader.log.read(position) for position in reader.log.positions_after({})]
     kinds = ("task", "document", "tag", "device")
     texts = [(entity(2), "content", GENESIS), (entity(9), "description", ANOTHER_GENESIS)]

@@ -1,4 +1,4 @@
-"""What is remembered of a store holds until something is folded anew, by whomever, and never is of what never was."""
+"""What is remembered of a store holds until something is folded anew, and never comes from an undone transaction."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edda_sync.store.memory.store import MemoryStore
 from edda_sync.store.seams import StoreWriter
 
 
-def test_what_is_remembered_holds_until_something_is_folded_anew() -> None:
+def test_a_remembered_value_holds_until_something_is_folded_anew() -> None:
     store, here, there = MemoryStore(), anew.Still(), anew.Still()
     with store.read() as reader:
         assert here.holds(reader)
@@ -20,7 +20,7 @@ def test_what_is_remembered_holds_until_something_is_folded_anew() -> None:
             assert [each.holds(reader), each.holds(reader)] == [False, True]
 
 
-def test_a_number_that_came_to_nothing_is_given_again_and_is_another_one() -> None:
+def test_the_number_of_an_undone_transaction_is_given_again_and_differs() -> None:
     store, here = MemoryStore(), anew.Still()
 
     def fail(tx: StoreWriter) -> None:
@@ -30,9 +30,9 @@ def test_a_number_that_came_to_nothing_is_given_again_and_is_another_one() -> No
 
     with pytest.raises(RuntimeError, match="on purpose"):
         store.transact(fail)
-    assert here.may_be_ahead(), "what it remembers may be of what never was"
+    assert here.may_be_ahead(), "what it remembers may come from an undone transaction"
     here.rolled_back()
-    assert not here.may_be_ahead(), "of what is there now, it may be kept"
+    assert not here.may_be_ahead(), "what it remembers is present and may be kept"
     store.transact(anew.note)
     with store.read() as reader:
         assert not here.holds(reader)

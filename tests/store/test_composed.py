@@ -12,7 +12,7 @@ from tests.store.samples import change_all, dump, entity, fill
 
 
 class Short:
-    """Names of evidence, cut."""
+    """Shortened names of evidence."""
 
     def __init__(self, names: Sequence[bytes]) -> None:
         self._names = names
@@ -28,12 +28,12 @@ def store() -> MemoryStore:
     return store
 
 
-def test_a_reader_composed_of_anothers_facets_shows_the_same(store: MemoryStore) -> None:
+def test_a_reader_composed_of_the_facets_of_another_shows_the_same(store: MemoryStore) -> None:
     with store.read() as reader:
         assert dump(ComposedReader.of(reader)) == dump(reader)
 
 
-def test_a_transaction_composed_of_anothers_facets_writes_the_same(store: MemoryStore) -> None:
+def test_a_transaction_composed_of_the_facets_of_another_writes_the_same(store: MemoryStore) -> None:
     other = MemoryStore()
     other.transact(fill)
     other.transact(lambda tx: change_all(ComposedWriter.of(tx)))
@@ -42,7 +42,7 @@ def test_a_transaction_composed_of_anothers_facets_writes_the_same(store: Memory
         assert dump(one) == dump(another)
 
 
-def test_what_fails_in_a_part_of_a_composed_transaction_is_undone(store: MemoryStore) -> None:
+def test_a_failed_part_of_a_composed_transaction_is_undone(store: MemoryStore) -> None:
     def part(tx: StoreWriter) -> None:
         with tx.undoing():
             tx.forget([entity(1)])
@@ -59,7 +59,7 @@ def test_what_fails_in_a_part_of_a_composed_transaction_is_undone(store: MemoryS
         assert dump(reader) == before
 
 
-def test_of_a_facet_some_methods_are_others_and_the_rest_is_its_own(store: MemoryStore) -> None:
+def test_a_facet_has_some_replaced_methods_and_the_rest_of_its_own(store: MemoryStore) -> None:
     with store.read() as reader:
         changed = over(reader.evidence, Short(reader.evidence.names()))
         shown = replace(ComposedReader.of(reader), evidence=changed)
@@ -68,6 +68,6 @@ def test_of_a_facet_some_methods_are_others_and_the_rest_is_its_own(store: Memor
         assert shown.log is reader.log
 
 
-def test_what_no_facet_has_is_not_put_into_it(store: MemoryStore) -> None:
+def test_a_method_that_no_facet_has_cannot_be_replaced(store: MemoryStore) -> None:
     with store.read() as reader, pytest.raises(AssertionError, match="Short changes what is not there"):
         over(reader.meta, Short([]))

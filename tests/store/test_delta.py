@@ -1,4 +1,4 @@
-"""Deltas: what a fold made of changes is a value, which is written, or not, by whoever asked for it."""
+"""Deltas: the result of a fold is a value, and its caller decides whether it is written."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEY = key_of("task", TASK)
 
 
 def folded(reader: StoreReader, *operations: Put) -> Delta:
-    """Fold a change over a reader, and return what would become of the store."""
+    """Fold a change over a reader, and return its effect on the store."""
     deltas: list[Delta] = []
     fold = Fold(reader, Texts(), write=deltas.append)
     fold.begin(ACTORS[0], 1, 1_000, {}, 1, LAPTOP.public_key)
@@ -43,7 +43,7 @@ def store() -> MemoryStore:
     return made
 
 
-def test_a_fold_over_a_reader_tells_what_would_become_of_the_store_and_writes_nothing(store: MemoryStore) -> None:
+def test_a_fold_over_a_reader_returns_its_effect_on_the_store_and_writes_nothing(store: MemoryStore) -> None:
     with store.read() as reader:
         delta = folded(reader, Put("task", TASK, {"title": "t"}))
         assert reader.states.get([KEY]) == {}
@@ -67,7 +67,7 @@ def test_a_delta_is_frozen(store: MemoryStore) -> None:
         delta.digest = 0  # type: ignore[misc]
 
 
-def test_a_fold_that_only_looks_has_nobody_to_write_for_it(store: MemoryStore) -> None:
+def test_a_fold_over_a_reader_has_no_writer(store: MemoryStore) -> None:
     with store.read() as reader:
         fold = Fold(reader, Texts())
         fold.begin(ACTORS[0], 1, 1_000, {}, 1, LAPTOP.public_key)

@@ -20,7 +20,7 @@ from edda_sync.words.query import MOST_URGENT, TaskQuery, plan
         TaskQuery(status=("open", "in_progress"), due_before="2026-03-01"),
     ],
 )
-def test_what_is_to_be_done_next_is_read_off_an_index_in_order(tmp_path: Path, query: TaskQuery) -> None:
+def test_the_most_urgent_tasks_are_read_from_an_index_in_order(tmp_path: Path, query: TaskQuery) -> None:
     store = SqliteStore(tmp_path / "edda.db")
     connection = store.connect()
     statement, parameters = queries.select(plan(query))
@@ -30,7 +30,7 @@ def test_what_is_to_be_done_next_is_read_off_an_index_in_order(tmp_path: Path, q
     store.close()
 
 
-def test_a_list_is_read_although_somebody_dropped_the_indexes(tmp_path: Path) -> None:
+def test_a_list_is_read_even_if_somebody_dropped_the_indexes(tmp_path: Path) -> None:
     with edda.open(tmp_path / "home") as engine:
         assert isinstance(engine.store, SqliteStore)
         ids = [engine.create_task(edda.Task(title=f"{number}", tags={"home"})) for number in range(3)]

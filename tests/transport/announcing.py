@@ -1,4 +1,4 @@
-"""What tests of discovery share: real multicast on loopback, and a workspace whose devices are heard there."""
+"""Helpers for tests of discovery: real multicast on loopback, and a workspace whose devices are heard there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Any
 from edda_sync.transport.discovery import Discovery
 from edda_sync.transport.interfaces import Interface, interfaces
 
-PATIENCE_S = 20.0  # far above what anything here takes: a test that hangs ends
+PATIENCE_S = 20.0  # far more than anything here takes, so that a hanging test ends
 HOUR = 3600.0
 LOOPBACK_MEMBER = socket.inet_aton("224.0.0.251") + socket.inet_aton("127.0.0.1")
 PORTS = itertools.count(40_000)  # announced, never opened
@@ -30,7 +30,7 @@ def an_interface(index: int, *addresses: str, up: bool = True) -> Interface:
 
 @cache
 def loopback_fault() -> str:
-    """Why multicast does not work on loopback here, measured; empty when it does."""
+    """Measure why multicast does not work on loopback here; empty if it does."""
     try:
         with (
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener,
@@ -53,7 +53,7 @@ def loopback() -> frozenset[Interface]:
 
 @dataclass
 class Seen:
-    """What one device's callbacks have said; :meth:`wait` returns as soon as a wish is true of it."""
+    """What one device's callbacks have reported; :meth:`wait` returns as soon as a condition holds for it."""
 
     found: list[tuple[str, list[tuple[str, int]]]] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
@@ -159,7 +159,7 @@ class Process:
         )
 
     async def says(self, **wanted: object) -> dict[str, Any]:
-        """The next line that says this, among others."""
+        """Return the next line that contains these words."""
         assert self.process.stdout is not None
         async with asyncio.timeout(PATIENCE_S):
             while line := await self.process.stdout.readline():

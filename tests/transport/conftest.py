@@ -31,7 +31,7 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 
 @pytest.fixture
 async def air() -> AsyncIterator[None]:
-    """Multicast that works; callbacks run from the event loop, so what one raises is only told to the loop."""
+    """Multicast that works; the event loop runs the callbacks, so only the loop hears of their errors."""
     if fault := loopback_fault():
         pytest.skip(fault)
     raised: list[dict[str, Any]] = []

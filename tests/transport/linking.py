@@ -1,4 +1,4 @@
-"""What tests of links share: four devices, a listener that is watched, and callers that follow our rules or do not."""
+"""Helpers for tests of links: four devices, a watched listener, and callers that follow our rules or do not."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Inflow(asyncio.Queue[T]):
 
 
 class Inbox:
-    """What the listening side sees: its links, the frames that arrive over them, and how they end."""
+    """The listening side's view: its links, the frames that arrive over them, and how they end."""
 
     def __init__(self) -> None:
         self.links: Inflow[Link] = Inflow()
@@ -74,7 +74,7 @@ def members(*people: Identity) -> dict[str, bytes]:
 async def listening(
     inbox: Inbox, *people: Identity, identity: Identity = ADA, **options: Any
 ) -> AsyncIterator[WatchedListener]:
-    """A listener of ADA's, on the IPv4 loopback, that lets these people in."""
+    """A listener of ADA's, on the IPv4 loopback, that lets these members in."""
     options = {"host": "127.0.0.1"} | options
     async with WatchedListener(identity, lambda: members(*people), inbox, **options) as listener:
         yield listener
@@ -89,7 +89,7 @@ async def call(
 
 
 def raw_context(identity: Identity | None) -> ssl.SSLContext:
-    """TLS for a caller that does not follow our rules: it trusts anybody."""
+    """TLS for a caller that breaks our rules: it trusts anybody."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -24,7 +24,7 @@ from edda_sync.words.errors import (
 from tests.transport.linking import ADA, BOB, EVE, Inbox, call, listening
 
 
-async def test_a_caller_refuses_whoever_shows_another_certificate() -> None:
+async def test_a_caller_refuses_a_peer_with_another_certificate() -> None:
     inbox = Inbox()
     async with listening(inbox, BOB, identity=EVE) as listener:
         with pytest.raises(NotAMemberError) as caught:
@@ -33,7 +33,7 @@ async def test_a_caller_refuses_whoever_shows_another_certificate() -> None:
         assert inbox.links.empty()
 
 
-async def test_a_call_goes_straight_to_the_peer(stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_call_uses_no_proxy(stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     monkeypatch.setenv("no_proxy", "")
@@ -41,7 +41,7 @@ async def test_a_call_goes_straight_to_the_peer(stack: AsyncExitStack, monkeypat
     await call(stack, BOB, listener.port)
 
 
-async def test_a_call_names_nobody_in_the_clear() -> None:
+async def test_a_call_sends_no_names_in_the_clear() -> None:
     names: list[str | None] = []
     async with answering(lambda connection: connection.respond(404, ""), names) as port:
         with pytest.raises(RemoteMismatchError):
@@ -49,7 +49,7 @@ async def test_a_call_names_nobody_in_the_clear() -> None:
     assert names == [None]
 
 
-async def test_nobody_listening_is_not_reachable() -> None:
+async def test_an_address_without_a_listener_is_not_reachable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with pytest.raises(NotReachableError, match="refused") as caught:
@@ -85,7 +85,7 @@ async def test_a_host_that_does_not_exist_is_not_reachable(host: str) -> None:
 
 
 @pytest.mark.parametrize("answer", [b"SSH-2.0-OpenSSH_9.9\r\n", b"HTTP/1.1 200 OK\r\n\r\n", b""])
-async def test_something_that_is_no_device_is_not_reachable(answer: bytes) -> None:
+async def test_a_service_that_is_no_device_is_not_reachable(answer: bytes) -> None:
     async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.write(answer)
@@ -101,13 +101,13 @@ async def test_something_that_is_no_device_is_not_reachable(answer: bytes) -> No
     ("status", "expected"),
     [(403, NotAMemberError), (503, NotReachableError), (404, RemoteMismatchError), (200, RemoteMismatchError)],
 )
-async def test_the_peers_http_answer_says_why_it_refused(status: int, expected: type[EddaError]) -> None:
+async def test_the_error_says_why_the_peer_refused_in_http(status: int, expected: type[EddaError]) -> None:
     async with answering(lambda connection: connection.respond(status, "")) as port:
         with pytest.raises(expected):
             await dial(BOB, ADA.device, ADA.certificate, "127.0.0.1", port)
 
 
-async def test_a_peer_cannot_send_a_caller_elsewhere() -> None:
+async def test_a_peer_cannot_redirect_a_caller() -> None:
     requests = 0
 
     def redirect(connection: ServerConnection) -> Response:

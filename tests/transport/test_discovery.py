@@ -78,11 +78,13 @@ async def test_a_device_that_withdraws_is_lost(workspace: Workspace) -> None:
     await laptop.wait(lambda seen: seen.found[1:] == [workspace.at("phone")])
 
 
-async def test_nobody_finds_itself_nor_a_copy_of_itself_nor_a_stranger(workspace: Workspace) -> None:
+async def test_a_device_does_not_find_itself_or_a_copy_of_itself_or_a_stranger(workspace: Workspace) -> None:
     stranger, _ = await workspace.start("phone", keys=lambda: [bytes(32)])
     twin, _ = await workspace.start("laptop")
     laptop, _ = await workspace.start("laptop")
-    tablet, _ = await workspace.start("tablet")  # last: who is heard before it would have been found before it
+    tablet, _ = await workspace.start(
+        "tablet"
+    )  # this one comes last: any of the others would have been found before it
     for heard in (laptop, twin, tablet):
         await heard.wait(lambda seen: seen.found)
     assert laptop.devices == twin.devices == {"tablet"}
@@ -90,7 +92,7 @@ async def test_nobody_finds_itself_nor_a_copy_of_itself_nor_a_stranger(workspace
     assert stranger.found == []
 
 
-async def test_records_that_are_no_announcement_of_this_version_are_ignored(workspace: Workspace) -> None:
+async def test_records_other_than_announcements_of_this_version_are_ignored(workspace: Workspace) -> None:
     mine = tag(workspace.keys[0], "phone", 480_000)
     foreign: list[dict[str, str]] = [
         {},
@@ -146,7 +148,7 @@ async def test_a_new_hour_brings_a_new_tag_and_a_new_name(workspace: Workspace) 
     assert len(laptop.found) == 2
 
 
-async def test_who_missed_a_rotation_of_the_keys_is_found_and_finds_the_others(workspace: Workspace) -> None:
+async def test_a_device_that_missed_a_rotation_of_the_keys_is_found_and_finds_the_others(workspace: Workspace) -> None:
     old, new = secrets.token_bytes(32), secrets.token_bytes(32)
     behind, _ = await workspace.start("phone", keys=lambda: [old])
     ahead, _ = await workspace.start("laptop", keys=lambda: [new, old])
@@ -154,7 +156,7 @@ async def test_who_missed_a_rotation_of_the_keys_is_found_and_finds_the_others(w
     await behind.wait(lambda seen: seen.devices == {"laptop"})
 
 
-async def test_a_flood_of_announcements_drowns_only_itself(workspace: Workspace) -> None:
+async def test_a_flood_of_announcements_harms_no_other_device(workspace: Workspace) -> None:
     crowd = [f"spoofed{number}" for number in range(ENDPOINTS_MAX + 20)]
     laptop, discovery = await workspace.start("laptop")
     await workspace.start("phone")
@@ -169,7 +171,7 @@ async def test_a_flood_of_announcements_drowns_only_itself(workspace: Workspace)
         await laptop.wait(lambda seen: "phone" in seen.lost)  # so it was remembered all the time
 
 
-async def test_a_repeated_tag_under_many_names_drowns_only_its_own_device(workspace: Workspace) -> None:
+async def test_a_repeated_tag_under_many_names_harms_only_its_own_device(workspace: Workspace) -> None:
     laptop, _ = await workspace.start("laptop")
     await workspace.start("phone")
     await laptop.wait(lambda seen: seen.found)
@@ -199,7 +201,7 @@ async def test_a_member_that_moves_to_another_port_under_the_same_name_is_found_
         await zeroconf.async_close()
 
 
-async def test_a_change_of_the_network_is_told_and_members_are_found_again(workspace: Workspace) -> None:
+async def test_a_change_of_the_network_is_reported_and_members_are_found_again(workspace: Workspace) -> None:
     extra: frozenset[Interface] = frozenset()
     laptop, _ = await workspace.start("laptop", look=lambda: loopback() | extra)
     phone, _ = await workspace.start("phone")
@@ -232,7 +234,7 @@ async def test_a_joiner_that_looks_first_finds_the_invitation_when_it_opens(air:
 
 
 @pytest.mark.parametrize("steps", range(6))
-async def test_looking_that_is_given_up_at_once_leaves_nothing_open(air: None, steps: int) -> None:
+async def test_a_search_that_is_stopped_at_once_leaves_nothing_open(air: None, steps: int) -> None:
     opened = open_files()
     looking = asyncio.create_task(find_pairing("12", PATIENCE_S, look=loopback))
     for _ in range(steps):
@@ -249,7 +251,7 @@ def open_files() -> set[str]:
     return {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
 
 
-async def test_where_no_invitation_is_open_nothing_is_found(air: None) -> None:
+async def test_a_search_without_an_open_invitation_finds_nothing(air: None) -> None:
     assert await find_pairing(secrets.token_hex(4), 0.2, look=loopback) == []
 
 

@@ -27,7 +27,7 @@ BOB = Identity.from_private(bytes(range(1, 33)))
 
 
 class ShelfKeyring(KeyringBackend):
-    """A keyring that holds what it is given, and fails while it is locked."""
+    """A keyring that keeps what it is given, and fails while it is locked."""
 
     priority = 5
 
@@ -67,7 +67,7 @@ class PlainKeyring(ShelfKeyring):
 
 @pytest.fixture
 def use_keyring(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[ShelfKeyring]]:
-    """The real keyring library, with a backend of the test's own in the place of the desktop's."""
+    """The real keyring library, with the test's own backend instead of the desktop's."""
     monkeypatch.delenv("EDDA_KEYRING", raising=False)
     before = keyring.get_keyring()
     yield ShelfKeyring
@@ -103,7 +103,7 @@ def test_the_same_key_gives_the_same_certificate_in_every_version() -> None:
     assert digest == "6392ca36ec99814567aad53f6beb3675027afb067b2bbf0ff0313a0cd5cfd25d"
 
 
-def test_a_certificate_says_what_tls_needs_and_no_more() -> None:
+def test_a_certificate_contains_only_what_tls_needs() -> None:
     certificate = x509.load_der_x509_certificate(ADA.certificate)
     assert certificate.subject == certificate.issuer
     assert [name.value for name in certificate.subject] == [ADA.device]
@@ -123,14 +123,14 @@ def test_a_certificate_says_what_tls_needs_and_no_more() -> None:
 
 
 def test_the_same_key_gives_the_same_sealing_key_in_every_version() -> None:
-    # Members seal keys of the workspace to it: under another one a device could not open what was sealed before.
+    # Members seal keys of the workspace to it: with another key a device could not open what was sealed before.
     assert ADA.sealing_keys == (
         (0x0020, bytes.fromhex("f820c51dbe0958149b988356b548bae9edc5e9f708f49c9992d3cc6a1251c378")),
     )
     assert BOB.sealing_keys != ADA.sealing_keys
 
 
-def test_new_devices_differ() -> None:
+def test_two_new_devices_have_different_identities() -> None:
     one, other = Identity.create(), Identity.create()
     assert one.device != other.device
     assert one.private_bytes() != other.private_bytes()
@@ -167,7 +167,7 @@ def test_a_certificate_gives_its_public_key() -> None:
 
 # Today a warning of cryptography, in a later release an error: a serial number that is not positive.
 @pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
-def test_what_is_no_device_certificate_is_refused_and_nothing_else_happens() -> None:
+def test_an_invalid_device_certificate_is_refused_and_nothing_else_happens() -> None:
     accepted = 0
     for position in range(len(ADA.certificate)):
         for bit in (0x01, 0x20, 0x80):
@@ -185,7 +185,7 @@ def test_what_is_no_device_certificate_is_refused_and_nothing_else_happens() -> 
             public_key_of(ADA.certificate[:length])
 
 
-def test_a_certificate_over_which_native_code_panics_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_certificate_that_makes_native_code_panic_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     class PanicException(BaseException):
         pass
 
@@ -247,13 +247,13 @@ def test_a_temporary_folder_that_cannot_be_written_is_a_storage_error(
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
-def test_where_nothing_was_kept_there_is_no_identity(tmp_path: Path) -> None:
+def test_there_is_no_identity_if_nothing_was_saved(tmp_path: Path) -> None:
     assert load(tmp_path) is None
     assert load(tmp_path / "missing") is None
 
 
 @pytest.mark.usefixtures("no_keyring")
-def test_an_identity_kept_in_a_file_comes_back_and_is_its_owners_alone(tmp_path: Path) -> None:
+def test_an_identity_in_a_file_is_read_back_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
     home = tmp_path / "new" / "home"
     assert save(home, ADA) == "a file"
     assert load(home) == ADA
@@ -274,14 +274,14 @@ def test_a_second_save_replaces_the_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_keyring")
-def test_a_key_without_its_note_is_still_found(tmp_path: Path) -> None:
+def test_a_key_without_its_note_file_is_still_found(tmp_path: Path) -> None:
     save(tmp_path, ADA)
     (tmp_path / "identity.json").unlink()
     assert load(tmp_path) == ADA
 
 
 @pytest.mark.usefixtures("no_keyring")
-def test_a_damaged_key_file_is_told_from_a_good_one_at_every_byte(tmp_path: Path) -> None:
+def test_damage_at_any_byte_of_a_key_file_is_noticed(tmp_path: Path) -> None:
     save(tmp_path, ADA)
     path = tmp_path / "identity.key"
     whole = path.read_bytes()
@@ -295,7 +295,7 @@ def test_a_damaged_key_file_is_told_from_a_good_one_at_every_byte(tmp_path: Path
 
 
 @pytest.mark.usefixtures("no_keyring")
-def test_a_missing_key_is_never_replaced_in_silence(tmp_path: Path) -> None:
+def test_a_missing_key_is_never_silently_replaced(tmp_path: Path) -> None:
     save(tmp_path, ADA)
     (tmp_path / "identity.key").unlink()
     with pytest.raises(StorageError, match=r"missing.*edda join"):
@@ -346,7 +346,7 @@ def test_a_save_that_fails_leaves_no_half_written_file(tmp_path: Path) -> None:
 # --- the keyring ------------------------------------------------------------------------------------------------------
 
 
-def test_an_identity_goes_into_the_keyring_and_no_key_into_a_file(tmp_path: Path, shelf: ShelfKeyring) -> None:
+def test_an_identity_is_saved_in_the_keyring_and_no_key_in_a_file(tmp_path: Path, shelf: ShelfKeyring) -> None:
     assert save(tmp_path, ADA) == "the keyring"
     assert list(shelf.entries) == [("edda-sync", ADA.device)]
     assert [path.name for path in tmp_path.iterdir()] == ["identity.json"]
@@ -356,7 +356,7 @@ def test_an_identity_goes_into_the_keyring_and_no_key_into_a_file(tmp_path: Path
     assert found.private_bytes() == ADA.private_bytes()
 
 
-def test_a_key_file_goes_when_the_keyring_takes_the_key(
+def test_a_key_file_is_removed_when_the_keyring_takes_the_key(
     tmp_path: Path, shelf: ShelfKeyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -367,7 +367,7 @@ def test_a_key_file_goes_when_the_keyring_takes_the_key(
     assert load(tmp_path) == ADA
 
 
-def test_edda_keyring_off_uses_a_file_beside_a_good_keyring(
+def test_edda_keyring_off_uses_a_file_even_with_a_good_keyring(
     tmp_path: Path, shelf: ShelfKeyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EDDA_KEYRING", "off")
@@ -376,7 +376,7 @@ def test_edda_keyring_off_uses_a_file_beside_a_good_keyring(
 
 
 @pytest.mark.parametrize("backend", [DeafKeyring, PlainKeyring])
-def test_a_keyring_that_is_none_is_passed_over(
+def test_an_unsafe_keyring_is_not_used(
     tmp_path: Path, use_keyring: type[ShelfKeyring], backend: type[ShelfKeyring]
 ) -> None:
     keyring.set_keyring(backend())
@@ -417,7 +417,7 @@ def test_a_key_missing_from_or_damaged_in_the_keyring_is_an_error(tmp_path: Path
 
 
 @pytest.mark.parametrize("is_locked", [False, True])
-def test_an_identity_that_nobody_knows_is_discarded_with_its_key(
+def test_an_identity_that_no_other_device_knows_is_discarded_with_its_key(
     tmp_path: Path, shelf: ShelfKeyring, is_locked: bool
 ) -> None:
     save(tmp_path / "home", ADA)
@@ -429,7 +429,7 @@ def test_an_identity_that_nobody_knows_is_discarded_with_its_key(
 
 
 @pytest.mark.usefixtures("no_keyring")
-def test_an_identity_in_a_file_is_discarded_too_and_none_is_no_matter(tmp_path: Path) -> None:
+def test_an_identity_in_a_file_is_discarded_too_and_a_missing_one_is_no_error(tmp_path: Path) -> None:
     save(tmp_path, ADA)
     (tmp_path / "mine").touch()
     discard(tmp_path)

@@ -20,7 +20,7 @@ def announcement(addresses: list[str], scope: int | None = None) -> AsyncService
     return AsyncServiceInfo(SYNC, f"x.{SYNC}", port=7, parsed_addresses=addresses, interface_index=scope)
 
 
-def test_endpoints_come_ipv4_first_and_link_local_last() -> None:
+def test_endpoints_are_listed_with_ipv4_first_and_link_local_last() -> None:
     info = announcement(["fe80::1", "fd00::1", "10.0.0.1"], scope=3)
     assert endpoints_of(info, []) == [("10.0.0.1", 7), ("fd00::1", 7), ("fe80::1%3", 7)]
 
@@ -33,7 +33,7 @@ def test_a_link_local_address_without_scope_is_tried_on_each_interface_that_coul
     assert endpoints_of(announcement(["fe80::1"], scope), [down]) == []
 
 
-def test_addresses_that_nobody_can_have_are_left_out_and_a_crowd_is_cut() -> None:
+def test_impossible_addresses_are_left_out_and_a_long_list_is_cut() -> None:
     assert endpoints_of(announcement(["224.0.0.251", "0.0.0.0", "ff02::fb", "::"]), []) == []
     crowd = [f"10.0.0.{number}" for number in range(1, 100)]
     assert len(endpoints_of(announcement(crowd), [])) == ADDRESSES_MAX

@@ -72,7 +72,7 @@ async def test_a_peer_that_sends_one_byte_too_many_broke_the_protocol() -> None:
         assert inbox.frames.empty()
 
 
-async def test_many_small_fragments_of_a_frame_too_large_are_refused_as_well() -> None:
+async def test_a_frame_too_large_in_many_small_fragments_is_refused_as_well() -> None:
     inbox = Inbox()
     async with listening(inbox, BOB) as listener, rogue(BOB, listener.port) as connection:
         with contextlib.suppress(ConnectionClosedError):
@@ -104,7 +104,7 @@ async def test_a_goodbye_ends_iteration_on_both_sides(stack: AsyncExitStack) -> 
         await ours.close()
 
 
-async def test_a_link_that_breaks_is_told_from_a_goodbye(stack: AsyncExitStack) -> None:
+async def test_a_broken_link_differs_from_a_goodbye(stack: AsyncExitStack) -> None:
     inbox = Inbox()
     listener = await stack.enter_async_context(listening(inbox, BOB))
     ours = await call(stack, BOB, listener.port)
@@ -159,7 +159,7 @@ async def test_a_frame_goes_at_once_unless_others_wait_or_the_link_has_ended(sta
     assert not ours.send_now(b"too late")
 
 
-async def test_a_sender_waits_while_its_peer_takes_nothing(stack: AsyncExitStack) -> None:
+async def test_a_sender_waits_while_its_peer_reads_nothing(stack: AsyncExitStack) -> None:
     go_on = asyncio.Event()
     taken: Inflow[bytes] = Inflow()
 
@@ -182,7 +182,7 @@ async def test_a_sender_waits_while_its_peer_takes_nothing(stack: AsyncExitStack
         assert (await taken.get())[0] == number
 
 
-async def test_a_link_whose_peer_takes_nothing_is_closed_all_the_same(
+async def test_a_link_whose_peer_reads_nothing_can_be_closed(
     stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sockets, "UNACKNOWLEDGED_MS_MAX", 600_000)  # so that nothing else ends it
@@ -205,7 +205,7 @@ async def test_a_link_whose_peer_takes_nothing_is_closed_all_the_same(
         await link.send(b"late")
 
 
-async def test_a_probe_is_answered_by_a_live_peer_only(stack: AsyncExitStack) -> None:
+async def test_only_a_live_peer_answers_a_probe(stack: AsyncExitStack) -> None:
     inbox = Inbox()
     listener = await stack.enter_async_context(listening(inbox, BOB))
     ours = await call(stack, BOB, listener.port)
@@ -216,7 +216,7 @@ async def test_a_probe_is_answered_by_a_live_peer_only(stack: AsyncExitStack) ->
     assert not await ours.probe(5)
 
 
-async def test_a_probe_of_a_silent_peer_gives_up(stack: AsyncExitStack) -> None:
+async def test_a_probe_of_a_silent_peer_ends(stack: AsyncExitStack) -> None:
     inbox = Inbox()
     listener = await stack.enter_async_context(listening(inbox, BOB))
     reader, writer = await asyncio.open_connection("127.0.0.1", listener.port, ssl=raw_context(BOB), server_hostname="")

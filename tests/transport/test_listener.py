@@ -53,7 +53,7 @@ async def test_a_stranger_learns_in_the_handshake_that_it_is_no_member() -> None
         assert listener.requests == 0
 
 
-async def test_nobody_gets_in_where_there_are_no_members() -> None:
+async def test_a_listener_without_members_lets_nobody_in() -> None:
     async with listening(Inbox()) as listener:
         assert await request_by_hand(listener.port, BOB) == b""
         with pytest.raises(NotAMemberError):
@@ -88,7 +88,7 @@ async def test_two_members_with_their_own_certificates_do_not_hide_each_other(st
         ("Upgrade: websocket", "Upgrade: h2c", b"426"),
     ],
 )
-async def test_a_request_that_is_not_ours_is_refused(old: str, new: str, answer: bytes) -> None:
+async def test_other_requests_than_ours_are_refused(old: str, new: str, answer: bytes) -> None:
     inbox = Inbox()
     async with listening(inbox, BOB) as listener:
         assert (await request_by_hand(listener.port, BOB, REQUEST.replace(old, new))).split()[1] == answer
@@ -108,7 +108,7 @@ async def test_silent_callers_are_dropped() -> None:
         assert listener.requests == 0
 
 
-async def test_only_so_many_sockets_may_be_unproved(stack: AsyncExitStack) -> None:
+async def test_the_number_of_unproved_sockets_is_limited(stack: AsyncExitStack) -> None:
     inbox = Inbox()
     listener = await stack.enter_async_context(listening(inbox, BOB, open_timeout_s=60))
     proved = await call(stack, BOB, listener.port)  # does not count any more
@@ -236,7 +236,7 @@ async def test_a_task_that_fails_ends_its_link_and_is_logged(
     assert "a bug of ours" in caplog.text
 
 
-async def test_strangers_and_broken_callers_are_no_event_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+async def test_strangers_and_broken_callers_leave_nothing_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     inbox = Inbox()
     async with listening(inbox, BOB, open_timeout_s=0.05) as listener:

@@ -25,7 +25,7 @@ from tests.transport.announcing import (
 )
 
 
-async def test_without_any_interface_it_says_why_and_recovers_when_one_appears(workspace: Workspace) -> None:
+async def test_multicast_without_any_interface_says_why_and_recovers_when_one_appears(workspace: Workspace) -> None:
     present: frozenset[Interface] = frozenset()
     laptop, discovery = await workspace.start("laptop", look=lambda: present)
     assert (discovery.available, discovery.reason) == (
@@ -44,7 +44,7 @@ async def test_without_any_interface_it_says_why_and_recovers_when_one_appears(w
 # zeroconf leaves its half-made socket to the garbage collector when an address is gone.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("gone", ["198.51.100.77", "fe80::77"])
-async def test_an_interface_that_vanishes_before_it_is_opened_is_a_reason_and_no_crash(
+async def test_an_interface_that_vanishes_before_it_is_opened_is_reported_and_does_not_crash(
     workspace: Workspace, gone: str
 ) -> None:
     present = frozenset({an_interface(9_999, gone)})
@@ -77,7 +77,7 @@ async def test_interfaces_that_cannot_be_read_for_a_moment_change_nothing(worksp
     assert discovery.available
 
 
-async def test_a_bug_in_the_watch_over_the_network_is_raised_to_whoever_waits_for_its_end() -> None:
+async def test_a_bug_in_the_watch_over_the_network_is_raised_to_the_task_that_waits_for_its_end() -> None:
     looks = 0
 
     def look() -> frozenset[Interface]:
@@ -131,7 +131,9 @@ async def test_processes_of_one_machine_that_ask_at_the_same_time_are_all_answer
             await asyncio.gather(*(event.wait() for event in heard))
 
 
-async def test_a_machine_without_any_network_comes_alive_with_its_loopback(namespaces: Callable[[], str]) -> None:
+async def test_discovery_on_a_machine_without_any_network_starts_with_its_loopback(
+    namespaces: Callable[[], str],
+) -> None:
     alone = namespaces()
     devices = {device: await Process.start(alone, device) for device in ("laptop", "phone", "tablet")}
     try:

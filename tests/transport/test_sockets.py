@@ -58,7 +58,7 @@ async def test_links_send_at_once_and_notice_a_cut_cable(stack: AsyncExitStack) 
             assert stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 10_000
 
 
-async def test_a_port_that_is_taken_is_an_error_that_says_what_to_do() -> None:
+async def test_a_port_in_use_is_an_error_that_says_what_to_do() -> None:
     async with listening(Inbox()) as listener:
         with pytest.raises(UsageError, match=rf"Port {listener.port} .*--port"):
             async with listening(Inbox(), port=listener.port):
@@ -69,7 +69,7 @@ async def test_a_port_that_is_taken_is_an_error_that_says_what_to_do() -> None:
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
-async def test_an_address_of_somebody_else_is_an_error_that_says_what_to_do(host: str) -> None:
+async def test_a_foreign_address_is_an_error_that_says_what_to_do(host: str) -> None:
     with pytest.raises(UsageError, match=f"{host} is no address of this device"):
         async with listening(Inbox(), host=host):
             pass

@@ -16,7 +16,7 @@ HOSTS = st.one_of(
 
 
 @given(HOSTS, st.integers(1, PORT_MAX))
-def test_what_is_written_reads_back(host: str, port: int) -> None:
+def test_a_written_address_is_read_back(host: str, port: int) -> None:
     assert split(host_port(host, port)) == (host, port)
 
 
@@ -38,6 +38,6 @@ def test_ipv6_without_brackets_is_refused_since_its_end_could_be_the_port(host: 
     ["", ":", ":80", "host", "host:", "host:0", "host:65536", "host:-1", "host:+1", "host: 1", "host:1.5", "host:٤٢",
      "[]:80", "[::1]", "[::1:80", "::1]:80", "a:b:80"],
 )  # fmt: skip
-def test_what_is_no_address_is_refused(text: str) -> None:
+def test_an_invalid_address_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         split(text)

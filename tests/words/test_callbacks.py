@@ -12,11 +12,11 @@ from edda_sync.words.errors import CallbackError
 
 
 class Panic(BaseException):
-    """What native code raises that has a bug: no ``Exception``."""
+    """What native code with a bug raises: not an ``Exception``."""
 
 
 class Program:
-    """A program's own function, that raises when it is told so."""
+    """A program's own function, which raises on request."""
 
     def __init__(self, raised: BaseException | None = None) -> None:
         self.told: list[str] = []
@@ -53,7 +53,7 @@ def test_a_function_is_called_each_time() -> None:
         asyncio.CancelledError(),
     ],
 )
-def test_a_function_that_raised_is_not_called_any_more_and_that_is_said_once(raised: BaseException) -> None:
+def test_a_function_that_raised_is_not_called_again_and_that_is_reported_once(raised: BaseException) -> None:
     program = Program(raised)
     for _ in range(3):
         program.callback("connected")
@@ -64,7 +64,7 @@ def test_a_function_that_raised_is_not_called_any_more_and_that_is_said_once(rai
     assert f"raised {type(raised).__name__}" in str(said)
 
 
-def test_what_the_caller_lets_pass_goes_on_its_way() -> None:
+def test_an_error_that_the_caller_lets_pass_comes_out() -> None:
     program = Program(asyncio.CancelledError())
     program.passing = program._raised
     with pytest.raises(asyncio.CancelledError):
@@ -73,14 +73,14 @@ def test_what_the_caller_lets_pass_goes_on_its_way() -> None:
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
-def test_what_is_meant_for_the_whole_program_goes_on_its_way(kind: type[BaseException]) -> None:
+def test_an_exception_for_the_whole_program_comes_out(kind: type[BaseException]) -> None:
     program = Program(kind())
     with pytest.raises(kind):
         program.callback("connected")
     assert program.broken == []
 
 
-def test_what_says_that_it_is_broken_may_call_it_and_there_is_no_end_to_end_in() -> None:
+def test_reporting_a_broken_function_may_call_it_without_endless_recursion() -> None:
     told: list[str] = []
 
     def tell(what: str) -> None:
@@ -92,7 +92,7 @@ def test_what_says_that_it_is_broken_may_call_it_and_there_is_no_end_to_end_in()
     assert told == ["connected"]
 
 
-def test_two_threads_in_which_a_function_raises_at_once_say_it_once() -> None:
+def test_a_function_that_raises_in_two_threads_at_once_is_reported_once() -> None:
     both = threading.Barrier(2)
     broken: list[CallbackError] = []
 
@@ -113,7 +113,7 @@ def test_two_threads_in_which_a_function_raises_at_once_say_it_once() -> None:
 
 
 class Handler(logging.Handler):
-    """A handler of a program's, that raises."""
+    """A program's own handler, which raises."""
 
     def __init__(self, raised: BaseException) -> None:
         super().__init__()
@@ -131,7 +131,7 @@ def logger() -> Iterator[logging.Logger]:
     found.handlers = before
 
 
-def test_nobody_who_says_otherwise_leaves_what_was_raised_to_the_log_with_its_trace(
+def test_without_a_listener_an_error_goes_to_the_log_with_its_traceback(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     Callback(lambda: 1 / 0, "What happens")()
@@ -140,7 +140,7 @@ def test_nobody_who_says_otherwise_leaves_what_was_raised_to_the_log_with_its_tr
 
 
 @pytest.mark.parametrize("raised", [ZeroDivisionError("a bug"), Panic("at x.rs:1"), GeneratorExit("a generator's")])
-def test_what_a_handler_of_the_log_does_not_take_is_said_on_standard_error(
+def test_an_error_that_a_log_handler_cannot_take_is_printed_on_standard_error(
     logger: logging.Logger, capsys: pytest.CaptureFixture[str], raised: BaseException
 ) -> None:
     logger.addHandler(Handler(raised))
@@ -151,7 +151,7 @@ def test_what_a_handler_of_the_log_does_not_take_is_said_on_standard_error(
     assert f"A handler of the log raised {type(raised).__name__}: {raised}" in said
 
 
-def test_ctrl_c_inside_a_handler_of_the_log_goes_on_its_way(logger: logging.Logger) -> None:
+def test_ctrl_c_inside_a_handler_of_the_log_comes_out(logger: logging.Logger) -> None:
     logger.addHandler(Handler(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         log(logger, logging.ERROR, "A fault.")

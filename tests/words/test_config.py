@@ -1,4 +1,4 @@
-"""A path means what it meant when it was named, whatever the current folder is later, and one place knows the database's."""
+"""A path keeps its meaning when the current folder changes later, and one place knows the path of the database."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PATIENCE_S = 30.0
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, for now."""
+    """The current folder, for the length of a test."""
     (tmp_path / "here").mkdir()
     (tmp_path / "there").mkdir()
     monkeypatch.chdir(tmp_path / "here")
@@ -58,14 +58,14 @@ def test_a_path_is_made_absolute_from_the_current_folder_or_the_users_home(
         absolute(Path("~nobody-of-this-name/notes"))
 
 
-def test_a_current_folder_that_is_gone_is_an_error_that_says_so(here: Path) -> None:
+def test_a_missing_current_folder_is_an_error_that_says_so(here: Path) -> None:
     here.rmdir()
     with pytest.raises(UsageError, match="notes cannot be found from here"):
         edda.open("notes")
     assert absolute(here.parent) == here.parent
 
 
-def test_a_configuration_keeps_the_paths_that_it_was_given(here: Path, move: Callable[[], None]) -> None:
+def test_a_configuration_keeps_its_paths(here: Path, move: Callable[[], None]) -> None:
     config = StorageConfig(database_path=Path("data/notes.db"), state_path=Path("lives"))
     move()
     assert (config.database_path, config.state_path) == (here / "data" / "notes.db", here / "lives")
@@ -76,9 +76,7 @@ def test_a_configuration_keeps_the_paths_that_it_was_given(here: Path, move: Cal
 # --- the current folder changes ---------------------------------------------------------------------------------------
 
 
-def test_what_is_written_after_a_change_of_folder_is_in_the_store_that_was_opened(
-    here: Path, move: Callable[[], None]
-) -> None:
+def test_writes_after_a_change_of_folder_go_to_the_opened_store(here: Path, move: Callable[[], None]) -> None:
     edda.open("notes").close()
     move()
     edda.open("notes").close()  # another store, of the same name
@@ -94,7 +92,7 @@ def test_what_is_written_after_a_change_of_folder_is_in_the_store_that_was_opene
         assert titles(other) == []
 
 
-def test_a_change_of_folder_makes_no_stray_store(here: Path, move: Callable[[], None]) -> None:
+def test_a_change_of_folder_creates_no_second_store(here: Path, move: Callable[[], None]) -> None:
     config = StorageConfig(state_path=Path("lives"))
     edda.open("notes", config).close()
     with edda.open("notes", config) as store:
@@ -106,7 +104,7 @@ def test_a_change_of_folder_makes_no_stray_store(here: Path, move: Callable[[], 
     assert sorted(path.name for path in here.iterdir()) == ["lives", "notes"]
 
 
-def test_a_home_of_the_environment_is_looked_up_once(
+def test_the_home_of_the_environment_is_read_once(
     here: Path, move: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EDDA_STATE", "lives")
@@ -121,7 +119,7 @@ def test_a_home_of_the_environment_is_looked_up_once(
     assert str(here / "notes").encode() in done.stdout
 
 
-async def test_a_device_runs_the_store_that_was_named_when_it_was_made(here: Path, move: Callable[[], None]) -> None:
+async def test_a_device_runs_the_store_that_was_given_when_it_was_made(here: Path, move: Callable[[], None]) -> None:
     device = Device("notes", config=StorageConfig(state_path=Path("lives")), discover=False)
     move()
     async with device:
@@ -130,7 +128,7 @@ async def test_a_device_runs_the_store_that_was_named_when_it_was_made(here: Pat
     assert list((here.parent / "there").iterdir()) == []
 
 
-async def test_a_socket_answers_and_goes_where_it_was_opened(here: Path, move: Callable[[], None]) -> None:
+async def test_a_socket_answers_and_is_removed_at_its_original_place(here: Path, move: Callable[[], None]) -> None:
     async def answer(_: control.Answer) -> AsyncIterator[control.Answer]:
         yield {"done": True}
 
@@ -186,7 +184,7 @@ def elsewhere(tmp_path: Path, name: str) -> StorageConfig:
     return StorageConfig(database_path=tmp_path / "data" / f"{name}.db", name=name)
 
 
-def test_a_database_elsewhere_is_found_by_whoever_asks(tmp_path: Path) -> None:
+def test_every_command_finds_a_database_elsewhere(tmp_path: Path) -> None:
     home, config = tmp_path / "home", elsewhere(tmp_path, "laptop")
     with edda.open(home, config) as store:
         store.create_task(edda.Task(title="Mine"))
@@ -200,14 +198,14 @@ def test_a_database_elsewhere_is_found_by_whoever_asks(tmp_path: Path) -> None:
     assert not (home / DATABASE_FILE).exists()
 
 
-def test_a_store_in_memory_takes_no_bytes_of_the_disk(tmp_path: Path) -> None:
+def test_a_store_in_memory_uses_no_disk_space(tmp_path: Path) -> None:
     with edda.open(tmp_path / "home", StorageConfig(backend="memory")) as store:
         assert store.database is None
         assert standing.facts(store)["database_bytes"] == standing.facts(store)["wal_bytes"] == 0
     assert not (tmp_path / "home").exists()
 
 
-def test_a_database_elsewhere_makes_room_for_the_workspace_that_is_joined(tmp_path: Path) -> None:
+def test_a_database_elsewhere_is_moved_away_for_a_joined_workspace(tmp_path: Path) -> None:
     home, config = tmp_path / "home", elsewhere(tmp_path, "phone")
     with edda.open(home, config) as store:
         store.create_task(edda.Task(title="Mine"))

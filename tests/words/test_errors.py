@@ -62,7 +62,7 @@ def test_an_error_carries_the_fields_that_the_tree_lists(error: EddaError) -> No
     assert all(hasattr(error, field) for field in fields)
 
 
-def test_whose_fault_it_is_shows_in_the_exit_code() -> None:
+def test_the_exit_code_shows_whose_fault_an_error_is() -> None:
     codes = {type(error).__name__: error.exit_code for error in MADE}
     assert codes["InvalidValueError"] == codes["LimitError"] == codes["UsageError"] == 2
     assert codes["NotFoundError"] == codes["InTrashError"] == 3

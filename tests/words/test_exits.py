@@ -15,7 +15,7 @@ def kinds(kind: type[EddaError]) -> set[type[EddaError]]:
     return {kind}.union(*map(kinds, kind.__subclasses__()))
 
 
-def test_every_way_to_end_has_a_code_of_its_own_that_a_process_can_return() -> None:
+def test_every_exit_has_its_own_code_that_a_process_can_return() -> None:
     assert len(set(CODES.values())) == len(CODES)
     assert all(0 <= code < 256 for code in CODES.values())
 
@@ -24,7 +24,7 @@ def test_every_error_ends_a_command_with_a_code_that_has_a_name() -> None:
     assert {kind.exit_code for kind in kinds(EddaError)} <= set(CODES.values()) - {exits.DONE}
 
 
-def test_the_root_command_tells_what_each_code_means() -> None:
+def test_the_root_command_explains_each_code() -> None:
     told = {int(code) for code in re.findall(r"\b(\d+) [a-z]", main.__doc__ or "")}
     assert told == set(CODES.values()) - {exits.PIPE}
 

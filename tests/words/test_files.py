@@ -1,4 +1,4 @@
-"""Files that only their owner reads, whatever the umask is and whoever made them."""
+"""Files that only their owner can read, whatever the umask and whoever made them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_new_file_is_its_owners_alone_under_every_umask(tmp_path: Path, mask: 
     assert {mode(path) for path in tmp_path.iterdir()} == {0o600}
 
 
-def test_a_file_that_is_there_is_not_made_anew(tmp_path: Path) -> None:
+def test_an_existing_file_is_not_made_anew(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"mine")
     make_file(tmp_path / "file")
     os.close(open_file(tmp_path / "file"))
@@ -65,7 +65,7 @@ def test_a_file_that_others_may_read_is_mended_when_it_is_used(tmp_path: Path, w
     assert not path.exists()
 
 
-def test_a_file_that_is_replaced_hands_on_its_permissions_where_that_is_wanted(tmp_path: Path) -> None:
+def test_a_replaced_file_passes_on_its_permissions_on_request(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.touch()
     path.chmod(0o640)
@@ -75,10 +75,10 @@ def test_a_file_that_is_replaced_hands_on_its_permissions_where_that_is_wanted(t
     assert (path.read_bytes(), mode(path)) == (b"two", 0o600)
 
 
-def test_what_a_file_holds_is_on_disk_before_it_takes_its_place_and_its_name_before_the_call_returns(
+def test_a_files_content_is_on_disk_before_it_takes_its_place_and_its_name_before_the_call_returns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else power may fail when the name is on disk and the words are not: the key of a device would be an empty file."""
+    """Otherwise power may fail when only the name is on disk: the key of a device would be an empty file."""
     steps = list[str]()
     fsync, rename = os.fsync, os.replace
 
@@ -139,7 +139,7 @@ def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     assert mode(target) == 0o644
 
 
-def test_a_file_whose_permissions_are_not_ours_to_change_is_refused() -> None:
+def test_a_file_whose_permissions_we_may_not_change_is_refused() -> None:
     if os.getuid() != 0:
         pytest.skip("only root can make a file that belongs to somebody else")
     script = f"""
@@ -176,7 +176,7 @@ for use in (files.mend_file, files.open_file):
         (errno.EIO, DiskFaultError),
     ],
 )
-def test_an_error_of_the_system_is_one_of_ours_and_names_the_file(
+def test_an_error_of_the_system_becomes_one_of_ours_and_names_the_file(
     tmp_path: Path, number: int, kind: type[StorageError]
 ) -> None:
     found = disk_error(tmp_path, OSError(number, os.strerror(number)))
@@ -184,7 +184,7 @@ def test_an_error_of_the_system_is_one_of_ours_and_names_the_file(
     assert str(tmp_path) in str(found)
 
 
-def test_what_cannot_be_made_says_where(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_made_is_an_error_with_its_place(tmp_path: Path) -> None:
     for use in (make_file, open_file):
         with pytest.raises(DiskFaultError, match="missing"):
             use(tmp_path / "missing" / "file")

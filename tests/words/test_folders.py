@@ -15,7 +15,7 @@ from edda_sync.words.folders import make_folder, user_folder
 
 @pytest.fixture
 def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is synced, in order; it really is."""
+    """The syncs in order; they really happen."""
     seen: list[str] = []
     fsync = os.fsync
 
@@ -27,25 +27,25 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-def test_every_folder_on_the_way_that_was_made_is_synced_in_its_parent(tmp_path: Path, synced: list[str]) -> None:
+def test_every_new_folder_on_the_way_is_synced_in_its_parent(tmp_path: Path, synced: list[str]) -> None:
     make_folder(tmp_path / "a" / "b" / "c")
     assert set(synced) == {str(tmp_path), str(tmp_path / "a"), str(tmp_path / "a" / "b")}
     assert (tmp_path / "a" / "b" / "c").stat().st_mode & 0o777 == 0o700
 
 
-def test_a_folder_that_is_there_costs_nothing(tmp_path: Path, synced: list[str]) -> None:
+def test_an_existing_folder_costs_nothing(tmp_path: Path, synced: list[str]) -> None:
     make_folder(tmp_path)
     assert not synced
 
 
-def test_a_file_in_the_way_is_no_store(tmp_path: Path) -> None:
+def test_a_file_in_the_way_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     for place in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(NotAStoreError):
             make_folder(place)
 
 
-def test_where_nothing_can_be_made_the_error_says_so() -> None:
+def test_if_nothing_can_be_made_the_error_says_so() -> None:
     with pytest.raises(DiskFaultError, match="/proc/nobody"):
         make_folder(Path("/proc/nobody/may"))
 

@@ -35,7 +35,7 @@ def tag(name: str) -> str:
 
 
 def read_task(**different: Any) -> Task:
-    """A task as a store gives it."""
+    """A task as a store returns it."""
     columns: dict[str, Any] = {
         "id": ID, "title": "t", "description": "words", "status": "open", "priority": 2, "created_at": TIME,
         "updated_at": TIME, "completed_at": None, "due_date": None, "parent_id": None, "metadata": '{"a":1,"b":[2]}',
@@ -57,7 +57,7 @@ def read_document() -> Document:
 # --- what an object's fields stand for --------------------------------------------------------------------------------
 
 
-def test_what_nobody_set_is_neither_written_nor_none() -> None:
+def test_an_unset_field_is_not_written_and_is_not_none() -> None:
     assert cells_of(Task()) == cells_of(Document()) == {}
     assert Task().title is UNSET
     assert not UNSET
@@ -83,13 +83,13 @@ def test_fields_become_cells_in_their_canonical_form() -> None:
     }  # fmt: skip
 
 
-def test_none_clears_what_can_be_empty() -> None:
+def test_none_clears_a_field_that_can_be_empty() -> None:
     cleared = cells_of(Task(description=None, due_date=None, parent_id=None))
     assert cleared == {"description": None, "due_date": None, "parent_id": None}
     assert cells_of(Document(content=None)) == {"content": None}
 
 
-def test_a_time_of_completion_is_part_of_the_status_that_it_comes_with() -> None:
+def test_a_time_of_completion_belongs_to_the_status_that_it_comes_with() -> None:
     assert cells_of(Task(status="done", completed_at=TIME)) == {"status": ["done", TIME]}
     assert cells_of(Task(status="open", completed_at=TIME)) == {"status": "open"}
     assert cells_of(Task(status="done", completed_at=None)) == {"status": "done"}
@@ -119,7 +119,7 @@ def test_a_time_of_completion_is_part_of_the_status_that_it_comes_with() -> None
         (Document(doc_type=""), "doc_type"),
     ],
 )
-def test_a_value_that_is_not_acceptable_is_named(item: Item, field: str) -> None:
+def test_an_unacceptable_value_is_named(item: Item, field: str) -> None:
     with pytest.raises(InvalidValueError) as caught:
         cells_of(item)
     assert caught.value.field == field
@@ -128,13 +128,13 @@ def test_a_value_that_is_not_acceptable_is_named(item: Item, field: str) -> None
 # --- what an update writes --------------------------------------------------------------------------------------------
 
 
-def test_an_object_that_was_read_and_not_changed_writes_nothing() -> None:
+def test_an_unchanged_object_that_was_read_writes_nothing() -> None:
     assert changed_cells(read_task()) == {}
     assert changed_cells(read_task(status="done", completed_at=TIME)) == {}
     assert changed_cells(read_document()) == {}
 
 
-def test_an_object_that_was_read_writes_what_was_changed_and_no_more() -> None:
+def test_an_object_that_was_read_writes_only_its_changes() -> None:
     task = read_task()
     task.title, task.metadata["c"], task.metadata["a"] = "new", 3, 1.5
     del task.metadata["b"]
@@ -146,11 +146,11 @@ def test_an_object_that_was_read_writes_what_was_changed_and_no_more() -> None:
     }  # fmt: skip
 
 
-def test_an_object_that_was_not_read_writes_all_that_is_set_and_takes_nothing_away() -> None:
+def test_an_object_that_was_not_read_writes_all_set_fields_and_removes_nothing() -> None:
     assert changed_cells(Task(id=ID, metadata={"c": 3}, tags={"x"})) == {"metadata.c": "3", tag("x"): "x"}
 
 
-def test_a_mapping_that_is_unset_or_none_takes_nothing_away_from_what_was_read() -> None:
+def test_a_mapping_that_is_unset_or_none_removes_no_keys_that_were_read() -> None:
     task = read_task()
     task.metadata, task.tags = UNSET, UNSET
     assert changed_cells(task) == {}
@@ -166,7 +166,7 @@ def test_finishing_a_task_that_was_read_does_not_bring_back_its_former_time_of_c
     assert changed_cells(task) == {"status": ["done", LATER]}
 
 
-def test_what_was_written_is_the_version_that_the_next_update_compares_with() -> None:
+def test_the_next_update_compares_with_the_version_that_was_written() -> None:
     task = read_task()
     task.title = "new"
     remember_base(task)
@@ -188,7 +188,7 @@ tasks = st.builds(
 
 
 @given(tasks, tasks)
-def test_what_changed_leads_from_one_version_to_the_other(one: Task, other: Task) -> None:
+def test_the_changes_lead_from_one_version_to_the_other(one: Task, other: Task) -> None:
     remember_base(one)
     before = cells_of(one)
     for name in ("title", "description", "status", "priority", "due_date", "metadata", "tags"):
@@ -219,7 +219,7 @@ def test_an_object_as_json_has_the_names_of_the_columns_and_sorted_tags() -> Non
     assert as_json(link)["relationship_type"] == "reference"
 
 
-def test_a_copy_of_an_object_has_the_same_fields_unset_and_the_version_it_was_read_at() -> None:
+def test_a_copy_of_an_object_has_the_same_unset_fields_and_the_same_version() -> None:
     made = copy.deepcopy(Task(title="t"))
     assert made.status is UNSET
     assert pickle.loads(pickle.dumps(made)).status is UNSET
@@ -228,7 +228,7 @@ def test_a_copy_of_an_object_has_the_same_fields_unset_and_the_version_it_was_re
     assert changed_cells(pickle.loads(pickle.dumps(task))) == {"title": "new"}
 
 
-def test_what_was_read_and_is_still_the_same_is_not_checked() -> None:
+def test_unchanged_fields_that_were_read_are_not_checked() -> None:
     task = read_task(status="paused", title="", priority=7)  # what a newer version, or another program, wrote
     assert changed_cells(task) == {}
     task.priority = 1
@@ -238,7 +238,7 @@ def test_what_was_read_and_is_still_the_same_is_not_checked() -> None:
         changed_cells(task)
 
 
-def test_what_becomes_of_a_mapping_does_not_reach_the_version_it_was_read_at() -> None:
+def test_changing_a_mapping_does_not_change_the_version_that_was_read() -> None:
     task = read_task()
     task.metadata["b"].append(3)
     assert changed_cells(task) == {"metadata.b": "[2,3]"}
@@ -279,7 +279,7 @@ def test_the_cells_of_a_draft_show_in_its_item() -> None:
     assert item.tags == set()
 
 
-def test_an_item_meets_a_plan_as_its_row_would() -> None:
+def test_an_item_matches_a_plan_as_its_row_does() -> None:
     task, document = read_task(), read_document()
     assert matches_item(plan(TaskQuery(status="open", tags=["WORK"], text="words")), task, False)
     assert not matches_item(plan(TaskQuery(tags=["other"])), task, False)

@@ -1,4 +1,4 @@
-"""What belongs to one process is refused in a fork of it, and the process that was forked goes on unharmed."""
+"""Objects of one process are refused in its forks, and the forked process goes on unharmed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def add(home: Path, title: str) -> None:
     subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE_S)
 
 
-def test_an_owner_is_here_until_its_process_is_forked_and_the_child_may_own_as_well() -> None:
+def test_an_owner_is_valid_until_its_process_is_forked_and_the_child_may_make_its_own() -> None:
     owner = Owner("This thing")
     owner.check()
     assert owner.is_here
@@ -75,7 +75,7 @@ def test_a_child_cannot_write_read_or_close_its_parents_store(tmp_path: Path, ba
         assert titles(store) == ["after", "before"]
 
 
-def test_a_daemon_that_keeps_its_parents_store_writes_nothing_that_would_be_lost(tmp_path: Path) -> None:
+def test_a_daemon_with_its_parents_store_writes_nothing_that_would_be_lost(tmp_path: Path) -> None:
     store = edda.open(tmp_path)
     store.create_task(edda.Task(title="before"))
 
@@ -103,7 +103,7 @@ def test_a_daemon_that_keeps_its_parents_store_writes_nothing_that_would_be_lost
         )
 
 
-def test_a_transaction_that_was_begun_before_the_fork_is_its_parents_alone(tmp_path: Path) -> None:
+def test_a_transaction_begun_before_the_fork_belongs_to_the_parent_alone(tmp_path: Path) -> None:
     with edda.open(tmp_path) as store:
         task_id = store.create_task(edda.Task(title="before"))
         with store.begin_transaction() as tx:
@@ -262,7 +262,7 @@ def test_a_child_that_leaves_by_its_parents_event_loop_leaves_the_links_and_the_
     assert AGAIN in done.stderr, "the child says what it did"
 
 
-async def test_a_device_that_was_not_opened_yet_may_be_opened_by_a_child(tmp_path: Path) -> None:
+async def test_a_child_may_open_a_device_that_was_not_opened_yet(tmp_path: Path) -> None:
     device = Device(tmp_path / "home", config=StorageConfig(state_path=tmp_path / "state"), discover=False)
 
     async def use(device: Device) -> object:
@@ -272,7 +272,7 @@ async def test_a_device_that_was_not_opened_yet_may_be_opened_by_a_child(tmp_pat
     assert await asyncio.to_thread(run_in_child, device, use) == "[]"
 
 
-def test_a_child_does_not_hold_its_parents_lock_when_the_parent_has_let_go(tmp_path: Path) -> None:
+def test_a_child_does_not_hold_its_parents_lock_after_the_parent_released_it(tmp_path: Path) -> None:
     def steps() -> Iterator[object]:
         yield "alive"
         with only_runner(tmp_path):
@@ -290,7 +290,7 @@ def test_a_child_does_not_hold_its_parents_lock_when_the_parent_has_let_go(tmp_p
         assert child.step() == "locked"
 
 
-async def test_nobody_waits_for_a_child_to_answer_at_its_parents_socket(tmp_path: Path) -> None:
+async def test_nobody_waits_for_a_child_at_its_parents_socket(tmp_path: Path) -> None:
     async def silent(_: object) -> object:  # pragma: no cover - nobody is asked
         raise AssertionError
 

@@ -54,7 +54,7 @@ def test_a_query_without_conditions_finds_everything_in_the_usual_order() -> Non
     assert (tasks.limit, tasks.offset) == (limits.QUERY_LIMIT_MAX, 0)
 
 
-def test_most_urgent_is_what_is_open_or_in_progress_first_fifty() -> None:
+def test_the_most_urgent_tasks_are_open_or_in_progress_and_at_most_fifty() -> None:
     urgent = plan(MOST_URGENT)
     assert urgent.equal == (("status", ("open", "in_progress")),)
     assert (urgent.limit, [name for name, _ in urgent.order]) == (50, ["priority", "due_date", "created_at", "id"])
@@ -80,7 +80,7 @@ def test_the_order_of_a_plan_ends_with_the_id_so_that_pages_never_overlap() -> N
     assert {each.order[-1][0] for each in plans} == {"id"}
 
 
-def test_documents_come_latest_first_unless_turned_round() -> None:
+def test_the_latest_documents_come_first_unless_the_order_is_reversed() -> None:
     assert plan(DocumentQuery(order="created_at")).order == (("created_at", True), ("id", True))
     assert plan(DocumentQuery(order="created_at", descending=True)).order == (("created_at", False), ("id", False))
     assert plan(DocumentQuery(order="title")).order == (("title", False), ("id", False))
@@ -111,14 +111,14 @@ def test_documents_come_latest_first_unless_turned_round() -> None:
         (DocumentQuery(task="short"), "task"),
     ],
 )
-def test_a_condition_that_is_not_acceptable_is_named(query: Query, field: str) -> None:
+def test_an_unacceptable_condition_is_named(query: Query, field: str) -> None:
     with pytest.raises(InvalidValueError) as caught:
         plan(query)
     assert caught.value.field == field
 
 
 @given(st.text(max_size=30))
-def test_any_text_is_words_or_a_refusal(text: str) -> None:
+def test_any_text_gives_words_or_a_refusal(text: str) -> None:
     try:
         words = plan(TaskQuery(text=text)).words
     except InvalidValueError:
@@ -131,7 +131,7 @@ def test_any_text_is_words_or_a_refusal(text: str) -> None:
 # --- conditions over rows ---------------------------------------------------------------------------------------------
 
 
-def test_every_condition_that_is_set_must_hold() -> None:
+def test_every_set_condition_must_hold() -> None:
     assert fits(TaskQuery(status="open", priority=2), status="open", priority=2)
     assert not fits(TaskQuery(status="open", priority=2), status="open", priority=1)
     assert not fits(TaskQuery(status="open", priority=2), status="done", priority=2)
@@ -143,7 +143,7 @@ def test_a_condition_with_no_values_holds_for_nothing() -> None:
     assert not fits(DocumentQuery(doc_type=()))
 
 
-def test_a_range_has_its_start_and_not_its_end_and_no_date_is_in_none() -> None:
+def test_a_range_includes_its_start_and_not_its_end_and_no_missing_date() -> None:
     assert fits(TaskQuery(due_from=TIME), due_date=TIME)
     assert not fits(TaskQuery(due_before=TIME), due_date=TIME)
     assert fits(TaskQuery(due_from=TIME, due_before=LATER), due_date=TIME)
@@ -152,7 +152,7 @@ def test_a_range_has_its_start_and_not_its_end_and_no_date_is_in_none() -> None:
     assert not fits(TaskQuery(due_before=LATER))
 
 
-def test_one_tag_may_stand_alone_as_one_status_may() -> None:
+def test_a_single_tag_or_status_needs_no_list() -> None:
     assert fits(TaskQuery(tags="work"), tags=("work",))
     assert not fits(DocumentQuery(tags="work"), tags=("w", "o", "r", "k"))
 
@@ -162,7 +162,7 @@ def test_all_tags_must_be_carried_whatever_their_case() -> None:
     assert not fits(TaskQuery(tags=["work", "home"]), tags=("work",))
 
 
-def test_parents_and_links_are_conditions_too() -> None:
+def test_a_query_may_ask_for_parents_and_links() -> None:
     assert fits(TaskQuery(parent=TASK), parent_id=TASK)
     assert not fits(TaskQuery(parent=TASK))
     assert fits(TaskQuery(parent=""))
@@ -190,7 +190,9 @@ def test_parents_and_links_are_conditions_too() -> None:
         ("a\0b", ["a", "b"]),
     ],
 )
-def test_words_are_letters_and_digits_without_case_or_a_latin_letters_marks(text: str, words: list[str]) -> None:
+def test_words_are_letters_and_digits_without_case_and_without_marks_on_latin_letters(
+    text: str, words: list[str]
+) -> None:
     assert tokens(text) == words
 
 
@@ -221,26 +223,26 @@ def ordered(checked: Plan, rows: list[dict[str, Any]]) -> list[str]:
     return [each["id"] for each in in_order(checked, rows, lambda each, name: each[name])]
 
 
-def test_no_due_date_comes_last_in_either_direction() -> None:
+def test_tasks_without_due_date_come_last_in_either_direction() -> None:
     rows = [row(id="a", due_date=None), row(id="b", due_date=LATER), row(id="c", due_date=TIME)]
     assert ordered(plan(TaskQuery(order="due_date")), rows) == ["c", "b", "a"]
     assert ordered(plan(TaskQuery(order="due_date", descending=True)), rows) == ["b", "c", "a"]
 
 
-def test_titles_sort_without_the_case_of_ascii_letters_and_equal_ones_by_id() -> None:
+def test_titles_sort_without_ascii_case_and_equal_ones_by_id() -> None:
     titles = {"a": "beta", "b": "Alpha", "c": "alpha", "d": "Zeta", "e": "émigré", "f": "Éclair"}
     rows = [row(id=name, title=title) for name, title in titles.items()]
     assert ordered(plan(TaskQuery(order="title")), rows) == ["b", "c", "a", "d", "f", "e"]
     assert ordered(plan(TaskQuery(order="title", descending=True)), rows) == ["e", "f", "d", "a", "c", "b"]
 
 
-def test_what_is_ranked_by_relevance_stays_as_it_was_given() -> None:
+def test_rows_ranked_by_relevance_keep_their_order() -> None:
     rows = [row(id="b"), row(id="c"), row(id="a")]
     assert ordered(plan(TaskQuery(text="t", order="relevance")), rows) == ["b", "c", "a"]
 
 
 @given(st.sets(st.sampled_from(["a", "a!", "a-", "ab", "b", "c1", "c2", "d"])), st.integers(1, 4))
-def test_pages_are_all_rows_by_id_each_once(ids: set[str], size: int) -> None:
+def test_pages_list_all_rows_by_id_once(ids: set[str], size: int) -> None:
     asked: list[Plan] = []
 
     def read(plan: Plan) -> list[tuple[str]]:

@@ -27,7 +27,7 @@ def is_space(character: str) -> bool:
 # --- the tables -------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_assigned_is_what_python_3_11_knows_and_what_later_ones_know_too() -> None:
+def test_assigned_characters_are_those_of_python_3_11_and_later_ones_know_them_too() -> None:
     ours = {code_point for code_point in CODE_POINTS if unicode14.is_assigned(chr(code_point))}
     theirs = {code_point for code_point in CODE_POINTS if unicodedata.category(chr(code_point)) != "Cn"}
     assert ours == theirs if PYTHON_3_11 else ours < theirs
@@ -40,7 +40,7 @@ def test_spaces_are_white_space_and_the_blank_braille_cell() -> None:
 
 
 @pytest.mark.skipif(not PYTHON_3_11, reason="the general category of a character may change")
-def test_control_and_format_characters_show_nothing_but_for_those_that_are_drawn() -> None:
+def test_control_and_format_characters_are_invisible_except_those_that_are_drawn() -> None:
     for character in map(chr, FOLDED):
         if unicodedata.category(character) == "Cf":
             assert is_unseen(character) == (character not in DRAWN)
@@ -51,7 +51,7 @@ def test_control_and_format_characters_show_nothing_but_for_those_that_are_drawn
             assert not unicode14.has_control(character)
 
 
-def test_what_shows_nothing_is_what_unicode_calls_so() -> None:
+def test_invisible_characters_are_those_of_unicode() -> None:
     """Default_Ignorable_Code_Point as DerivedCoreProperties.txt lists it, and format and control characters."""
     default_ignorable = {
         0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), *range(0x200B, 0x2010),
@@ -69,7 +69,7 @@ def test_what_shows_nothing_is_what_unicode_calls_so() -> None:
 @pytest.mark.parametrize(
     "text", ["", " ", "\u3000", "\t", "\u200b", "\u200d", "\u2800", "\ufe0f", "\u3164", "\U000e0041", " \u00ad \u2060"]
 )
-def test_a_text_of_which_nothing_shows_is_blank(text: str) -> None:
+def test_a_text_without_visible_characters_is_blank(text: str) -> None:
     assert unicode14.is_blank(text)
     assert not unicode14.is_blank(text + "a")
 
@@ -77,14 +77,14 @@ def test_a_text_of_which_nothing_shows_is_blank(text: str) -> None:
 @pytest.mark.parametrize(
     "text", [".", "\u0301", "\u0600", "\ue000", "\ufffc", "\U0001f642", "\u0378", "\U0001e030", "\uffff"]
 )
-def test_a_sign_on_its_own_is_not_blank_nor_is_a_character_that_the_table_has_not(text: str) -> None:
+def test_a_single_sign_is_not_blank_and_neither_is_a_character_that_the_table_lacks(text: str) -> None:
     assert not unicode14.is_blank(text)
 
 
 # --- fold -------------------------------------------------------------------------------------------------------------
 
 
-def test_every_character_is_folded_as_on_any_other_python() -> None:
+def test_every_character_is_folded_as_on_every_python() -> None:
     """The golden hash was the same on Python 3.11, 3.12 and 3.13, and with the tables of Unicode 18.0."""
     folded = [unicode14.fold(chr(code_point)) for code_point in FOLDED]
     assert blake2b("\n".join(folded).encode(), digest_size=8).hexdigest() == "e24d33e9d3c40027"
@@ -92,7 +92,7 @@ def test_every_character_is_folded_as_on_any_other_python() -> None:
 
 
 @given(st.text(max_size=20))
-def test_what_is_folded_stays_so_and_shows_no_odd_space(text: str) -> None:
+def test_a_folded_name_folds_to_itself_and_shows_no_odd_space(text: str) -> None:
     folded = unicode14.fold(text)
     assert unicode14.fold(folded) == folded
     assert folded == " ".join(folded.split(" ")).strip(" ")
@@ -105,7 +105,7 @@ def test_what_is_folded_stays_so_and_shows_no_odd_space(text: str) -> None:
         ("Straße", "strasse"),
         ("ﬁle", "file"),
         ("E\u0301", "é"),
-        ("e\u200d\u0301", "é"),  # what shows nothing keeps nothing apart
+        ("e\u200d\u0301", "é"),  # invisible characters do not separate
         ("q\u0307\u0323", "q\u0323\u0307"),  # marks in canonical order
         ("\u1100\u1161\u11a8", "각"),
         ("\u00a0Ünïcödé \u2003 name\u3000", "ünïcödé name"),
@@ -130,7 +130,7 @@ def test_names_are_folded_by_published_rules(text: str, folded: str) -> None:
         "\U0001e08f",  # 15.0: a mark that combines
     ],
 )
-def test_a_character_younger_than_the_table_stays_as_it_is_and_nothing_crosses_it(younger: str) -> None:
+def test_a_character_newer_than_the_table_stays_as_it_is_and_nothing_crosses_it(younger: str) -> None:
     assert unicode14.fold(younger) == younger
     assert unicode14.fold(f"E\u0301{younger}E\u0301") == f"é{younger}é"
     assert unicode14.fold(f"e{younger}\u0301") == f"e{younger}\u0301"

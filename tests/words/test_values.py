@@ -50,13 +50,13 @@ def test_a_texts_size_counts_in_bytes_of_utf8(character: str) -> None:
 
 
 @pytest.mark.parametrize("value", [None, 5, b"bytes", ["a"]])
-def test_what_is_no_text_is_refused_with_what_it_is(value: object) -> None:
+def test_a_value_that_is_no_text_is_refused_with_its_type(value: object) -> None:
     with pytest.raises(InvalidValueError, match=type(value).__name__) as caught:
         values.text("field", value)
     assert caught.value.field == "field"
 
 
-def test_half_a_character_is_refused_with_where_it_is() -> None:
+def test_half_a_character_is_refused_with_its_place() -> None:
     with pytest.raises(InvalidValueError, match="position 2"):
         values.text("field", "ab\ud83d")
 
@@ -71,7 +71,7 @@ def test_a_title_is_a_line_of_up_to_500_characters(value: str) -> None:
     ["", "a" * 501, " ", "\u00a0\u3000", "\u200b", "\u200d\ufe0f", "\u2800", "\u3164", "\U000e0065", "a\nb",
      "a\tb", "a\0b", "a\x85b", "a\x7fb", 5, None],
 )  # fmt: skip
-def test_what_a_list_cannot_show_as_one_line_is_no_title(value: object) -> None:
+def test_a_title_must_be_one_visible_line(value: object) -> None:
     with pytest.raises(InvalidValueError, match=r"^title: .*\.$"):
         values.title(value)
 
@@ -87,7 +87,7 @@ def test_a_line_is_refused_exactly_when_it_is_empty_blank_or_has_a_control_chara
         assert sound
 
 
-def test_statuses_and_priorities_are_those_that_are_listed() -> None:
+def test_statuses_and_priorities_are_the_listed_ones() -> None:
     assert [values.status(each) for each in values.STATUSES] == list(values.STATUSES)
     assert [values.priority(each) for each in range(5)] == [0, 1, 2, 3, 4]
     for bad_status in ("Open", "", None, 0, ["open"]):
@@ -102,7 +102,7 @@ def test_statuses_and_priorities_are_those_that_are_listed() -> None:
 
 
 @given(moments)
-def test_any_moment_is_written_in_utc_with_milliseconds_and_reads_the_same_again(moment: datetime.datetime) -> None:
+def test_any_moment_is_written_in_utc_with_milliseconds_and_read_back(moment: datetime.datetime) -> None:
     written = values.time("field", moment)
     assert CANONICAL_TIME.fullmatch(written)
     assert values.time("field", written) == written
@@ -142,7 +142,7 @@ def test_written_times_sort_as_the_moments_do(one: datetime.datetime, other: dat
         ("9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999Z"),
     ],
 )
-def test_a_time_may_be_written_in_many_ways_and_is_kept_in_one(value: object, written: str) -> None:
+def test_a_time_may_be_written_in_many_forms_and_is_kept_in_one(value: object, written: str) -> None:
     assert values.time("field", value) == written
 
 
@@ -151,7 +151,7 @@ def test_a_time_may_be_written_in_many_ways_and_is_kept_in_one(value: object, wr
     ["", "tomorrow", "2026-13-01", "2026-02-30", "2026-03-01T25:00:00.000Z", 5, None, b"2026",
      "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "２０２６-03-01"],
 )  # fmt: skip
-def test_what_is_no_time_is_refused_with_an_example(value: object) -> None:
+def test_an_invalid_time_is_refused_with_an_example(value: object) -> None:
     with pytest.raises(InvalidValueError, match="such as 2026-03-01"):
         values.time("due_date", value)
 
@@ -161,7 +161,7 @@ def test_what_is_no_time_is_refused_with_an_example(value: object) -> None:
     ["0001-01-01T00:00:00.000Z", "1900-02-28T12:00:00.000Z", "2000-02-29T12:00:00.000Z", "2024-02-29T23:59:59.999Z",
      "2026-04-30T09:30:00.000Z", "2026-12-31T00:00:00.001Z", "9999-12-31T23:59:59.999Z"],
 )  # fmt: skip
-def test_a_peer_may_send_each_moment_of_the_calendar_in_its_one_form(kept: str) -> None:
+def test_a_peer_may_send_each_moment_of_the_calendar_in_its_only_form(kept: str) -> None:
     assert values.time("due_date", kept) == kept
 
 
@@ -174,8 +174,8 @@ def test_a_peer_may_send_each_moment_of_the_calendar_in_its_one_form(kept: str) 
      "2026-03-01 09:30:00.000Z", "2026-03-01T09:30:00.000+00:00", "2026-03-01T09:30:00.000Z\n", "2026-03-01",
      "２０２６-03-01T09:30:00.000Z", "2026-03-01T0९:30:00.000Z", "10000-01-01T00:00:00.000Z"],
 )  # fmt: skip
-def test_no_python_lets_a_peer_send_any_other_time(sent: str) -> None:
-    """What a person may write so is read, if this Python can, and kept in the one form: never as it was sent."""
+def test_other_times_are_refused_from_a_peer_on_every_python(sent: str) -> None:
+    """A person may write such a time if this Python reads it; it is kept in the one form, never as it was sent."""
     try:
         read = values.time("due_date", sent)
     except InvalidValueError:
@@ -197,14 +197,14 @@ def test_the_calendar_of_kept_times_is_that_of_python(year: int, month: int, day
 
 
 @given(st.integers(0, limits.WALL_MS_MAX))
-def test_wall_milliseconds_are_shown_as_the_time_they_stand_for(wall_ms: int) -> None:
+def test_wall_milliseconds_are_shown_as_their_time(wall_ms: int) -> None:
     shown = values.time_of(wall_ms)
     assert values.time("field", shown) == shown
     epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
     assert (datetime.datetime.fromisoformat(shown) - epoch) // datetime.timedelta(milliseconds=1) == wall_ms
 
 
-def test_a_clock_outside_of_what_can_be_written_is_shown_as_the_nearest_time() -> None:
+def test_a_clock_outside_the_calendar_is_shown_as_the_nearest_time() -> None:
     assert values.time_of(-1) == "1970-01-01T00:00:00.000Z"
     assert values.time_of(1 << 60) == values.time_of(limits.WALL_MS_MAX) == "9999-12-31T23:59:59.999Z"
 
@@ -242,7 +242,7 @@ def test_the_order_of_keys_does_not_matter(mapping: dict[str, int], random: Any)
      "a" * limits.JSON_BYTES_MAX],
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
-def test_what_json_cannot_write_or_everybody_read_is_refused(value: object) -> None:
+def test_values_that_json_cannot_write_or_not_everybody_can_read_are_refused(value: object) -> None:
     with pytest.raises(InvalidValueError, match=r"^metadata: "):
         values.json_value("metadata", value)
 
@@ -265,7 +265,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("digits_max", [640, 0], ids=["few digits", "any number of digits"])
-def test_what_json_a_peer_may_send_does_not_hang_on_this_python(digits_max: int) -> None:
+def test_the_json_that_a_peer_may_send_does_not_depend_on_this_python(digits_max: int) -> None:
     """``PYTHONINTMAXSTRDIGITS`` sets how many digits Python reads: from 640 on, or 0 for any number of them."""
     before = sys.get_int_max_str_digits()
     sys.set_int_max_str_digits(digits_max)
@@ -281,7 +281,7 @@ def test_what_json_a_peer_may_send_does_not_hang_on_this_python(digits_max: int)
         sys.set_int_max_str_digits(before)
 
 
-def test_a_stack_that_is_full_is_no_verdict_on_a_value() -> None:
+def test_a_full_stack_gives_no_verdict_on_a_value() -> None:
     deepest = "[" * 65 + "]" * 65
 
     def read_at(depth: int) -> str:
@@ -310,7 +310,7 @@ def test_a_tuple_is_written_as_a_list() -> None:
     "encoded",
     ["", "{", "nul", "[1,]", "NaN", "Infinity", "1e999", '{"a":1,"a":1}', "[" * 100_000, "9" * 5_000, '"\\ud800"', 5],
 )
-def test_text_that_is_not_sound_json_is_refused_from_a_peer(encoded: object) -> None:
+def test_invalid_json_is_refused_from_a_peer(encoded: object) -> None:
     with pytest.raises(InvalidValueError):
         values.canonical_json("metadata", encoded)
 
@@ -344,7 +344,7 @@ def test_a_clock_before_1970_still_makes_ids() -> None:
 
 
 @given(st.text(max_size=10), st.text(max_size=10))
-def test_what_is_imported_has_the_same_id_everywhere(source: str, source_id: str) -> None:
+def test_an_imported_item_has_the_same_id_everywhere(source: str, source_id: str) -> None:
     made = values.uuid8(source, source_id)
     assert made == values.uuid8(source, source_id)
     assert (made[14], made[19] in "89ab") == ("8", True)
@@ -352,7 +352,7 @@ def test_what_is_imported_has_the_same_id_everywhere(source: str, source_id: str
     assert values.id_text(values.id_bytes("id", made)) == made
 
 
-def test_source_and_id_of_an_import_are_told_apart() -> None:
+def test_source_and_id_of_an_import_are_kept_apart() -> None:
     assert values.uuid8("ab", "c") != values.uuid8("a", "bc")
 
 
@@ -368,7 +368,7 @@ def test_an_id_is_read_back_from_its_text_in_either_case(raw: bytes) -> None:
      "0192f0c179b07cc398c4dc0c0c07398f", "0192f0c1079b0-7cc3-98c4-dc0c0c07398f", "0192f0c1 79b0 7cc3 98c4 dc0c0c07398f",
      b"0192f0c1-79b0-7cc3-98c4-dc0c0c07398f", None],
 )  # fmt: skip
-def test_what_is_no_whole_id_is_refused(value: object) -> None:
+def test_an_incomplete_id_is_refused(value: object) -> None:
     with pytest.raises(InvalidValueError, match="36 characters"):
         values.id_bytes("id", value)
 
@@ -385,7 +385,7 @@ def test_what_is_no_whole_id_is_refused(value: object) -> None:
         ("0017f22e2-79b0-7cc3-98c4-dc0c0c07398f", ""),
     ],
 )
-def test_the_digits_of_what_a_person_types_as_an_id(reference: str, digits: str) -> None:
+def test_the_digits_of_a_typed_id_are_found(reference: str, digits: str) -> None:
     assert values.digits_of_id(reference) == digits
 
 
@@ -433,7 +433,7 @@ def test_counterexample_23_names_that_read_alike_are_one_tag_by_published_vector
 
 
 @given(st.text(max_size=20))
-def test_the_normal_form_of_a_name_is_its_own_normal_form_and_that_of_all_its_ways_of_writing(name: str) -> None:
+def test_all_spellings_of_a_name_have_one_normal_form_which_is_its_own(name: str) -> None:
     normal = values.tag_name_normal(name)
     assert values.tag_name_normal(normal) == normal
     for form in ("NFC", "NFD", "NFKC", "NFKD"):
@@ -445,7 +445,7 @@ def test_other_names_are_other_tags() -> None:
     assert len({values.tag_id(name) for name in ("a", "á", "b", "aa", "a b", "ı", "i")}) == 7
 
 
-def test_the_name_of_a_tag_is_folded_once_however_many_carry_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_name_of_a_tag_is_folded_once_even_if_many_items_carry_it(monkeypatch: pytest.MonkeyPatch) -> None:
     folded: list[str] = []
     fold = unicode14.fold
 

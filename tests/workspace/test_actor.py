@@ -54,7 +54,7 @@ def test_a_new_life_continues_the_last_change_of_the_present_one_and_says_why() 
         assert dict(birth.ext)[WHY] == b"put back"
 
 
-def test_a_new_life_of_one_that_never_wrote_continues_what_that_continued() -> None:
+def test_a_new_life_after_one_that_never_wrote_continues_what_that_one_continued() -> None:
     with devices(1) as (laptop,):
         laptop.create_task(Task(title="a"))
         laptop.store.transact(lambda tx: new_life(tx, NONCES[0], "first"))
@@ -67,7 +67,7 @@ def test_a_new_life_of_one_that_never_wrote_continues_what_that_continued() -> N
         assert again.nonce != silent.nonce
 
 
-def test_a_reason_is_left_out_where_there_is_none() -> None:
+def test_a_missing_reason_is_left_out() -> None:
     with devices(1) as (laptop,):
         laptop.create_task(Task(title="a"))
         laptop.store.transact(lambda tx: new_life(tx, NONCES[0]))

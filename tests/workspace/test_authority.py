@@ -27,7 +27,7 @@ WORKSPACE = changes.workspace_of(RAW)
 # --- who founded it, and who was added --------------------------------------------------------------------------------
 
 
-def test_a_workspace_was_founded_by_the_birth_that_it_is_named_after_and_before_which_nothing_was() -> None:
+def test_a_workspace_is_founded_by_the_birth_that_gives_its_name_and_that_has_no_past() -> None:
     assert is_founder(FIRST, RAW, {}, WORKSPACE)
     assert not is_founder(FIRST, RAW, {}, bytes(16))
     assert not is_founder(FIRST, RAW, {A: 1}, WORKSPACE)
@@ -42,13 +42,13 @@ def added(*dots: tuple[bytes, int]) -> Entity:
     return entity
 
 
-def test_a_device_is_a_member_in_every_past_that_holds_a_change_which_made_it_one() -> None:
+def test_a_device_is_a_member_in_every_past_with_a_change_that_made_it_one() -> None:
     both = added((A, 3), (B, 2))
     for past, is_member in (({}, False), ({A: 2, B: 1}, False), ({A: 3}, True), ({B: 2}, True), ({C: 9}, False)):
         assert is_member_in(both, past) is is_member
 
 
-def test_nobody_knows_a_device_that_has_no_record() -> None:
+def test_a_device_without_a_record_is_unknown() -> None:
     named = Entity(bytes(16), "device")
     named.put("name", (A, 1, 5, "ghost"), {A: 1})
     for device_ in (None, named, Entity(bytes(16), "device")):
@@ -58,8 +58,8 @@ def test_nobody_knows_a_device_that_has_no_record() -> None:
 # --- in a workspace ---------------------------------------------------------------------------------------------------
 
 
-def test_a_stranger_is_refused_in_every_order_in_which_the_changes_about_it_may_come() -> None:
-    """Whether it is a member is a question to the past of its birth: what else is here says nothing."""
+def test_a_stranger_is_refused_in_every_order_of_the_changes_about_it() -> None:
+    """Only the past of its birth says whether it is a member; other changes that are here do not count."""
     for with_record in (False, True):
         laptop, peer = founded()
         before = laptop.dep
@@ -78,7 +78,7 @@ def laptop_hash(peer: Peer) -> bytes:
     return peer.look(lambda reader: next(iter(reader.log.heads().values())).hash)
 
 
-def test_a_life_without_a_parent_is_a_member_s_if_what_it_depends_on_made_it_one() -> None:
+def test_a_life_without_a_parent_belongs_to_a_member_if_its_dependencies_made_it_one() -> None:
     laptop, peer = founded()
     record = laptop.write(device(PHONE, LAPTOP))
     peer.admit(record)
@@ -131,7 +131,7 @@ def test_a_device_is_found_by_its_key() -> None:
     assert peer.look(lambda reader: authority.device_of(reader, PHONE.public_key)) is None
 
 
-def test_a_device_that_cannot_be_read_is_damage_where_it_is_asked_for_and_left_out_where_all_are_listed() -> None:
+def test_an_unreadable_device_raises_damage_when_asked_for_and_is_left_out_of_lists() -> None:
     laptop, peer = founded()
     peer.admit(laptop.write(device(PHONE, LAPTOP, "phone"), device(TABLET, LAPTOP, "tablet")))
     key = key_of("device", records.device_entity(PHONE.public_key))
@@ -147,7 +147,7 @@ def test_a_device_that_cannot_be_read_is_damage_where_it_is_asked_for_and_left_o
         peer.look(lambda reader: authority.device_of(reader, PHONE.public_key))
 
 
-def test_what_is_said_of_a_device_without_a_record_makes_it_no_member() -> None:
+def test_other_writes_about_a_device_without_a_record_make_it_no_member() -> None:
     laptop, peer = founded()
     peer.admit(laptop.write(ops.Put("device", records.device_entity(PHONE.public_key), {"name": "ghost"})))
     assert [entity.value("name") for entity, _ in peer.look(lambda reader: list(authority.members(reader)))] == [

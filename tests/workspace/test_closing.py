@@ -1,4 +1,4 @@
-"""Closings: signed by the life's own device, the same bytes everywhere, and none that says less than it should."""
+"""Closings: signed by the life's own device, with the same bytes everywhere, and never with too few fields."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIGNED = LAPTOP.sign(closing.signed_message(WORKSPACE, ACTOR, 7, b"h" * 32))
 SOUND = Closing(BIRTH, 7, b"h" * 32, SIGNED)
 
 
-def test_the_bytes_of_a_closing_and_of_what_is_signed_are_those_that_were_published() -> None:
+def test_a_closing_and_its_signed_message_have_their_published_bytes() -> None:
     made = Closing(b"birth", 7, b"h" * 32, b"s" * 64)
     encoded = "95" + "c4056269727468" + "07" + "c420" + "68" * 32 + "c440" + "73" * 64 + "90"
     assert closing.encode(made).hex() == encoded
@@ -32,7 +32,7 @@ def test_the_bytes_of_a_closing_and_of_what_is_signed_are_those_that_were_publis
     assert message == b"edda closing 1" + b"w" * 16 + b"a" * 16 + bytes(7) + b"\x07" + b"h" * 32
 
 
-def test_a_closing_that_its_device_signed_is_sound_and_names_the_life() -> None:
+def test_a_closing_signed_by_its_device_is_valid_and_names_the_life() -> None:
     closing.check(SOUND, WORKSPACE, verify)
     assert SOUND.actor == ACTOR
     assert closing.decode(closing.encode(SOUND)) == SOUND
@@ -56,7 +56,7 @@ def test_a_closing_that_says_anything_else_is_refused(changed: dict[str, object]
         closing.check(msgspec.structs.replace(SOUND, **changed), WORKSPACE, verify)
 
 
-def test_a_closing_is_as_long_as_it_may_be_and_no_longer_since_everybody_keeps_and_passes_it_on() -> None:
+def test_a_closing_has_a_maximal_length_since_everybody_keeps_and_passes_it_on() -> None:
     def with_room(size: int) -> bytes:
         return closing.encode(msgspec.structs.replace(SOUND, ext=((2, bytes(size)),)))
 
@@ -74,7 +74,7 @@ def test_a_closing_has_one_encoding() -> None:
         closing.decode(encoded.replace(b"\x07\xc4\x20", b"\xcc\x07\xc4\x20"))
 
 
-def test_a_closing_is_of_its_workspace_alone() -> None:
+def test_a_closing_is_valid_only_in_its_workspace() -> None:
     with pytest.raises(RemoteProtocolError):
         closing.check(SOUND, b"x" * 16, verify)
 
@@ -100,12 +100,12 @@ def test_what_a_later_version_adds_is_kept_and_does_not_change_the_verdict() -> 
         {"birth": BIRTH},
     ],
 )
-def test_what_is_no_closing_is_refused(fields: object) -> None:
+def test_an_invalid_closing_is_refused(fields: object) -> None:
     with pytest.raises(RemoteProtocolError):
         closing.decode(msgspec.msgpack.encode(fields))
 
 
-def test_there_is_one_name_for_each_life_and_change() -> None:
+def test_each_life_and_change_has_one_name() -> None:
     other_head = msgspec.structs.replace(SOUND, hash=bytes(32))
     later = msgspec.structs.replace(SOUND, seq=8)
     elsewhere = msgspec.structs.replace(SOUND, birth=changes.encode_birth(Birth(LAPTOP.public_key, b"m" * 16)))
@@ -113,7 +113,7 @@ def test_there_is_one_name_for_each_life_and_change() -> None:
     assert len(closing.name_of(SOUND)) == 32
 
 
-def test_a_closing_of_a_change_that_is_gone_is_forgotten_and_one_of_what_is_here_stays() -> None:
+def test_a_closing_of_a_missing_change_is_forgotten_and_one_of_a_present_change_stays() -> None:
     laptop, peer = founded()
     peer.admit(laptop.write(Put("task", bytes(16), {"title": "t"})))
     here = Closing(changes.encode_birth(laptop.birth), laptop.seq, laptop.hash, bytes(64))

@@ -57,7 +57,7 @@ def titles(store: StorageEngine) -> list[str]:
 
 
 class Clock:
-    """A wall clock that moves only when it is told to, by whole days."""
+    """A wall clock that moves only on request, by whole days."""
 
     began_ms = 1_800_000_000_000
 
@@ -73,7 +73,7 @@ class Clock:
 
 @contextmanager
 def founded(home: Path, clock: Clock) -> Iterator[StorageEngine]:
-    """A store with a clock of its own; a new one is the first of a workspace."""
+    """A store with its own clock; a new one founds a workspace."""
     with StorageEngine(home, now=clock) as engine:
         engine.initialize(edda.StorageConfig(name="laptop"))
         yield engine
@@ -156,7 +156,7 @@ def test_a_first_life_continues_the_change_that_made_its_device_a_member(tmp_pat
             assert birth(store, actor(phone)) == birth(phone, actor(phone))
 
 
-def test_a_backup_that_is_put_back_writes_under_a_new_actor_and_gets_back_what_it_had_lost(tmp_path: Path) -> None:
+def test_a_restored_backup_writes_under_a_new_actor_and_gets_back_what_it_had_lost(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with edda.open(home) as store:
         store.create_task(edda.Task(title="kept"))
@@ -235,7 +235,7 @@ def test_a_store_whose_state_folder_is_always_new_goes_on_under_its_actor(
 
 
 def roll_back(tmp_path: Path) -> bytes:
-    """Make a phone that knows one more change than the store in ``home`` and write that one anew; return the actor."""
+    """Make a phone that knows one more change than the store in ``home``, and write another in its place; return the actor."""
     home, state = tmp_path / "home", tmp_path / "state"
     with edda.open(home) as store:
         store.create_task(edda.Task(title="before"))
@@ -296,7 +296,7 @@ def test_after_a_fork_the_store_goes_on_under_a_new_actor(tmp_path: Path) -> Non
 # --- what the log tells of lives --------------------------------------------------------------------------------------
 
 
-def test_the_lives_of_a_device_are_told_with_their_changes_and_times(tmp_path: Path) -> None:
+def test_the_lives_of_a_device_are_listed_with_their_changes_and_times(tmp_path: Path) -> None:
     clock = Clock()
     with founded(tmp_path / "home", clock) as store:
         store.create_task(edda.Task(title="before"))
@@ -344,7 +344,7 @@ def test_a_store_and_its_copy_count_each_other_once_both_have_written_since(tmp_
         assert phone.reading.copies() == []
 
 
-def test_a_store_that_was_put_back_is_no_copy_of_what_it_was(tmp_path: Path) -> None:
+def test_a_restored_store_does_not_count_as_a_copy_of_its_former_self(tmp_path: Path) -> None:
     clock = Clock()
     with founded(tmp_path / "home", clock) as store:
         store.create_task(edda.Task(title="kept"))
@@ -393,7 +393,7 @@ def test_a_life_that_is_long_over_is_closed_by_the_next_one_of_its_device(tmp_pa
             assert birth(old, actor(old)).why == life.CLOSED
 
 
-def test_a_life_that_another_one_continues_needs_no_end(tmp_path: Path) -> None:
+def test_a_life_that_another_one_continues_needs_no_closing(tmp_path: Path) -> None:
     clock = Clock()
     names = ("first", "second", "third")
     with founded(tmp_path / names[0], clock) as store:
@@ -411,7 +411,7 @@ def test_a_life_that_another_one_continues_needs_no_end(tmp_path: Path) -> None:
     assert [listed[each].is_closed for each in lives] == [False, True, False]
 
 
-def test_a_quiet_life_is_closed_by_nobody_elses_device(tmp_path: Path) -> None:
+def test_only_its_own_device_closes_a_quiet_life(tmp_path: Path) -> None:
     clock = Clock()
     with founded(tmp_path / "home", clock) as store, member(tmp_path, store, "phone") as phone:
         phone.create_task(edda.Task(title="once"))

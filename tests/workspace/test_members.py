@@ -52,7 +52,7 @@ def test_opening_an_empty_folder_founds_a_workspace_with_this_device_as_its_memb
         assert len(store.members()) == 1
 
 
-def test_the_founding_change_says_who_founded_the_workspace_and_which_its_first_key_is(tmp_path: Path) -> None:
+def test_the_founding_change_names_the_founder_of_the_workspace_and_its_first_key(tmp_path: Path) -> None:
     with edda.open(tmp_path / "home", edda.StorageConfig(name="laptop")) as store:
         with store.store.read() as reader:
             logged = reader.log.read(1)
@@ -72,7 +72,7 @@ def test_the_founding_change_says_who_founded_the_workspace_and_which_its_first_
         assert store.membership.workspace_key == key
 
 
-def test_a_newcomer_trusts_whom_the_welcome_names_before_it_has_synced(tmp_path: Path) -> None:
+def test_a_newcomer_trusts_the_members_in_its_welcome_before_it_has_synced(tmp_path: Path) -> None:
     config = edda.StorageConfig(name="phone")
     with edda.open(tmp_path / "a") as member, StorageEngine(tmp_path / "b") as newcomer:
         newcomer.open_store(config)
@@ -98,7 +98,7 @@ def test_the_first_life_of_a_newcomer_continues_the_change_that_made_it_a_member
         assert added[0] in laptop.frontier()
 
 
-def test_a_device_that_is_let_in_twice_is_told_of_the_same_change_again(tmp_path: Path) -> None:
+def test_a_device_that_is_let_in_twice_gets_the_same_change_again(tmp_path: Path) -> None:
     with edda.open(tmp_path / "home") as store:
         first = store.welcome(card_of(PHONE))
         store.create_task(edda.Task(title="meanwhile"))
@@ -107,7 +107,7 @@ def test_a_device_that_is_let_in_twice_is_told_of_the_same_change_again(tmp_path
         assert len(store.members()) == 2
 
 
-def test_a_newcomer_that_has_not_synced_yet_passes_on_whom_it_was_told_of(tmp_path: Path) -> None:
+def test_a_newcomer_that_has_not_synced_yet_passes_on_the_members_of_its_welcome(tmp_path: Path) -> None:
     with (
         edda.open(tmp_path / "a") as member,
         StorageEngine(tmp_path / "b") as second,
@@ -137,7 +137,7 @@ def test_a_third_device_learns_of_the_second_from_the_log() -> None:
         assert phone.reading.certificates() == tablet.reading.certificates() == laptop.reading.certificates()
 
 
-def test_asking_again_who_is_a_member_decodes_nobody_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_asking_again_for_the_members_decodes_nothing_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     with devices(2) as (one, _):
         known = one.members()
         decoded: list[bytes] = []
@@ -146,7 +146,7 @@ def test_asking_again_who_is_a_member_decodes_nobody_anew(monkeypatch: pytest.Mo
         assert decoded == []
 
 
-def test_of_two_who_found_a_workspace_in_one_store_the_first_one_does(tmp_path: Path) -> None:
+def test_the_first_of_two_foundings_in_one_store_counts(tmp_path: Path) -> None:
     with edda.open(tmp_path / "home") as store:
         workspace, key = store.workspace, store.membership.workspace_key
         birth = Birth(store.identity.public_key, bytes(16))
@@ -154,7 +154,7 @@ def test_of_two_who_found_a_workspace_in_one_store_the_first_one_does(tmp_path: 
         assert (store.workspace, store.membership.workspace_key) == (workspace, key)
 
 
-def test_a_workspace_takes_as_many_devices_as_it_has_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_workspace_takes_devices_up_to_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MEMBERS_MAX", 2)
     with edda.open(tmp_path / "home") as store:
         store.welcome(card_of(PHONE))
@@ -162,13 +162,13 @@ def test_a_workspace_takes_as_many_devices_as_it_has_room_for(tmp_path: Path, mo
         with pytest.raises(LimitError):
             store.welcome(card_of(TABLET))
         assert store.digest() == before
-        store.welcome(card_of(PHONE))  # who is in already needs no room
+        store.welcome(card_of(PHONE))  # a member needs no more room
 
 
 # --- whom links trust -------------------------------------------------------------------------------------------------
 
 
-def test_a_card_with_a_certificate_that_is_none_makes_nobody_a_member(tmp_path: Path) -> None:
+def test_a_card_with_an_invalid_certificate_makes_nobody_a_member(tmp_path: Path) -> None:
     with edda.open(tmp_path / "home") as store:
         before = store.digest()
         for certificate in (
@@ -189,7 +189,7 @@ def record_of(identity: Identity, certificate: bytes, added_by: Identity) -> ops
 
 
 def bent(certificate: bytes) -> dict[str, bytes]:
-    """A certificate that only what reads the whole of it refuses."""
+    """A certificate that is refused only by code that reads all of it."""
     signature, serial = bytearray(certificate), bytearray(certificate)
     signature[-1] ^= 1
     after_version = certificate.index(b"\xa0\3\2\1\2\2") + 6
@@ -203,7 +203,7 @@ def bent(certificate: bytes) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("how", bent(TABLET.certificate))
-def test_a_member_that_writes_a_certificate_that_no_device_made_locks_nobody_out(how: str) -> None:
+def test_a_member_that_writes_a_forged_certificate_locks_nobody_out(how: str) -> None:
     """Every certificate that is trusted is read by TLS, all at once: one that it cannot read would end every link."""
     laptop, peer = founded()
     certificate = bent(TABLET.certificate)[how]
@@ -218,7 +218,7 @@ def test_a_member_that_writes_a_certificate_that_no_device_made_locks_nobody_out
 @pytest.mark.parametrize("how", bent(TABLET.certificate))
 @pytest.mark.parametrize("wall_ms", [1, 9_000_000_000_000])
 @pytest.mark.parametrize("forged_first", [False, True])
-def test_a_member_that_writes_another_record_of_a_device_at_once_does_not_change_whom_links_trust(
+def test_a_member_that_concurrently_writes_another_record_of_a_device_does_not_change_the_trusted_certificates(
     how: str, wall_ms: int, forged_first: bool
 ) -> None:
     laptop, peer = founded()
@@ -233,7 +233,7 @@ def test_a_member_that_writes_another_record_of_a_device_at_once_does_not_change
     ]
 
 
-def test_nobody_writes_of_a_device_under_a_key_that_is_not_its_own() -> None:
+def test_nobody_can_write_about_a_device_under_another_key() -> None:
     laptop, peer = founded()
     mixed = record_of(TABLET, PHONE.certificate, LAPTOP)
     other = msgspec.structs.replace(device(TABLET, LAPTOP), id=records.device_entity(PHONE.public_key))
@@ -243,7 +243,7 @@ def test_nobody_writes_of_a_device_under_a_key_that_is_not_its_own() -> None:
     assert [member.device for member in peer.look(workspaces.members)] == [LAPTOP.device]
 
 
-def test_a_welcome_with_a_certificate_that_is_none_is_refused_and_leaves_no_trace(tmp_path: Path) -> None:
+def test_a_welcome_with_an_invalid_certificate_is_refused_and_leaves_no_trace(tmp_path: Path) -> None:
     with edda.open(tmp_path / "a") as first, StorageEngine(tmp_path / "b") as second:
         second.open_store(edda.StorageConfig(name="phone"))
         welcome = first.welcome(card_of(second.own.make_identity()))
@@ -268,7 +268,7 @@ def rot(peer: Peer, key: bytes) -> None:
     peer.store.transact(work)
 
 
-def test_a_device_that_cannot_be_read_ends_no_list_of_the_others() -> None:
+def test_an_unreadable_device_does_not_end_the_list_of_the_others() -> None:
     laptop, peer = founded()
     phone, tablet = device(PHONE, LAPTOP, "phone"), device(TABLET, LAPTOP, "tablet")
     peer.admit(laptop.write(phone, tablet))
@@ -311,7 +311,7 @@ class Joining:
             talk.step()
 
     def settle(self) -> None:
-        """All of them meet, and are equal."""
+        """Let all of them meet, and check that they are equal."""
         sync(self.members[0], self.newcomer)
         self._meet_all()
         sync(self.members[0], self.newcomer)
@@ -332,7 +332,7 @@ def joining(tmp_path: Path) -> Iterator[Joining]:
 
 
 def test_a_newcomer_may_write_before_it_has_synced(joining: Joining) -> None:
-    """What made it a member is in the past of all that it writes, and so is what was there then, seen or not."""
+    """The change that made it a member is in the past of all its writes, and so is what was there then, seen or not."""
     joining.newcomer.create_task(edda.Task(title="from the newcomer", tags={"WORK"}))  # a tag that is there already
     joining.newcomer.create_task(edda.Task(id=joining.task, title="under an id that is there already"))
     joining.settle()
@@ -374,9 +374,7 @@ def test_a_newcomer_may_write_while_it_believes_a_segment(
 
 
 @pytest.mark.parametrize("damaged", [b"", b"\xc1", b"\x93\x01\x02\x03"], ids=["empty", "no msgpack", "no welcome"])
-def test_a_welcome_that_is_damaged_on_this_disk_is_not_taken_for_something_that_a_peer_sent(
-    tmp_path: Path, damaged: bytes
-) -> None:
+def test_a_welcome_that_is_damaged_on_this_disk_is_not_blamed_on_a_peer(tmp_path: Path, damaged: bytes) -> None:
     with edda.open(tmp_path / "home") as store:
         store.store.transact(lambda tx: tx.meta.set(workspaces.WELCOME_KEY, damaged))
         for ask in (workspaces.cards, workspaces.certificates, workspaces.inviter):

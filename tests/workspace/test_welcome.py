@@ -1,4 +1,4 @@
-"""Cards, welcomes and tags: what a device shows when it joins, what it is told, and what hints at a workspace."""
+"""Cards, welcomes and tags: what a joining device shows and gets, and the hints at a workspace."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ WELCOME_HEX = (
 )  # fmt: skip
 
 
-def test_a_card_and_a_welcome_are_byte_for_byte_these() -> None:
+def test_a_card_and_a_welcome_have_their_published_bytes() -> None:
     assert encode(CARD).hex() == CARD_HEX
     assert encode(WELCOME).hex() == WELCOME_HEX
     assert decode_card(bytes.fromhex(CARD_HEX)) == CARD
     assert decode_welcome(bytes.fromhex(WELCOME_HEX)) == WELCOME
 
 
-def test_one_writes_under_the_last_key_of_a_ring() -> None:
+def test_writes_use_the_last_key_of_a_ring() -> None:
     assert msgspec.structs.replace(WELCOME, ring=RING).key == RING[1][1]
     assert WELCOME.key == RING[0][1]
 
 
 @pytest.mark.parametrize("what", [CARD, WELCOME], ids=["card", "welcome"])
-def test_what_a_newer_version_says_beyond_is_kept_where_there_is_room_and_passed_over_behind_it(
+def test_fields_of_a_newer_version_are_kept_if_there_is_room_for_them_and_otherwise_ignored(
     what: DeviceCard | Welcome,
 ) -> None:
     decode = decode_card if isinstance(what, DeviceCard) else decode_welcome
@@ -54,7 +54,7 @@ def test_what_a_newer_version_says_beyond_is_kept_where_there_is_room_and_passed
     assert decode(longer) == grown
 
 
-def test_a_welcome_that_only_a_newer_version_understands_is_none() -> None:
+def test_a_welcome_that_only_a_newer_version_understands_is_refused() -> None:
     with pytest.raises(RemoteProtocolError, match="newer version"):
         decode_welcome(encode(msgspec.structs.replace(WELCOME, ext=((1, b"odd"),))))
 
@@ -79,7 +79,7 @@ def test_a_welcome_that_only_a_newer_version_understands_is_none() -> None:
         encode(CARD).replace(b"phone", b"\xff\xff\xff\xff\xff"),
     ],
 )
-def test_what_is_no_card_is_an_error_of_the_device_that_sent_it(bad: bytes) -> None:
+def test_an_invalid_card_is_an_error_of_the_device_that_sent_it(bad: bytes) -> None:
     with pytest.raises(RemoteProtocolError, match="device card"):
         decode_card(bad)
 
@@ -107,7 +107,7 @@ def test_a_card_at_its_limits_is_taken() -> None:
     ],
     ids=str,
 )
-def test_what_is_no_welcome_is_an_error_of_the_device_that_sent_it(bad: dict[str, object]) -> None:
+def test_an_invalid_welcome_is_an_error_of_the_device_that_sent_it(bad: dict[str, object]) -> None:
     with pytest.raises(RemoteProtocolError, match="welcome"):
         decode_welcome(encode(msgspec.structs.replace(WELCOME, **bad)))
 
@@ -124,7 +124,7 @@ def test_a_welcome_names_all_members_of_the_largest_workspace() -> None:
 
 
 @pytest.mark.parametrize("certificate_bytes", [300, limits.CERTIFICATE_BYTES_MAX])
-def test_a_welcome_names_the_first_members_where_not_all_fit_and_fits_a_frame_of_pairing(
+def test_a_welcome_that_cannot_name_all_members_names_the_first_ones_and_fits_a_frame_of_pairing(
     certificate_bytes: int,
 ) -> None:
     listed = cards(certificate_bytes, "\U0001f642" * limits.NAME_CODE_POINTS_MAX)
@@ -135,7 +135,7 @@ def test_a_welcome_names_the_first_members_where_not_all_fit_and_fits_a_frame_of
     assert limits.PAIRING_FRAME_BYTES_MAX * 0.95 < len(encode(welcome)) < limits.PAIRING_FRAME_BYTES_MAX
 
 
-def test_discovery_key_and_workspace_tag_are_byte_for_byte_these() -> None:
+def test_the_discovery_key_and_the_workspace_tag_have_their_published_bytes() -> None:
     key = "d8cd6b13b377e4bc429af55bcff7d93cf6dfc0446e9a23707cf4e709f4ad6aad"
     assert discovery_key(bytes(range(32))).hex() == key
     assert workspace_tag(bytes(range(16)), "abc").hex() == "9a28acad7193971b85f213764cf743dc"

@@ -55,7 +55,7 @@ def test_a_deletion_that_goes_on_past_what_somebody_wrote_is_refused(deleted: tu
 
 
 def test_units_that_are_here_but_not_in_the_authors_past_count_as_unknown() -> None:
-    """Only what the author knows counts as known. A device that judged by what it holds would give other verdicts in other orders."""
+    """Only what the author knows counts. Verdicts by what a device holds would differ between orders of arrival."""
     beside, deletion = inserts(((2, 0), (1, 1), "x"), names=[CARLA]), deletes((2, 0, 1), names=[CARLA])
     for text, edit in itertools.product((start("ab"), start("ab")), (beside, deletion)):
         assert "unknown" in refusal(text, edit, (BORIS, 1), HERE)

@@ -10,12 +10,12 @@ from tests.simulations.hunting import code_of
 
 
 def says(code: CodeType) -> tuple[object, ...]:
-    """What a function does, wherever its source stands."""
+    """What a function does, independent of the place of its source."""
     return code.co_code, code.co_consts, code.co_names
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
-def test_a_bug_is_in_the_product_while_it_is_on_and_gone_afterwards(bug: Bug) -> None:
+def test_a_bug_is_in_the_product_while_it_is_on_and_not_afterwards(bug: Bug) -> None:
     true = code_of(bug)
     with bug.on():
         for planted, original in zip(code_of(bug), true, strict=True):
@@ -33,7 +33,7 @@ def test_a_bug_is_taken_out_when_what_runs_with_it_fails() -> None:
     assert code_of(bug) == true
 
 
-def test_an_edit_of_what_the_product_no_longer_reads_is_refused() -> None:
+def test_an_edit_of_a_line_that_the_product_no_longer_has_is_refused() -> None:
     stale = Bug("stale", "It was mended.", (1,), (Edit("crdt.frontier:covers", "this is not there", "pass"),))
     with pytest.raises(AssertionError, match="edit the planted bug"), stale.on():
         pass

@@ -1,4 +1,4 @@
-"""What tests of pictures share: recordings, and pages that are read as XML."""
+"""Helpers for tests of pictures: recordings, and pages that are read as XML."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ def test_the_same_run_is_drawn_alike_every_time() -> None:
     assert first == second
 
 
-def test_thousands_of_frames_share_arrows_and_none_is_forgotten() -> None:
+def test_thousands_of_frames_share_arrows_and_none_is_missing() -> None:
     recording, _, _ = acted_out("agent-storm")
     root = parsed(picture.svg(recording, arrows_max=60))
     titles = [title.text or "" for group in root.iter(f"{SVG}g") for title in group.iter(f"{SVG}title")]

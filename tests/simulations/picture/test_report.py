@@ -51,7 +51,7 @@ def test_a_page_of_any_seed_is_well_formed_whole_and_on_its_own(seed: int) -> No
     assert [script.text for script in root.iter(f"{HTML}script")] != [None]
 
 
-def test_a_page_says_what_it_is_how_it_ended_and_how_to_repeat_it() -> None:
+def test_a_page_says_what_it_shows_and_how_it_ended_and_how_to_repeat_it() -> None:
     recording, verdict = recorded(3)
     page = picture.page(
         recording, verdict, command="edda simulate --seed 3 --calm", title="A & B", story="Once < twice."
@@ -63,7 +63,7 @@ def test_a_page_says_what_it_is_how_it_ended_and_how_to_repeat_it() -> None:
     assert all(group in text for group in verdict.profile.groups)
 
 
-def test_a_page_of_a_violation_says_which_invariant_where_and_why() -> None:
+def test_a_page_of_a_violation_names_the_invariant_and_the_device_and_the_reason() -> None:
     class Never(Checker):
         number = 7
 
@@ -80,7 +80,7 @@ def test_a_page_of_a_violation_says_which_invariant_where_and_why() -> None:
     assert "all proved equal" not in text
 
 
-def test_a_page_of_code_that_raised_shows_where() -> None:
+def test_a_page_of_code_that_raised_shows_the_place() -> None:
     profile = Profile(2, "memory", frozenset(), real_keys=False, lawless=0)
     verdict = Verdict(1, profile, Violation(0, "phone", "KeyError: 3"), trace="Traceback: line 3", virtual_s=4.0)
     page = picture.page(Recording(), verdict, command="edda simulate --seed 1")
@@ -88,7 +88,7 @@ def test_a_page_of_code_that_raised_shows_where() -> None:
     assert "Traceback: line 3" in page
 
 
-def test_everything_that_somebody_did_is_in_the_table() -> None:
+def test_every_action_is_in_the_table() -> None:
     recording, _, page = acted_out("split-brain")
     text = " ".join(parsed(page).itertext())
     done = [moment.facts["action"] for moment in recording.moments if moment.what == "does"]

@@ -11,7 +11,7 @@ from edda_sync.simulations.recording import Recording
 from tests.simulations.picture.drawn import SVG, parsed
 
 
-def test_a_week_is_wider_than_a_second_and_a_few_times_only() -> None:
+def test_a_week_is_wider_than_a_second_but_only_a_few_times() -> None:
     scale = Scale([0, 1, 2, 2 + 7 * 86_400], 0, 100)
     second, week = scale(1) - scale(0), scale(2 + 7 * 86_400) - scale(2)
     assert second < week < 10 * second
@@ -29,5 +29,5 @@ def test_ticks_stay_apart_and_in_order() -> None:
     assert len(ticks) > 5
 
 
-def test_nothing_that_happened_is_drawn_all_the_same() -> None:
+def test_a_picture_without_events_is_drawn_too() -> None:
     assert parsed(picture.svg(Recording())).tag == f"{SVG}svg"

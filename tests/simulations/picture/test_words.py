@@ -7,7 +7,7 @@ from edda_sync.simulations.picture.marks import about, span_of
 from edda_sync.simulations.recording import Moment, Recording
 
 
-def test_a_moment_of_a_kind_that_nobody_knew_is_said_in_its_own_words() -> None:
+def test_an_event_of_an_unknown_kind_is_described_in_its_own_words() -> None:
     moment = Moment(1, "equivocates", "phone", {"seq": 3})
     assert words.saying(Recording(), moment, {}) == "equivocates seq 3"
 
@@ -23,6 +23,6 @@ def test_a_moment_of_a_kind_that_nobody_knew_is_said_in_its_own_words() -> None:
         (2 * 31_536_000, "2 y", "2 y"),
     ],
 )
-def test_times_are_said_as_people_say_them(seconds: float, exact: str, roughly: str) -> None:
+def test_times_are_written_as_people_say_them(seconds: float, exact: str, roughly: str) -> None:
     assert span_of(seconds) == exact
     assert about(seconds) == roughly

@@ -1,4 +1,4 @@
-"""The stores that pass the contract suites: whatever keeps the seams stands here."""
+"""The stores that pass the contract suites: every implementation of the seams is listed here."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STORES: Final[dict[str, Make]] = {
 
 @pytest.fixture
 def ended() -> list[bool]:
-    """What the store has told of the ends of its transactions."""
+    """What the store has reported about the ends of its transactions."""
     return []
 
 
@@ -39,7 +39,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, ended: list[bool]) -> 
 
 @pytest.fixture
 def view(store: AnyStore) -> Callable[[], dict[str, Any]]:
-    """Return all that a store holds of what is folded from the log, as it holds it."""
+    """Return everything that is folded from the log, as the store holds it."""
 
     def look() -> dict[str, Any]:
         if isinstance(store, SqliteStore):

@@ -6,7 +6,7 @@ from edda_sync.store.seams import StoreWriter
 from tests.store.samples import AnyStore
 
 
-def test_a_segment_in_the_making_takes_its_hash_for_its_name(store: AnyStore) -> None:
+def test_a_segment_in_the_making_is_named_by_its_hash_at_the_end(store: AnyStore) -> None:
     def work(tx: StoreWriter) -> None:
         tx.blobs.keep_part(b"draft", 0, b"part 0")
         tx.blobs.keep_part(b"draft", 1, b"part 1")

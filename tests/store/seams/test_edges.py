@@ -87,7 +87,7 @@ def test_links_come_in_the_order_of_their_times(store: AnyStore) -> None:
     assert found == [(text_id(1), text_id(8)), (text_id(2), text_id(7)), (text_id(1), text_id(7))]
 
 
-def test_who_points_at_something_is_found(store: AnyStore) -> None:
+def test_the_entities_that_refer_to_something_are_found(store: AnyStore) -> None:
     ring = (("parent_id", entity(1), "ring"),)
     gone = (("parent_id", entity(9), "hidden"),)
 
@@ -122,7 +122,7 @@ def test_who_points_at_something_is_found(store: AnyStore) -> None:
     ],
     ids=["tag", "link", "withheld"],
 )
-def test_one_edge_stands_once(store: AnyStore, shown: Shown) -> None:
+def test_each_edge_is_listed_once(store: AnyStore, shown: Shown) -> None:
     store.transact(lambda tx: show(tx, shown_tag(5, "five"), shown_document(7)))
     with pytest.raises(StorageError):
         store.transact(lambda tx: show(tx, shown))

@@ -1,4 +1,4 @@
-"""What every store promises of what is forgotten, to be folded anew."""
+"""What every store promises of entities that are forgotten, to be folded anew."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def show_again(tx: StoreWriter) -> None:
 
 
 @pytest.mark.parametrize("at_once", [True, False], ids=["in-its-own-transaction", "later"])
-def test_of_what_is_forgotten_nothing_stays_but_the_log(
+def test_only_the_log_stays_of_what_is_forgotten(
     store: AnyStore, view: Callable[[], dict[str, Any]], at_once: bool
 ) -> None:
     store.transact(lambda tx: fill_with_one_of_each_kind(tx, 1))
@@ -107,7 +107,7 @@ def test_an_entity_is_forgotten_and_its_namesakes_of_other_kinds_stay(store: Any
         assert reader.index.digest() == sum(addend(each) for each in reader.states.scan()) % (1 << 128)
 
 
-def test_what_points_at_an_entity_loses_that_edge_when_it_is_forgotten(store: AnyStore) -> None:
+def test_an_entity_loses_its_edge_to_another_one_that_is_forgotten(store: AnyStore) -> None:
     def work(tx: StoreWriter) -> None:
         show(tx, shown_tag(5, "five"), shown_document(7), shown_task(1, tags=(5,), links=(7,)))
 
@@ -120,7 +120,7 @@ def test_what_points_at_an_entity_loses_that_edge_when_it_is_forgotten(store: An
         assert reader.tables.row("task", text_id(1)) == task_row(1)
 
 
-def test_a_parent_is_forgotten_only_with_what_shows_it(store: AnyStore) -> None:
+def test_a_parent_is_forgotten_only_together_with_the_tasks_that_show_it(store: AnyStore) -> None:
     store.transact(lambda tx: show(tx, shown_task(1), shown_task(2, parent_id=text_id(1))))
     with pytest.raises(StorageError):
         store.transact(lambda tx: tx.forget([entity(1)]))
@@ -134,7 +134,7 @@ def test_a_parent_is_forgotten_only_with_what_shows_it(store: AnyStore) -> None:
         assert [row[0] for row in reader.tables.all("tasks")] == [text_id(2)]
 
 
-def test_what_is_forgotten_counts_once_in_the_digest_and_may_be_written_anew(store: AnyStore) -> None:
+def test_a_forgotten_entity_is_removed_from_the_digest_once_and_may_be_written_anew(store: AnyStore) -> None:
     old, new = record(1), record(1, state=b"folded anew")
 
     def work(tx: StoreWriter) -> list[int]:
@@ -156,7 +156,7 @@ def test_what_is_forgotten_counts_once_in_the_digest_and_may_be_written_anew(sto
         assert reader.index.conflicted() == []
 
 
-def test_clearing_the_view_keeps_the_log_and_what_is_named(store: AnyStore) -> None:
+def test_clearing_the_view_keeps_the_log_and_the_named_values(store: AnyStore) -> None:
     store.transact(fill)
     with store.read() as reader:
         before = dump(reader)

@@ -6,7 +6,7 @@ from edda_sync.store.seams import Incoming, StoreWriter
 from tests.store.samples import ACTOR, OTHER, SEQ_MAX, AnyStore
 
 
-def test_a_large_change_that_came_by_another_way_is_forgotten_with_its_parts(store: AnyStore) -> None:
+def test_a_large_change_that_came_in_another_way_is_forgotten_with_its_parts(store: AnyStore) -> None:
     def work(tx: StoreWriter) -> None:
         tx.incoming.expect(OTHER, 1, b"header")
         tx.incoming.keep_part(OTHER, 1, 0, b"part")

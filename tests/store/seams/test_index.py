@@ -41,7 +41,7 @@ def test_the_digest_is_a_sum_modulo_2_to_the_128(store: AnyStore) -> None:
         assert reader.index.digest() == top
 
 
-def test_texts_whose_rows_wait_are_noted_once(store: AnyStore) -> None:
+def test_texts_with_outdated_rows_are_noted_once(store: AnyStore) -> None:
     def work(tx: StoreWriter) -> None:
         for number in (2, 1, 2):
             tx.index.set_stale({entity(number): True})
@@ -56,7 +56,7 @@ def test_texts_whose_rows_wait_are_noted_once(store: AnyStore) -> None:
         assert reader.index.stale_among([]) == set()
 
 
-def test_a_transaction_sees_which_texts_wait_as_it_has_left_them(store: AnyStore) -> None:
+def test_a_transaction_sees_the_texts_that_wait_after_its_own_writes(store: AnyStore) -> None:
     def work(tx: StoreWriter) -> None:
         assert tx.index.stale_among([entity(1)]) == set()
         tx.index.set_stale({entity(1): True, entity(2): True})

@@ -31,7 +31,7 @@ def test_the_log_gives_back_what_was_appended(store: AnyStore) -> None:
         assert list(reader.log.hashes(OTHER, 1)) == []
 
 
-def test_headers_are_read_from_a_seq_to_a_seq_whatever_order_they_came_in(store: AnyStore) -> None:
+def test_headers_are_read_from_a_seq_to_a_seq_in_any_order_of_arrival(store: AnyStore) -> None:
     def work(tx: StoreWriter) -> None:
         tx.log.set_head(head(ACTOR, 6))
         for position, (author, seq) in enumerate([(ACTOR, 4), (OTHER, 1), (ACTOR, 1), (ACTOR, 3), (ACTOR, 2)], 1):
@@ -57,7 +57,7 @@ def test_a_head_whose_change_is_not_in_the_log_has_a_hash_too(store: AnyStore) -
         assert list(reader.log.positions_after({})) == []
 
 
-def test_whoever_looks_later_sees_the_heads_of_then(store: AnyStore) -> None:
+def test_a_later_reader_sees_the_later_heads(store: AnyStore) -> None:
     with store.read() as reader:
         assert reader.log.heads() == {}
     for seq in (1, 2):
@@ -66,7 +66,7 @@ def test_whoever_looks_later_sees_the_heads_of_then(store: AnyStore) -> None:
             assert reader.log.heads() == {ACTOR: head(ACTOR, seq)}
 
 
-def test_what_a_frontier_lacks_is_found_in_log_order(store: AnyStore) -> None:
+def test_changes_that_a_frontier_lacks_are_found_in_log_order(store: AnyStore) -> None:
     def work(tx: StoreWriter) -> None:
         for position, (number, seq) in enumerate([(9, 1), (4, 1), (9, 2), (4, 2), (9, 3)], 1):
             tx.log.append(logged(position, actor(number), seq), head(actor(number), seq))
@@ -104,7 +104,7 @@ def test_parts_come_in_order_and_end_at_the_first_gap(store: AnyStore) -> None:
         store.transact(lambda tx: tx.log.append_part(1, 0, b"again"))
 
 
-def test_what_rotted_in_the_log_is_replaced_where_it_stands(store: AnyStore) -> None:
+def test_a_damaged_change_of_the_log_is_replaced_at_its_place(store: AnyStore) -> None:
     sound = [logged(1, ACTOR, 1), logged(2, OTHER, 1, body=b""), logged(3, ACTOR, 2)]
     rotten = sound[1]._replace(hash=b"rotten", raw=b"rotten", body=b"rotten")
 
@@ -144,7 +144,7 @@ def test_a_writer_sees_the_heads_that_it_moves_and_signs(store: AnyStore) -> Non
         assert reader.log.heads() == store.transact(lambda tx: tx.log.heads())
 
 
-def test_changes_above_a_seq_are_called_by_another_name_with_signatures_and_head(store: AnyStore) -> None:
+def test_changes_above_a_seq_get_another_name_together_with_their_signatures_and_head(store: AnyStore) -> None:
     new = actor(77)
 
     def begin(tx: StoreWriter) -> None:
@@ -172,7 +172,7 @@ def test_changes_above_a_seq_are_called_by_another_name_with_signatures_and_head
         assert list(reader.log.positions_after({ACTOR: 2})) == [2, 4, 5]
 
 
-def test_changes_move_behind_all_others_with_all_that_goes_by_where_they_stand(store: AnyStore) -> None:
+def test_changes_move_behind_all_others_with_everything_that_follows_from_their_position(store: AnyStore) -> None:
     kept = Rewritten(4, entity(4), "before", b"edits", b"left")
 
     def begin(tx: StoreWriter) -> None:
@@ -240,7 +240,7 @@ def test_a_chain_that_forks_at_its_first_change_leaves_nothing_under_its_name(st
         assert reader.signatures.at(new, 1) == b"signature"
 
 
-def test_of_a_chain_that_was_never_signed_the_rest_is_unsigned_too(store: AnyStore) -> None:
+def test_the_rest_of_a_chain_that_was_never_signed_is_unsigned_too(store: AnyStore) -> None:
     def work(tx: StoreWriter) -> None:
         for seq in (1, 2):
             tx.log.append(logged(seq, ACTOR, seq), head(ACTOR, seq))
@@ -252,7 +252,7 @@ def test_of_a_chain_that_was_never_signed_the_rest_is_unsigned_too(store: AnySto
         assert reader.log.heads()[ACTOR] == head(ACTOR, 1)
 
 
-def test_what_a_segment_stands_for_is_renamed_by_its_head_alone(store: AnyStore) -> None:
+def test_changes_that_a_segment_replaces_are_renamed_by_their_head_alone(store: AnyStore) -> None:
     def work(tx: StoreWriter) -> list[int]:
         tx.log.set_head(head(ACTOR, 9))
         tx.segments.append(10, b"segment")
@@ -266,7 +266,7 @@ def test_what_a_segment_stands_for_is_renamed_by_its_head_alone(store: AnyStore)
         assert [reader.log.position_of(OTHER, seq) for seq in (1, 2, 3)] == [None, 2, None]
 
 
-def test_lives_are_dropped_with_all_that_goes_by_where_their_changes_stand(store: AnyStore) -> None:
+def test_lives_are_dropped_with_everything_that_follows_from_the_positions_of_their_changes(store: AnyStore) -> None:
     def fill(tx: StoreWriter) -> None:
         for position, author, seq in ((1, ACTOR, 1), (2, OTHER, 1), (3, ACTOR, 2), (4, OTHER, 2)):
             tx.log.append(logged(position, author, seq), head(author, seq))

@@ -28,7 +28,7 @@ def test_segments_stand_in_the_log_and_their_parts_beside_it(store: AnyStore) ->
         assert reader.blobs.part(b"dropped", 0) is None
 
 
-def test_a_segment_leaves_room_in_the_log_for_the_changes_that_it_stands_for(store: AnyStore) -> None:
+def test_a_segment_leaves_room_in_the_log_for_the_changes_that_it_replaces(store: AnyStore) -> None:
     def begin(tx: StoreWriter) -> list[int]:
         tx.log.set_head(head(OTHER, 8))
         tx.segments.append(9, b"segment")
@@ -53,7 +53,7 @@ def test_a_segment_leaves_room_in_the_log_for_the_changes_that_it_stands_for(sto
         assert reader.tables.counts()["changes"] == 3
 
 
-def test_a_segment_below_what_is_in_the_log_moves_its_end_nowhere(store: AnyStore) -> None:
+def test_a_segment_below_the_changes_in_the_log_does_not_move_its_end(store: AnyStore) -> None:
     def work(tx: StoreWriter) -> list[int]:
         tx.log.append(logged(5, ACTOR, 1), head(ACTOR, 1))
         tx.segments.append(2, b"segment")
@@ -64,7 +64,7 @@ def test_a_segment_below_what_is_in_the_log_moves_its_end_nowhere(store: AnyStor
         assert reader.log.position() == 5
 
 
-def test_the_log_behind_a_segment_is_forgotten_with_what_was_signed_of_it_and_the_rest_stays(store: AnyStore) -> None:
+def test_the_log_behind_a_segment_is_forgotten_with_its_signatures_and_the_rest_stays(store: AnyStore) -> None:
     def begin(tx: StoreWriter) -> None:
         tx.segments.append(9, b"segment")
         tx.log.set_head(head(OTHER, 8))
@@ -95,7 +95,7 @@ def test_the_log_behind_a_segment_is_forgotten_with_what_was_signed_of_it_and_th
     store.transact(lambda tx: tx.log.append(logged(1, OTHER, 1), head(OTHER, 8)))
 
 
-def test_how_far_the_log_behind_a_segment_is_here_is_known_until_the_segment_ends(store: AnyStore) -> None:
+def test_the_progress_of_the_log_behind_a_segment_is_known_until_the_segment_ends(store: AnyStore) -> None:
     def begin(tx: StoreWriter) -> None:
         tx.segments.append(9, b"segment")
         tx.blobs.keep_part(b"segment", 0, b"part")
@@ -129,7 +129,7 @@ def test_how_far_the_log_behind_a_segment_is_here_is_known_until_the_segment_end
         assert [reader.log.read(position) for position in reader.log.positions_after({})] == [logged(1, OTHER, 1)]
 
 
-def test_what_edits_made_of_texts_is_kept_in_log_order_until_it_is_forgotten(store: AnyStore) -> None:
+def test_the_effects_of_edits_on_texts_are_kept_in_log_order_until_they_are_forgotten(store: AnyStore) -> None:
     kept = [
         Rewritten(12, entity(2), "before ünï", b"", b"first"),
         Rewritten(11, entity(1), None, b"edits", b"second"),

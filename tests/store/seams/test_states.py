@@ -70,7 +70,7 @@ def test_a_text_is_its_state_and_the_updates_since(store: AnyStore) -> None:
         assert reader.states.text(entity(1), "description", GENESIS) is None
 
 
-def test_a_state_that_is_written_anew_swallows_the_updates_up_to_it(store: AnyStore) -> None:
+def test_a_state_that_is_written_anew_includes_the_updates_before_it(store: AnyStore) -> None:
     key = (entity(1), "content", GENESIS)
 
     def work(tx: StoreWriter) -> list[int]:

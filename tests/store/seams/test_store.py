@@ -53,7 +53,7 @@ def test_work_that_raises_leaves_no_trace(store: AnyStore, ended: list[bool], fi
     store.transact(change_all if filled else fill)  # and it goes on
 
 
-def test_what_is_no_ordinary_exception_leaves_no_trace_either(store: AnyStore, ended: list[bool]) -> None:
+def test_a_base_exception_leaves_no_trace_either(store: AnyStore, ended: list[bool]) -> None:
     class PanicException(BaseException):
         pass
 
@@ -101,7 +101,7 @@ def test_a_future_carries_the_error_of_its_work(store: AnyStore) -> None:
         store.submit(work).result(timeout=30)
 
 
-def test_what_would_wait_for_its_own_transaction_is_refused_and_leaves_no_trace(store: AnyStore) -> None:
+def test_a_call_that_would_wait_for_its_own_transaction_is_refused_and_leaves_no_trace(store: AnyStore) -> None:
     waits: list[Callable[[], object]] = [lambda: store.transact(lambda _tx: None)]
     if not isinstance(store, DiskStore):  # which is closed by the disk
         waits.append(store.close)
@@ -127,7 +127,7 @@ def test_what_would_wait_for_its_own_transaction_is_refused_and_leaves_no_trace(
 # --- readers -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_reader_sees_one_unmoving_state_while_others_write(store: AnyStore) -> None:
+def test_a_reader_sees_one_fixed_state_while_others_write(store: AnyStore) -> None:
     with store.read() as empty:
         nothing = dump(empty)
         store.transact(fill)
@@ -142,7 +142,7 @@ def test_a_reader_sees_one_unmoving_state_while_others_write(store: AnyStore) ->
     assert nothing != everything
 
 
-def test_a_reader_goes_on_when_another_one_of_the_same_state_ends(store: AnyStore) -> None:
+def test_a_reader_goes_on_when_another_reader_of_the_same_state_ends(store: AnyStore) -> None:
     store.transact(fill)
     with store.read() as reader:
         before = dump(reader)
@@ -188,7 +188,7 @@ def test_a_failed_transaction_does_not_show_to_a_reader_that_is_open(store: AnyS
         assert dump(reader) == before
 
 
-def test_what_a_reader_returned_stays_as_it_was(store: AnyStore) -> None:
+def test_the_results_of_a_reader_stay_as_they_were(store: AnyStore) -> None:
     def work(tx: StoreWriter) -> None:
         heads, evidence = tx.log.heads(), tx.evidence.all()
         fill(tx)
@@ -198,7 +198,7 @@ def test_what_a_reader_returned_stays_as_it_was(store: AnyStore) -> None:
     store.transact(work)
 
 
-def test_what_must_not_wait_runs_unless_a_transaction_is_running(store: AnyStore, ended: list[bool]) -> None:
+def test_work_that_must_not_wait_runs_unless_a_transaction_is_running(store: AnyStore, ended: list[bool]) -> None:
     def put(tx: StoreWriter) -> None:
         tx.meta.set("put", b"%d" % len(ran))
 
@@ -214,7 +214,7 @@ def test_what_must_not_wait_runs_unless_a_transaction_is_running(store: AnyStore
     assert ended == [True, True, True]
 
 
-def test_what_must_not_wait_and_fails_says_so_and_leaves_no_trace(store: AnyStore, ended: list[bool]) -> None:
+def test_work_that_must_not_wait_and_fails_says_so_and_leaves_no_trace(store: AnyStore, ended: list[bool]) -> None:
     def work(tx: StoreWriter) -> None:
         tx.meta.set("put", b"")
         raise ValueError("stop")
@@ -251,7 +251,7 @@ def test_a_transaction_that_writes_nothing_leaves_the_version(store: AnyStore) -
 
 
 @pytest.mark.parametrize("use", ["transact", "submit", "read", "version", "close"])
-def test_a_forked_child_is_refused_and_told_what_to_do_and_the_parent_goes_on(store: AnyStore, use: str) -> None:
+def test_a_forked_child_is_refused_with_a_way_out_and_the_parent_goes_on(store: AnyStore, use: str) -> None:
     store.transact(lambda tx: tx.meta.set("name", b"before"))
 
     def look() -> None:
@@ -312,7 +312,7 @@ def test_a_closed_store_refuses_and_says_so(store: AnyStore) -> None:
         pass
 
 
-def test_closing_finishes_what_was_asked_before(store: AnyStore) -> None:
+def test_closing_finishes_earlier_requests(store: AnyStore) -> None:
     futures = [store.submit(lambda tx: tx.meta.set("name", b"")) for _ in range(100)]
     store.close()
     assert all(future.done() and future.exception() is None for future in futures)
@@ -321,7 +321,7 @@ def test_closing_finishes_what_was_asked_before(store: AnyStore) -> None:
 # --- forgetting some entities ------------------------------------------------------------------------------------------
 
 
-def test_a_part_of_a_transaction_that_ends_in_an_error_leaves_no_trace_and_the_rest_goes_on(store: AnyStore) -> None:
+def test_a_failed_part_of_a_transaction_leaves_no_trace_and_the_rest_goes_on(store: AnyStore) -> None:
     key = (entity(1), "content", GENESIS)
 
     def inner(tx: StoreWriter) -> None:

@@ -27,7 +27,7 @@ from tests.store.samples import (
 )
 
 
-def test_what_is_shown_is_read_back_value_for_value(store: AnyStore) -> None:
+def test_rows_are_read_back_value_for_value(store: AnyStore) -> None:
     task = shown_task(
         1, title="日本 \U0001f642", description="line\n\0NUL\r\n", priority=0, due_date=LATER,
         metadata='{"a":1}', agent_context='{"b":"ü"}', completed_at=TIME,
@@ -88,7 +88,7 @@ def test_a_column_of_words_is_indexed_anew(store: AnyStore, kind: str, column: s
         assert len(reader.tables.rows(plan(query))) == 1
 
 
-def test_a_row_that_is_not_there_is_not_patched_in_silence(store: AnyStore) -> None:
+def test_patching_a_missing_row_is_an_error(store: AnyStore) -> None:
     store.transact(lambda tx: show(tx, shown_task(1)))
     patches = [Patch("task", text_id(1), ("title",), ("new",)), Patch("task", text_id(2), ("title",), ("none",))]
     with pytest.raises(CorruptError):
@@ -97,7 +97,7 @@ def test_a_row_that_is_not_there_is_not_patched_in_silence(store: AnyStore) -> N
         assert reader.tables.all("tasks") == [task_row(1)]
 
 
-def test_a_column_that_must_have_a_value_is_not_emptied(store: AnyStore) -> None:
+def test_a_required_column_is_not_emptied(store: AnyStore) -> None:
     store.transact(lambda tx: show(tx, shown_task(1), shown_tag(5, "five"), shown_tag(6, "six")))
     for patch in (Patch("task", text_id(1), ("title",), (None,)), Patch("tag", text_id(6), ("name",), ("five",))):
         with pytest.raises(StorageError):
@@ -127,7 +127,7 @@ def test_a_transaction_sees_the_rings_that_it_closes_and_ends(store: AnyStore) -
         assert reader.edges.in_rings() == [entity(1)]
 
 
-def test_hiding_takes_the_rows_and_all_that_hangs_on_them(store: AnyStore) -> None:
+def test_hiding_removes_the_rows_and_everything_that_depends_on_them(store: AnyStore) -> None:
     def work(tx: StoreWriter) -> None:
         show(tx, shown_tag(5, "five"), shown_tag(6, "six"), shown_document(7, tags=(5, 6)), shown_document(8))
         waits = (("parent_id", entity(9), "hidden"),)
@@ -149,7 +149,7 @@ def test_hiding_takes_the_rows_and_all_that_hangs_on_them(store: AnyStore) -> No
         assert reader.tables.counts() == {"tasks": 1, "documents": 1, "tags": 1, "hidden": 0, "changes": 0}
 
 
-def test_a_task_and_a_document_of_one_id_know_nothing_of_each_other(store: AnyStore) -> None:
+def test_a_task_and_a_document_with_one_id_are_independent(store: AnyStore) -> None:
     task, document, tag = entity(1), entity(1, "document"), entity(1, "tag")
     states = [record(1), record(1, "document", hidden=True), record(1, "tag")]
 
@@ -191,7 +191,7 @@ def test_a_task_and_a_document_of_one_id_know_nothing_of_each_other(store: AnySt
     [shown_task(1, parent_id=text_id(9)), shown_task(1, tags=(9,)), shown_task(1, links=(9,))],
     ids=["parent", "tag", "link"],
 )
-def test_a_row_that_points_at_nothing_stops_its_transaction(store: AnyStore, ended: list[bool], shown: Shown) -> None:
+def test_a_row_with_a_broken_reference_stops_its_transaction(store: AnyStore, ended: list[bool], shown: Shown) -> None:
     def work(tx: StoreWriter) -> None:
         tx.meta.set("name", b"half")
         show(tx, shown)
@@ -204,7 +204,7 @@ def test_a_row_that_points_at_nothing_stops_its_transaction(store: AnyStore, end
     assert ended == [False]
 
 
-def test_taking_away_what_a_row_points_at_stops_the_transaction(store: AnyStore) -> None:
+def test_removing_the_target_of_a_reference_stops_the_transaction(store: AnyStore) -> None:
     store.transact(lambda tx: show(tx, shown_task(1), shown_task(2, parent_id=text_id(1))))
     with pytest.raises(StorageError):
         store.transact(lambda tx: tx.tables.hide("task", [entity(1)]))
@@ -212,7 +212,7 @@ def test_taking_away_what_a_row_points_at_stops_the_transaction(store: AnyStore)
         assert len(reader.tables.all("tasks")) == 2
 
 
-def test_only_the_end_of_a_transaction_counts_for_what_points_where(store: AnyStore) -> None:
+def test_only_the_end_of_a_transaction_counts_for_references(store: AnyStore) -> None:
     def work(tx: StoreWriter) -> None:
         show(tx, shown_task(2, parent_id=text_id(1), tags=(5,), links=(7,)))
         show(tx, shown_document(7), shown_tag(5, "five"), shown_task(1))
@@ -256,7 +256,7 @@ def test_a_missing_value_stops_the_transaction(store: AnyStore, shown: Shown) ->
         store.transact(lambda tx: show(tx, shown))
 
 
-def test_two_tags_never_carry_one_name(store: AnyStore) -> None:
+def test_two_tags_never_have_one_name(store: AnyStore) -> None:
     store.transact(lambda tx: show(tx, shown_tag(1, "work"), shown_tag(2, "home")))
     with pytest.raises(StorageError):
         store.transact(lambda tx: show(tx, shown_tag(3, "work")))
@@ -271,7 +271,7 @@ def test_two_tags_never_carry_one_name(store: AnyStore) -> None:
 
 
 @pytest.mark.parametrize("kind", ["task", "document", "tag"])
-def test_what_is_called_new_must_not_be_there(store: AnyStore, kind: str) -> None:
+def test_a_row_that_is_called_new_must_not_exist(store: AnyStore, kind: str) -> None:
     made = {"task": shown_task(1), "document": shown_document(1), "tag": shown_tag(1, "one")}[kind]
     store.transact(lambda tx: show(tx, made))
     with pytest.raises(StorageError):

@@ -6,7 +6,7 @@ from edda_sync.store.seams import StoreWriter, Unapplied
 from tests.store.samples import AnyStore, entity
 
 
-def test_what_is_not_folded_is_noted_once_and_found_by_its_entity_in_log_order(store: AnyStore) -> None:
+def test_an_operation_that_is_not_folded_is_noted_once_and_found_by_its_entity_in_log_order(store: AnyStore) -> None:
     twice = Unapplied(2, 3, entity(1), True, "one of its cells is malformed")
     both = Unapplied(2, 3, entity(1), False, "one of its cells is newer")
     rest = [Unapplied(2, 10, entity(2), True, "malformed"), Unapplied(10, 1, entity(1), False, "newer")]

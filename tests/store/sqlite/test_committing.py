@@ -65,13 +65,13 @@ def fail(tx: SqliteWriter) -> None:
     raise ValueError("no")
 
 
-def test_a_batch_is_one_commit_and_what_fails_of_it_leaves_no_trace(bench: Bench) -> None:
+def test_a_batch_is_one_commit_and_its_failed_transactions_leave_no_trace(bench: Bench) -> None:
     one, failed, other = bench.commit(add(1), fail, add(20))
     assert (one.result(), other.result()) == (1, 20)
     assert isinstance(failed.exception(), ValueError)
     assert bench.digest() == 21
     assert bench.ended == [False, True], "the failed one, then the commit"
-    assert len(bench.grew) == 1, "it is told how long the journal is"
+    assert len(bench.grew) == 1, "the length of the journal is reported"
 
 
 def test_the_connection_stays_from_one_batch_to_the_next(bench: Bench) -> None:
@@ -81,7 +81,7 @@ def test_the_connection_stays_from_one_batch_to_the_next(bench: Bench) -> None:
     assert not bench.committer.has_long_journal()
 
 
-def test_after_a_fault_all_of_the_batch_have_failed_and_the_next_one_has_a_new_connection(bench: Bench) -> None:
+def test_after_a_fault_the_whole_batch_has_failed_and_the_next_one_has_a_new_connection(bench: Bench) -> None:
     def break_off(tx: SqliteWriter) -> None:
         raise errors.DiskFullError(str(bench.store.path)) from sqlite.OperationalError("full")
 
@@ -96,7 +96,7 @@ def test_after_a_fault_all_of_the_batch_have_failed_and_the_next_one_has_a_new_c
     assert (bench.digest(), bench.connections) == (5, 2)
 
 
-def test_what_need_not_wait_does_not_run_while_another_process_writes(bench: Bench) -> None:
+def test_work_that_must_not_wait_does_not_run_while_another_process_writes(bench: Bench) -> None:
     with closing(sqlite.connect(bench.store.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         (outcome,) = bench.commit(add(1), waits=False)
@@ -106,7 +106,7 @@ def test_what_need_not_wait_does_not_run_while_another_process_writes(bench: Ben
     assert (bench.ran, outcome.result(), bench.digest()) == (True, 1, 1)
 
 
-def test_what_is_only_derived_is_committed_too(bench: Bench) -> None:
+def test_derived_data_is_committed_too(bench: Bench) -> None:
     for number in (1, 20):  # without a connection first, and with one then
         outcome = Outcome()
         bench.committer.commit_unsynced((add(number), outcome))  # type: ignore[arg-type]
@@ -114,7 +114,7 @@ def test_what_is_only_derived_is_committed_too(bench: Bench) -> None:
     assert bench.digest() == 21
 
 
-def test_a_file_that_is_not_there_any_more_is_not_written(bench: Bench) -> None:
+def test_a_file_that_is_gone_is_not_written(bench: Bench) -> None:
     bench.commit(add(1))
     aside = bench.store.path.rename(bench.store.path.with_name("aside.db"))
     (outcome,) = bench.commit(add(2))

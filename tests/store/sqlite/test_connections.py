@@ -1,4 +1,4 @@
-"""What a fork makes of a store: real processes, whose locks are real."""
+"""The effects of a fork on a store: with real processes and real locks."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ store.close()
 # --- a child that opens the store again -------------------------------------------------------------------------------
 
 
-def test_what_a_child_writes_is_there_though_its_parent_closes_the_store_and_a_command_comes_and_goes(
+def test_a_childs_writes_stay_while_its_parent_closes_the_store_and_a_command_comes_and_goes(
     path: Path,
 ) -> None:
     store = SqliteStore(path)
@@ -98,9 +98,7 @@ def test_what_a_child_writes_is_there_though_its_parent_closes_the_store_and_a_c
     assert all(holds(path, "before", "first", "second", "command 1", "command 2"))
 
 
-def test_what_a_parent_and_commands_write_is_there_though_a_child_closes_the_store(
-    store: SqliteStore, path: Path
-) -> None:
+def test_writes_of_a_parent_and_of_commands_stay_while_a_child_closes_the_store(store: SqliteStore, path: Path) -> None:
     def steps() -> Iterator[object]:
         mine = SqliteStore(path)
         for number in range(50):
@@ -193,7 +191,7 @@ def test_the_version_changes_with_a_commit_from_before_and_after_a_fork(store: S
 # --- a store in use while its process is forked -----------------------------------------------------------------------
 
 
-def test_a_reader_that_was_open_is_read_on_by_the_parent_alone(store: SqliteStore) -> None:
+def test_an_open_reader_belongs_to_the_parent_alone(store: SqliteStore) -> None:
     with store.read() as reader:
         assert in_child(lambda: reader.meta.get("before")) == REFUSED
         store.transact(put("after"))
@@ -233,7 +231,7 @@ store.close()
 """
 
 
-def test_a_child_that_ends_in_a_transaction_leaves_all_of_it_to_its_parent(path: Path) -> None:
+def test_a_child_that_ends_in_a_transaction_leaves_the_whole_transaction_to_its_parent(path: Path) -> None:
     run(PARENT, path)
     assert all(holds(path, "before", "last", "after", *(f"large {number}" for number in range(30))))
     with closing(SqliteStore(path)) as store, closing(store.connect()) as connection:

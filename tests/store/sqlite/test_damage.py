@@ -1,4 +1,4 @@
-"""Damage of a store's file: it is found, and called by what a person has in it."""
+"""Damage of a store's file: it is found, and named by its content."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def test_a_whole_file_has_no_damaged_parts(home: Path) -> None:
         ("_unindexed", "full-text search"),
     ],
 )
-def test_a_wiped_page_is_called_by_what_was_in_it(home: Path, table: str, part: str) -> None:
+def test_a_wiped_page_is_named_by_its_content(home: Path, table: str, part: str) -> None:
     wipe(home / "edda.db", table)
     with open_store(home) as store:
         assert store.reading.damaged_parts() == [part]
 
 
-def test_indexes_that_hold_other_rows_are_found_by_a_thorough_look_alone(home: Path) -> None:
+def test_indexes_with_other_rows_are_found_only_by_a_thorough_look(home: Path) -> None:
     database, swapped = home / "edda.db", ("idx_tasks_created_at", "idx_tasks_status_priority")
     pages = [root_of(database, name) for name in swapped]
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
@@ -76,7 +76,7 @@ def test_indexes_that_hold_other_rows_are_found_by_a_thorough_look_alone(home: P
         assert store.store.damaged_parts(thorough=True) == ["tasks"]  # type: ignore[attr-defined]
 
 
-def test_a_file_that_is_too_large_to_be_looked_through_is_not(home: Path) -> None:
+def test_a_file_that_is_too_large_is_not_searched(home: Path) -> None:
     wipe(home / "edda.db", "tasks")
     with open_store(home) as store:
         assert store.reading.damaged_parts(bytes_max=PAGE_BYTES) == []
@@ -90,7 +90,7 @@ def test_a_store_in_memory_has_no_file_that_could_be_damaged() -> None:
         assert laptop.reading.damaged_parts() == []
 
 
-def test_what_is_not_damage_is_not_called_so(home: Path) -> None:
+def test_other_errors_are_not_called_damage(home: Path) -> None:
     with open_store(home) as store:
         (home / "edda.db").rename(home / "elsewhere")
         with pytest.raises(StorageError, match=r"missing|gone"):
@@ -101,7 +101,7 @@ def test_what_is_not_damage_is_not_called_so(home: Path) -> None:
     "table",
     ["tasks", "idx_tasks_urgent", "documents", "tags", "entity_tags", "_entities", "_texts", "_task_search_content"],
 )
-def test_what_follows_from_the_log_is_made_anew_from_it(home: Path, table: str) -> None:
+def test_derived_tables_are_made_anew_from_the_log(home: Path, table: str) -> None:
     with open_store(home) as store:
         before = store.digest(), store.table("tasks"), store.table("entity_tags")
     wipe(home / "edda.db", table)
@@ -118,9 +118,7 @@ def test_what_follows_from_the_log_is_made_anew_from_it(home: Path, table: str) 
 
 
 @pytest.mark.parametrize("damaged", [["_log"], ["tasks", "_heads"]])
-def test_a_log_that_is_damaged_itself_cannot_be_made_anew_and_nothing_is_taken_out(
-    home: Path, damaged: list[str]
-) -> None:
+def test_a_damaged_log_cannot_be_made_anew_and_nothing_is_removed(home: Path, damaged: list[str]) -> None:
     for table in damaged:
         wipe(home / "edda.db", table)
     before = (home / "edda.db").read_bytes()

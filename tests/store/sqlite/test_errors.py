@@ -1,4 +1,4 @@
-"""What SQLite says, in words of ours: each kind of fault by its own name, and all else passes unchanged."""
+"""SQLite's errors as ours: each kind of fault has its own error, and everything else passes unchanged."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def damaged(path: Path) -> None:
         (damaged, errors.CorruptError),
     ],
 )
-def test_each_fault_of_sqlite_has_a_name_of_ours_and_names_the_file(
+def test_each_fault_of_sqlite_becomes_one_of_our_errors_and_names_the_file(
     tmp_path: Path, cause: Cause, kind: type[errors.EddaError]
 ) -> None:
     path = tmp_path / "edda.db"
@@ -93,7 +93,7 @@ def test_each_fault_of_sqlite_has_a_name_of_ours_and_names_the_file(
 
 
 class Disk(sqlite.OperationalError):  # type: ignore[misc]  # SQLite has no types
-    """A fault of the disk, which no test can make."""
+    """A fault of the disk that no test can cause."""
 
     sqlite_errorname = "SQLITE_IOERR_WRITE"
 
@@ -108,7 +108,7 @@ def test_a_fault_of_a_disk_that_has_no_room_left_is_a_full_disk(
         raise Disk("disk I/O error")
 
 
-def test_what_one_transaction_asked_for_wrongly_is_no_fault_of_the_store(tmp_path: Path) -> None:
+def test_a_wrong_request_of_a_transaction_is_not_a_fault_of_the_store(tmp_path: Path) -> None:
     connection = connect(made(tmp_path / "edda.db"))
     connection.execute("INSERT INTO t VALUES (1)")
     with pytest.raises(errors.StorageError) as caught, translated(tmp_path / "edda.db"):
@@ -129,7 +129,7 @@ def test_what_one_transaction_asked_for_wrongly_is_no_fault_of_the_store(tmp_pat
         "INSERT INTO refers VALUES (3)",
     ],
 )
-def test_what_a_changed_table_leads_to_is_said_with_who_tells_more(tmp_path: Path, statement: str) -> None:
+def test_an_error_from_a_changed_table_names_the_command_that_says_more(tmp_path: Path, statement: str) -> None:
     connection = connect(made(tmp_path / "edda.db"))
     for each in (
         "PRAGMA foreign_keys = ON",
@@ -143,7 +143,7 @@ def test_what_a_changed_table_leads_to_is_said_with_who_tells_more(tmp_path: Pat
         connection.execute(statement)
 
 
-def test_what_is_no_error_of_sqlite_passes_unchanged(tmp_path: Path) -> None:
+def test_other_errors_than_those_of_sqlite_pass_unchanged(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError) as caught, translated(tmp_path):
         raise ZeroDivisionError
     assert caught.value.__cause__ is None

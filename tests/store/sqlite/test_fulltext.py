@@ -1,4 +1,4 @@
-"""The full text, and what other programs make of a file that has it; each runs in a process of its own."""
+"""The full-text index, and other programs on a file that has one; each program runs in a process of its own."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_another_program_reads_every_table_while_the_store_is_open(store: edda.S
     assert checks == [["ok"]]
 
 
-def test_nothing_but_what_the_specification_names_is_listed_among_a_persons_tables(store: edda.StorageEngine) -> None:
+def test_only_the_tables_of_the_specification_are_listed_among_a_persons_tables(store: edda.StorageEngine) -> None:
     with closing(store.sql()) as tables:
         names = {row[0] for row in tables.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")}
     assert {name for name in names if not name.startswith(("_", "sqlite_"))} == SPECIFIED
@@ -81,7 +81,7 @@ def test_the_schema_uses_nothing_that_an_old_sqlite_lacks(newer: str) -> None:
     assert newer not in "\n".join(schema.statements())
 
 
-def test_what_is_edited_deleted_or_folded_anew_is_found_as_it_is_now(store: edda.StorageEngine) -> None:
+def test_items_that_are_edited_or_deleted_or_folded_anew_are_found_as_they_are_now(store: edda.StorageEngine) -> None:
     first, second = (store.create_task(edda.Task(title=title)) for title in ("Buy milk", "Sell milk"))
     assert titles(store, "milk") == ["Buy milk", "Sell milk"]
     store.update_task(edda.Task(id=first, title="Buy bread"))
@@ -95,7 +95,7 @@ def test_what_is_edited_deleted_or_folded_anew_is_found_as_it_is_now(store: edda
         store.rebuild()
 
 
-def test_sql_reads_what_is_there_and_writes_nothing(store: edda.StorageEngine) -> None:
+def test_sql_reads_the_present_rows_and_writes_nothing(store: edda.StorageEngine) -> None:
     task = store.create_task(edda.Task(title="Buy milk"))
     document = store.create_document(edda.Document(title="Notes", content="one"))
     store.edit_text(document, "content", [(3, 0, " two")])  # the row is written a moment later

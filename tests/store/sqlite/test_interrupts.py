@@ -1,4 +1,4 @@
-"""Ctrl-C in the midst of anything: whoever uses the store next, here or in another process, finds nothing taken."""
+"""Ctrl-C in the middle of anything: the next user of the store, here or in another process, finds no lock held."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def end(asked: SqlConnection) -> None:
 
 
 def in_a_thread(work: Callable[[], object]) -> bool:
-    """Do something on a thread that may wait for ever; tell whether it did not."""
+    """Do something on a thread that may wait for ever; return whether it ended."""
     done: list[object] = []
     thread = threading.Thread(target=lambda: done.append((work(),)), daemon=True)
     thread.start()
@@ -81,7 +81,7 @@ WORKS: dict[str, tuple[Callable[[SqliteStore], object], bool, bool]] = {
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # some come while a generator is freed
 @pytest.mark.parametrize("name", WORKS)
-def test_after_an_interrupt_anywhere_the_store_is_written_and_closed(
+def test_the_store_can_be_written_and_closed_after_an_interrupt_anywhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     do, is_busy, is_first = WORKS[name]

@@ -1,4 +1,4 @@
-"""Jobs: the transactions that are committed together."""
+"""Jobs: transactions that are committed together."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def put(jobs: Jobs, count: int) -> None:
         jobs.put(job())
 
 
-def test_what_waits_is_taken_together() -> None:
+def test_waiting_jobs_are_taken_together() -> None:
     jobs = Jobs(LONG_S)
     put(jobs, 5)
     assert len(jobs.gather(LONG_S)) == 5
     assert jobs.is_empty
 
 
-def test_after_three_that_came_together_the_third_of_the_next_ones_is_waited_for() -> None:
+def test_after_three_jobs_came_together_the_writer_waits_for_the_third_of_the_next_ones() -> None:
     jobs, taken = Jobs(LONG_S), list[int]()
     put(jobs, 3)
     assert len(jobs.gather(LONG_S)) == 3
@@ -40,7 +40,7 @@ def test_after_three_that_came_together_the_third_of_the_next_ones_is_waited_for
     assert taken == [3]
 
 
-def test_one_that_does_not_come_is_not_waited_for_again() -> None:
+def test_the_writer_does_not_wait_again_for_a_job_that_did_not_come() -> None:
     jobs = Jobs(0.001)
     put(jobs, 3)
     jobs.gather(LONG_S)
@@ -49,7 +49,7 @@ def test_one_that_does_not_come_is_not_waited_for_again() -> None:
     assert jobs.is_quiet
 
 
-def test_one_alone_is_not_made_to_wait() -> None:
+def test_a_single_job_does_not_wait() -> None:
     jobs = Jobs(LONG_S)
     for _ in range(3):
         put(jobs, 1)
@@ -57,7 +57,7 @@ def test_one_alone_is_not_made_to_wait() -> None:
         assert jobs.is_quiet
 
 
-def test_whoever_writes_beside_others_waits_with_them() -> None:
+def test_a_thread_that_writes_beside_others_waits_with_them() -> None:
     jobs = Jobs(LONG_S)
     put(jobs, 2)
     assert not jobs.is_quiet
@@ -78,7 +78,7 @@ def test_a_wake_up_ends_the_waiting() -> None:
     assert jobs.gather(0.0) == []
 
 
-def test_a_commit_has_a_bound() -> None:
+def test_the_size_of_a_commit_is_limited() -> None:
     jobs = Jobs(LONG_S)
     put(jobs, BATCH_MAX + 1)
     assert [len(jobs.gather(LONG_S)), len(jobs.gather(LONG_S))] == [BATCH_MAX, 1]

@@ -1,4 +1,4 @@
-"""Whose journal it is: files that are put back beside a journal, by real processes that were killed."""
+"""Which file a journal belongs to: files put back beside a journal, with real processes that were killed."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def fill(name: str) -> Callable[[StoreWriter], None]:
 
 
 def held(path: Path) -> list[str]:
-    """Return what a store holds, which is whole."""
+    """Return the content of a store, after a check that it is whole."""
     with closing(SqliteStore(path)) as store:
         with closing(store.connect()) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
@@ -69,7 +69,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def older(path: Path, tmp_path: Path) -> Path:
-    """A copy of the file from before all that the others write."""
+    """A copy of the file from before all other writes."""
     return Path(shutil.copy(path, tmp_path / "older.db"))
 
 
@@ -119,7 +119,7 @@ def test_the_journal_of_an_older_copy_is_not_written_into_a_file_that_has_gone_o
     assert held(path) == ["one", "two", "three"]
 
 
-def test_what_is_left_of_a_former_journal_in_the_same_file_vouches_for_nothing(path: Path, tmp_path: Path) -> None:
+def test_the_rest_of_a_former_journal_in_the_same_file_proves_nothing(path: Path, tmp_path: Path) -> None:
     write_and_be_killed(path, "two", "three", "checkpoint")  # its last link stays at the end, behind what comes next
     older = Path(shutil.copy(path, tmp_path / "older.db"))
     write_and_be_killed(path, "four", "checkpoint", "four")
@@ -134,7 +134,7 @@ def test_what_is_left_of_a_former_journal_in_the_same_file_vouches_for_nothing(p
     [("two",), ("two", "three"), ("two", "checkpoint"), ("two", "checkpoint", "three"),
      ("two", "checkpoint", "three", "checkpoint", "four")],
 )  # fmt: skip
-def test_a_file_is_given_its_own_journal_whatever_of_it_has_come_into_the_file(
+def test_a_file_keeps_its_own_journal_however_much_of_it_is_already_in_the_file(
     path: Path, tmp_path: Path, written: tuple[str, ...]
 ) -> None:
     write_and_be_killed(path, *written)
@@ -144,8 +144,8 @@ def test_a_file_is_given_its_own_journal_whatever_of_it_has_come_into_the_file(
         assert journal.set_aside(each) == []
 
 
-def test_a_file_of_which_a_checkpoint_was_cut_short_is_given_its_journal(path: Path, tmp_path: Path) -> None:
-    """An older state of the same file, within one journal: all that lacks is in the journal."""
+def test_a_file_with_an_interrupted_checkpoint_keeps_its_journal(path: Path, tmp_path: Path) -> None:
+    """An older state of the same file, within one journal: everything missing is in the journal."""
     write_and_be_killed(path, "two")
     older = Path(shutil.copy(path, tmp_path / "older.db"))
     shutil.copy(f"{path}-wal", tmp_path / "journal")
@@ -158,7 +158,7 @@ def test_a_file_of_which_a_checkpoint_was_cut_short_is_given_its_journal(path: P
         assert held(path) == ["one", "two"]
 
 
-def test_a_journal_that_somebody_uses_is_left_alone(path: Path, older: Path) -> None:
+def test_a_journal_in_use_is_left_alone(path: Path, older: Path) -> None:
     with closing(SqliteStore(path)) as store:
         store.transact(put("two"))
         script = (
@@ -170,7 +170,7 @@ def test_a_journal_that_somebody_uses_is_left_alone(path: Path, older: Path) -> 
         store.transact(put("three"))
 
 
-def test_what_another_program_wrote_into_the_journal_stays_there(path: Path) -> None:
+def test_writes_of_another_program_stay_in_the_journal(path: Path) -> None:
     script = "import os, sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None);"
     script += "c.execute('CREATE TABLE mine (a)'); os._exit(0)"
     subprocess.run([sys.executable, "-c", script, str(path)], check=True)

@@ -75,7 +75,7 @@ def is_whole(path: Path) -> bool:
         return bool(connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)])
 
 
-def test_a_name_gets_a_file_of_its_own_when_it_is_opened_and_the_other_one_keeps_what_it_showed(
+def test_a_name_gets_a_file_of_its_own_when_it_is_opened_and_the_other_name_keeps_its_content(
     path: Path, other: Path
 ) -> None:
     shown = other.read_bytes()
@@ -89,7 +89,7 @@ def test_a_name_gets_a_file_of_its_own_when_it_is_opened_and_the_other_one_keeps
     assert sorted(each.name for each in path.parent.iterdir()) == [DATABASE_FILE]
 
 
-def test_what_a_process_that_died_left_in_the_journal_stays_with_both_names(path: Path, tmp_path: Path) -> None:
+def test_what_a_dead_process_left_in_the_journal_stays_with_both_names(path: Path, tmp_path: Path) -> None:
     with held(path, "last", end="dies"):
         pass
     shutil.copytree(path.parent, tmp_path / "other", copy_function=os.link)
@@ -105,7 +105,7 @@ def test_what_a_process_that_died_left_in_the_journal_stays_with_both_names(path
     assert is_whole(other)
 
 
-def test_names_that_are_used_by_turns_keep_what_was_acknowledged_under_each(path: Path, other: Path) -> None:
+def test_names_that_are_used_in_turn_keep_what_was_acknowledged_under_each(path: Path, other: Path) -> None:
     for turn in range(3):
         with held(path, f"here {turn}", end="dies"):
             pass
@@ -140,7 +140,7 @@ def test_a_file_that_this_process_has_open_under_another_name_is_not_opened_unde
     assert holds(path, "before", "first", "second") == [True] * 3
 
 
-def test_a_snapshot_that_is_made_while_the_store_is_open_stops_nothing(path: Path, tmp_path: Path) -> None:
+def test_a_snapshot_made_while_the_store_is_open_stops_nothing(path: Path, tmp_path: Path) -> None:
     with closing(SqliteStore(path)) as store:
         store.transact(put("earlier"))
         shutil.copytree(path.parent, tmp_path / "snapshot", copy_function=os.link)

@@ -50,7 +50,7 @@ def newer(path: Path) -> None:
         (newer, NewerStoreError),
     ],
 )
-def test_what_is_no_store_of_this_version_stays_untouched(
+def test_a_file_that_is_no_store_of_this_version_stays_untouched(
     tmp_path: Path, make: Callable[[Path], None], kind: type[EddaError]
 ) -> None:
     path = tmp_path / "edda.db"
@@ -62,7 +62,7 @@ def test_what_is_no_store_of_this_version_stays_untouched(
     assert [each.name for each in tmp_path.iterdir()] == ["edda.db"]
 
 
-def test_a_store_and_an_empty_file_and_nothing_at_all_may_be_opened(tmp_path: Path) -> None:
+def test_a_store_or_an_empty_file_or_a_new_path_may_be_opened(tmp_path: Path) -> None:
     check_file(tmp_path / "edda.db")
     (tmp_path / "empty.db").touch()
     check_file(tmp_path / "empty.db")
@@ -71,7 +71,7 @@ def test_a_store_and_an_empty_file_and_nothing_at_all_may_be_opened(tmp_path: Pa
 
 
 @pytest.mark.parametrize(("pages", "is_ours"), [(0, True), (7, False)])
-def test_a_first_page_that_was_garbled_is_nothing_yet_where_its_journal_began_with_no_pages(
+def test_a_garbled_first_page_counts_as_an_empty_file_if_its_journal_began_with_no_pages(
     tmp_path: Path, pages: int, *, is_ours: bool
 ) -> None:
     path = tmp_path / "edda.db"
@@ -98,7 +98,7 @@ def test_a_new_file_is_for_its_owner_only_and_one_that_others_may_read_is_mended
     assert [each.stat().st_mode & 0o777 for each in (path, Path(f"{path}-wal"))] == [0o600, 0o600]
 
 
-def test_a_link_is_followed_to_a_file_that_is_there_and_to_nothing_else(tmp_path: Path) -> None:
+def test_a_link_is_followed_only_to_an_existing_file(tmp_path: Path) -> None:
     (tmp_path / "real.db").touch()
     (tmp_path / "edda.db").symlink_to("real.db")
     assert prepare_file(tmp_path / "edda.db") == tmp_path / "real.db"
@@ -108,7 +108,7 @@ def test_a_link_is_followed_to_a_file_that_is_there_and_to_nothing_else(tmp_path
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_a_connection_acknowledges_what_is_on_disk(tmp_path: Path) -> None:
+def test_a_connection_acknowledges_only_what_is_on_disk(tmp_path: Path) -> None:
     path = prepare_file(tmp_path / "edda.db")
     connection = sqlite.connect(str(path), isolation_level=None)
     configure(connection, path)

@@ -1,4 +1,4 @@
-"""A store whose file, folder or journal is taken away while it is open: nothing is acknowledged that nobody would find."""
+"""A store whose file, folder or journal is taken away while it is open: it acknowledges nothing that would be lost."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_no_transaction_is_acknowledged_in_a_file_that_is_not_where_it_was(
         assert holds(path, "lost", "elsewhere") == [False, True]
 
 
-def test_a_file_that_is_taken_away_while_a_transaction_runs_takes_it_along(store: SqliteStore, path: Path) -> None:
+def test_a_transaction_fails_if_its_file_is_taken_away_meanwhile(store: SqliteStore, path: Path) -> None:
     def work(tx: StoreWriter) -> None:
         tx.meta.set("lost", b"")
         move_folder(path)
@@ -136,7 +136,7 @@ def test_a_file_that_is_taken_away_while_a_transaction_runs_takes_it_along(store
         store.transact(work)
 
 
-def test_a_store_whose_folder_is_back_goes_on(store: SqliteStore, path: Path) -> None:
+def test_a_store_goes_on_when_its_folder_is_back(store: SqliteStore, path: Path) -> None:
     move_folder(path)
     with pytest.raises(LostStoreError):
         store.transact(put("lost"))
@@ -223,7 +223,7 @@ def test_nothing_is_acknowledged_in_a_file_that_became_shorter_and_nothing_is_wr
         assert [each.stat().st_size > 0 for each in path.parent.glob("*-wal-aside-*")] == [True]
 
 
-def test_a_store_that_shrinks_inside_and_grows_again_is_written_all_the_same(store: SqliteStore, path: Path) -> None:
+def test_a_store_that_shrinks_inside_and_grows_again_can_still_be_written(store: SqliteStore, path: Path) -> None:
     for _ in range(3):
         for work in (fill, clear):
             store.transact(work)
@@ -271,7 +271,7 @@ def test_nothing_acknowledged_is_lost_when_the_index_of_the_journal_was_taken_aw
 
 
 @pytest.mark.parametrize(("suffix", "error"), [("-wal", LostJournalError), ("-shm", LostIndexError)])
-def test_whoever_watches_a_store_learns_that_what_is_open_beside_it_was_taken_away(
+def test_a_watcher_of_a_store_learns_that_a_file_beside_it_was_taken_away(
     store: SqliteStore, path: Path, suffix: str, error: type[StorageError]
 ) -> None:
     beside = Path(f"{path}{suffix}")
@@ -286,7 +286,7 @@ def test_whoever_watches_a_store_learns_that_what_is_open_beside_it_was_taken_aw
     store.check_place()
 
 
-def test_looking_where_all_are_takes_three_calls(
+def test_checking_all_places_takes_three_system_calls(
     store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []

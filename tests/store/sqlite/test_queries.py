@@ -1,4 +1,4 @@
-"""The same rows for the same question: SQL and the plain reading of a plan answer alike."""
+"""The same rows for the same query: SQL and the plain evaluation of a plan give the same answer."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_both_stores_answer_any_plan_with_the_same_rows_in_the_same_order(
     [(TaskQuery, order) for order in TASK_ORDERS if order != "relevance"]
     + [(DocumentQuery, order) for order in DOCUMENT_ORDERS if order != "relevance"],
 )
-def test_pages_of_rows_that_are_alike_but_for_their_ids_make_the_whole_list(
+def test_pages_of_rows_that_differ_only_in_their_ids_make_the_whole_list(
     stores: tuple[AnyStore, AnyStore], query: type[TaskQuery] | type[DocumentQuery], order: str, descending: bool
 ) -> None:
     task = query is TaskQuery
@@ -180,7 +180,7 @@ def test_both_stores_rank_the_same_rows_by_relevance(
 
 
 @given(text=st.text(max_size=30) | texts)
-def test_words_are_cut_as_the_full_text_index_cuts_them(stores: tuple[AnyStore, AnyStore], text: str) -> None:
+def test_words_are_split_as_the_full_text_index_splits_them(stores: tuple[AnyStore, AnyStore], text: str) -> None:
     old = unicodedata.ucd_3_2_0.category  # what is younger than the index's tables, it may cut otherwise
     known = "".join(c for c in text if old(c) == unicodedata.category(c) != "Cn" and c not in "Ǡǡ")  # which it forgot
     for store in stores:

@@ -14,7 +14,7 @@ from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.words.config import DATABASE_FILE
 from edda_sync.words.errors import LostStoreError
 
-WAIT_S = 60  # how long a test waits for what always comes
+WAIT_S = 60  # how long a test waits for something that always comes
 FULL, NORMAL = 2, 1
 PAGE = bytes(4_000)
 
@@ -36,7 +36,7 @@ def synchronous(connection: Connection) -> int:
 
 
 def write(store: SqliteStore, pages: int = 1) -> int:
-    """Write so many pages, and return how carefully they were."""
+    """Write a number of pages, and return how durably they were written."""
 
     def work(tx: StoreWriter) -> int:
         for number in range(pages):
@@ -46,7 +46,7 @@ def write(store: SqliteStore, pages: int = 1) -> int:
     return store.transact(work)
 
 
-def test_what_may_wait_does_not_wait_for_the_disk_and_what_is_written_after_it_does(store: SqliteStore) -> None:
+def test_a_deferrable_write_does_not_wait_for_the_disk_and_the_next_write_does(store: SqliteStore) -> None:
     found, done = list[int](), threading.Event()
 
     def on_idle(_: StoreWriter) -> bool:
@@ -62,7 +62,7 @@ def test_what_may_wait_does_not_wait_for_the_disk_and_what_is_written_after_it_d
     assert found[0] == NORMAL
 
 
-def test_a_fault_in_what_may_wait_leaves_the_next_write_durable(store: SqliteStore) -> None:
+def test_a_fault_in_a_deferrable_write_leaves_the_next_write_durable(store: SqliteStore) -> None:
     done = threading.Event()
 
     def on_idle(_: StoreWriter) -> bool:
@@ -76,7 +76,7 @@ def test_a_fault_in_what_may_wait_leaves_the_next_write_durable(store: SqliteSto
     assert write(store) == FULL
 
 
-def test_a_connection_that_cannot_be_set_back_writes_nothing_more(store: SqliteStore) -> None:
+def test_a_connection_that_cannot_be_reset_writes_nothing_more(store: SqliteStore) -> None:
     done = threading.Event()
 
     def on_idle(_: StoreWriter) -> bool:
@@ -91,7 +91,9 @@ def test_a_connection_that_cannot_be_set_back_writes_nothing_more(store: SqliteS
     assert write(store) == FULL
 
 
-def test_a_long_journal_is_in_the_file_once_it_is_quiet(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_journal_is_merged_into_the_file_once_the_store_is_quiet(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shortened = threading.Event()
     shorten = quiet.shorten
 
@@ -108,19 +110,19 @@ def test_a_long_journal_is_in_the_file_once_it_is_quiet(store: SqliteStore, monk
     store.on_idle = None
 
 
-def test_a_short_journal_stays(store: SqliteStore) -> None:
+def test_a_short_journal_is_kept(store: SqliteStore) -> None:
     write(store, 100)
     assert not quiet.is_long(store._committer._connection)
 
 
-def test_whoever_writes_need_not_wait_until_the_journal_is_in_the_file(store: SqliteStore) -> None:
+def test_a_writer_does_not_wait_until_the_journal_is_in_the_file(store: SqliteStore) -> None:
     write(store, 2_500)
     with store._writing:  # somebody writes
         quiet.shorten(store.connect)
     assert not quiet.is_long(store._committer._connection)
 
 
-def test_a_fault_of_it_is_left_to_the_next_commit(store: SqliteStore) -> None:
+def test_a_fault_while_merging_is_left_to_the_next_commit(store: SqliteStore) -> None:
     def lost() -> Connection:
         raise LostStoreError("edda.db", [])
 

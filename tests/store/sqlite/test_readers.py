@@ -1,4 +1,4 @@
-"""Readers that nobody ends: the journal does not grow for ever, whichever process has forgotten them."""
+"""Forgotten readers: the journal does not grow for ever, whichever process forgot them."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_forgotten_reader_is_ended_before_the_journal_has_grown_too_much_and_i
         assert reader.meta.get("seen") == seen
 
 
-def test_a_reader_that_is_left_in_the_middle_of_a_listing_is_ended_all_the_same(store: SqliteStore, path: Path) -> None:
+def test_a_reader_left_in_the_middle_of_a_listing_is_ended_too(store: SqliteStore, path: Path) -> None:
     for number in range(3):
         store.transact(lambda tx, number=number: show(tx, shown_task(number)))  # type: ignore[misc]
     with store.read() as reader:
@@ -98,7 +98,7 @@ def test_a_reader_is_not_ended_by_what_was_written_before_it_began(store: Sqlite
         assert reader.meta.get("written") is not None
 
 
-def test_several_readers_are_ended_each_by_what_was_written_since(store: SqliteStore, path: Path) -> None:
+def test_several_readers_are_each_ended_by_the_writes_since_they_began(store: SqliteStore, path: Path) -> None:
     with store.read() as first:
         write(store, path, 7)
         with store.read() as second:

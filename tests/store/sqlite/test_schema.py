@@ -1,4 +1,4 @@
-"""The schema: the specification's tables and ours, made once, in one transaction, and named apart."""
+"""The schema: the specification's tables and ours, made once, in one transaction, with distinct names."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_the_tables_of_the_view_are_all_there_and_none_of_them_is_of_the_log(con
         "INSERT INTO task_documents (task_id, document_id, created_at) VALUES ('i', 'nowhere', 'now')",
     ],
 )
-def test_what_the_specification_forbids_is_refused(connection: Any, statement: str) -> None:
+def test_rows_that_the_specification_forbids_are_refused(connection: Any, statement: str) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(TASK)
     with pytest.raises(sqlite.IntegrityError):

@@ -82,7 +82,7 @@ LOGGED: list[tuple[tuple[str, ...], list[str]]] = [
 
 
 @pytest.mark.parametrize(("statements", "named"), DERIVED + LOGGED)
-def test_what_somebody_changed_is_named_and_put_right(
+def test_changes_of_other_programs_to_the_schema_are_named_and_put_right(
     home: Path, statements: tuple[str, ...], named: list[str]
 ) -> None:
     with edda.open(home) as store:
@@ -104,7 +104,7 @@ def test_what_somebody_changed_is_named_and_put_right(
     ["ALTER TABLE tasks ADD COLUMN color TEXT", "ALTER TABLE task_documents ADD COLUMN mine",
      "ALTER TABLE entity_tags ADD COLUMN mine", "ALTER TABLE tags ADD COLUMN mine"],
 )  # fmt: skip
-def test_a_column_that_somebody_added_to_what_the_specification_names_stops_nothing(home: Path, statement: str) -> None:
+def test_a_column_added_to_a_table_of_the_specification_stops_nothing(home: Path, statement: str) -> None:
     change(home, statement)
     with edda.open(home) as store:
         first = store.create_task(edda.Task(title="third", tags={"a", "new"}))
@@ -116,7 +116,7 @@ def test_a_column_that_somebody_added_to_what_the_specification_names_stops_noth
 
 
 @pytest.mark.parametrize("statement", ["DROP TABLE _log_parts", "ALTER TABLE _signatures DROP COLUMN signature"])
-def test_a_log_that_somebody_took_apart_is_left_as_it_is(home: Path, statement: str) -> None:
+def test_a_dismantled_log_is_left_as_it_is(home: Path, statement: str) -> None:
     change(home, statement)
     with edda.open(home) as store:
         before = store.table("tasks")
@@ -126,7 +126,7 @@ def test_a_log_that_somebody_took_apart_is_left_as_it_is(home: Path, statement: 
         assert store.table("tasks") == before
 
 
-def test_tables_and_views_of_others_are_in_nobodys_way(home: Path) -> None:
+def test_tables_and_views_of_others_do_no_harm(home: Path) -> None:
     change(home, "CREATE TABLE mine (a)", "INSERT INTO mine VALUES (1)", "CREATE VIEW shown AS SELECT title FROM tasks")
     with edda.open(home) as store:
         assert all(each.sound for each in doctor.check(store))
@@ -153,7 +153,7 @@ REFERRING = [
 
 
 @pytest.mark.parametrize("statement", REFERRING)
-def test_a_table_of_others_that_refers_to_ours_is_named_and_stops_nothing(home: Path, statement: str) -> None:
+def test_another_programs_table_that_refers_to_ours_is_named_and_stops_nothing(home: Path, statement: str) -> None:
     change(home, statement, "INSERT INTO mine SELECT id FROM tasks")
     other = edda.StorageEngine(home.parent / "other")
     other.open_store(StorageConfig(name="other"))
@@ -177,7 +177,7 @@ def test_a_table_of_others_that_refers_to_ours_is_named_and_stops_nothing(home: 
             assert tables.execute("SELECT count(*) FROM mine").fetchone() == (2,), "their rows stay theirs"
 
 
-def test_a_changed_table_is_mended_though_a_table_of_others_refers_to_it(home: Path) -> None:
+def test_a_changed_table_is_mended_even_if_another_programs_table_refers_to_it(home: Path) -> None:
     change(home, REFERRING[0], "INSERT INTO mine SELECT id FROM tasks", "ALTER TABLE tasks ADD COLUMN color TEXT")
     with edda.open(home) as store:
         assert list(doctor.rebuild(store).mended) == ["table tasks was changed"]

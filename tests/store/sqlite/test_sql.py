@@ -1,4 +1,4 @@
-"""The connection for a program's own SQL: what it holds on to for too long is ended, and it says so."""
+"""The connection for a program's own SQL: a state that it holds for too long is ended, and it says so."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def asked(store: SqliteStore) -> Iterator[SqlConnection]:
 
 
 def wait_for(cursor: Any) -> None:
-    """Leave a cursor to be fetched from."""
+    """Leave a cursor with rows that were not fetched."""
     assert cursor.execute("SELECT id FROM tasks").fetchone() is not None
 
 
@@ -72,7 +72,7 @@ def test_a_cursor_that_nobody_ends_is_ended_before_the_journal_has_grown_too_muc
     assert asked.execute("SELECT count(*) FROM tasks").fetchone() == (3,)
 
 
-def test_all_cursors_of_a_connection_are_ended_together_since_they_see_one_state(
+def test_all_cursors_of_a_connection_are_ended_together_since_they_share_one_state(
     store: SqliteStore, path: Path, asked: SqlConnection
 ) -> None:
     first, second = asked.cursor(), asked.cursor()
@@ -85,7 +85,7 @@ def test_all_cursors_of_a_connection_are_ended_together_since_they_see_one_state
             cursor.fetchone()
 
 
-def test_a_transaction_that_nobody_ends_is_ended_and_what_is_run_next_says_so_once(
+def test_a_forgotten_transaction_is_ended_and_the_next_statement_says_so_once(
     store: SqliteStore, path: Path, asked: SqlConnection
 ) -> None:
     asked.execute("BEGIN")
@@ -97,7 +97,7 @@ def test_a_transaction_that_nobody_ends_is_ended_and_what_is_run_next_says_so_on
 
 
 @pytest.mark.parametrize("end", ["commit", "rollback"])
-def test_whoever_ends_a_transaction_that_was_ended_is_told_nothing(
+def test_ending_a_transaction_that_was_already_ended_reports_nothing(
     store: SqliteStore, path: Path, asked: SqlConnection, end: str
 ) -> None:
     asked.execute("BEGIN")
@@ -132,7 +132,7 @@ def close(cursor: Any) -> None:
 @pytest.mark.parametrize(
     "finish", [fetch_all, fetch_one_by_one, fetch_until_there_is_none, fetch_some_until_there_are_none, close]
 )
-def test_a_connection_of_which_each_look_is_ended_is_never_disturbed(
+def test_a_connection_that_ends_each_look_is_never_disturbed(
     store: SqliteStore, path: Path, asked: SqlConnection, finish: Fetch
 ) -> None:
     for _ in range(3):
@@ -175,13 +175,13 @@ def test_a_statement_that_runs_for_too_long_is_interrupted_and_says_so(
     assert asked.execute("SELECT count(*) FROM tasks").fetchone() == (3,)
 
 
-def test_an_interruption_by_the_program_itself_is_its_own(asked: SqlConnection) -> None:
+def test_an_interruption_by_the_program_itself_is_reported_as_its_own(asked: SqlConnection) -> None:
     asked.set_progress_handler(lambda: 1, 1_000)
     with pytest.raises(sqlite.OperationalError, match="interrupted"):
         asked.execute(ENDLESS)
 
 
-def test_the_thread_that_watches_ends_what_held_on_when_nobody_wrote_here(
+def test_the_watching_thread_ends_a_held_state_when_nobody_writes_here(
     store: SqliteStore, path: Path, asked: SqlConnection
 ) -> None:
     with closing(SqliteStore(path)) as other:
@@ -203,7 +203,7 @@ def test_a_connection_that_is_closed_holds_nothing(store: SqliteStore, asked: Sq
     assert not store._readers.look()
 
 
-def test_with_its_store_a_connection_is_closed_and_every_use_of_it_refused(store: SqliteStore, path: Path) -> None:
+def test_a_connection_is_closed_with_its_store_and_every_use_of_it_is_refused(store: SqliteStore, path: Path) -> None:
     asked, begun, free = store.sql(), store.sql(), store.sql()
     wait_for(cursor := asked.cursor())
     begun.execute("BEGIN")
@@ -239,7 +239,7 @@ def test_a_statement_that_runs_when_its_store_is_closed_is_interrupted(store: Sq
     assert str(said[0]) == "This store is closed; open it again."
 
 
-def test_an_open_value_would_hold_on_to_a_state_and_is_refused(asked: SqlConnection) -> None:
+def test_an_open_blob_would_hold_a_state_and_is_refused(asked: SqlConnection) -> None:
     with pytest.raises(sqlite.NotSupportedError, match="SELECT"):
         asked.open_blob("tasks", "title", 1)
 

@@ -31,7 +31,7 @@ from edda_sync.words.errors import (
 from edda_sync.words.query import TaskQuery, plan
 from tests.store.samples import ACTOR, change_all, dump, fill, head, logged, show, shown_task
 
-WAIT_S = 60  # how long a test waits for what always comes
+WAIT_S = 60  # how long a test waits for something that always comes
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_store_that_cannot_write_ahead_does_not_open(path: Path, monkeypatch: 
         SqliteStore(path)
 
 
-def test_what_was_acknowledged_is_there_when_the_process_dies_at_once(path: Path) -> None:
+def test_acknowledged_writes_are_there_if_the_process_dies_at_once(path: Path) -> None:
     script = """
 import os, pathlib, sys
 from edda_sync.store.sqlite.store import SqliteStore
@@ -103,7 +103,7 @@ os._exit(9)
     store.close()
 
 
-def test_a_store_opens_again_with_all_that_it_had(path: Path) -> None:
+def test_a_store_opens_again_with_everything_that_it_had(path: Path) -> None:
     store = SqliteStore(path)
     store.transact(fill)
     with store.read() as reader:
@@ -177,7 +177,7 @@ def test_a_transaction_that_was_queued_before_the_store_is_closed_is_done(store:
     closing.join()
 
 
-def test_one_that_is_cancelled_before_it_begins_never_runs_and_the_others_do(store: SqliteStore) -> None:
+def test_a_transaction_cancelled_before_it_begins_never_runs_and_the_others_do(store: SqliteStore) -> None:
     gate = Gate(store)
     before, cancelled, after = store.submit(put("before")), store.submit(put("cancelled")), store.submit(put("after"))
     assert cancelled.cancel()
@@ -192,7 +192,7 @@ def test_one_that_is_cancelled_before_it_begins_never_runs_and_the_others_do(sto
 
 
 class PanicException(BaseException):
-    """What native code raises that has a bug: no ``Exception``."""
+    """What native code with a bug raises: not an ``Exception``."""
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_one_failing_transaction_of_a_batch_leaves_the_others_whole(
 
 
 @pytest.mark.parametrize("error", [CorruptError("The state of a task"), None], ids=["raised", "constraint"])
-def test_a_transaction_that_cannot_be_does_not_stop_the_others_of_its_batch(
+def test_an_impossible_transaction_does_not_stop_the_others_of_its_batch(
     store: SqliteStore, error: Exception | None
 ) -> None:
     def work(tx: StoreWriter) -> None:
@@ -240,7 +240,7 @@ def test_a_transaction_that_cannot_be_does_not_stop_the_others_of_its_batch(
     assert [meta(store, name) for name in ("before", "half", "after")] == [b"", None, b""]
 
 
-def test_what_is_written_only_at_the_end_of_a_transaction_fails_that_one_alone(store: SqliteStore) -> None:
+def test_a_write_at_the_end_of_a_transaction_fails_only_that_transaction(store: SqliteStore) -> None:
     def twice(tx: StoreWriter) -> None:
         tx.meta.set("half", b"")
         for position in (1, 2):  # one change in two places: nothing is read in between, so both are written at the end
@@ -259,7 +259,7 @@ def test_what_is_written_only_at_the_end_of_a_transaction_fails_that_one_alone(s
         assert (dict(reader.log.heads()), reader.log.position()) == ({}, 0)
 
 
-def test_nothing_of_a_failing_transaction_is_seen_by_the_next_one_of_its_batch(store: SqliteStore) -> None:
+def test_the_next_transaction_of_a_batch_sees_nothing_of_a_failed_one(store: SqliteStore) -> None:
     store.transact(fill)
 
     def fail(tx: StoreWriter) -> None:
@@ -290,7 +290,7 @@ def test_a_batch_that_cannot_be_committed_leaves_no_trace_and_tells_each_of_its_
     assert meta(store, "after") == b""
 
 
-def test_a_caller_hears_of_a_fault_in_what_is_told_of_the_end_and_the_store_goes_on(path: Path) -> None:
+def test_a_caller_hears_of_a_fault_in_the_listener_to_the_end_and_the_store_goes_on(path: Path) -> None:
     faults = [RuntimeError("once")]
 
     def on_end(committed: bool) -> None:
@@ -308,7 +308,7 @@ def test_a_caller_hears_of_a_fault_in_what_is_told_of_the_end_and_the_store_goes
 # --- what may wait ----------------------------------------------------------------------------------------------------
 
 
-def test_what_was_put_off_is_done_once_the_store_is_idle_until_nothing_is_left(store: SqliteStore) -> None:
+def test_deferred_work_is_done_when_the_store_is_idle_until_nothing_is_left(store: SqliteStore) -> None:
     left, done = [True, True, False], threading.Event()
 
     def on_idle(tx: StoreWriter) -> bool:
@@ -327,7 +327,7 @@ def test_what_was_put_off_is_done_once_the_store_is_idle_until_nothing_is_left(s
     store.on_idle = None
 
 
-def test_a_fault_in_what_was_put_off_loses_nothing(store: SqliteStore) -> None:
+def test_a_fault_in_deferred_work_loses_nothing(store: SqliteStore) -> None:
     reached = threading.Event()
 
     def on_idle(tx: StoreWriter) -> bool:
@@ -343,7 +343,7 @@ def test_a_fault_in_what_was_put_off_loses_nothing(store: SqliteStore) -> None:
     assert meta(store, "kept") == b"whole"
 
 
-def test_a_durable_write_does_not_fail_where_no_thread_can_be_begun(
+def test_a_durable_write_does_not_fail_if_no_thread_can_be_started(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def start(*_: object) -> None:
@@ -500,7 +500,7 @@ def test_another_programs_database_is_refused_and_stays_as_it_was(path: Path, st
     assert os.listdir(path.parent) == [path.name]
 
 
-def test_another_programs_database_that_is_only_in_its_journal_yet_is_refused(path: Path) -> None:
+def test_another_programs_database_that_is_still_only_in_its_journal_is_refused(path: Path) -> None:
     script = """
 import os, sqlite3, sys
 connection = sqlite3.connect(sys.argv[1])
@@ -622,9 +622,7 @@ class Rot:
             file.write(content)
 
 
-def test_a_fault_of_the_disk_in_one_transaction_ends_all_that_would_be_committed_with_it(
-    path: Path, ended: list[bool]
-) -> None:
+def test_a_fault_of_the_disk_in_one_transaction_ends_the_whole_batch(path: Path, ended: list[bool]) -> None:
     rot = Rot(path)
     rot.set_in()
     store = SqliteStore(path, ended.append)
@@ -731,7 +729,7 @@ def test_a_full_disk_refuses_a_transaction_whole_and_takes_the_next_once_there_i
     store.close()
 
 
-def test_a_disk_that_fills_up_while_many_write_acknowledges_only_what_it_holds(disk: Path) -> None:
+def test_a_disk_that_fills_up_while_many_threads_write_acknowledges_only_what_it_holds(disk: Path) -> None:
     store = SqliteStore(disk / DATABASE_FILE)
     gate = Gate(store)
     futures = [store.submit(put(f"{number}", bytes(20_000))) for number in range(300)]
@@ -757,7 +755,7 @@ def test_a_store_cannot_be_made_on_a_full_disk(disk: Path) -> None:
     store.close()
 
 
-def test_whoever_makes_a_store_holds_up_nobody_who_reads_it_and_then_writes(
+def test_making_a_store_does_not_block_another_process_that_reads_it_and_then_writes(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other one begins to read as soon as the store is there, and ends that once it has written."""

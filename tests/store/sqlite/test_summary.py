@@ -42,7 +42,7 @@ def test_a_commit_writes_link_digest_and_serial_in_one_statement(tmp_path: Path)
     assert (int.from_bytes(digest, "big"), int.from_bytes(serial, "big")) == (15, 3)
 
 
-def test_the_row_is_as_long_however_great_its_numbers_are(tmp_path: Path) -> None:
+def test_the_row_has_the_same_length_for_all_numbers(tmp_path: Path) -> None:
     path = tmp_path / "edda.db"
     with closing(SqliteStore(path)) as store:
         before = row(path)
@@ -52,7 +52,7 @@ def test_the_row_is_as_long_however_great_its_numbers_are(tmp_path: Path) -> Non
     assert page.count(summary.ROW) == 1
 
 
-def test_what_a_failed_job_did_is_forgotten_and_what_the_one_before_it_did_is_kept(tmp_path: Path) -> None:
+def test_the_effects_of_a_failed_job_are_forgotten_and_those_of_the_one_before_it_are_kept(tmp_path: Path) -> None:
     with closing(SqliteStore(tmp_path / "edda.db")) as store:
 
         def fail(tx: SqliteWriter) -> None:

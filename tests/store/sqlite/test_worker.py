@@ -1,4 +1,4 @@
-"""The worker: one thread, begun when it is needed, and begun anew when it has left."""
+"""The worker: one thread, started when it is needed, and started anew after it has left."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edda_sync.store.sqlite.worker import Worker
 WAIT_S = 60
 
 
-def test_it_is_begun_once_and_waited_for() -> None:
+def test_a_worker_is_started_once_and_waited_for() -> None:
     worker, begun, may_end = Worker(), list[int](), threading.Event()
 
     def work() -> None:
@@ -24,7 +24,7 @@ def test_it_is_begun_once_and_waited_for() -> None:
     assert begun[0] != threading.get_ident()
 
 
-def test_one_that_has_ended_or_left_is_followed_by_another() -> None:
+def test_a_worker_that_has_ended_or_left_is_followed_by_another() -> None:
     worker, ends = Worker(), list[threading.Event]()
 
     def work() -> None:
@@ -45,7 +45,7 @@ def test_one_that_has_ended_or_left_is_followed_by_another() -> None:
     assert ends == []
 
 
-def test_one_that_was_begun_twice_since_the_first_beginning_was_interrupted_does_its_work_once() -> None:
+def test_a_worker_that_was_started_twice_after_an_interrupt_does_its_work_once() -> None:
     worker, done = Worker(), list[int]()
     ready = [threading.Lock(), threading.Lock()]
     may_end = threading.Event()
@@ -64,5 +64,5 @@ def test_one_that_was_begun_twice_since_the_first_beginning_was_interrupted_does
     assert done == [1]
 
 
-def test_no_worker_is_waited_for_where_none_was_begun() -> None:
+def test_waiting_without_a_worker_returns_at_once() -> None:
     Worker().join()

@@ -1,4 +1,4 @@
-"""What tests of pairing over real TLS share: an open invitation, and joiners that fail."""
+"""Helpers for tests of pairing over real TLS: an open invitation, and joiners that fail."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HOST = "127.0.0.1"
 CODE = "12-3456-7890"
 WRONG = "12-3456-7891"
 RECORD = b"laptop"
-PATIENCE_S = 20.0  # far above what anything here takes: a test that hangs ends
+PATIENCE_S = 20.0  # far more than anything here takes, so that a hanging test ends
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What tests of pairing share: both sides, and a wire between them that lets a test change each frame."""
+"""Helpers for tests of pairing: both sides, and a wire between them on which a test can change each frame."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def dice(seed: str) -> Callable[[int], bytes]:
 
 @dataclass
 class Pair:
-    """Both machines and a wire that lets a test change each frame; ``frames`` holds what was sent."""
+    """Both machines and a wire on which a test can change each frame; ``frames`` holds what was sent."""
 
     joiner_password: bytes = PASSWORD
     inviter_password: bytes = PASSWORD
@@ -47,7 +47,7 @@ class Pair:
         self.welcomed: bytes | None = None
 
     def run(self) -> Pair:
-        """Carry frames until nothing is left to say; what a machine raises comes out."""
+        """Carry frames until no machine sends any; errors of a machine come out."""
         to_inviter = list(self.joiner.start())
         while to_inviter:
             to_joiner = []

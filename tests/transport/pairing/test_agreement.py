@@ -19,7 +19,7 @@ def test_neither_record_nor_welcome_nor_code_crosses_the_wire_in_clear() -> None
         assert secret not in wire
 
 
-def test_a_nameplate_that_differs_is_a_wrong_code() -> None:
+def test_a_different_nameplate_is_a_wrong_code() -> None:
     with pytest.raises(PairingError):
         Pair(joiner_password=b"9934567890").run()
 
@@ -33,7 +33,7 @@ def test_somebody_in_the_middle_with_another_certificate_gets_neither_record_nor
     assert pair.inviter.state is State.SPENT
 
 
-def test_a_hello_thrown_back_at_its_sender_is_no_answer() -> None:
+def test_a_hello_sent_back_to_its_sender_is_no_answer() -> None:
     pair = Pair()
     (hello,) = pair.joiner.start()
     with pytest.raises(RemoteProtocolError):

@@ -13,14 +13,14 @@ from edda_sync.words.errors import (
 from tests.transport.pairing.inviting import CODE
 
 
-def test_a_code_is_two_digits_and_twice_four() -> None:
+def test_a_code_has_two_digits_and_two_groups_of_four() -> None:
     code = make_code(secrets.token_bytes)
     assert [len(part) for part in code.split("-")] == [2, 4, 4]
     assert code.replace("-", "").isdecimal()
 
 
 @given(st.binary(min_size=16, max_size=16))
-def test_every_code_that_is_made_reads_back(drawn: bytes) -> None:
+def test_every_code_is_read_back(drawn: bytes) -> None:
     code = make_code(lambda count: drawn[:count])
     assert str(parse_code(code)) == code
     assert code.replace("-", "") == f"{int.from_bytes(drawn, 'big') % 10**10:010d}"
@@ -45,10 +45,10 @@ def test_a_code_is_read_as_people_type_it(typed: str) -> None:
 @pytest.mark.parametrize(
     "typed", ["", "12-3456-789", "12-3456-78901", "12-3456-789x", "12.3456.7890", "½2-3456-7890", "🙂"]
 )
-def test_what_cannot_be_a_code_is_refused_with_the_shape_of_one(typed: str) -> None:
+def test_an_invalid_code_is_refused_with_the_form_of_a_code(typed: str) -> None:
     with pytest.raises(InvalidValueError, match="ten digits, like 12-3456-7890"):
         parse_code(typed)
 
 
-def test_a_code_that_is_logged_shows_its_nameplate_only() -> None:
+def test_a_code_in_a_log_shows_only_its_nameplate() -> None:
     assert repr(parse_code(CODE)) == "Code(nameplate='12')"

@@ -34,7 +34,7 @@ async def test_a_device_that_knows_the_code_gets_the_welcome_made_for_its_record
         assert invitation.asked == [RECORD]
 
 
-async def test_the_listener_is_gone_when_the_invitation_has_ended() -> None:
+async def test_the_listener_is_closed_when_the_invitation_has_ended() -> None:
     async with inviting() as invitation:
         await join(CODE, RECORD, HOST, invitation.port)
         await invitation.task
@@ -61,12 +61,12 @@ async def test_several_invitations_and_joiners_at_once_do_not_mix() -> None:
     assert await asyncio.gather(*map(pair, codes)) == [b"welcome, " + code.encode() for code in codes]
 
 
-async def test_nobody_comes_before_the_window_has_passed() -> None:
+async def test_an_invitation_ends_when_its_window_passes_and_nobody_came() -> None:
     async with inviting(window_s=0.0) as invitation:
         assert await failed_inviting(invitation) == SENTENCES["expired"]
 
 
-async def test_what_admitting_raises_comes_out_and_the_joiner_goes_away_with_nothing() -> None:
+async def test_an_error_while_admitting_comes_out_and_the_joiner_gets_nothing() -> None:
     async def admit(_: bytes) -> bytes:
         raise StorageError("the disk is gone")
 
@@ -89,7 +89,7 @@ async def test_a_joiner_that_is_lost_before_its_receipt_fails_the_invitation() -
         assert await failed_inviting(invitation) == SENTENCES["broken"]
 
 
-async def test_somebody_in_the_middle_who_ends_tls_with_an_own_certificate_learns_nothing() -> None:
+async def test_somebody_in_the_middle_who_ends_tls_with_his_own_certificate_learns_nothing() -> None:
     middle = Identity.create()
     async with inviting() as invitation:
         seen: list[bytes] = []
@@ -113,12 +113,12 @@ async def test_somebody_in_the_middle_who_ends_tls_with_an_own_certificate_learn
         assert seen
 
 
-async def test_a_code_that_cannot_be_one_asks_nobody() -> None:
+async def test_an_invalid_code_contacts_nobody() -> None:
     with pytest.raises(InvalidValueError):
         await join("12-34", RECORD, HOST, 1)
 
 
-async def test_a_port_that_is_taken_is_the_callers_to_change() -> None:
+async def test_a_port_in_use_is_for_the_caller_to_change() -> None:
     async def admit(record: bytes) -> bytes:
         return record
 

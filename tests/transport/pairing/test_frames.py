@@ -61,7 +61,7 @@ def test_a_frame_in_a_second_encoding_is_refused() -> None:
 
 
 @pytest.mark.parametrize("field_name", ["record", "welcome"])
-def test_what_does_not_fit_a_frame_is_refused_before_it_is_sent(field_name: str) -> None:
+def test_content_that_does_not_fit_into_a_frame_is_refused_before_it_is_sent(field_name: str) -> None:
     largest = PAIRING_FRAME_BYTES_MAX - 100
     assert Pair(**{field_name: bytes(largest)}).run().inviter.state is State.DONE  # type: ignore[arg-type]
     pair = Pair(**{field_name: bytes(PAIRING_FRAME_BYTES_MAX)})  # type: ignore[arg-type]

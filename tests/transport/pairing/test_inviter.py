@@ -26,7 +26,7 @@ def test_the_verified_record_comes_before_any_welcome_exists() -> None:
     assert pair.inviter.state is State.VERIFIED
 
 
-def test_a_spent_code_says_that_it_was_used_even_to_the_right_one() -> None:
+def test_a_spent_code_is_reported_as_used_even_to_the_right_joiner() -> None:
     spent = Pair(joiner_password=b"0000000000")
     with pytest.raises(PairingError):
         spent.run()
@@ -55,7 +55,7 @@ def test_the_last_moment_of_the_window_still_counts() -> None:
     assert Pair(now=PAIRING_WINDOW_S - 0.001).run().welcomed == WELCOME
 
 
-def test_a_joiner_that_proved_itself_in_time_is_let_in_after_the_window() -> None:
+def test_a_joiner_that_proved_itself_in_time_is_let_in_even_after_the_window() -> None:
     pair = Pair()
 
     def late(index: int, frame: bytes) -> bytes:
@@ -96,7 +96,7 @@ def test_an_old_proof_does_not_open_a_new_attempt() -> None:
     assert pair.inviter.state is State.SPENT
 
 
-def test_another_version_is_told_so() -> None:
+def test_a_joiner_of_another_version_gets_the_reason() -> None:
     pair = Pair()
     hello = msgspec.structs.replace(msgspec.msgpack.decode(FRAMES[0], type=Hello), version=2)
     with pytest.raises(RemoteMismatchError, match="version 2"):

@@ -37,7 +37,7 @@ def test_no_frame_is_taken_twice_or_out_of_turn(stopped_at: int) -> None:
 
 
 def ends_in_an_error(index: int, changed: bytes) -> None:
-    """Run a talk in which one frame is changed on its way, and see that it does no more than end."""
+    """Run a talk in which one frame is changed on its way, and check that the talk only ends."""
     pair = Pair(change=lambda at, frame: changed if at == index else frame)
     with pytest.raises((PairingError, RemoteError)):
         pair.run()
@@ -72,7 +72,7 @@ def test_any_frame_that_is_mangled_on_its_way_ends_in_an_error_and_never_in_a_we
 
 
 @pytest.mark.parametrize("machine", [Inviter, Joiner])
-def test_every_state_of_a_table_can_be_reached_and_left_or_is_an_end(machine: type[Inviter | Joiner]) -> None:
+def test_every_state_of_a_table_can_be_reached_and_is_left_or_is_an_end(machine: type[Inviter | Joiner]) -> None:
     sources = {state for state, _ in machine.table}
     reached = set(machine.table.values())
     start = State.OPEN if machine is Inviter else State.IDLE

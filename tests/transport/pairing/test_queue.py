@@ -10,7 +10,7 @@ from edda_sync.words.limits import LINKS_UNPROVED_MAX
 from tests.transport.pairing.inviting import CODE, HOST, RECORD, failed_inviting, inviting, sentence, trusting
 
 
-async def test_of_two_devices_with_the_code_one_is_let_in_and_the_other_hears_that_it_was_used() -> None:
+async def test_one_of_two_devices_with_the_code_is_let_in_and_the_other_hears_that_it_was_used() -> None:
     admitting = asyncio.Event()
 
     async def admit(record: bytes) -> bytes:
@@ -26,7 +26,7 @@ async def test_of_two_devices_with_the_code_one_is_let_in_and_the_other_hears_th
         assert sentence(loser.exception() or AssertionError()) == SENTENCES["used"]
 
 
-async def test_a_connection_that_says_nothing_does_not_spend_the_code_and_holds_nobody_up() -> None:
+async def test_a_silent_connection_does_not_spend_the_code_and_delays_nobody() -> None:
     async with inviting() as invitation:
         silent = [await asyncio.open_connection(HOST, invitation.port) for _ in range(3)]
         silent_tls = await asyncio.open_connection(HOST, invitation.port, ssl=trusting())
@@ -38,7 +38,7 @@ async def test_a_connection_that_says_nothing_does_not_spend_the_code_and_holds_
                 writer.transport.abort()
 
 
-async def test_a_connection_that_says_nothing_is_closed_after_a_while_and_the_code_stays_open() -> None:
+async def test_a_silent_connection_is_closed_after_a_while_and_the_code_stays_open() -> None:
     async with inviting() as invitation:
         reader, writer = await asyncio.open_connection(HOST, invitation.port, ssl=trusting())
         assert await reader.read() == b""  # after OPEN_TIMEOUT_S
@@ -59,7 +59,7 @@ async def test_a_connection_that_talks_nonsense_is_closed_and_does_not_spend_the
         assert await join(CODE, RECORD, HOST, invitation.port) == b"welcome, laptop"
 
 
-async def test_a_caller_that_waits_its_turn_when_the_window_passes_hears_that_the_code_has_expired() -> None:
+async def test_a_caller_that_waits_in_line_when_the_window_passes_hears_that_the_code_has_expired() -> None:
     async with inviting(window_s=0.5) as invitation:
         reader, writer = await asyncio.open_connection(HOST, invitation.port, ssl=trusting())
         goodbye = await reader.read()
@@ -68,7 +68,7 @@ async def test_a_caller_that_waits_its_turn_when_the_window_passes_hears_that_th
         assert await failed_inviting(invitation) == SENTENCES["expired"]
 
 
-async def test_an_invitation_that_is_taken_back_tells_the_callers_that_wait() -> None:
+async def test_taking_an_invitation_back_tells_the_waiting_callers() -> None:
     async with inviting() as invitation:
         reader, writer = await asyncio.open_connection(HOST, invitation.port, ssl=trusting())
         writer.write(b"\0")  # inside TLS, so that the connection is in line and not in its handshake

@@ -16,13 +16,13 @@ from edda_sync.words.limits import PAIRING_FRAME_BYTES_MAX
 from tests.transport.pairing.inviting import CODE, HOST, RECORD, failed_joining, server_context
 
 
-async def test_joining_where_nobody_listens_says_that_no_invitation_is_open() -> None:
+async def test_joining_at_an_address_without_a_listener_says_that_no_invitation_is_open() -> None:
     with socket.create_server((HOST, 0)) as taken:
         port = taken.getsockname()[1]
     assert await failed_joining(CODE, port) == SENTENCES["closed"]
 
 
-async def test_joining_at_a_service_that_is_no_invitation_says_so() -> None:
+async def test_joining_at_another_service_says_that_it_is_no_invitation() -> None:
     async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"SSH-2.0-OpenSSH\r\n")
         writer.close()

@@ -1,4 +1,4 @@
-"""One error of each kind, and of some more."""
+"""One error of each kind, and some more."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from edda_sync.words import errors
 from tests.words.errors.made import ID
 
 
-def test_fields_are_those_that_were_given() -> None:
+def test_an_error_has_the_fields_that_it_was_given() -> None:
     conflict = errors.ConflictError([(ID, "title"), (ID, "status")])
     assert conflict.cells == [(ID, "title"), (ID, "status")]
     assert "title" in str(conflict)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from edda_sync.words import errors
 
 
-def test_a_reason_that_is_a_sentence_of_its_own_ends_ours_once() -> None:
+def test_a_reason_that_is_a_full_sentence_ends_with_one_full_stop() -> None:
     for error in (
         errors.InvalidValueError("title", "is empty."),
         errors.RemoteMismatchError("it ended the session: it is full."),
@@ -13,7 +13,7 @@ def test_a_reason_that_is_a_sentence_of_its_own_ends_ours_once() -> None:
     assert "(it is gone);" in str(errors.NotReachableError("192.0.2.7:4711", "it is gone."))
 
 
-def test_an_error_of_a_peer_is_told_with_the_name_that_people_call_it() -> None:
+def test_a_peers_error_uses_the_name_that_people_call_it() -> None:
     error = errors.RemoteFaultError("The disk that holds /a/edda.db is full; nothing was written.", "upv53fgohyco" * 4)
     assert error.told("small") == (
         "The trouble is on the other device small: The disk that holds /a/edda.db is full; nothing was written."

@@ -9,7 +9,7 @@ from edda_sync.words import errors
     ("text", "quoted"),
     [("abc", "'abc'"), ("a\nb\x1b[31m", "'a\\nb\\x1b[31m'"), ("a" * 100, "'" + "a" * 59 + "…'")],
 )
-def test_what_a_person_typed_is_quoted_short_and_without_control_characters(text: str, quoted: str) -> None:
+def test_typed_input_is_quoted_short_and_without_control_characters(text: str, quoted: str) -> None:
     assert errors.shown(text) == quoted
 
 

@@ -7,7 +7,7 @@ from edda_sync.words import errors
 STORE = "/home/a/notes/edda.db"
 
 
-def test_a_store_that_is_lost_is_told_with_every_way_back() -> None:
+def test_the_error_of_a_lost_store_names_every_way_back() -> None:
     text = str(errors.LostStoreError(STORE, ["identity.json", "identity.key"]))
     assert errors.WAYS_BACK in text
     assert "missing or empty" in text
@@ -22,19 +22,19 @@ def test_a_store_that_is_lost_is_told_with_every_way_back() -> None:
         (["edda.db", "edda.db-wal"], True, "keep edda.db and edda.db-wal elsewhere first"),
     ],
 )
-def test_what_may_still_hold_something_is_kept_before_anything_is_put_in_its_place(
+def test_the_error_advises_to_keep_files_that_may_still_hold_something(
     signs: list[str], overwritten: bool, kept: str
 ) -> None:
     assert kept in str(errors.LostStoreError(STORE, signs, overwritten=overwritten))
 
 
-def test_where_nothing_is_left_there_is_nothing_to_move_away() -> None:
+def test_if_nothing_is_left_there_is_nothing_to_move_away() -> None:
     text = str(errors.LostStoreError(STORE, []))
     assert "move away" not in text
     assert "keep" not in text
 
 
-def test_a_damaged_store_is_damage_and_says_which_file_to_move_away() -> None:
+def test_a_damaged_store_is_reported_as_damage_with_the_file_to_move_away() -> None:
     error = errors.DamagedStoreError(STORE, "The state of a task")
     assert isinstance(error, errors.CorruptError)
     assert (error.path, error.what) == (STORE, "The state of a task")
