@@ -99,7 +99,7 @@ def begins_before_it_was_let_in(scene: Scene, line: Line) -> bytes:
 def test_nothing_is_taken_on_top_of_a_segment_that_everybody_else_refuses(
     scene: Scene, lie: Callable[[Scene, Line], bytes]
 ) -> None:
-    """Whether a change is refused for good depends on its past, which is missing until the log behind the segment is here."""
+    """Whether a change is refused for good depends on its past, which is missing until the log behind it is here."""
     begin_with_segment(scene.laptop, scene.new)
     actor = lie(scene, Line(Liar(scene.liar), scene.new))
     mine = scene.new.create_task(edda.Task(title="written meanwhile"))
@@ -150,7 +150,7 @@ def test_a_log_that_everybody_refuses_cannot_confirm_a_segment(scene: Scene, mon
 def test_the_dependencies_that_a_maker_claims_for_a_head_are_forgotten_once_the_log_is_here(
     scene: Scene, claimed: int
 ) -> None:
-    """The root does not cover them, so a segment can show only what is true and still lie about the pasts of later changes."""
+    """The root does not cover them, so a segment can show only the truth and still lie about the pasts of later changes."""
     laptop, phone, new = scene.laptop, scene.phone, scene.new
     phone.create_task(edda.Task(title="concurrent"))
     phone.update_task(edda.Task(id=scene.task, title="of the phone"))

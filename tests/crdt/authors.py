@@ -59,7 +59,7 @@ class Life:
     def write(
         self, *body: Operation | bytes, deps: Iterable[Dep] = (), ext: Ext = (), wall_ms: int = 1_000, **different: Any
     ) -> Change:
-        """Write the next change; ``different`` replaces fields of its header, and ``ext`` adds entries to the header's ext."""
+        """Write the next change; ``different`` replaces fields of its header, and ``ext`` adds entries to its ext."""
         encoded = b"".join(each if isinstance(each, bytes) else ops.encode(each) for each in body)
         known = changes.header_ext(wall_ms, birth=self.birth if self.seq == 0 else None)
         usual: dict[str, Any] = {

@@ -235,7 +235,7 @@ def test_a_store_whose_state_folder_is_always_new_goes_on_under_its_actor(
 
 
 def roll_back(tmp_path: Path) -> bytes:
-    """Make a phone that knows one more change than the store in ``home``, and write another in its place; return the actor."""
+    """Make a phone that knows one change more than the store in ``home``; write another in its place; return the actor."""
     home, state = tmp_path / "home", tmp_path / "state"
     with edda.open(home) as store:
         store.create_task(edda.Task(title="before"))
