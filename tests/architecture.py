@@ -1,9 +1,9 @@
 """
 The picture of the architecture, drawn from the import contract into docs/architecture.svg: ``python -m tests.architecture``.
 
-A row is a layer of ``.importlinter``: what stands in it may import whatever stands below it, and nothing beside or above it.
-What a folder is, its own first sentence says; its modules stand in the order of its own contract, the first on top, or else
-of its reader's path.
+A row is a layer of ``.importlinter``: its parts may import the parts below it, and nothing beside or above it. The text of a
+folder is the first sentence of its docstring. Its modules are in the order of its own contract, the first on top, or else in
+that of its reader's path.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ STYLE: Final = (
 @dataclass(frozen=True, slots=True)
 class Part:
     """
-    A folder, or a module that stands by itself.
+    A folder, or a module of its own.
 
     Attributes:
-        name: As it is imported.
+        name: The name under which it is imported.
         says: What it is, in a sentence.
-        modules: Those that a stranger reads, in order.
+        modules: The modules that a newcomer reads, in order.
         is_pure: Whether it knows no clock, socket, disk or chance.
     """
 
@@ -53,7 +53,7 @@ class Part:
 
 
 def contracts() -> dict[str, dict[str, list[str]]]:
-    """Return the import contract: of each part its lists, by name."""
+    """Return the import contract: for each part its lists, by name."""
     read = configparser.ConfigParser()
     read.read(ROOT / ".importlinter", encoding="utf-8")
     return {
@@ -69,7 +69,7 @@ def layers(contract: dict[str, list[str]]) -> list[list[str]]:
 
 
 def part(name: str) -> Part:
-    """Return what the picture says of a folder or module of the package."""
+    """Return the text of the picture for a folder or module of the package."""
     listed = contracts()
     file = PACKAGE / name / "__init__.py" if (PACKAGE / name).is_dir() else PACKAGE / f"{name}.py"
     words = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 import edda_sync.crdt.text.edits  # noqa: F401 - it is loaded late, and has limits in its types: before a test makes one smaller
 from tests.cli import starting
 
-# The suite tries the same examples each time, so that what it says of a commit does not change. Other examples, and more of
+# The suite tries the same examples each time, so that its result for a commit does not change. Other examples, and more of
 # them: pytest --hypothesis-profile=thorough. A failure prints its example and the blob that repeats it.
 settings.register_profile(
     "edda",
@@ -49,7 +49,7 @@ if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK):
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# For what is furnished for a whole module too: a test's own keyring, once it is imported, looks like the system's.
+# Set for fixtures of whole modules too: a test's own keyring, once it is imported, looks like the system's.
 os.environ["EDDA_KEYRING"] = "off"
 
 
@@ -81,7 +81,7 @@ _folders = count()
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Collect without looking for garbage, and never look through what was collected: it lives as long as the run."""
+    """Collect tests without looking for garbage, and never search the collected tests: they live as long as the run."""
     gc.disable()
     try:
         return (yield)
@@ -101,7 +101,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 @pytest.fixture
 def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder of the test's own, which stays if the test fails; pytest's own looks through all that were made before."""
+    """A folder of the test's own, which stays if the test fails; pytest's own fixture searches all earlier folders."""
     name = re.sub(r"\W", "_", request.node.name)[:25]
     made = tmp_path_factory.mktemp(f"{next(_folders)}-{name}", numbered=False)
     yield made

@@ -28,21 +28,23 @@ from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.testing import devices
 
 PRODUCT: Final = str(Path(edda_sync.__file__).parent)
-EVERY: Final = 20  # steps of SQLite's machine between two calls: fewer would take longer, and more count less closely
-GROWS: Final = 2.5  # how much more work twice as much may be
-STAYS: Final = 1.3  # and how much more, where it is only the rest of the store that is twice as large
+EVERY: Final = (
+    20  # steps of SQLite's machine between two calls: fewer would take longer, and more would count less exactly
+)
+GROWS: Final = 2.5  # the allowed factor for twice the size
+STAYS: Final = 1.3  # the allowed factor if only the rest of the store is twice as large
 SIZE: Final = 100  # the smaller of two sizes
-FEW: Final = 60  # of less than this nothing is said: a cache that fills up, a page that splits
+FEW: Final = 60  # smaller numbers are not compared: a cache fills up, a page splits
 READS: Final[frozenset[CodeType]] = frozenset((state.decode.__code__,))
 
 
 class Work(NamedTuple):
     """
-    What something cost.
+    The cost of something.
 
     Attributes:
         statements: Statements of SQL, each row of many counted.
-        steps: Instructions of SQLite's machine: what it looks at, in a statement that is one to us.
+        steps: Instructions of SQLite's machine: the rows that one statement looks at show here.
         entities: Entities that were made from their stored state.
         lines: Lines of the product's source that ran, each turn of a loop counted.
     """
@@ -53,13 +55,13 @@ class Work(NamedTuple):
     lines: int = 0
 
     def beyond(self, most: float, half: Work) -> dict[str, tuple[int, int]]:
-        """Return what is more than so many times what something smaller cost, by name: of that, and of this."""
+        """Return the counts that exceed ``most`` times those of a smaller cost, by name: the smaller one and this one."""
         pairs = zip(self._fields, half, self, strict=True)
         return {name: (less, more) for name, less, more in pairs if more > most * max(less, FEW)}
 
 
 class Counter:
-    """Counts what is done with the stores that are opened while it watches."""
+    """Counts the work of the stores that are opened while it watches."""
 
     def __init__(self) -> None:
         self._statements = self._steps = self._entities = self._lines = 0
@@ -68,9 +70,9 @@ class Counter:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """
-        Let every connection to a store that is made meanwhile be counted, whoever makes it.
+        Count every connection to a store that is made meanwhile, whoever makes it.
 
-        No store does anything once it is quiet: it would do it on a thread of its own, now and then in what is counted.
+        No store works when it is quiet: it would do so on a thread of its own, and sometimes change the count.
         """
         connect, made = connections.connect_as, list[connections.Connection]()
 
@@ -85,7 +87,7 @@ class Counter:
         setattr(SqliteStore, "on_idle", property(lambda _: None, lambda _, __: None))  # noqa: B010 - of all stores
         try:
             yield
-            assert made, "nothing is counted of stores that are opened otherwise"
+            assert made, "stores that are opened outside of watching() are not counted"
         finally:
             setattr(connections, "connect_as", connect)  # noqa: B010 - as above
             delattr(SqliteStore, "on_idle")
@@ -132,11 +134,11 @@ Act = Callable[[], object]
 @dataclass(frozen=True)
 class Case:
     """
-    Something to do, for some size.
+    An operation, for a given size.
 
     Attributes:
         name: What is done.
-        prepare: Makes all that is there before with these devices; returns what is to be counted.
+        prepare: Prepares the devices; returns the work that is counted.
         size: The smaller of the two sizes.
         devices: How many devices take part.
     """
@@ -148,12 +150,12 @@ class Case:
 
 
 def measured(case: Case, size: int) -> Work:
-    """Return what a case costs at a size."""
+    """Return the cost of a case at a size."""
     counter = Counter()
     with counter.watching(), devices(case.devices) as engines:
         return counter.of(case.prepare(size, *engines))
 
 
 def cases(*listed: Case) -> pytest.MarkDecorator:
-    """Run a test for each case, called by its name."""
+    """Run a test for each case, with the case's name."""
     return pytest.mark.parametrize("case", listed, ids=lambda case: case.name)

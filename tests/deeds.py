@@ -1,4 +1,4 @@
-"""What cost tests do with the stores of devices: make tasks and documents, and something with each of them."""
+"""The work of cost tests: make tasks and documents, and do something with each of them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tests.costs import Act
 
 
 def tasks(engine: StorageEngine, count: int, **fields: Any) -> list[str]:
-    """Make so many tasks in one change."""
+    """Make a number of tasks in one change."""
     with engine.begin_transaction() as tx:
         return [tx.create_task(edda.Task(title=f"task {number}", **fields)) for number in range(count)]
 
 
 def documents(engine: StorageEngine, count: int) -> list[str]:
-    """Make so many documents in one change, and edit each once, so that it has a text of its own."""
+    """Make a number of documents in one change, and edit each once, so that it has a text of its own."""
     with engine.begin_transaction() as tx:
         made = [tx.create_document(edda.Document(title=f"d{n}", content=f"words {n}")) for n in range(count)]
     type_into(engine, made)
@@ -28,7 +28,7 @@ def documents(engine: StorageEngine, count: int) -> list[str]:
 
 
 def one_change(engine: StorageEngine, items: list[Any], do: Callable[[Any, Any], object]) -> Act:
-    """Return what does something with each item, all in one change."""
+    """Return a function that does something with each item, all in one change."""
 
     def act() -> None:
         with engine.begin_transaction() as tx:
@@ -39,7 +39,7 @@ def one_change(engine: StorageEngine, items: list[Any], do: Callable[[Any, Any],
 
 
 def one_by_one(engine: StorageEngine, items: Iterable[Any], do: Callable[[Any, Any], object]) -> Act:
-    """Return what does something with each item, each in a change of its own."""
+    """Return a function that does something with each item, each in a change of its own."""
 
     def act() -> None:
         for each in items:
@@ -71,7 +71,7 @@ def chain(engine: StorageEngine, size: int) -> list[str]:
 
 
 def one_ring(here: StorageEngine, there: StorageEngine, size: int) -> None:
-    """Let two devices close a ring of parents, each a part of it; they have not met since."""
+    """Let each of two devices write a part of a ring of parents; they have not met since."""
     made = tasks(here, size)
     sync(here, there)
     reparent(here, list(pairwise(made)))
@@ -79,7 +79,7 @@ def one_ring(here: StorageEngine, there: StorageEngine, size: int) -> None:
 
 
 def many_rings(here: StorageEngine, there: StorageEngine, size: int) -> None:
-    """Let two devices make rings of two, each an edge of every ring; they have not met since."""
+    """Let each of two devices write one edge of many rings of two; they have not met since."""
     ones, others = tasks(here, size), tasks(here, size)
     sync(here, there)
     reparent(here, list(zip(ones, others, strict=True)))

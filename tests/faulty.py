@@ -1,12 +1,12 @@
 """
-A store that fails where it is told to, over a real one.
+A store that fails on request, over a real one.
 
 Fault model: a call of one named method of a store, of a reader or of a writer (``log.append``) raises once, or as often as
-was asked.
-What is real stays real: a transaction in which something raises is rolled back by SQLite and leaves no trace, its
-connection is thrown away after a fault of the disk, and whoever waits for the end of a transaction hears of it. A full
-disk strikes when all of a transaction has been written and is to be kept: ``fail("commit", ...)``. Damage is not raised
-but made: :func:`rot` changes what lies on the disk, and the engine's own checks find it.
+a test asks.
+The rest is real: SQLite rolls back a transaction in which something raises, its connection is thrown away after a fault of
+the disk, and a caller who waits for the end of a transaction hears of the error. A full disk strikes at the commit of a
+transaction whose writes are all done: ``fail("commit", ...)``. Damage is not raised but made: :func:`rot` changes bytes on
+the disk, and the engine's own checks find them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FACETS: Final[dict[str, Any]] = {
 
 class FaultyStore:
     """
-    A store over a real one; it does as that one does, until :meth:`fail` is called.
+    A store over a real one; it behaves like that one until :meth:`fail` is called.
 
     Attributes:
         calls: How often each method was called, whether or not it failed.
@@ -48,7 +48,7 @@ class FaultyStore:
         self.calls: Counter[str] = Counter()
 
     def fail(self, method: str, error: BaseException, *, times: int = 1, after: int = 0) -> None:
-        """Let so many calls of a method raise, after so many that do not; ``commit`` is the end of a transaction."""
+        """Let ``times`` calls of a method raise, after ``after`` that do not; ``commit`` is the end of a transaction."""
         facet, _, name = method.rpartition(".")
         known = [get_type_hints(FACETS[facet].fget)["return"]] if facet else [Store, StoreReader, StoreWriter]
         assert method == COMMIT or any(hasattr(each, name) for each in known), f"no store has a method {method}"
@@ -56,12 +56,12 @@ class FaultyStore:
             self._faults[method] = [None] * after + [error] * times
 
     def wait_until_called(self, method: str, times: int = 1) -> None:
-        """Wait, on a thread of one's own, until a method was called so often."""
+        """Wait, on another thread, until a method was called a number of times."""
         with self._changed:
             assert self._changed.wait_for(lambda: self.calls[method] >= times, PATIENCE_S), f"{method} is not called"
 
     def strike(self, method: str) -> None:
-        """Count a call; raise what it is to raise."""
+        """Count a call, and raise its error if it has one."""
         with self._changed:
             self.calls[method] += 1
             self._changed.notify_all()
@@ -73,7 +73,7 @@ class FaultyStore:
     # --- the store ----------------------------------------------------------------------------------------------------
 
     def transact(self, work: Callable[[StoreWriter], T]) -> T:
-        """Run ``work`` in a transaction of the real store, which rolls back what fails."""
+        """Run ``work`` in a transaction of the real store, which is rolled back if it fails."""
         return self._store.transact(self._struck(work))
 
     def transact_unless_busy(self, work: Callable[[StoreWriter], object]) -> bool:
@@ -125,7 +125,7 @@ class _Struck:
 
 
 class FaultyEngine(StorageEngine):
-    """An engine over a faulty store, in :attr:`faulty` once it is open: ``device.store = FaultyEngine(home)``."""
+    """An engine over a faulty store, which is in :attr:`faulty` once it is open: ``device.store = FaultyEngine(home)``."""
 
     faulty: FaultyStore
 
@@ -138,11 +138,11 @@ class FaultyEngine(StorageEngine):
 
 def rot(home: Path, words: str, others: str, *, place: str = "_entities.state") -> None:
     """
-    Let some letters of what a store holds become others on the disk, as a bad sector does; of the same length.
+    Replace some letters of a store on the disk by as many others, as a bad sector does.
 
     Args:
         home: The store's folder.
-        words, others: What stands there, and what stands there afterwards.
+        words, others: The letters before and after.
         place: Table and column.
     """
     table, _, column = place.partition(".")

@@ -1,4 +1,4 @@
-"""Forked processes for tests: what a child does, step by step, and what it says."""
+"""Forked processes for tests: a child runs step by step, and reports each step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PATIENCE_S: Final = 30
 
 
 def fork() -> int:
-    """Fork, without the warning that newer Pythons have for threads, which is what is tried here."""
+    """Fork without the warning of newer Pythons about threads, since these tests try exactly that."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return os.fork()
@@ -22,10 +22,10 @@ def fork() -> int:
 
 class Child:
     """
-    A fork of this process that goes on when it is told to. Use it in a ``with`` block, which ends it.
+    A fork of this process that goes on step by step. Use it in a ``with`` block, which ends it.
 
     Args:
-        steps: Yields once for each :meth:`step`, in the child; an error is what it says last.
+        steps: Yields once for each :meth:`step`, in the child; an error is its last report.
     """
 
     def __init__(self, steps: Callable[[], Iterator[object]]) -> None:
@@ -59,13 +59,13 @@ class Child:
 
 
 def in_child(work: Callable[[], object]) -> str:
-    """Return what ``work`` returns, or raises, in a fork of this process."""
+    """Run ``work`` in a fork of this process; return what it returns or raises."""
     with Child(lambda: iter([work()])) as child:
         return child.step()
 
 
 def _live(steps: Callable[[], Iterator[object]], told: int, said: int) -> None:
-    """Do the steps in the child, and never return to the test that is running in both processes."""
+    """Run the steps in the child, and never return to the test, which is running in both processes."""
     signal.alarm(PATIENCE_S)  # a child that waits for ever would keep the test that waits for it
     with contextlib.suppress(BaseException):
         following: Iterator[object] | None = None

@@ -1,8 +1,8 @@
 """
-Interrupts for tests: Ctrl-C at each place where one may come.
+Interrupts for tests: Ctrl-C at each possible place.
 
-CPython looks for signals where a Python function begins, and right after a call of C (beside the ends of loops): there a
-signal's handler raises. A profiler is called in these two places as well, and what it raises is raised there.
+CPython looks for signals at the beginning of a Python function, right after a call of C, and at the ends of loops: a
+signal's handler raises there. A profiler is called at the first two of these places as well, and its error is raised there.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 
 def interrupted(work: Callable[[], object], number: int) -> str | None:
-    """Do some work, with an interrupt in the place of that number; return the place, or None where there are fewer."""
+    """Do some work with an interrupt at the n-th place; return the place, or None if there are fewer."""
     interrupt = _Interrupt(number)
     with suppress(KeyboardInterrupt):
         sys.setprofile(interrupt)

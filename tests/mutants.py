@@ -1,9 +1,9 @@
 """
-Mutants: ``make mutants``, or ``python -m tests.mutants`` with words of the names of some of them.
+Mutants: ``make mutants``, or ``python -m tests.mutants`` with words from the names of some mutants.
 
 Each mutant of ``tests/mutations`` is made in a copy of the tree, and its nearest tests run there until one fails: that test
 kills it. One that no test kills *survives*: a fault that nobody would notice, and so a test is missing. At the end the tests
-that killed run once without any mutant: one that fails by itself kills nothing. What all of them showed is appended to
+that killed run once without any mutant: one that fails by itself kills nothing. The result is appended to
 docs/evidence.md.
 """
 
@@ -32,7 +32,7 @@ from tests.mutations.mutant import Mutant
 
 MUTANTS: Final = (*sync.MUTANTS, *store.MUTANTS, *fold.MUTANTS, *device.MUTANTS)
 ROOT: Final = Path(__file__).parents[1]
-TESTS_S_MAX: Final = 300  # for the tests of one mutant: one that runs for ever is noticed, too
+TESTS_S_MAX: Final = 300  # for the tests of one mutant: an endless run counts as noticed
 _LEFT_OUT: Final = shutil.ignore_patterns(".git", ".venv", ".*_cache", ".hypothesis", "__pycache__", "build", "dist")
 _PYTEST: Final = (
     sys.executable,
@@ -46,7 +46,7 @@ _PYTEST: Final = (
     "--no-header",
     "--tb=no",
 )
-_SOME_FAILED: Final = 1  # of pytest's exit codes; none but this and success says anything of a mutant
+_SOME_FAILED: Final = 1  # an exit code of pytest; only this one and success say something about a mutant
 SECTION: Final = """\
 ## Mutants (`make mutants`)
 
@@ -60,16 +60,16 @@ fails. *Survived* are those that no test noticed.
 
 
 class Fate(Enum):
-    """What became of a mutant."""
+    """The fate of a mutant."""
 
     KILLED = "killed"
     SURVIVED = "SURVIVED"
-    BROKEN = "BROKEN"  # the tests could not even run: the mutant says nothing
+    BROKEN = "BROKEN"  # the tests could not even run: the mutant shows nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the nearest tests say of a mutant: its fate, by which test, and how long that took in seconds."""
+    """The verdict of the nearest tests on a mutant: its fate, the test that decided it, and the time in seconds."""
 
     mutant: Mutant
     fate: Fate
@@ -77,18 +77,18 @@ class Verdict:
     took_s: float
 
     def line(self) -> str:
-        """Return it for a person."""
+        """Return the verdict as a line for a person."""
         by = f" by {self.test}" if self.test else ""
         return f"{self.fate.value:8} {self.took_s:5.1f} s  {self.mutant.name}{by}"
 
 
 class Tree:
     """
-    A copy of the tree, of which one file at a time is another one.
+    A copy of the tree in which one file at a time is changed.
 
     Args:
-        path: Where it goes.
-        source: What it is a copy of.
+        path: Folder of the copy.
+        source: Folder of the original.
     """
 
     def __init__(self, path: Path, source: Path = ROOT) -> None:
@@ -97,7 +97,7 @@ class Tree:
 
     @contextlib.contextmanager
     def changed(self, mutant: Mutant) -> Iterator[None]:
-        """Let the tree be the mutant's."""
+        """Put the mutant into the tree, for the length of a ``with`` block."""
         file = self.path / "edda_sync" / mutant.file
         true = file.read_text(encoding="utf-8")
         self._write(file, mutated(mutant, true))
@@ -109,7 +109,9 @@ class Tree:
     @staticmethod
     def _write(file: Path, text: str) -> None:
         file.write_text(text, encoding="utf-8")
-        Path(importlib.util.cache_from_source(str(file))).unlink(missing_ok=True)  # it may be as long and as old
+        Path(importlib.util.cache_from_source(str(file))).unlink(
+            missing_ok=True
+        )  # the old and the new file may have the same size and time
 
     def run(self, tests: Sequence[str]) -> tuple[int, str]:
         """Run tests until one fails; return pytest's exit code and what failed."""
@@ -133,7 +135,7 @@ def mutated(mutant: Mutant, source: str) -> str:
 
 
 def judge(tree: Tree, mutant: Mutant) -> Verdict:
-    """Ask the nearest tests of a mutant."""
+    """Run the nearest tests of a mutant."""
     began = time.monotonic()
     with tree.changed(mutant):
         code, test = tree.run(mutant.tests)
@@ -145,11 +147,11 @@ def judge_all(
     mutants: Sequence[Mutant], jobs: int, tell: Callable[[Verdict], None] = lambda _: None, source: Path = ROOT
 ) -> tuple[list[Verdict], str]:
     """
-    Ask the nearest tests of each mutant.
+    Run the nearest tests of each mutant.
 
     Args:
         mutants: The mutants.
-        jobs: How many at a time, each in a copy of its own.
+        jobs: Number of mutants at a time, each in a copy of its own.
         tell: Called with each verdict as it comes.
         source: The tree.
 
@@ -177,7 +179,7 @@ def judge_all(
 
 
 def named(words: Sequence[str]) -> list[Mutant]:
-    """Return the mutants whose names or files have one of some words; all without words."""
+    """Return the mutants whose name or file contains one of some words; all mutants if there are no words."""
     return [each for each in MUTANTS if not words or any(word in f"{each.name} {each.file}" for word in words)]
 
 
@@ -191,7 +193,7 @@ def row(verdicts: Sequence[Verdict], took_s: float) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run mutants, print what became of each, and write it down if they were all."""
+    """Run mutants, print the fate of each, and write down the result if all were run."""
     parser = argparse.ArgumentParser(description="Make small faults, and look whether the nearest tests notice.")
     parser.add_argument("words", nargs="*", help="only mutants with one of these words in their name or file")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time")

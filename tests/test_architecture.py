@@ -1,4 +1,4 @@
-"""The page about the architecture: its picture is that of the import contract, and what it names is there."""
+"""The page about the architecture: its picture shows the import contract, and all that it names exists."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMED = re.findall(r"`([\w/]+(?:/|\.py))`", PAGE)
 PARTS = [name for layer in layers(contracts()["layers"]) for name in layer]
 
 
-def test_the_picture_is_that_of_the_import_contract() -> None:
+def test_the_picture_shows_the_import_contract() -> None:
     assert FILE.read_text(encoding="utf-8") == draw(), "draw it anew: python -m tests.architecture"
 
 
@@ -31,7 +31,7 @@ def test_the_picture_shows_every_part_above_what_it_may_import(monkeypatch: pyte
 
 
 @pytest.mark.parametrize("name", PARTS)
-def test_every_part_says_in_a_sentence_what_it_is(name: str) -> None:
+def test_the_docstring_of_every_part_begins_with_a_sentence_about_it(name: str) -> None:
     shown = part(name)
     assert 10 < len(shown.says) < 200
     for module in re.findall(r"\w+", shown.modules):
@@ -39,7 +39,7 @@ def test_every_part_says_in_a_sentence_what_it_is(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMED)))
-def test_every_module_that_the_page_names_is_there(name: str) -> None:
+def test_every_module_that_the_page_names_exists(name: str) -> None:
     assert (PACKAGE / name).exists()
 
 
@@ -62,7 +62,7 @@ def test_the_page_leads_through_the_folders_of_the_main_job() -> None:
     assert all(name.endswith("/") or "/" in name for name in NAMED), "a module is named by its path"
 
 
-def test_the_page_is_read_in_five_minutes_and_links_to_what_is_there() -> None:
+def test_the_page_can_be_read_in_five_minutes_and_its_links_lead_to_files() -> None:
     assert len(PAGE.split()) < 1_600
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", PAGE):
         assert (FILE.parent / target).exists(), target

@@ -1,8 +1,8 @@
 """
-Convergence: whatever people do, in whatever order it reaches whom, devices that hold the same changes show the same.
+Convergence: whatever people do, and in every order of arrival, devices that hold the same changes show the same.
 
-A random life of a workspace: two to four devices with clocks that disagree, every kind of operation, syncs that are cut
-off anywhere, restarts, newcomers that take a snapshot. ``pytest --hypothesis-profile=thorough`` runs longer lives, and many.
+A random life of a workspace: two to four devices with clocks that disagree, every kind of operation, syncs that are cut off
+anywhere, restarts, newcomers that take a segment. ``pytest --hypothesis-profile=thorough`` runs more and longer lives.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ class Workspace(RuleBasedStateMachine):
 
     @rule(device=devices, which=picks, title=titles, body=words)
     def create_under_the_id_of_another_kind(self, device: int, which: int, title: str, body: str) -> None:
-        """A task and a document of one id know nothing of each other."""
+        """Write a task and a document with one id, which are independent."""
         member = self._device(device)
         tasks, documents = member.tasks(), member.documents()
         with suppress_refused("id"):
@@ -250,7 +250,7 @@ class Workspace(RuleBasedStateMachine):
 
     @rule(device=devices, which=picks, title=titles, edits=edits, fails=st.booleans())
     def transaction(self, device: int, which: int, title: str, edits: list[tuple[int, int, str]], fails: bool) -> None:
-        """A new document, linked and edited, and a task moved under a new one: all of it or nothing."""
+        """Add and edit a document with a link, and move a task under a new one: all of it or nothing."""
         engine = self._device(device).engine
         tx = engine.begin_transaction(agent="claude", reason="a test")
         document = tx.create_document(edda.Document(title=title, content="base"))
@@ -338,7 +338,7 @@ class Workspace(RuleBasedStateMachine):
 
 
 def know_each_other(here: Device, there: Device) -> bool:
-    """Only then is there a link: a device pins the certificates of the members that it has heard of."""
+    """Return whether the two can have a link: a device pins the certificates of the members that it has heard of."""
     one, other = here.engine, there.engine
     return (
         here is not there
@@ -360,7 +360,7 @@ def fitted(edits: list[tuple[int, int, str]], length: int) -> list[tuple[int, in
 
 @contextmanager
 def suppress_refused(field: str) -> Iterator[None]:
-    """Of the operations here, only a task moved under itself is refused, and one made under an id that its kind has."""
+    """Expect errors only for a task moved under itself, and for a new item under an id that its kind already has."""
     try:
         yield
     except InvalidValueError as error:

@@ -1,5 +1,5 @@
 """
-What operations cost: twice as much takes less than 2.5 times the work, and what stands beside it in the store takes none.
+The cost of operations: twice as much takes less than 2.5 times the work, and the rest of the store takes none.
 
 Work is counted, and never timed (see ``costs``).
 """
@@ -34,7 +34,7 @@ from tests.deeds import (
 )
 
 
-def test_what_is_done_is_counted_and_nothing_else_is() -> None:
+def test_work_is_counted_and_nothing_else_is() -> None:
     counter = Counter()
     with counter.watching(), devices(1) as (engine,):
         task = engine.create_task(edda.Task(title="T"))
@@ -45,7 +45,7 @@ def test_what_is_done_is_counted_and_nothing_else_is() -> None:
     assert 0 < one.statements <= two.statements
     assert one.entities > 0
     assert 0 < read.lines < one.lines < two.lines
-    assert Work(100, 100, 100, 100).beyond(2, Work(50, 49, 0, 100)) == {}, "of so little nothing is said"
+    assert Work(100, 100, 100, 100).beyond(2, Work(50, 49, 0, 100)) == {}, "small counts are not compared"
     assert Work(700, 700, 700, 700).beyond(2, Work(350, 349, 0, 700)) == {"steps": (349, 700), "entities": (0, 700)}
 
 
@@ -261,11 +261,11 @@ def test_twice_as_much_is_less_than_two_and_a_half_times_the_work(case: Case) ->
 
 
 def beside(do: Callable[[StorageEngine, list[str]], Act]) -> Callable[[int, StorageEngine], Act]:
-    """Return what prepares a store of so many tasks in which one thing is done."""
+    """Return a function that prepares a store with a number of tasks, in which one thing is done."""
 
     def prepare(size: int, engine: StorageEngine) -> Act:
         made = tasks(engine, size, tags={"work"}, description="words")
-        engine.query_tasks(edda.TaskQuery(text="words", limit=1))  # what was put off is done
+        engine.query_tasks(edda.TaskQuery(text="words", limit=1))  # deferred work is done
         return do(engine, made)
 
     return prepare
@@ -338,14 +338,14 @@ def retitle_with_tags(size: int, engine: StorageEngine) -> Act:
 @cases(
     Case("edit the title of a task with many tags", retitle_with_tags),
 )
-def test_of_what_is_shown_of_a_task_only_what_changed_is_written(case: Case) -> None:
+def test_only_the_changed_columns_of_a_task_are_written(case: Case) -> None:
     once, twice = measured(case, case.size), measured(case, 2 * case.size)
     assert twice.beyond(GROWS, once) == {}, "its state is read and written whole"
     assert twice.statements <= STAYS * once.statements
 
 
 def written_at_once(size: int) -> Entity:
-    """A task into whose title so many lives wrote, each of which knew of none of the others."""
+    """A task with a title that a number of lives wrote, none of which knew of the others."""
     task = Entity(TASK, "task")
     for number in range(size):
         life = number.to_bytes(16, "big")
@@ -356,6 +356,6 @@ def written_at_once(size: int) -> Entity:
 @pytest.mark.parametrize(
     "do", [written_at_once, lambda size: conflicts_of(written_at_once(size), Texts())], ids=["written", "listed"]
 )
-def test_what_many_wrote_at_once_into_one_cell_is_compared_with_each_once(do: Callable[[int], object]) -> None:
+def test_concurrent_writes_of_many_into_one_cell_are_compared_once_each(do: Callable[[int], object]) -> None:
     once, twice = (Counter().of(lambda size=size: do(size)) for size in (SIZE, 2 * SIZE))  # type: ignore[misc]
     assert twice.beyond(GROWS, once) == {}

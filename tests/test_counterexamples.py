@@ -1,4 +1,4 @@
-"""Schedules that broke earlier drafts of the design, run between whole devices; the number is that of the list."""
+"""Schedules that broke earlier drafts of the design, run between whole devices; the numbers are those of the list."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ YEAR_S = 365 * 24 * HOUR_S
 
 
 class Clock:
-    """The wall clock of whoever writes next, in seconds after a moment."""
+    """The wall clock of the next writer, in seconds after a moment."""
 
     def __init__(self) -> None:
         self.s = 0.0
@@ -38,7 +38,7 @@ def three(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Engines]:
 
 
 def sync_all(engines: Engines) -> None:
-    """Bring everything to everyone; all of them are equal afterwards, in what they show too."""
+    """Bring everything to every device, and check that all are equal afterwards and show the same."""
     first, second, third = engines
     for here, there in ((first, second), (first, third), (first, second)):
         sync(here, there)
@@ -64,7 +64,7 @@ def task_of(engine: StorageEngine, task_id: str) -> edda.Task:
 # --- cells ------------------------------------------------------------------------------------------------------------
 
 
-def test_counterexample_1_writing_back_what_was_read_reverts_nothing_that_came_meanwhile(three: Engines) -> None:
+def test_counterexample_1_writing_back_an_object_reverts_nothing_that_came_meanwhile(three: Engines) -> None:
     laptop, phone, _ = three
     task_id = shared_task(three, description="Buy milk")
     read = task_of(laptop, task_id)
@@ -77,7 +77,7 @@ def test_counterexample_1_writing_back_what_was_read_reverts_nothing_that_came_m
     assert (task.title, task.status, task.description) == ("new", "done", "Buy oat milk and eggs")
 
 
-def test_counterexample_1_an_object_that_is_written_back_again_and_again_adds_nothing_twice(three: Engines) -> None:
+def test_counterexample_1_an_object_that_is_written_back_repeatedly_adds_nothing_twice(three: Engines) -> None:
     laptop = three[0]
     task_id = shared_task(three, description="one")
     read = task_of(laptop, task_id)
@@ -93,7 +93,9 @@ def test_counterexample_1_an_object_that_is_written_back_again_and_again_adds_no
 
 
 @pytest.mark.parametrize("fails", [False, True], ids=["rolled-back", "aborted"])
-def test_counterexample_1_what_a_transaction_did_not_write_is_still_to_be_written(three: Engines, fails: bool) -> None:
+def test_counterexample_1_changes_that_a_transaction_did_not_write_are_still_to_be_written(
+    three: Engines, fails: bool
+) -> None:
     laptop = three[0]
     task_id = shared_task(three, description="one")
     read = task_of(laptop, task_id)
@@ -244,7 +246,9 @@ def test_counterexample_6_deleted_twice_with_the_edit_known_to_one_is_hidden(thr
 
 
 @pytest.mark.parametrize("what", ["field", "text", "tag", "link"])
-def test_counterexample_6_whatever_a_deletion_had_not_seen_brings_the_task_back(three: Engines, what: str) -> None:
+def test_counterexample_6_any_write_that_a_deletion_had_not_seen_brings_the_task_back(
+    three: Engines, what: str
+) -> None:
     laptop, phone, _ = three
     document_id = laptop.create_document(edda.Document(title="document"))
     task_id = shared_task(three, description="words")
@@ -270,7 +274,7 @@ def test_counterexample_6_whatever_a_deletion_had_not_seen_brings_the_task_back(
 # --- what points where ------------------------------------------------------------------------------------------------
 
 
-def test_counterexample_19_of_a_ring_closed_by_the_edges_of_two_changes_the_same_edge_is_set_aside_everywhere(
+def test_counterexample_19_a_ring_closed_by_the_edges_of_two_changes_loses_the_same_edge_everywhere(
     three: Engines, clock: Clock
 ) -> None:
     laptop, phone, _ = three

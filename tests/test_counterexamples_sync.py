@@ -1,4 +1,4 @@
-"""Schedules that broke earlier drafts, 12, 14, 17 and 24: what cannot be applied, forks, and one very large change."""
+"""Schedules that broke earlier drafts, 12, 14, 17 and 24: unreadable operations, forks, and one very large change."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def trio(request: pytest.FixtureRequest) -> Iterator[Trio]:
 
 
 def everybody(*engines: StorageEngine) -> Network:
-    """Let them talk in a line until nothing is left to say."""
+    """Let them talk in a line until nobody has anything to send."""
     network = Network(*engines)
     for here, there in itertools.pairwise(engines):
         network.connect(here, there)
@@ -60,7 +60,7 @@ def everybody(*engines: StorageEngine) -> Network:
         ([2, "task", TASK_ID, "description", b"g" * 16], 0, 1),
     ],
 )
-def test_what_cannot_be_applied_is_kept_and_relayed_what_follows_arrives_and_all_are_proved_equal(
+def test_unreadable_operations_are_kept_and_relayed_and_later_changes_arrive_and_all_are_proved_equal(
     trio: Trio, operation: list[object], waiting: int, refused: int
 ) -> None:
     """Counterexamples 12 and 14."""
@@ -89,7 +89,7 @@ def test_what_cannot_be_applied_is_kept_and_relayed_what_follows_arrives_and_all
 
 
 class Rolled:
-    """A device whose disk is put back to what it was, its memory of lives included: a virtual machine rolled back."""
+    """A device whose disk is put back to an earlier state, with its sidecar: a virtual machine rolled back."""
 
     def __init__(self, engine: StorageEngine) -> None:
         self.engine = engine
@@ -121,7 +121,7 @@ class Rolled:
 
 @pytest.fixture
 def forked() -> Iterator[tuple[StorageEngine, StorageEngine, StorageEngine, StorageEngine]]:
-    """The rolled-back device, and B and C, which hold different changes under one of its dots; D knows neither."""
+    """The rolled-back device, and B and C, which hold different changes under one of its dots; D holds neither."""
     with devices(4) as (x, b, c, d):
         rolled = Rolled(x)
         add("everybody has this")(rolled.engine)
@@ -147,7 +147,7 @@ ALL = ["everybody has this", "told to B", "told to C", "typed on top at B", "typ
 def test_a_fork_that_was_relayed_ends_in_two_lives_and_nothing_is_lost_though_its_author_is_gone(
     forked: tuple[StorageEngine, StorageEngine, StorageEngine, StorageEngine],
 ) -> None:
-    """Counterexample 17, whose first answer was to refuse the second branch for ever."""
+    """Counterexample 17; the first answer to it was to refuse the second branch for ever."""
     _, b, c, d = forked
     sync(b, d)
     add("life goes on")(d)
@@ -158,11 +158,11 @@ def test_a_fork_that_was_relayed_ends_in_two_lives_and_nothing_is_lost_though_it
     assert titles(d) == sorted([*ALL, "life goes on"])
 
 
-def test_who_forked_learns_of_it_from_anybody_and_goes_on_in_a_life_of_its_own(
+def test_a_forked_device_learns_of_it_from_any_peer_and_goes_on_in_a_new_life(
     forked: tuple[StorageEngine, StorageEngine, StorageEngine, StorageEngine],
 ) -> None:
     x, b, c, d = forked
-    add("one more")(x)  # its branch is longer than where it forked
+    add("one more")(x)  # its branch goes on after the fork
     sync(x, c)
     sync(b, c)
     sync(x, b)
@@ -243,7 +243,7 @@ def run(script: str, *arguments: str) -> str:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there a process can ask for its own peak")
 def test_counterexample_24_memory_for_a_large_change_does_not_grow_with_it(tmp_path: Path) -> None:
-    """Giving and taking, in one process: what is held is parts and chunks, never the change."""
+    """Giving and taking run in one process: it holds parts and chunks, never the whole change."""
     grown = {}
     for count in (10_000, 20_000):
         folder = tmp_path / str(count)

@@ -22,7 +22,7 @@ NOTE = "0192f0c1-0000-7000-8000-00000000beef"
 
 
 class Clock:
-    """The wall clock of whoever writes next, in seconds after a moment."""
+    """The wall clock of the next writer, in seconds after a moment."""
 
     def __init__(self) -> None:
         self.s = 0.0
@@ -49,7 +49,7 @@ def content(engine: StorageEngine, note: str = NOTE) -> str | None:
 
 
 def both(engines: Engines) -> str | None:
-    """Sync, and return what the note reads on either."""
+    """Sync, and return what the note reads on both devices."""
     laptop, phone = engines
     sync(laptop, phone)
     assert laptop.table("documents") == phone.table("documents")
@@ -100,10 +100,10 @@ def test_counterexample_7_the_same_first_text_on_two_devices_is_one_text_with_th
     assert laptop.conflicts() == []
 
 
-def test_counterexample_7_an_edit_shows_though_the_other_device_wrote_the_same_start_later(
+def test_counterexample_7_an_edit_shows_even_if_the_other_device_wrote_the_same_start_later(
     two: Engines, clock: Clock
 ) -> None:
-    """The later stamp is that of a bare start, and the edit is of the text that starts so: they are one."""
+    """The later stamp belongs to a bare start, and the edit belongs to the text with that start: they are one text."""
     laptop, phone = two
     laptop.create_document(edda.Document(id=NOTE, title="Note", content="hello world"))
     laptop.edit_text(NOTE, "content", [(5, 0, ",")])
@@ -123,7 +123,7 @@ def test_counterexample_8_an_empty_field_filled_on_both_sides_with_the_same_word
     assert two[0].conflicts() == []
 
 
-def test_words_that_come_back_after_they_were_edited_and_cleared_read_as_they_were_written(two: Engines) -> None:
+def test_words_written_again_after_they_were_edited_and_cleared_read_as_they_were_written(two: Engines) -> None:
     """The text of that start exists, with its edits: those must not come back with the words."""
     laptop, phone = two
     shared_note(two, "the end")
@@ -236,7 +236,7 @@ def test_counterexample_10_two_processes_that_hold_one_document_in_memory_both_w
 # --- 11: long runs of what is gone ------------------------------------------------------------------------------------
 
 
-def test_counterexample_11_what_is_inserted_and_deleted_in_one_transaction_passes_on_the_peer(two: Engines) -> None:
+def test_counterexample_11_text_inserted_and_deleted_in_one_transaction_passes_on_the_peer(two: Engines) -> None:
     """The update's run of deleted items is longer than its bytes: honest, and no bomb."""
     laptop, phone = two
     shared_note(two, "ab")
@@ -252,7 +252,7 @@ Row = tuple[str, str, str]
 
 
 def merge_all(engines: Engines, rows: Sequence[Row]) -> list[str]:
-    """Make a document of each base, write it anew on either side, and return what they read when both are in sync."""
+    """Make a document from each base, rewrite it on both sides, and return the texts after a sync."""
     laptop, phone = engines
     notes = [laptop.create_document(edda.Document(title="Note", content=base)) for base, _, _ in rows]
     sync(laptop, phone)
@@ -267,7 +267,7 @@ def merge_all(engines: Engines, rows: Sequence[Row]) -> list[str]:
 
 
 def written(*values: str) -> Row:
-    """Return a sentence around a value, and around what two people make of it."""
+    """Return a sentence with a value, and the sentences with the values of two people."""
     base, one, other = (f"Say {value} now.\n" for value in values)
     return base, one, other
 
@@ -308,7 +308,7 @@ VALUES = [
 ]  # fmt: skip
 
 
-def test_so_it_is_with_whatever_a_value_looks_like(two: Engines) -> None:
+def test_two_people_who_replace_one_value_of_any_form_get_both_side_by_side(two: Engines) -> None:
     merged = merge_all(two, [written(*values) for values in VALUES])
     for read, (_, *values) in zip(merged, VALUES, strict=True):
         one, other = (value for value in values)
@@ -337,7 +337,7 @@ def test_so_it_is_with_whatever_a_value_looks_like(two: Engines) -> None:
         (("กินข้าวที่บ้าน", "กินน้ำที่บ้าน", "กินข้าวที่วัด"), {"กินน้ำที่วัด"}),
     ],
 )
-def test_where_no_space_parts_values_a_sign_does_and_where_there_are_no_words_characters_are_whole(
+def test_values_without_spaces_are_split_at_signs_and_scripts_without_words_at_whole_characters(
     two: Engines, row: Row, expected: set[str]
 ) -> None:
     assert set(merge_all(two, [row])) <= expected
@@ -356,7 +356,7 @@ words = st.sampled_from(
 
 @st.composite
 def replacements(draw: st.DrawFn) -> Row:
-    """Lines of words, and what two people write instead of the same one to three, which are not the first of a line."""
+    """Lines of words, and what two people write in place of the same one to three words, which do not begin a line."""
     before, after = (
         draw(st.sampled_from(["a", "a b", "x\n- a", "k:"])),
         draw(st.sampled_from(["", ".", " z", "\nz", ", z\n"])),
@@ -368,7 +368,7 @@ def replacements(draw: st.DrawFn) -> Row:
 
 @given(st.lists(replacements(), min_size=1, max_size=30))
 @settings(max_examples=15, deadline=None)
-def test_no_word_comes_of_two_that_replaced_the_same_words(rows: list[Row]) -> None:
+def test_two_people_who_replace_the_same_words_make_no_word_that_nobody_wrote(rows: list[Row]) -> None:
     with devices(2, backend="memory") as (laptop, phone):
         for read, (base, one, other) in zip(merge_all((laptop, phone), rows), rows, strict=True):
             assert words_of(read) <= words_of(base) | words_of(one) | words_of(other)

@@ -1,4 +1,4 @@
-"""A real device over a store that fails: what it does for as long as it runs goes on, and what is damaged is mended."""
+"""A real device over a store that fails: its duties go on, and damage is mended."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Bench:
         return StorageEngine(self.folder / name)
 
     def elsewhere(self, work: Callable[[StorageEngine], object]) -> None:
-        """Do something to the laptop's store as another process does: over connections of its own."""
+        """Change the laptop's store as another process does, over connections of its own."""
         with self.engine("laptop") as engine:
             engine.open_store(self.config("laptop"))
             work(engine)
@@ -81,11 +81,11 @@ class Bench:
 
     @property
     def troubles(self) -> list[str]:
-        """What a person was told of this device's own trouble."""
+        """What a person was told about this device's own trouble."""
         return [each.text for each in self.happened if each.what == "trouble" and not each.device]
 
     async def until_told(self, condition: Callable[[], bool]) -> None:
-        """Wait until what was told meets a condition."""
+        """Wait until the reports meet a condition."""
         async with asyncio.timeout(PATIENCE_S):
             while not condition():
                 self._told.clear()
@@ -103,7 +103,7 @@ async def until(device: Device, condition: Callable[[], bool]) -> None:
 
 
 async def until_equal(*devices: Device) -> None:
-    """Wait until each has proved itself equal: then nobody but its duties asks anything of a store."""
+    """Wait until both are proved equal: after that only its duties use a store."""
     async with asyncio.timeout(PATIENCE_S):
         for device in devices:
             await device.equal()
@@ -140,7 +140,7 @@ async def test_a_device_that_could_not_look_once_still_notices_what_other_proces
     assert bench.troubles.count(str(error)) == 1
 
 
-async def test_a_fault_that_lasts_is_told_once_and_shown_until_it_is_over(bench: Bench) -> None:
+async def test_a_lasting_fault_is_reported_once_and_shown_until_it_is_over(bench: Bench) -> None:
     async with bench.laptop() as (laptop, faulty):
         faulty.fail("version", FULL, times=4)
         await bench.until_told(lambda: bool(bench.troubles))
@@ -152,7 +152,7 @@ async def test_a_fault_that_lasts_is_told_once_and_shown_until_it_is_over(bench:
 
 
 @pytest.mark.parametrize("error", FAULTS, ids=NAME_OF_FAULT)
-async def test_a_member_of_whom_the_device_could_not_read_at_first_is_trusted_all_the_same(
+async def test_a_member_that_the_device_could_not_read_at_first_is_trusted_later(
     bench: Bench, error: EddaError
 ) -> None:
     newcomer = Identity.create()
@@ -188,7 +188,7 @@ def admit(newcomer: Identity) -> Callable[[StorageEngine], object]:
 
 
 @pytest.mark.parametrize("method", ["tables.counts", "states.scan", "index.digest"])
-async def test_a_scrub_that_failed_goes_on_and_finds_what_is_damaged(
+async def test_a_scrub_that_failed_goes_on_and_finds_the_damage(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     monkeypatch.setattr(limits, "SCRUB_INTERVAL_S", 0.05)
@@ -216,19 +216,19 @@ async def test_a_bug_that_a_peer_brings_to_light_ends_that_talk_which_begins_ane
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with bench.laptop() as (laptop, faulty):
-        faulty.fail("evidence.names", ZeroDivisionError("a bug"))  # of which a hello tells, and nothing else here
+        faulty.fail("evidence.names", ZeroDivisionError("a bug"))  # a hello tells of it, and nothing else here does
         async with bench.phone(laptop) as phone:
             await bench.until_told(lambda: any("has a bug" in each.text for each in bench.happened))
             await until_equal(laptop, phone)
     (told,) = [each for each in bench.happened if "has a bug" in each.text]
     assert (told.what, told.device) == ("trouble", phone.store.identity.device)
     assert "ZeroDivisionError: a bug" in told.text
-    assert "Traceback" in caplog.text, "whoever mends it needs the trace"
+    assert "Traceback" in caplog.text, "a developer needs the traceback to mend it"
     assert bench.troubles == []
 
 
 class Panic(BaseException):
-    """What native code raises that has a bug: no ``Exception``."""
+    """What native code with a bug raises: not an ``Exception``."""
 
 
 @pytest.mark.parametrize("what", ["connected", "applied", "equal", "lost"])
@@ -237,7 +237,7 @@ class Panic(BaseException):
     [ZeroDivisionError("a bug of whoever listens"), BrokenPipeError(), Panic("at x.rs:1"), asyncio.CancelledError(),
      GeneratorExit()],
 )  # fmt: skip
-async def test_a_function_that_raises_when_it_is_told_is_told_nothing_more_and_the_device_goes_on(
+async def test_a_listener_that_raises_is_not_called_again_and_the_device_goes_on(
     bench: Bench, caplog: pytest.LogCaptureFixture, what: str, raised: BaseException
 ) -> None:
     told: list[str] = []
@@ -264,7 +264,7 @@ async def test_a_function_that_raises_when_it_is_told_is_told_nothing_more_and_t
     assert caplog.text.count("is not told any more") == 1
 
 
-async def test_a_function_that_is_told_in_a_task_that_is_cancelled_may_end_it(bench: Bench) -> None:
+async def test_a_listener_that_is_called_in_a_cancelled_task_may_end_it(bench: Bench) -> None:
     def tell(happening: Happening) -> None:
         if happening.what == "joined":
             raise asyncio.CancelledError
@@ -288,7 +288,7 @@ async def cancel_and_tell(device: Device) -> None:
 @pytest.mark.parametrize(
     "raised", [ZeroDivisionError("a bug of whoever listens"), asyncio.CancelledError(), GeneratorExit()]
 )
-async def test_a_listener_to_commits_that_raises_fails_no_write_and_the_device_says_it(
+async def test_a_listener_to_commits_that_raises_fails_no_write_and_the_device_reports_it(
     bench: Bench, raised: BaseException
 ) -> None:
     def listener() -> None:
@@ -307,7 +307,7 @@ async def test_a_listener_to_commits_that_raises_fails_no_write_and_the_device_s
 
 
 class BrokenHandler(logging.Handler):
-    """A handler of the program's log, that raises."""
+    """A handler of the program's log, which raises."""
 
     def emit(self, _: logging.LogRecord) -> None:
         raise ZeroDivisionError("a bug of the handler")
@@ -335,7 +335,7 @@ async def test_a_handler_of_the_log_that_raises_ends_neither_the_device_nor_a_li
     assert "A handler of the log raised ZeroDivisionError" in said
 
 
-async def test_what_the_function_raises_that_shows_an_invitation_ends_that_and_nothing_else(bench: Bench) -> None:
+async def test_an_error_of_the_function_that_shows_an_invitation_ends_only_that_invitation(bench: Bench) -> None:
     def show(*_: object) -> None:
         raise ZeroDivisionError("a bug of whoever shows the code")
 
@@ -348,7 +348,7 @@ async def test_what_the_function_raises_that_shows_an_invitation_ends_that_and_n
     assert bench.troubles == []
 
 
-async def test_a_fault_that_a_program_meets_is_raised_to_it_and_damage_is_mended(bench: Bench) -> None:
+async def test_a_fault_in_a_programs_call_is_raised_to_the_program_and_damage_is_mended(bench: Bench) -> None:
     async with bench.laptop() as (laptop, faulty):
         faulty.fail("tables.rows", DAMAGED)
         with pytest.raises(CorruptError):
@@ -372,13 +372,11 @@ async def until_it_fails(running: Coroutine[None, None, None]) -> None:
 
 @pytest.mark.parametrize("error", FAULTS, ids=NAME_OF_FAULT)
 @pytest.mark.parametrize("method", ["log.heads", "log.positions_after", "log.read"])
-async def test_a_talk_that_a_fault_of_the_disk_ended_is_taken_up_again(
-    bench: Bench, method: str, error: EddaError
-) -> None:
+async def test_a_talk_that_a_fault_of_the_disk_ended_begins_again(bench: Bench, method: str, error: EddaError) -> None:
     async with bench.laptop() as (laptop, faulty), bench.phone(laptop) as phone:
         await until_equal(laptop, phone)
         faulty.fail(method, error)
-        bench.elsewhere(add("Buy bread"))  # so that nobody but the talk meets the fault
+        bench.elsewhere(add("Buy bread"))  # so that only the talk meets the fault
         async with asyncio.timeout(PATIENCE_S):
             async for _ in phone.watch(edda.TaskQuery()):
                 if "Buy bread" in await phone.run(titles):
@@ -387,7 +385,7 @@ async def test_a_talk_that_a_fault_of_the_disk_ended_is_taken_up_again(
 
 
 @pytest.mark.parametrize("method", ["transact", COMMIT, "log.append"])
-async def test_what_a_full_disk_refused_of_a_peers_changes_comes_again(bench: Bench, method: str) -> None:
+async def test_changes_of_a_peer_that_a_full_disk_refused_come_again(bench: Bench, method: str) -> None:
     async with bench.laptop() as (laptop, faulty), bench.phone(laptop) as phone:
         await until_equal(laptop, phone)
         faulty.fail(method, FULL)
@@ -417,7 +415,7 @@ async def test_damage_that_a_talk_meets_is_mended_and_the_talk_goes_on(bench: Be
 
 
 @pytest.mark.parametrize("fault", [None, BUSY, FULL, DAMAGED], ids=NAME_OF_FAULT)
-async def test_damage_that_the_scrub_finds_is_mended_even_where_the_first_try_fails(
+async def test_damage_that_the_scrub_finds_is_mended_even_if_the_first_try_fails(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, fault: EddaError | None
 ) -> None:
     monkeypatch.setattr(limits, "SCRUB_INTERVAL_S", 0.05)
@@ -433,7 +431,7 @@ async def test_damage_that_the_scrub_finds_is_mended_even_where_the_first_try_fa
     assert bench.troubles == [*([] if fault is None else [str(fault)]), laptop.fault]
 
 
-async def test_what_rotted_of_the_log_itself_is_fetched_from_a_peer_and_then_all_is_mended(
+async def test_damage_of_the_log_itself_is_fetched_from_a_peer_and_then_everything_is_mended(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "SCRUB_INTERVAL_S", 0.05)
@@ -451,7 +449,7 @@ async def test_what_rotted_of_the_log_itself_is_fetched_from_a_peer_and_then_all
 # --- ends -------------------------------------------------------------------------------------------------------------
 
 
-async def test_what_was_proved_last_is_remembered_when_a_device_ends(bench: Bench) -> None:
+async def test_the_last_proof_is_remembered_when_a_device_ends(bench: Bench) -> None:
     async with bench.laptop() as (laptop, faulty), bench.phone(laptop) as phone:
         await until_equal(laptop)
         await asyncio.to_thread(faulty.wait_until_called, "meta.set")  # the first proof is written down at once
@@ -476,7 +474,7 @@ async def test_a_device_that_cannot_write_down_its_proofs_says_so_and_ends_in_or
     bench.elsewhere(add("The store was closed in order"))
 
 
-async def test_proofs_that_could_not_be_written_down_are_written_down_later(bench: Bench) -> None:
+async def test_proofs_that_could_not_be_saved_are_saved_later(bench: Bench) -> None:
     async with bench.laptop() as (laptop, faulty), bench.phone(laptop) as phone:
         faulty.fail("meta.set", BUSY)
         await until_equal(laptop, phone)

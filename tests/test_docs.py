@@ -1,4 +1,4 @@
-"""Documents that drift are bugs: README, PROTOCOL and CONTRIBUTING are held against the code."""
+"""Outdated documents are bugs: README, PROTOCOL and CONTRIBUTING are compared with the code."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
 def table(text: str, first: str) -> list[list[str]]:
-    """Rows of the table whose first row starts so, heads included."""
+    """Return the rows of the table whose first cell is ``first``, heads included."""
     lines = text[text.index(f"| {first} |") :].splitlines()
     rows = []
     for line in lines:
@@ -54,13 +54,13 @@ def table(text: str, first: str) -> list[list[str]]:
     return [row for row in rows if not set("".join(row)) <= {"-", "|"}]
 
 
-def test_readme_lists_every_command_and_no_other() -> None:
+def test_the_readme_lists_every_command_and_no_other() -> None:
     listed = {name for row in table(README, "command")[1:] for name in re.findall(r"`edda (\w+)`", row[0])}
     assert listed | {"completion"} == set(COMMANDS)
 
 
 @pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"import"}))
-def test_every_command_of_the_readme_is_there(name: str) -> None:
+def test_every_command_of_the_readme_exists(name: str) -> None:
     from edda_sync.cli.main import root
 
     assert root.get_command(context(), name) is not None
@@ -76,7 +76,7 @@ def context() -> click.Context:
 
 
 def blocks_of(text: str) -> list[str]:
-    """The indented blocks of a text, each as a script."""
+    """Return the indented blocks of a text, each as a script."""
     found = re.findall(r"(?:^    .*\n(?:[ ]*\n(?=    ))*)+", text + "\n", re.MULTILINE)
     return [textwrap.dedent(block) for block in found]
 
@@ -95,7 +95,7 @@ SCRIPTS = [
 
 @pytest.fixture
 def script(tmp_path: Path) -> Callable[[str], tuple[list[str], dict[str, str]]]:
-    """Makes of a block what a person runs: a file in a clean folder, under a home of its own."""
+    """Makes a script from a block, as a person would: a file in a clean folder, with a home of its own."""
     folder = tmp_path / "clean"
     folder.mkdir()
     environment = {
@@ -146,7 +146,7 @@ def test_every_printed_block_is_typed_strictly(tmp_path: Path) -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_the_package_says_which_version_it_is() -> None:
+def test_the_package_has_the_declared_version() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     assert edda_sync.__version__ == declared
 
@@ -302,13 +302,13 @@ def test_protocol_has_the_fields_of_a_segment_and_of_its_heads() -> None:
     assert tuple(name.replace(" ", "_") for name in fields[2].split(", ")) == heads
 
 
-def test_contributing_names_only_what_is_there() -> None:
+def test_contributing_names_only_files_that_exist() -> None:
     for row in table(CONTRIBUTING, "place")[1:]:
         for name in re.findall(r"`([\w/.]+)`", row[0]):
             assert (ROOT / name).exists() or (ROOT / "edda_sync" / name).exists(), name
 
 
-def test_the_documents_link_only_to_what_is_there() -> None:
+def test_the_documents_link_only_to_files_that_exist() -> None:
     for name in ("README.md", "PROTOCOL.md", "CONTRIBUTING.md"):
         text = (ROOT / name).read_text(encoding="utf-8")
         for target in re.findall(r"\]\((?!http)([^)#]+)\)", text):

@@ -1,7 +1,7 @@
 """
-The contract of imports inside functions, said once: everything is imported at the top of its module, but for what a plain
-command, such as ``edda task list``, has no use for and would wait for. And what that is, by name: each module costs a
-command a fifth of a millisecond, and some cost ten.
+The contract of imports inside functions: everything is imported at the top of its module, except modules that a plain
+command such as ``edda task list`` does not need and would wait for. These are named here: each module costs a command a
+fifth of a millisecond, and some cost ten.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ READING_NEEDS_NOT = (
     "edda_sync.engine.write_side", "edda_sync.fold", "edda_sync.ledger", "edda_sync.segments", "edda_sync.sync",
     "edda_sync.transport", "edda_sync.words.listed", "edda_sync.workspace.actor",
 )  # fmt: skip
-"""What lists tasks looks at tables: no entities, nothing that writes them, and no libraries but click and SQLite."""
+"""A list of tasks reads tables: it needs no entities, nothing that writes, and no libraries but click and SQLite."""
 WRITING_NEEDS_NOT = (
     *HEAVY, "concurrent", "difflib", "logging", "platformdirs", "tempfile", "edda_sync.device", "edda_sync.segments",
     "edda_sync.sync", "edda_sync.transport", "edda_sync.engine.membership", "edda_sync.workspace.members",
@@ -39,7 +39,7 @@ STATUS_NEEDS_NOT = (
 )  # fmt: skip
 """It needs cryptography, to say who this device is."""
 OURS_MAX = {("task", "list"): 94, ("task", "add", "b"): 150, ("status",): 132}
-"""How many modules of ours a command may load: whoever parts one in two where it counts looks here."""
+"""How many of our modules a command may load: raise it when you split one of them."""
 
 CHECKED = (
     "changes", "cli", "crdt", "demo", "device", "engine", "fold", "imports", "ledger", "segments", "simulations", "store",
@@ -94,7 +94,7 @@ def test_a_plain_command_loads_nothing_heavy(home: Path, args: tuple[str, ...]) 
     ],
     ids=["list", "search", "documents", "add", "status"],
 )
-def test_a_command_loads_nothing_that_it_has_no_use_for(
+def test_a_command_loads_nothing_that_it_does_not_need(
     home: Path, args: tuple[str, ...], needless: tuple[str, ...]
 ) -> None:
     loaded = loaded_by(home, *args)
@@ -135,7 +135,7 @@ def _imported(module: str, name: str) -> str:
     return inner if spec is not None and spec.submodule_search_locations and find_spec(inner) else module
 
 
-def test_what_a_plain_command_loads_anyway_is_imported_at_the_top(home: Path) -> None:
+def test_modules_that_a_plain_command_loads_anyway_are_imported_at_the_top(home: Path) -> None:
     loaded = loaded_by(home, "task", "list")
     files = [path for folder in CHECKED for path in sorted((ROOT / "edda_sync" / folder).rglob("*.py"))]
     found = {(str(path.relative_to(ROOT / "edda_sync")), module) for path in files for module in late_imports(path)}
@@ -149,6 +149,6 @@ def test_the_check_for_late_imports_sees_one_in_a_nested_function(tmp_path: Path
     assert set(late_imports(sample)) == {"edda_sync.words", "json"}
 
 
-def test_the_packages_of_the_contract_are_there() -> None:
+def test_the_packages_of_the_contract_exist() -> None:
     there: Any = {path.name for path in (ROOT / "edda_sync").iterdir() if path.is_dir() and path.name[0] != "_"}
     assert there == set(CHECKED)

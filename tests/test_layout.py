@@ -1,4 +1,4 @@
-"""The layout of the tests: every module has its test file in the same folder, or stands in one short list, with a reason."""
+"""The layout of the tests: every module has its test file in the same folder, or is in one short list with a reason."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PACKAGE = TESTS.parent / "edda_sync"
 NOTHING_TO_RUN = "it holds values, types or protocols, and nothing that runs"
 
 ELSEWHERE = {
-    # modules: (where they are tested, why not in a file of their own)
+    # modules: (where they are tested, why they have no file of their own)
     "device/happening.py": ("device/test_status.py", NOTHING_TO_RUN),
     "simulations/driver.py": ("simulations/test_simulator.py", NOTHING_TO_RUN),
     "simulations/protocols.py": ("simulations/test_simulator.py", NOTHING_TO_RUN),
@@ -55,7 +55,7 @@ def modules() -> list[str]:
 
 
 def mirror(module: str) -> Path:
-    """Return where a module's tests belong: those of a facet of a store are the contract that both stores pass."""
+    """Return where a module's tests belong; for a facet of a store that is the contract suite of both stores."""
     path = Path(module)
     is_facet = (
         path.parent in (Path("store/memory"), Path("store/sqlite")) and (PACKAGE / "store/seams" / path.name).is_file()
@@ -74,7 +74,7 @@ def test_every_module_has_a_test_file_in_the_same_folder_or_a_reason(module: str
 
 
 @pytest.mark.parametrize("pattern", ELSEWHERE)
-def test_what_the_list_names_is_there_and_needs_its_reason(pattern: str) -> None:
+def test_every_entry_of_the_list_exists_and_needs_its_reason(pattern: str) -> None:
     place, why = ELSEWHERE[pattern]
     assert (TESTS / place).is_file(), place
     assert len(why.split()) > 5

@@ -1,9 +1,8 @@
 """
-Every limit of the wire is kept where the thing comes to be: a store that is brought to one says hello, serves a newcomer,
-and goes on.
+Every limit of the wire is kept by the writer: a store that reaches one says hello, serves a newcomer, and goes on.
 
-Each case writes as much as it may, and then more: which is refused where it is written, and never by those who read it.
-Limits that nobody reaches in a test are made smaller.
+Each case writes as much as it may, and then more: the writer refuses that, and a reader never has to. Limits that no test
+can reach are made smaller.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ def two() -> Iterator[Pair]:
 def goes_on(
     laptop: StorageEngine, phone: StorageEngine, folder: Path, patch: pytest.MonkeyPatch, *, segment: bool = True
 ) -> None:
-    """Let a store that is at a limit sync, serve a newcomer by segment and one by log, and be written on by all."""
+    """Let a store at a limit sync, serve a newcomer with a segment and one with the log, and let all write again."""
     sync(laptop, phone)
     assert (laptop.refused(), phone.refused(), phone.waiting()) == (0, 0, 0)
     with newcomers(folder, "memory") as newcomer:
@@ -69,7 +68,7 @@ def goes_on(
 
 
 class Case(NamedTuple):
-    """Limits that are made smaller, what reaches them, and what goes beyond."""
+    """Limits that are made smaller, what reaches them, and what exceeds them."""
 
     smaller: dict[str, int]
     most: Write
@@ -77,7 +76,7 @@ class Case(NamedTuple):
 
 
 def task(**fields: object) -> Write:
-    """Make a task of these fields."""
+    """Make a task with these fields."""
     return lambda engine: engine.create_task(edda.Task(**{"title": "at a limit", **fields}))  # type: ignore[arg-type]
 
 
@@ -87,7 +86,7 @@ def document(content: str) -> Write:
 
 
 def many(count: int) -> Write:
-    """Make so many tasks in one transaction: an operation each."""
+    """Make a number of tasks in one transaction, each with one operation."""
 
     def work(engine: StorageEngine) -> None:
         with engine.begin_transaction() as tx:
@@ -115,7 +114,7 @@ def nested(levels: int) -> object:
 
 
 def typed(count: int) -> Write:
-    """Type into a text: so many units of this device, of which few stay."""
+    """Type a number of units of this device into a text, of which few stay."""
 
     def work(engine: StorageEngine) -> None:
         document_id = engine.create_document(edda.Document(title="at a limit", content="start"))
@@ -177,7 +176,7 @@ def replaced(engine: StorageEngine, content: str) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_is_as_large_as_it_may_be_reaches_everybody_and_what_is_larger_is_refused_where_it_is_written(
+def test_writes_at_a_limit_reach_everybody_and_larger_ones_are_refused_by_the_writer(
     two: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     laptop, phone = two
@@ -188,7 +187,7 @@ def test_what_is_as_large_as_it_may_be_reaches_everybody_and_what_is_larger_is_r
     with pytest.raises((LimitError, InvalidValueError)):
         CASES[name].more(laptop)
     if name != "the units of a life in a text" and name != "the edit of a text":  # those wrote before they went too far
-        assert laptop.digest() == before, "what was refused left no trace"
+        assert laptop.digest() == before, "the refused write left no trace"
     goes_on(laptop, phone, tmp_path, monkeypatch)
 
 
@@ -232,7 +231,7 @@ def test_the_largest_workspace_lets_nobody_else_in_and_goes_on(
     two: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     laptop, phone = two
-    monkeypatch.setattr(limits, "MEMBERS_MAX", 4)  # with the two that will come
+    monkeypatch.setattr(limits, "MEMBERS_MAX", 4)  # with the two that will join
     guests = [Identity.create() for _ in range(3)]
     cards = [DeviceCard(guest.certificate, f"device {at}", guest.sealing_keys) for at, guest in enumerate(guests)]
     for card in cards[:2]:
@@ -244,7 +243,7 @@ def test_the_largest_workspace_lets_nobody_else_in_and_goes_on(
     goes_on(laptop, phone, tmp_path, monkeypatch)
 
 
-def test_a_workspace_into_which_two_let_the_last_device_at_once_goes_on_with_one_too_many(
+def test_a_workspace_goes_on_with_one_device_too_many_after_two_members_let_in_the_last_one_at_once(
     two: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     laptop, phone = two
@@ -270,7 +269,7 @@ def test_a_workspace_into_which_two_let_the_last_device_at_once_goes_on_with_one
 @pytest.mark.parametrize(
     "sealing_keys", [((1, b"k" * 31),), ((1, b"k" * 2_049),), ((0, b"k" * 32),), ((1, b"k" * 32),) * 9]
 )
-def test_a_device_whose_record_nobody_would_take_is_not_made_a_member(
+def test_a_device_with_a_record_that_nobody_would_take_is_not_made_a_member(
     two: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sealing_keys: tuple[tuple[int, bytes], ...]
 ) -> None:
     laptop, phone = two
@@ -344,7 +343,7 @@ def test_a_store_too_large_for_a_segment_gives_its_log(
 
 
 def ahead(liar: Liar, count: int) -> Changes:
-    """A change, and a signature over one that stands so many behind it and is never told."""
+    """A change, and a signature over a later one, which is never sent, the given number of changes further on."""
     first = liar.change([Touch("task", os.urandom(16))], deps=liar.deps_but_parent() if liar.seq == 0 else ())
     seq, digest, way = liar.seq, liar.hash, [os.urandom(32) for _ in range(count)]
     for header_hash in way:
@@ -353,7 +352,7 @@ def ahead(liar: Liar, count: int) -> Changes:
     return Changes((first,), (SignedHead(liar.actor, seq + count, signed, b"".join(way)),))
 
 
-def test_signatures_as_far_as_they_may_be_from_what_they_vouch_for_are_passed_on(
+def test_signatures_at_the_largest_distance_from_what_they_vouch_for_are_passed_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with devices(3, backend="memory") as (laptop, phone, tablet):
@@ -376,7 +375,7 @@ def test_signatures_as_far_as_they_may_be_from_what_they_vouch_for_are_passed_on
         goes_on(laptop, phone, tmp_path, monkeypatch, segment=False)  # nobody signed the heads themselves
 
 
-def test_a_signature_further_from_what_it_vouches_for_than_any_device_makes_one_vouches_for_nothing(two: Pair) -> None:
+def test_a_signature_at_a_larger_distance_than_any_device_makes_vouches_for_nothing(two: Pair) -> None:
     laptop, phone = two
     line = Line(Liar(phone), laptop)
     line.send(ahead(Liar(phone), forkproof.UNSIGNED_MAX))
@@ -389,7 +388,7 @@ def test_a_signature_further_from_what_it_vouches_for_than_any_device_makes_one_
 
 
 @pytest.mark.parametrize("size", [limits.BIRTH_BYTES_MAX, limits.BIRTH_BYTES_MAX + 1])
-def test_a_life_whose_birth_no_fork_proof_could_carry_is_nobody_s_and_one_as_large_as_it_may_be_is_proved_to_fork(
+def test_a_life_with_a_birth_too_large_for_a_fork_proof_is_refused_and_the_largest_allowed_one_is_proved_to_fork(
     size: int,
 ) -> None:
     with devices(3, backend="memory") as (laptop, phone, tablet):

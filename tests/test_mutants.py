@@ -1,4 +1,4 @@
-"""The mutants fit the code, and a run of them tells which are killed."""
+"""The mutants fit the code, and a run of them says which are killed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NO_CODE = Mutant("no code", "Nothing.", "sums.py", "def add", "dfe add", ("test_
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_a_mutant_is_another_program_and_its_fragment_is_there_once(mutant: Mutant) -> None:
+def test_a_mutant_changes_the_program_and_its_fragment_occurs_once(mutant: Mutant) -> None:
     source = (ROOT / "edda_sync" / mutant.file).read_text(encoding="utf-8")
     assert ast.dump(ast.parse(mutated(mutant, source))) != ast.dump(ast.parse(source))
     assert mutant.costs.endswith(".")
@@ -29,7 +29,7 @@ def test_a_mutant_is_another_program_and_its_fragment_is_there_once(mutant: Muta
         assert (ROOT / "tests" / test).is_file(), test
 
 
-def test_there_are_thirty_mutants_of_the_parts_that_hold_data_and_each_has_its_name() -> None:
+def test_there_are_thirty_mutants_of_the_parts_that_hold_data_and_each_has_its_own_name() -> None:
     assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
     of_place = {place: [each for each in MUTANTS if each.file.startswith(f"{place}/")] for place in PLACES}
     assert sum(map(len, of_place.values())) >= 30
@@ -59,7 +59,7 @@ def _write_test(tree: Path, says: str) -> None:
     (tree / "tests/test_sums.py").write_text(f"from edda_sync.sums import add\n\ndef test_add():\n    assert {says}\n")
 
 
-def test_a_mutant_is_killed_by_a_test_that_fails_and_else_survives(tree: Path) -> None:
+def test_a_mutant_is_killed_by_a_failing_test_and_otherwise_survives(tree: Path) -> None:
     verdicts, failed = judge_all([SUM, UNSEEN, NO_CODE], 2, source=tree)
     assert [verdict.fate for verdict in verdicts] == [Fate.KILLED, Fate.SURVIVED, Fate.BROKEN]
     assert verdicts[0].test == "test_sums.py::test_add"
@@ -72,7 +72,7 @@ def test_a_test_that_fails_by_itself_kills_nothing(tree: Path) -> None:
     assert judge_all([SUM], 1, source=tree)[1] == "test_sums.py::test_add"
 
 
-def test_a_mutant_of_what_is_not_there_once_is_a_mistake() -> None:
+def test_a_mutant_whose_fragment_does_not_occur_once_is_a_mistake() -> None:
     with pytest.raises(AssertionError, match="aim the mutant anew"):
         mutated(SUM, "nothing such")
     with pytest.raises(AssertionError, match="aim the mutant anew"):

@@ -1,4 +1,4 @@
-"""The kit for tests, ours and our users': devices of one workspace in this process, and the real sync between them."""
+"""The kit for our tests and those of our users: devices of one workspace in this process, with real sync between them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edda_sync.words import values
 from edda_sync.words.errors import RemoteMismatchError, UsageError
 
 
-def test_the_example_of_the_docstring_runs_as_it_stands() -> None:
+def test_the_example_of_the_docstring_runs() -> None:
     assert testing.__doc__ is not None
     lines = [line[4:] for line in testing.__doc__.splitlines() if line.startswith("    ")]
     assert len(lines) == 6
@@ -25,7 +25,7 @@ def test_the_example_of_the_docstring_runs_as_it_stands() -> None:
 
 @pytest.mark.parametrize("backend", ["memory", "sqlite"])
 @pytest.mark.parametrize("count", [1, 2, 9])
-def test_so_many_devices_are_members_of_one_workspace_and_equal(count: int, backend: str) -> None:
+def test_the_devices_are_members_of_one_workspace_and_equal(count: int, backend: str) -> None:
     with devices(count, backend=backend) as engines:
         assert len(engines) == count
         assert len({engine.identity.device for engine in engines}) == count
@@ -55,7 +55,7 @@ def test_one_clock_may_serve_all_devices() -> None:
         assert task.created_at == "2027-01-15T08:00:00.000Z"
 
 
-def test_sync_ends_with_both_proved_equal_and_again_is_nothing() -> None:
+def test_sync_ends_with_both_proved_equal_and_a_second_sync_does_nothing() -> None:
     with devices(2) as (laptop, phone):
         laptop.create_task(edda.Task(title="of the laptop"))
         phone.create_task(edda.Task(title="of the phone"))
@@ -99,7 +99,7 @@ def test_a_talk_names_the_entities_in_which_two_devices_differ() -> None:
         sync(laptop, phone)
 
 
-def test_sync_gives_up_after_so_many_frames() -> None:
+def test_sync_gives_up_after_a_number_of_frames() -> None:
     with devices(2) as (laptop, phone):
         laptop.create_task(edda.Task(title="T"))
         with pytest.raises(AssertionError, match="still talking after 1 frames"):
@@ -127,7 +127,7 @@ def test_a_device_that_is_let_in_again_is_the_same_device_with_the_same_store(tm
         assert [task.title for task in host.query_tasks(edda.TaskQuery())] == ["kept"]
 
 
-def test_a_talk_can_be_stopped_anywhere_and_what_was_durable_stays() -> None:
+def test_a_talk_can_be_stopped_anywhere_and_durable_changes_stay() -> None:
     with devices(2) as (laptop, phone):
         for number in range(5):
             laptop.create_task(edda.Task(title=f"task {number}"))

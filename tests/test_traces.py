@@ -1,9 +1,9 @@
 """
 A real concurrent history, replayed: two people typing in one document, each on a device of their own.
 
-Each transaction of the trace names its parents. It is made on its author's device by ``edit_text`` once that device has
-received exactly what the author had seen, no more and no less: what one device sends waits on its way to the other until a
-transaction there needs it, as it did between the two people.
+Each transaction of the trace names its parents. Its author's device makes it with ``edit_text`` when that device has
+received exactly what the author had seen: frames from one device wait on their way to the other until a transaction there
+needs them, as they did between the two people.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TRACE = Path(__file__).resolve().parents[2] / "shared" / "data" / "traces" / "fr
 
 
 class Side:
-    """One of the two: a device, its replica, and what is on its way to it."""
+    """One of the two people: a device, its replica, and the frames on their way to it."""
 
     def __init__(self, engine: StorageEngine) -> None:
         self.engine = engine
@@ -41,7 +41,7 @@ class Side:
         self.first_seq = 0  # changes of this actor before the trace
 
     def do(self, effects: list[Effect]) -> None:
-        """Put what is sent on its way."""
+        """Put sent frames on their way."""
         for effect in effects:
             if isinstance(effect, Send):
                 self.other.arriving.append(effect.frame)
@@ -53,11 +53,13 @@ class Side:
         self.do(self.replica.frame_received(self.other.device, self.arriving.popleft(), 0.0))
 
     def receive_until(self, written: int) -> None:
-        """Take frames until so many of the other's transactions are here."""
+        """Take frames until a number of the other's transactions are here."""
         wanted = self.other.first_seq + written
         while self.engine.frontier().get(self.other.actor, 0) < wanted:
             self.receive()
-        assert self.engine.frontier().get(self.other.actor, 0) == max(wanted, self.held), "it got ahead of its author"
+        assert self.engine.frontier().get(self.other.actor, 0) == max(wanted, self.held), (
+            "the device is ahead of its author"
+        )
         self.held = wanted
 
     held = 0
@@ -91,8 +93,8 @@ def test_two_people_typing_in_one_document_end_in_the_same_words_on_both_devices
         for engine in pair:
             engine.create_task(edda.Task(title="A device takes its actor at its first write"))
         sync(*pair)
-        # The trace ends in the text that results when of two concurrent words at one place agent 0's stand first.
-        # Yjs puts the lower client id first, and ours are hashes: who sits at which device is therefore chosen by it.
+        # The trace ends in the text in which, of two concurrent words at one place, agent 0's word comes first.
+        # Yjs puts the lower client id first, and ours are hashes, so the order of the ids decides which agent sits at which device.
         sides = sorted((Side(engine) for engine in pair), key=lambda side: side.actor)
         first, second = sides
         first.other, second.other = second, first

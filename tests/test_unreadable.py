@@ -1,4 +1,4 @@
-"""What rotted on disk ends no listing, no check and no proof: it is named by its key, and made anew from the log."""
+"""Damage on disk ends no listing, no check and no proof: it is named by its key, and mended from the log."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ROT = {
 
 
 def write(a: StorageEngine, b: StorageEngine) -> None:
-    """Three texts that were edited: one has a conflict, one is in the trash, and one was replaced."""
+    """Three edited texts: one has a conflict, one is in the trash, and one was replaced."""
     shown, hidden, replaced = (a.create_document(edda.Document(title=title, content="words")) for title in "abc")
     for document in (shown, hidden, replaced):
         a.edit_text(document, "content", [(0, 0, "some ")])
@@ -47,7 +47,7 @@ def write(a: StorageEngine, b: StorageEngine) -> None:
 
 
 def rot(engine: StorageEngine, statements: tuple[str, ...]) -> StorageEngine:
-    """Spoil a store while nobody has it open; return it, opened again."""
+    """Damage a closed store, open it again and return it."""
     home, config = engine.home, engine.config
     assert isinstance(engine.store, SqliteStore)
     connection = engine.store.connect()
@@ -61,7 +61,7 @@ def rot(engine: StorageEngine, statements: tuple[str, ...]) -> StorageEngine:
 
 
 @pytest.mark.parametrize("what", ROT)
-def test_what_cannot_be_read_ends_no_listing_and_is_made_anew(what: str) -> None:
+def test_an_unreadable_item_ends_no_listing_and_is_made_anew(what: str) -> None:
     with devices(2) as (a, b):
         write(a, b)
         sync(a, b)
@@ -99,7 +99,9 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("what", FOREIGN)
-def test_what_another_program_wrote_into_a_row_is_shown_as_it_is_and_ends_no_listing(what: str, tmp_path: Path) -> None:
+def test_a_value_that_another_program_wrote_into_a_row_is_shown_as_it_is_and_ends_no_listing(
+    what: str, tmp_path: Path
+) -> None:
     column, value = FOREIGN[what]
     with edda.open(tmp_path / "home") as engine:
         tasks = [engine.create_task(edda.Task(title=title, description="words")) for title in ("one", "two")]
@@ -125,4 +127,4 @@ def test_what_another_program_wrote_into_a_row_is_shown_as_it_is_and_ends_no_lis
         engine.rebuild()
         again = engine.get_task(tasks[0])
         assert again is not None
-        assert getattr(again, column) != value, "all rows were written anew, from what the log says"
+        assert getattr(again, column) != value, "all rows were written anew from the log"
