@@ -94,7 +94,7 @@ def test_two_people_typing_in_one_document_end_in_the_same_words_on_both_devices
             engine.create_task(edda.Task(title="A device takes its actor at its first write"))
         sync(*pair)
         # The trace ends in the text in which, of two concurrent words at one place, agent 0's word comes first.
-        # Yjs puts the lower client id first, and ours are hashes, so the order of the ids decides which agent sits at which device.
+        # Yjs puts the lower client id first. Our ids are hashes, so their order decides which agent sits at which device.
         sides = sorted((Side(engine) for engine in pair), key=lambda side: side.actor)
         first, second = sides
         first.other, second.other = second, first
