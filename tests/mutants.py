@@ -52,7 +52,7 @@ SECTION: Final = """\
 
 Each is one small edit of the product's source that would cost users data, equality or a duty
 ([tests/mutations](../tests/mutations)). It is made in a copy of the tree, and its nearest tests run there until one
-fails. *Survived* are those that no test noticed.
+fails. *Survived* are the mutants that no test noticed.
 
 | time (UTC) | commit | mutants | killed | survived | took |
 |---|---|---|---|---|---|

@@ -33,9 +33,10 @@ GARBAGE_OBJECTS: Final = 20_000  # created before a process looks for cycles, of
 SECTION: Final = """\
 ## Simulations (`make simulate SEEDS=0-9999`)
 
-Each seed is one run of the product's own code on simulated networks, disks and clocks: faults and work under the watch of
-every checker, then healing and proof of equality ([what a run is](simulations.md)). One run in a hundred was repeated in
-another process: its digest was the same. *Runs an hour* are of one core; *speed* is simulated seconds a real second.
+Each seed is one run of the product's own code on simulated networks, disks and clocks: faults and work under the watch
+of every checker, then healing and proof of equality ([what a run is](simulations.md)). One run in a hundred was
+repeated in another process: its digest was the same. *Runs an hour* are those of one core; *speed* is simulated seconds
+per real second.
 
 | time (UTC) | commit | seeds | verdict | store | changes | simulated | runs an hour and core | speed | repeated | took |
 |---|---|---|---|---|---|---|---|---|---|---|

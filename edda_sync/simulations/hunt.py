@@ -38,11 +38,12 @@ STATE: Final = evidence.ROOT / "build" / "hunt.json"
 SECTION: Final = """\
 ## Planted bugs (`python -m edda_sync.simulations.hunt`)
 
-Each bug of [edda_sync/simulations/planted.py](../edda_sync/simulations/planted.py) is switched on, and seeds are run
-in order until one shows a violation that the same seed does not show without the bug. After each bug's name: how many runs
-that took, and the number of the invariant that noticed ([invariants](simulations.md)). Then that run is made small, as
-`edda simulate --shrink` does: fewer events, which still violate the same invariant with the bug and nothing without it.
-*Shrunk* tells the median and the worst number of events that were left; a dash, that runs were left as they are (`--large`).
+Each bug of [edda_sync/simulations/planted.py](../edda_sync/simulations/planted.py) is switched on, and seeds are run in
+order until one shows a violation that the same seed does not show without the bug. Each bug's name is followed by the
+number of runs that this took, and the number of the invariant that noticed the bug ([invariants](simulations.md)). Then
+the run is shrunk, as `edda simulate --shrink` does, to fewer events that still violate the same invariant with the bug
+and none without it. *Shrunk* gives the median and the largest number of events that were left; a dash means that runs
+were not shrunk (`--large`).
 
 | time (UTC) | commit | seeds from | found | median | worst | shrunk to at most 20 events | bugs | took |
 |---|---|---|---|---|---|---|---|---|

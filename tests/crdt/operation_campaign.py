@@ -37,10 +37,10 @@ OPERATIONS_MAX: Final = 4  # of one change
 SECTION: Final = """\
 ## Operations (`make operations OPERATIONS=200000 SEED=0`)
 
-Each seed is the log of a member who writes whatever comes to mind: about half of the operations are sound, the others have
-wrong types, ids, cells or bytes. It is folded change by change, many changes at once, and anew from nothing. *Differences*
-are states, hashes, rows, conflicts, or operations that are refused or wait, which are not the same each time, and states
-that cannot be read back.
+Each seed is the log of a member who writes anything: about half of the operations are valid, the others have wrong
+types, ids, cells or bytes. It is folded change by change, many changes at once, and anew from an empty view.
+*Differences* are states, hashes, rows, conflicts, and refused or waiting operations that are not the same each time,
+and states that cannot be read back.
 
 | time (UTC) | commit | seeds | differences | operations | refused | waiting | took |
 |---|---|---|---|---|---|---|---|

@@ -24,12 +24,13 @@ BATCH: Final = 200  # seeds that one process runs at a time
 SECTION: Final = """\
 ## Texts (`make fuzz LIES=200000 SEED=0`)
 
-Each seed is a history of one text: two to six devices write it, each knowing what it has heard of, and one of them lies.
-What a lie changes of an honest edit: neighbours (the right one before the left one, apart, inside a character, unknown to
-its author), clocks, deletions, words; or it says again what somebody said. The history is told twice more in other orders of
-causality, with restarts and joined states in between, and to pycrdt in an order of its own, as Yjs updates. *Differences*
-are verdicts, strings, states or hashes that are not the same everywhere, honest edits that were refused, and orders of units
-that pycrdt contradicts. *Accepted* are lies that became part of the text; the others were refused, everywhere alike.
+Each seed is a history of one text: two to six devices write it, each with what it has heard of, and one of them lies. A
+lie changes an honest edit: its neighbours (the right one before the left one, apart, inside a character, unknown to its
+author), clocks, deletions or words; or it repeats somebody's edit. The history is replayed twice in other causal
+orders, with restarts and joined states in between, and given to pycrdt in a separate order, as Yjs updates.
+*Differences* are verdicts, strings, states or hashes that are not the same everywhere, honest edits that were refused,
+and orders of units that pycrdt contradicts. *Accepted* are lies that became part of the text; all others were refused
+everywhere.
 
 | time (UTC) | commit | seeds | differences | edits | lies | accepted | told | took |
 |---|---|---|---|---|---|---|---|---|

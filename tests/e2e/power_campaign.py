@@ -28,12 +28,13 @@ FAILURES_MAX: Final = 20  # a campaign that has found so many has something to m
 SECTION: Final = """\
 ## Power loss (`make power IMAGES=10000 SEED=0`)
 
-Every write, sync and naming that real SQLite does for 200 transactions of two threads is recorded, from the making of the
-store on. Power then fails before each of them: unsynced sectors are lost, kept, torn, garbled, or kept in any order and
-age ([the disk](../tests/e2e/power.py)). Each image is opened as any store is, and compared with what had been acknowledged.
-*Images* are those with unsynced sectors dropped / kept / torn / garbled / reordered. *Kept* are operations that had begun,
-were not acknowledged, and were whole on disk; the others left no trace. *Went on* are images in which the store was written
-again; *folded* are those whose tables were compared with their log. *Each* is the median time of an image.
+Every write, sync and change of a name that the real SQLite makes for 200 transactions of two threads is recorded,
+beginning with the making of the store. Power then fails before each of them: unsynced sectors are lost, kept, torn,
+garbled, or kept in any order and age ([the disk](../tests/e2e/power.py)). Each image is opened like any store, and
+compared with what was acknowledged. *Images* are those with unsynced sectors dropped / kept / torn / garbled /
+reordered. *Kept* are operations that had begun, were not acknowledged, and were whole on disk; the others left no
+trace. *Went on* are images in which the store was written again; *folded* are those whose tables were compared with
+their log. *Each* is the median time of an image.
 
 | time (UTC) | commit | seeds | verdict | images | acknowledged | in flight (kept) | went on, folded | each, slowest | took |
 |---|---|---|---|---|---|---|---|---|---|
