@@ -16,7 +16,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("words/test_files.py",),
     ),
     Mutant(
-        "damage that a talk meets is not mended",
+        "damage that is found in a talk is not mended",
         "One damaged task keeps a device from syncing for ever.",
         "sync/steward.py",
         "self.fault(TAKING, effect.error, now)",
@@ -32,7 +32,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("test_device_faults.py",),
     ),
     Mutant(
-        "what was proved is not saved when a device ends",
+        "proofs of equality are not saved when a device ends",
         "After each stop `edda status` forgets which devices were proved equal.",
         "sync/steward.py",
         "if self._agenda.is_open(Duty.SAVING) else []",
@@ -40,7 +40,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("test_device_faults.py",),
     ),
     Mutant(
-        "a duty that failed once is due no more",
+        "a duty that failed once is never tried again",
         "A device that met a full disk once hears of nothing more until it is started again.",
         "sync/steward.py",
         "self._agenda.end(duty, now + delay_s)\n        self._agenda.want(duty, now)",
@@ -48,7 +48,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("sync/test_steward.py",),
     ),
     Mutant(
-        "a look that fails is not heard of",
+        "the failure of a look is ignored",
         "A device whose file was taken away goes on as if nothing had happened.",
         "device/lookout.py",
         "self._failure = failure",
@@ -56,7 +56,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("device/test_lookout.py",),
     ),
     Mutant(
-        "what waits for a link has no limit",
+        "the queue of a link has no limit",
         "A peer that sends and does not read fills the memory.",
         "device/outgoing.py",
         "if self._size + size > limits.OUTGOING_BYTES_MAX:",
@@ -64,7 +64,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("device/test_outgoing.py",),
     ),
     Mutant(
-        "mending that fails is to be mended by mending",
+        "mending is repeated when mending itself fails",
         "A damaged log is folded again and again, and the device does nothing else.",
         "sync/faults.py",
         "and is_news and concern != Duty.MENDING",
@@ -72,7 +72,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("sync/test_faults.py",),
     ),
     Mutant(
-        "what other processes write is not noticed",
+        "writes of other processes are not noticed",
         "What `edda task add` writes beside `edda up` is synced only when something else happens.",
         "sync/steward.py",
         "if written.position != before.position:",
@@ -88,7 +88,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("sync/test_steward.py",),
     ),
     Mutant(
-        "what peers sent back of a log that rotted waits",
+        "mending waits after peers have sent back a damaged log",
         "A device whose log is whole again still shows the damage for up to an hour.",
         "sync/steward.py",
         "self._agenda.rouse(Duty.MENDING)",
@@ -104,7 +104,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("sync/test_steward.py",),
     ),
     Mutant(
-        "what is meant for a former link goes over the latest",
+        "frames for a former link are sent over the latest one",
         "Two honest devices accuse each other of faults that neither has committed, and drop their link.",
         "device/runner.py",
         "outgoing = self._links.get(effect.link)\n            if outgoing is not None and not",
@@ -112,7 +112,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("device/test_runner.py",),
     ),
     Mutant(
-        "what comes over a former link is taken",
+        "frames from a former link are taken",
         "A frame from the former link, which arrives after the new link began, ends the talk.",
         "sync/replica.py",
         "if session is None or self._links[peer] != link:",
@@ -120,7 +120,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("device/test_runner.py",),
     ),
     Mutant(
-        "a function that raised is told on",
+        "a function that raised is called again",
         "A log whose reader has gone fills with copies of one traceback.",
         "words/callbacks.py",
         "self._function = None\n            if self._said.acquire(blocking=False):\n",
@@ -128,7 +128,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("words/test_callbacks.py",),
     ),
     Mutant(
-        "a link whose peer reads nothing is waited for",
+        "closing a link waits for a peer that reads nothing",
         "A peer that hangs keeps its link, and the frames queued for it stay in memory.",
         "transport/link.py",
         "asyncio.timeout(2 * CLOSE_TIMEOUT_S)",

@@ -48,7 +48,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("crdt/test_state.py",),
     ),
     Mutant(
-        "an operation is refused though what it rests on waits",
+        "an operation is refused although its dependency waits",
         "Only devices that have not updated yet refuse an honest edit for good.",
         "fold/unapplied.py",
         "if self._waits_in_past(key, number):",
@@ -56,7 +56,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("fold/test_unapplied.py",),
     ),
     Mutant(
-        "one entity that cannot be read ends bringing texts up to date",
+        "one unreadable entity keeps all texts from being brought up to date",
         "One rotten text keeps a device from being proved equal, and from syncing.",
         "fold/fold.py",
         "for key in self.reader.index.stale() if self.is_readable(key)",
@@ -64,7 +64,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("fold/test_applying.py",),
     ),
     Mutant(
-        "who points at what went is not shown anew",
+        "entities that refer to a hidden one are not shown anew",
         "A task names a parent that is not there, and the tables break their foreign keys.",
         "fold/projector.py",
         "[*reader.edges.withheld_to(came), *reader.edges.referrers(went)] if went else reader.edges.withheld_to(came)",
@@ -80,7 +80,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("fold/test_scrub.py",),
     ),
     Mutant(
-        "a text that an undone transaction touched is kept",
+        "a text from an undone transaction is kept",
         "A phantom document diverges from its peers although their state vectors are equal.",
         "fold/texts.py",
         "for key in self._touched:",
@@ -96,7 +96,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("ledger/test_admission.py",),
     ),
     Mutant(
-        "who is no member may write",
+        "a device that is no member may write",
         "Anybody who makes a certificate can write into the workspace.",
         "ledger/admission.py",
         "if head is None and not is_admissible(",
@@ -104,7 +104,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("ledger/test_admission.py",),
     ),
     Mutant(
-        "what is folded anew is not compared with its hash",
+        "a change that is folded anew is not compared with its hash",
         "A damaged log is folded into the tables, which then differ from everybody else's.",
         "ledger/refold.py",
         "verify_logged(tx, tx.log.read(position))",
@@ -112,7 +112,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("ledger/test_refold.py",),
     ),
     Mutant(
-        "who points at what was folded anew is not shown again",
+        "entities that refer to a refolded one are not shown again",
         "The subtasks and links of a mended task are missing in the tables.",
         "ledger/refold.py",
         "fold.show_again(pointing)",
@@ -120,7 +120,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("ledger/test_refold.py",),
     ),
     Mutant(
-        "a life continues what is not here without waiting for it",
+        "a life that continues a missing change does not wait for it",
         "What was written before the first sync is folded on a past that is not its own.",
         "ledger/ledger.py",
         "self.refold(tx, early.settle(tx, logged))",
@@ -128,7 +128,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("changes/test_early.py",),
     ),
     Mutant(
-        "what is built on early writes is taken before what they continue",
+        "changes built on early writes are taken before the change that these continue",
         "A newcomer holds changes that nobody else can take, and cannot be let in again.",
         "ledger/admission.py",
         "if early.are_below(reader, birth.public_key, before, named):",
@@ -136,7 +136,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("changes/test_early.py",),
     ),
     Mutant(
-        "a ring of parents among what is new is not looked for",
+        "rings of parents among new tasks are not looked for",
         "After a first sync a task is its own ancestor, and a walk up its parents never ends.",
         "fold/rings.py",
         "for task in born:",
@@ -160,7 +160,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("crdt/test_cells.py",),
     ),
     Mutant(
-        "what a long chain depends on is not looked at",
+        "the dependencies of a long chain are not checked",
         "A change enters a log that lacks its dependencies, and other devices give another verdict.",
         "ledger/admission.py",
         "chains.is_plain and pasts.is_within(reader, named, deps)",

@@ -24,7 +24,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("store/sqlite/test_committing.py",),
     ),
     Mutant(
-        "what another process commits is not noticed by the writer",
+        "the writer does not notice commits of other processes",
         "Two changes get the same number, since the remembered head is out of date.",
         "store/sqlite/writer.py",
         "if version != self._version:",
@@ -32,7 +32,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("store/sqlite/test_store.py",),
     ),
     Mutant(
-        "what a job remembered outlives it",
+        "the memory of an undone job is kept",
         "A change depends on one that was undone, and no other device can take it.",
         "store/sqlite/writer.py",
         'self._forget_all()\n        if self.in_transaction:\n            self._sql.execute("ROLLBACK TO job")',
@@ -56,7 +56,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("store/seams/test_forgetting.py",),
     ),
     Mutant(
-        "changes that move to the end of the log lose what they are about",
+        "changes that move to the end of the log lose their mentions",
         "When an entity is folded anew later, these changes are left out.",
         "store/sqlite/log.py",
         'for table in ("_log", "_log_parts", "_mentions", "_unapplied", "_rewritten"):',
@@ -64,7 +64,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("store/seams/test_log.py",),
     ),
     Mutant(
-        "signatures stay with a name that its changes have no more",
+        "signatures stay under a former name of their changes",
         "A branch of a proved fork cannot be passed on.",
         "store/sqlite/log.py",
         'for table in ("_log", "_signatures"):',
@@ -96,7 +96,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("store/sqlite/test_connections.py",),
     ),
     Mutant(
-        "what a transaction folded anew, and undid, is remembered",
+        "a refold that was undone is remembered",
         "A text that was undone is shown, and edited further.",
         "store/anew.py",
         "self._at = self._committed",
@@ -104,7 +104,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("store/test_anew.py",),
     ),
     Mutant(
-        "nobody looks where the file is before a commit",
+        "the place of the file is not checked before a commit",
         "Writes are acknowledged and lost after the folder was moved, or another file took the file's place.",
         "store/sqlite/committing.py",
         "journal_bytes = self._place.check_all(self._connection)",
@@ -112,7 +112,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("store/sqlite/test_place.py",),
     ),
     Mutant(
-        "any journal beside a file is taken for its own",
+        "any journal beside a file is taken for its own journal",
         "A file that was put back is damaged by the journal of the file before it.",
         "store/sqlite/journal.py",
         "return name == links[0].before or any(name == link.name for link in links)",
@@ -120,7 +120,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("store/sqlite/test_journal.py",),
     ),
     Mutant(
-        "what is left of a former journal vouches for a file",
+        "the rest of a former journal vouches for a file",
         "A file that was put back is damaged in the same way, if it is older than the journal's first use.",
         "store/sqlite/journal.py",
         " and frame[8:16] == salts",

@@ -8,7 +8,7 @@ from tests.mutations.mutant import Mutant
 
 MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
-        "what was held apart over a segment stays so once that is dropped",
+        "a chain held apart over a segment stays apart after the segment is dropped",
         "A liar's segment named another branch of a chain, and that chain is never exchanged again in the talk.",
         "sync/apart.py",
         "was_apart, is_to_look = bool(self._progress.apart), self._evidence.is_to_look()\n        self._rejoin()",
@@ -16,7 +16,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("sync/test_apart.py",),
     ),
     Mutant(
-        "what was held apart for a change stays so once that has come",
+        "a chain held apart for a change stays apart after the change has come",
         "A device that got the end of a branch before its beginning passes that chain on to nobody.",
         "sync/apart.py",
         "if not self._exchange.are_held(self._strange.values()):",
@@ -24,7 +24,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("sync/test_apart.py",),
     ),
     Mutant(
-        "a piece of a chain parts those of whom one holds less",
+        "a piece of a chain parts two devices when one of them holds less",
         "A piece that was under way while a segment was dropped keeps two devices apart that hold the same.",
         "sync/forks.py",
         "if common < last:",
@@ -64,7 +64,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("sync/test_session.py",),
     ),
     Mutant(
-        "whoever said so first is waited for",
+        "only the first peer that announced a change is waited for",
         "A peer that announces changes and never sends them keeps all others from sending them.",
         "sync/relaying.py",
         "elif now >= pull.until:",
@@ -88,7 +88,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("sync/test_mesh.py",),
     ),
     Mutant(
-        "nobody is named",
+        "an announcement names no devices",
         "All devices that got a change tell each other of it: ten devices send it nine times as often as needed.",
         "sync/relaying.py",
         "self._pushed[peer] = frontier.join(self._pushed.get(peer, {}), dots)",
@@ -96,7 +96,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("sync/test_mesh.py",),
     ),
     Mutant(
-        "a body need not be the one that its header names",
+        "a body is not compared with its header",
         "A peer puts words into somebody else's change.",
         "sync/taking.py",
         "or changes.hash_part(change.body) != change.header.content:",
@@ -112,7 +112,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("sync/test_taking.py",),
     ),
     Mutant(
-        "all devices share the room for large changes",
+        "all devices share one room for large changes",
         "One device's large changes push out those of another, which never arrive.",
         "sync/large.py",
         "for half, each in halves.items() if _device_of(tx, each[0]) == device",
@@ -120,7 +120,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("sync/test_taking.py",),
     ),
     Mutant(
-        "what vouches for a large change is forgotten",
+        "the signature of a large change is forgotten",
         "A large change is not passed on, so a device without a link to its author never gets it.",
         "sync/taking.py",
         "if outcome is Admitted.APPLIED:\n            self._keep_voucher(tx, change)",
@@ -128,7 +128,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("sync/test_taking.py",),
     ),
     Mutant(
-        "equal whatever waits",
+        "devices are proved equal whatever waits",
         "Two devices are proved equal while one of them has not yet applied what the other shows.",
         "sync/proving.py",
         "if unread == proof.unread and proof.encoded == theirs:",
@@ -136,7 +136,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("sync/test_proving.py",),
     ),
     Mutant(
-        "content is compared whatever the evidence",
+        "content is compared even if the evidence differs",
         "Devices that have heard of different forks take each other for damaged.",
         "sync/proving.py",
         "or evidence != proof.evidence or",
@@ -152,7 +152,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("sync/test_mending.py",),
     ),
     Mutant(
-        "what rotted is replaced without a look at its hash",
+        "damaged parts are replaced without a check of the hash",
         "A peer overwrites what is left of a change, which may be the last copy.",
         "sync/mending.py",
         "if not header.parts and changes.hash_part(body) != header.content:",
@@ -160,7 +160,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("sync/test_mending.py",),
     ),
     Mutant(
-        "a change that rotted here is given to who asks for it",
+        "a damaged change is given to peers",
         "Damage spreads from one device to the next.",
         "sync/mending.py",
         "return Found(((logged.raw, logged.body),)) if sound else None",
@@ -192,7 +192,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("sync/test_merging.py",),
     ),
     Mutant(
-        "a log behind that folds to another root confirms the segment",
+        "a log that folds to another root confirms its segment",
         "A liar's segment stays in the view, which differs from everybody else's for ever.",
         "sync/behind.py",
         "if roots != [begun.root]:",
@@ -200,7 +200,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("sync/test_behind.py",),
     ),
     Mutant(
-        "the log behind a segment that parts from it is kept",
+        "a log that contradicts its segment is not dropped",
         "A newcomer that was once deceived by a segment never gets its log.",
         "sync/behind.py",
         "self._store.transact(lambda tx: tx.segments.drop_behind())",
@@ -208,7 +208,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("sync/test_behind.py",),
     ),
     Mutant(
-        "a peer has as much folded anew as it likes",
+        "a peer can cause any number of refolds",
         "One member keeps every device busy by sending proofs that differ.",
         "sync/replica.py",
         "keys[: limits.MENDED_ENTITIES_MAX - count]",
@@ -216,7 +216,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("sync/test_replica.py",),
     ),
     Mutant(
-        "what was folded anew is not compared again",
+        "entities that were folded anew are not compared again",
         "A mended device keeps its old verdict: equal, or different.",
         "sync/replica.py",
         "session.recheck(now)",
@@ -248,7 +248,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("sync/test_steward.py",),
     ),
     Mutant(
-        "each batch that was dropped is answered by all that is lacked",
+        "each dropped batch is answered with all missing changes",
         "A device that slept for an hour is sent the same changes once for each batch that was written meanwhile.",
         "sync/sending.py",
         "if again and frames <= self._started_over < self._sent:",
@@ -256,7 +256,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("sync/test_sending.py",),
     ),
     Mutant(
-        "what is said after a batch overtakes it",
+        "frames after a batch overtake it",
         "A batch is taken in slices, and an acknowledgement that was sent after it is read before its end.",
         "sync/inflow.py",
         "is_busy = self._is_busy()",
@@ -272,7 +272,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("sync/test_replica.py",),
     ),
     Mutant(
-        "data is taken while something is done beside",
+        "data is taken while long work runs beside",
         "A turn waits for the store's one writer, and no peer is served while a large change is taken.",
         "sync/inflow.py",
         "return not self._is_held() and ",
@@ -280,7 +280,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("sync/test_inflow.py",),
     ),
     Mutant(
-        "what is moved beside is not counted",
+        "changes that are moved beside the turns are not counted",
         "After a segment is confirmed nobody is told, and what was kept back until then is never sent.",
         "sync/beside.py",
         "self._exchange.count(self._other)",
@@ -288,7 +288,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("sync/test_beside.py",),
     ),
     Mutant(
-        "who waited for what was done beside goes on waiting",
+        "peers that waited for long work are not served after it",
         "Changes that arrived while another peer's large change was taken wait until their own peer sends more.",
         "sync/replica.py",
         "each.go_on(now)",
@@ -296,7 +296,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("sync/test_beside.py",),
     ),
     Mutant(
-        "a full disk that is met once the talk is over is told nobody",
+        "a full disk after the end of a talk is not reported",
         "A large change is not taken, and the device still looks well.",
         "sync/replica.py",
         "if not is_awaited and work.error is not None",
@@ -312,7 +312,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("sync/test_beside.py",),
     ),
     Mutant(
-        "a segment is offered that is here no more",
+        "a segment that is gone is offered",
         "A newcomer asks for a segment, gets none, and begins with the log after all.",
         "sync/sending.py",
         "if made is not None and self._exchange.making.part(made.hash, made.parts - 1) is None:",
