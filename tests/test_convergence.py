@@ -38,7 +38,7 @@ from tests.sync.newcomers import BY_SEGMENT
 TABLES = ("tasks", "documents", "task_documents", "tags", "entity_tags")
 IDENTITIES = [Identity.from_private(bytes([number]) * 32) for number in range(4)]
 EPOCH_S = 1_800_000_000.0
-THOROUGH_EXAMPLES_MIN = 1_000  # of the profile with which a campaign is run
+THOROUGH_EXAMPLES_MIN = 1_000  # examples in the profile for campaigns
 
 devices = st.integers(0, 3)
 picks = st.integers(0, 11)

@@ -210,7 +210,7 @@ def test_more_actors_than_any_message_could_name_sync_and_serve_a_newcomer(
     laptop, phone = two
     small_frames(monkeypatch)
     monkeypatch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_SEGMENT if segment else BY_LOG)
-    count = 2_500  # of 22 bytes each in an acknowledgement: no frame holds them
+    count = 2_500  # each takes 22 bytes in an acknowledgement: no frame holds them
     laptop.store.transact(lambda tx: many_lives(laptop, tx, count))
     with newcomers(tmp_path, "memory") as newcomer:
         tablet = newcomer(laptop)
@@ -227,7 +227,7 @@ def test_more_actors_than_any_message_could_name_sync_and_serve_a_newcomer(
         assert laptop.digest() == tablet.digest() == phone.digest()
 
 
-def test_the_largest_workspace_lets_nobody_else_in_and_goes_on(
+def test_the_largest_workspace_admits_no_more_devices_and_goes_on(
     two: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     laptop, phone = two
@@ -357,7 +357,7 @@ def test_signatures_at_the_largest_distance_from_what_they_vouch_for_are_passed_
 ) -> None:
     with devices(3, backend="memory") as (laptop, phone, tablet):
         line = Line(Liar(tablet), laptop)
-        for _ in range(5):  # of 256 KiB each: all of them fit no frame
+        for _ in range(5):  # 256 KiB each, so one frame cannot hold all of them
             line.send(ahead(Liar(tablet), forkproof.UNSIGNED_MAX - 1))
         assert line.error is None
         network = Network(laptop, phone)

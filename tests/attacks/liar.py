@@ -51,7 +51,7 @@ class Liar:
         self._parent = parent
         self.be_born()
         self.seq, self.hash = 0, NO_HASH
-        self.parts: list[bytes] = []  # of the last large change
+        self.parts: list[bytes] = []  # parts of the last large change
 
     def change(
         self,

@@ -253,7 +253,7 @@ def test_a_peer_that_asks_again_and_again_is_told_a_limited_number_of_times(
     assert len([each for each in line.heard if isinstance(each, Evidence)]) == 5, "once more, after a while"
 
 
-def test_evidence_of_which_nothing_is_held_is_passed_on_without_another_hello(three: Engines) -> None:
+def test_evidence_about_chains_that_are_not_held_is_passed_on_without_another_hello(three: Engines) -> None:
     a, b, c = three
     network = Network(a, b)
     network.connect(a, b)

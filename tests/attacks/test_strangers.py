@@ -106,7 +106,7 @@ def test_only_a_limited_number_of_lives_that_come_too_early_are_kept_in_memory(
     assert len(session_of(line)._sending._known) <= len(a.frontier()) + 10
 
 
-def test_what_waits_is_looked_up_once_however_many_changes_are_refused(
+def test_waiting_operations_are_looked_up_once_even_if_many_changes_are_refused(
     three: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, _, c = three

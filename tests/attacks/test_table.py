@@ -166,7 +166,7 @@ TESTS: Final = {
         "attacks/test_growth.py::test_the_pasts_of_lives_that_continue_each_other_are_gathered_once",
         "attacks/test_growth.py::test_frames_that_expand_to_many_times_their_size_come_slowly_but_completely",
         "attacks/test_strangers.py::test_no_part_of_a_large_change_is_awaited_from_a_device_that_is_no_member",
-        "attacks/test_strangers.py::test_what_waits_is_looked_up_once_however_many_changes_are_refused",
+        "attacks/test_strangers.py::test_waiting_operations_are_looked_up_once_even_if_many_changes_are_refused",
         "attacks/test_names_of_branches.py::test_one_piece_of_a_chain_is_compared_with_the_chain_once_even_if_many_branches_are_held",
         "attacks/test_names_of_branches.py::test_pieces_of_chains_are_told_at_a_limited_rate_but_completely",
     ),

@@ -321,7 +321,7 @@ def test_a_write_beyond_what_one_life_may_write_into_one_entity_is_refused_at_co
     assert a.digest() == b.digest()
 
 
-def test_what_is_beyond_the_budget_of_a_life_is_refused_by_all_in_every_order_of_arrival(
+def test_all_devices_refuse_what_is_beyond_the_budget_of_a_life_in_every_order_of_arrival(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b, c = engines

@@ -56,9 +56,7 @@ def test_writes_are_counted_in_bytes_and_not_in_characters(engines: Engines) -> 
         ("workspace", {"epoch.00": b"junk"}),
     ],
 )
-def test_what_readers_would_refuse_is_refused_at_the_commit(
-    engines: Engines, kind: str, cells: dict[str, object]
-) -> None:
+def test_a_commit_refuses_what_readers_would_refuse(engines: Engines, kind: str, cells: dict[str, object]) -> None:
     a, b, _ = engines
     with pytest.raises(InvalidValueError):
         a.writing.commit_drafts([Put.of(kind, b"t" * 16, cells)], None, None, None)
@@ -99,7 +97,7 @@ def test_operations_beyond_the_number_in_the_header_are_refused(engines: Engines
     assert a.digest() == b.digest()
 
 
-def test_what_waits_is_looked_up_once_for_each_change_and_not_for_each_operation(
+def test_waiting_operations_are_looked_up_once_for_each_change_and_not_for_each_operation(
     engines: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, _, c = engines

@@ -249,7 +249,7 @@ def test_an_author_that_knows_of_no_fork_counts_its_clocks_through(data: st.Data
     reader = data.draw(view(data.draw(grown())))
     called = Written(reader, size)
     for node in reader.held:
-        through = sum(size[each] for each in reader.whole.chain(node)[:-1])  # what the author's own count is
+        through = sum(size[each] for each in reader.whole.chain(node)[:-1])  # the author's own count
         own = through - reader.names.before(reader.dot(node)[0], called)
         assert [called.units()[reader.dot(node)[0], own + at] for at in range(size[node])] == [
             (node, at) for at in range(size[node])

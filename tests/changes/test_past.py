@@ -29,7 +29,10 @@ def test_the_past_of_each_change_is_all_that_its_author_had_seen(data: st.DataOb
         peer.admit(made.changes[event.actor, event.seq])
         name = made.names[event.actor]
         with peer.store.read() as reader:
-            for pasts in (Pasts(), peer.ledger.pasts):  # of a process that just began, and of one that took all
+            for pasts in (
+                Pasts(),
+                peer.ledger.pasts,
+            ):  # pasts of a process that has just begun, and of one that took all
                 assert pasts.of(reader, reader.log.heads()[name]) == made.deps(event)
             assert Pasts().through(reader, (name, event.seq)) == {**made.deps(event), name: event.seq}
 
@@ -117,7 +120,7 @@ def test_a_life_may_continue_another_one_in_its_middle() -> None:
         assert Pasts().before(reader, laptop.birth) == {}
 
 
-def test_what_a_life_continues_and_nobody_has_brought_yet_is_named_and_not_looked_into() -> None:
+def test_a_missing_change_that_a_life_continues_is_named_and_not_looked_into() -> None:
     """A device that has just joined writes before it has synced."""
     _, peer = founded()
     birth = Birth(PHONE.public_key, bytes(16), b"\1" * 16, 7, bytes(32))
@@ -128,7 +131,7 @@ def test_what_a_life_continues_and_nobody_has_brought_yet_is_named_and_not_looke
 # --- as heads keep it -------------------------------------------------------------------------------------------------
 
 
-def test_what_a_head_depends_on_grows_by_what_its_next_change_names() -> None:
+def test_the_dependencies_of_a_head_grow_by_those_that_its_next_change_names() -> None:
     one, two = b"\1" * 16, b"\2" * 16
     stored = encode_pairs([(two, 3)])
     assert added(stored, {}) == stored

@@ -86,7 +86,7 @@ def test_no_command_spells_out_its_own_style_on_a_terminal(edda: Any, args: list
     assert b"\x1b" not in run(edda.home, *args).stdout
 
 
-def test_what_is_printed_is_styled_in_one_place_which_makes_it_safe_first() -> None:
+def test_output_is_styled_in_one_place_which_makes_it_safe_first() -> None:
     folder = Path(edda_sync.cli.__path__[0])
     styling = {
         path.name

@@ -16,7 +16,7 @@ from tests.cli.processes import Machine
 
 @pytest.fixture
 def conflict(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A task of which two devices wrote one field at once, seen by the command; returns its id."""
+    """A task with a field that two devices wrote at once, seen by the command; returns its id."""
     with devices(2) as (laptop, phone):
         task_id = laptop.create_task(Task(title="Tent"))
         sync(laptop, phone)

@@ -63,7 +63,7 @@ def test_a_store_whose_log_is_damaged_is_moved_away_before_it_joins(pair: tuple[
     printed = phone.run("join", code, "--at", address, "--leave", code=1)
     assert f"{phone.home / 'edda.db'} (the log of changes) is damaged on this disk" in printed
     assert WAY_BACK in printed
-    (phone.home / "edda.db").rename(phone.home.parent / "damaged.db")  # what it said
+    (phone.home / "edda.db").rename(phone.home.parent / "damaged.db")  # as it said
     assert "proved equal" in phone.run("join", code, "--at", address)
     assert invitation.wait() == 0
 

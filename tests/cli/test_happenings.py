@@ -52,7 +52,7 @@ async def test_each_thing_that_happens_is_a_line(printed: list[str], happening: 
     assert printed == [line]
 
 
-async def test_what_happens_before_the_banner_is_printed_after_it(printed: list[str]) -> None:
+async def test_events_before_the_banner_are_printed_after_it(printed: list[str]) -> None:
     lines = Lines()
     device: Any = Names()
     lines.device = device
@@ -87,7 +87,7 @@ async def test_gathered_changes_of_a_peer_come_before_the_next_event_of_that_pee
     assert printed == ["phone: 2 changes applied", "lost phone"]
 
 
-async def test_what_a_peer_types_is_one_line_a_second(printed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_typing_of_a_peer_is_one_line_a_second(printed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LINE_EVERY_S", 0.01)
     lines = started()
     lines.happened(Happening("applied", "a", 2))

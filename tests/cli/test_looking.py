@@ -180,7 +180,7 @@ def test_commands_show_the_same_while_another_process_writes_as_afterwards(tmp_p
         assert read.content == "latest words"
 
 
-def test_what_was_just_written_is_found_by_its_words_while_another_process_writes(edda: Edda) -> None:
+def test_new_words_are_found_while_another_process_writes(edda: Edda) -> None:
     edda("task", "add", "Buy oat milk")
     edda("task", "list", "--text", "oat")  # it is indexed
     added = edda.id_of("task", "add", "Bake oat biscuits")
@@ -192,7 +192,7 @@ def test_what_was_just_written_is_found_by_its_words_while_another_process_write
         assert added[-6:] in edda("task", "list", "--text", "biscuits").stdout
 
 
-def test_what_was_just_written_is_found_by_its_words_while_this_process_writes() -> None:
+def test_new_words_are_found_while_this_process_writes() -> None:
     with devices(1) as (store,):
         leave_texts(store)
         task = store.create_task(edda_sync.Task(title="Bake oat biscuits"))
@@ -213,7 +213,7 @@ def test_what_was_just_written_is_found_by_its_words_while_this_process_writes()
 
 
 @pytest.mark.parametrize("what", FOREIGN)
-def test_what_another_program_wrote_into_a_row_is_printed(edda: Edda, ids: dict[str, str], what: str) -> None:
+def test_a_value_that_another_program_wrote_into_a_row_is_printed(edda: Edda, ids: dict[str, str], what: str) -> None:
     column, value = FOREIGN[what]
     connection = sqlite.connect(str(edda.home / "edda.db"), isolation_level=None)
     connection.execute(f"UPDATE tasks SET {column} = ? WHERE id = ?", (value, ids["TASK"]))

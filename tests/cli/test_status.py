@@ -62,7 +62,7 @@ def test_actors_are_shown_in_hex(edda: Any) -> None:
         assert {bytes.fromhex(actor): seq} == engine.frontier()
 
 
-def test_what_waits_and_what_is_refused_are_told_apart(edda: Any) -> None:
+def test_waiting_and_refused_operations_are_told_apart(edda: Any) -> None:
     notes = [Unapplied(1, 1, UNREADABLE, False, "newer"), Unapplied(1, 2, UNREADABLE, True, "malformed")]
     change(edda, lambda tx: tx.unapplied.add([*notes, notes[1]._replace(number=3)]))
     found = edda.json("status")

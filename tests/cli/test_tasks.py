@@ -293,7 +293,7 @@ def test_a_missing_tag_cannot_be_taken_off_and_nothing_else_is_changed(edda: Any
         refused = edda(kind, "edit", item[-6:], "--title", "B", "--untag", wrong, code=3).stderr
         assert refused.endswith(f"does not carry the tag {wrong!r}; nothing was changed.\n")
     assert (edda.json(kind, "show", item)["title"], edda.json(kind, "show", item)["tags"]) == ("A", ["Work"])
-    edda(kind, "edit", item, "--untag", "wORK", "--tag", "new", "--untag", "NEW")  # whatever the case
+    edda(kind, "edit", item, "--untag", "wORK", "--tag", "new", "--untag", "NEW")  # in any case
     assert edda.json(kind, "show", item)["tags"] == []
 
 

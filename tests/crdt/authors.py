@@ -104,7 +104,7 @@ class Peer:
             self.ledger.texts.rolled_back()
 
     def admit(self, *some: Change) -> Admitted:
-        """Take changes, in one transaction; return what became of the last one."""
+        """Take changes in one transaction; return the outcome of the last one."""
 
         def work(tx: StoreWriter) -> Admitted:
             fold = self.ledger.fold(tx)

@@ -32,8 +32,8 @@ from tests.crdt.works import DOCUMENT, OTHER, TABLET_ID, TAG, TAG_BYTES, TASK
 from tests.fold.folded import AUTHOR, Folded, all_of
 
 BATCH: Final = 25  # seeds that one process runs at a time
-CHANGES: Final = 60  # of one log
-OPERATIONS_MAX: Final = 4  # of one change
+CHANGES: Final = 60  # changes of one log
+OPERATIONS_MAX: Final = 4  # operations of one change
 SECTION: Final = """\
 ## Operations (`make operations OPERATIONS=200000 SEED=0`)
 

@@ -87,7 +87,7 @@ def test_the_sum_does_not_depend_on_the_order(entity_hashes: list[bytes], chance
 
 
 @given(st.integers(0, 2**128 - 1), hashes)
-def test_what_is_added_can_be_taken_away(total: int, entity_hash: bytes) -> None:
+def test_an_added_hash_can_be_taken_away(total: int, entity_hash: bytes) -> None:
     assert digests.sub(digests.add(total, entity_hash), entity_hash) == total
     assert digests.add(digests.sub(total, entity_hash), entity_hash) == total
 

@@ -29,7 +29,7 @@ from tests.ledger.test_refold import KEYS, damage, dots_of, rebuild, refold
 
 Events = list[Event[list[Work]]]
 A, B = ACTORS[:2]
-ROOM = 260  # of a title of one letter 70 are taken
+ROOM = 260  # a title of one letter counts 70 bytes
 
 PUBLISHED = "95a47461736b909090919203c400"
 
@@ -114,7 +114,7 @@ def test_no_device_makes_a_state_that_says_more_was_written_than_an_entity_may_h
         check_state(state.decode(TASK, state.encode(entity)), {A: 1, B: 1})
 
 
-def test_what_was_counted_for_a_refused_edit_is_taken_back() -> None:
+def test_the_count_of_a_refused_edit_is_taken_back() -> None:
     one, other = Entity(TASK, "task"), Entity(TASK, "task")
     one.charge((A,), 2, 30)
     one.refund(A, 2, 30)
@@ -178,7 +178,7 @@ def test_a_text_s_state_is_less_than_twice_what_was_counted(
 
 
 @pytest.mark.parametrize("apart", [1, 2])
-def test_a_text_of_which_every_other_letter_was_deleted_or_written_last_is_less_than_twice_what_was_counted(
+def test_a_text_with_every_other_letter_deleted_or_written_last_is_less_than_twice_what_was_counted(
     apart: int,
 ) -> None:
     document, many = TextDocument.start(b"g" * 16, "ab" * 2_000, [(A, 1)]), 2_000

@@ -137,7 +137,7 @@ draws = st.integers(0, 2**32 - 1) | st.sampled_from([0, 1, 2**31, 2**32 - 2, 2**
 
 
 @given(st.lists(draws, min_size=14, max_size=14))
-def test_the_next_cell_is_the_least_that_a_draw_allows_whatever_the_draw(drawn: list[int]) -> None:
+def test_the_next_cell_is_the_least_that_the_draw_allows_for_every_draw(drawn: list[int]) -> None:
     _, cells = ChosenDraws(drawn).of(bytes(ITEM_BYTES), 2**24)
 
     def is_allowed(before: int, cell: int, draw: int) -> bool:

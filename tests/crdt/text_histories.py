@@ -157,7 +157,7 @@ def make(seed: int, *, steps: int = 30, lies: bool = True) -> History:
     count = chance.randint(3, 5) if is_crowded else chance.randint(2, 4)
     actors = [alike + chance.randbytes(16 - len(alike)) for _ in range(count)]
     devices = [Device(genesis, start) for _ in actors]
-    typed: list[Unit | None] = [None] * count  # what each wrote last
+    typed: list[Unit | None] = [None] * count  # the last edit of each
     liar = Device(genesis, start)  # what the liar knows; devices[-1] is what it claims to know
     changes: list[Change] = []
 

@@ -19,7 +19,7 @@ import msgspec
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.words.model import Document, Task
 
-Key = tuple[str, str, str]  # what it is, whose, which one
+Key = tuple[str, str, str]  # kind, writer, mark
 Facts = dict[Key, Any]
 
 SET_TASKS: Final = 4

@@ -249,7 +249,7 @@ class Lan:
             with contextlib.suppress(subprocess.CalledProcessError):  # it was never made
                 for process in _ip("netns", "pids", namespace).split():
                     with contextlib.suppress(ProcessLookupError):
-                        os.kill(int(process), signal.SIGKILL)  # of our own namespace, so our own
+                        os.kill(int(process), signal.SIGKILL)  # it is in our own namespace, so it is ours
                 _ip("netns", "delete", namespace)
 
 

@@ -271,7 +271,7 @@ def _pieces(change: _Change, sector_bytes: int) -> Iterator[_Change]:
 def _any_age(pieces: list[_Change], sector_bytes: int, rng: random.Random) -> Iterator[_Change]:
     """Yield, for each sector, the writes into it up to a random moment: the sector may reach the disk at any of them."""
     sectors = [-1 if data is None else offset // sector_bytes for offset, data in pieces]
-    share = rng.choice((0.1, 0.5, 0.9))  # of sectors that are there as they were last
+    share = rng.choice((0.1, 0.5, 0.9))  # share of sectors that keep their last state
     left = {
         sector: count if rng.random() < share else rng.randrange(count) for sector, count in Counter(sectors).items()
     }

@@ -24,7 +24,7 @@ from edda_sync.simulations import evidence
 from tests.e2e.power import Loss, compile_recorder, read_trace, record, scratch
 from tests.e2e.power_judge import Verdict, judge_moments, lay_out, sample
 
-FAILURES_MAX: Final = 20  # a campaign that has found so many has something to mend first
+FAILURES_MAX: Final = 20  # a campaign with this many faults stops: they have to be mended first
 SECTION: Final = """\
 ## Power loss (`make power IMAGES=10000 SEED=0`)
 

@@ -26,7 +26,7 @@ from tests.e2e.kill_work import Facts, Key, facts_of, perform, plan, read_facts,
 MARKS: Final = "marks"
 WRITERS: Final = ("a", "b")  # at once, so that commits are made together
 OPENINGS: Final = 4
-OPERATIONS: Final = 25  # of a writer while the store is open: 4 * 2 * 25 are 200 transactions
+OPERATIONS: Final = 25  # operations of a writer while the store is open: 4 * 2 * 25 are 200 transactions
 CHECKPOINT_PAGES: Final = 200
 INDEX_EVERY: Final = 10  # operations
 

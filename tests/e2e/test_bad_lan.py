@@ -34,7 +34,7 @@ FRAMES_LOST_MIN = 12
 FLAPS = 12
 EDITS = 2
 RATE_KBIT = 256
-WORDS = 50_000  # of a document of some hundred KB, a quarter of that once compressed
+WORDS = 50_000  # of a document of some hundred KB, which compresses to a quarter
 VOCABULARY = ["".join(letters) for letters in itertools.product("kmst", "aeiou", "dlnr", "aeiou")]
 
 Record = Callable[[str, object], None]

@@ -82,7 +82,7 @@ async def test_a_full_disk_refuses_whole_writes_in_one_sentence_and_everything_g
         assert "is full; nothing was written: free some room and try again." in done.stderr
         assert is_one_sentence(done.stderr)
 
-        for number in range(4):  # what a peer sends finds no room either
+        for number in range(4):  # changes from a peer find no room either
             phone.edda("doc", "add", "-", "--title", f"From afar {number}", stdin=_noise(rng))
 
         async def laptop_says_so() -> bool:

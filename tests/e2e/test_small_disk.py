@@ -28,7 +28,9 @@ WHOLE_BYTES: Final = 64 * 1024 * 1024
 PAGE_BYTES: Final = 4_096
 LEVELS: Final = 60
 LEVELS_A_TEST: Final = 15
-JOURNAL_BYTES: Final = 15_250_000  # of SQLite's: 0.8 MB more, and it is merged into the file, which grows by 15 MB
+JOURNAL_BYTES: Final = (
+    15_250_000  # SQLite's journal: after 0.8 MB more it is merged into the file, which grows by 15 MB
+)
 JOURNAL_ROOM_BYTES: Final = 1_500_000
 REFUSALS: Final = 4
 WRITES_MAX: Final = 2_000

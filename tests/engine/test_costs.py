@@ -54,7 +54,7 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def fill(home: Path, count: int) -> None:
-    """A store of tasks and documents of which a tenth carry a tag, a third are done, and few have a due date."""
+    """A store of tasks and documents: a tenth carry a tag, a third are done, and few have a due date."""
     with edda.open(home) as store:
         parent = store.create_task(edda.Task(title="The first one"))
         for first in range(0, count, TOGETHER):

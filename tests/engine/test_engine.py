@@ -437,7 +437,7 @@ def test_a_damaged_change_in_the_log_is_named_and_the_view_stays_as_it_is(tmp_pa
 # --- opening and closing ----------------------------------------------------------------------------------------------
 
 
-def test_what_was_written_is_there_when_the_store_is_opened_again(tmp_path: Path) -> None:
+def test_writes_are_there_when_the_store_is_opened_again(tmp_path: Path) -> None:
     with edda.open(tmp_path / "home") as store:
         task_id = store.create_task(edda.Task(title="T", description="text"))
         store.edit_text(task_id, "description", [(4, 0, "!")])

@@ -251,7 +251,7 @@ def test_a_file_that_is_no_store_beside_an_identity_is_a_store_that_was_lost(tmp
         assert "keep edda.db elsewhere first" in str(caught.value)
     assert (tmp_path / DATABASE_FILE).read_bytes() == garbage
     (tmp_path / DATABASE_FILE).unlink()
-    assert joining.holdings(tmp_path) is None, "as was said, whoever joins gets it back"
+    assert joining.holdings(tmp_path) is None, "as the message said, joining brings it back"
 
 
 # --- joining ----------------------------------------------------------------------------------------------------------

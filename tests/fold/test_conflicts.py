@@ -14,7 +14,7 @@ A, B, C = ACTORS[:3]
 
 
 def written(name: str, *values: object, kind: str = "task") -> Entity:
-    """An entity of which devices wrote a cell at once, each a little later than the one before."""
+    """An entity with a cell that devices wrote at once, each a little later than the one before."""
     entity = Entity(ID, kind)
     entity.cells[name] = [
         (actor, 1, 10 + at, value) for at, (actor, value) in enumerate(zip(ACTORS, values, strict=False))

@@ -15,6 +15,6 @@ def test_a_change_has_seen_what_it_depends_on_and_itself() -> None:
     assert deps == {ACTOR: 3, OTHER: 7}, "it does not change its dependencies"
 
 
-def test_where_no_change_was_begun_nothing_was_seen_of_anybody() -> None:
+def test_without_a_change_nothing_of_any_actor_was_seen() -> None:
     assert NO_CHANGE.past == {b"": 0}
     assert not NO_CHANGE.void

@@ -65,7 +65,7 @@ sent = st.lists(st.lists(operations, max_size=3), max_size=5)
 
 
 @given(sent)
-def test_whatever_a_member_sends_becomes_states_that_are_read_back_and_stops_nothing_that_follows(
+def test_anything_that_a_member_sends_becomes_readable_states_and_stops_nothing_that_follows(
     some: list[list[bytes]],
 ) -> None:
     folded = Folded()

@@ -139,7 +139,7 @@ def test_a_touch_of_a_visible_tag_writes_no_row(two: Two, monkeypatch: pytest.Mo
 
 
 class Writes:
-    """What a store is told to write of rows, whole and by column."""
+    """Records which rows a store is asked to write, whole and by column."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.whole: list[bytes] = []

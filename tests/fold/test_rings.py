@@ -79,7 +79,7 @@ def expected(reader: StoreReader) -> dict[bytes, tuple[bytes | None, bool]]:
 
 @st.composite
 def deeds(draw: st.DrawFn) -> tuple[int, int | str | None]:
-    """A task, and what becomes of it: a parent, none, the trash, or the way back."""
+    """A task, and what happens to it: it gets a parent, loses it, goes to the trash, or comes back."""
     return draw(st.integers(0, TASKS - 1)), draw(
         st.integers(0, TASKS - 1) | st.none() | st.sampled_from(["delete", "restore", "tag"])
     )

@@ -27,7 +27,7 @@ def damage(store: StorageEngine, statement: str, *parameters: object) -> None:
 
     def work(tx: Any) -> None:
         tx._sql.execute(statement, parameters)
-        tx._forget_known()  # what was written lately is in memory as well, and sound
+        tx._forget_known()  # recent writes are in memory as well, and sound there
 
     store.store.transact(work)
 

@@ -177,7 +177,7 @@ def test_a_life_of_a_stranger_is_refused_and_leaves_no_trace(three: Three) -> No
 @pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
 def test_a_device_that_is_no_member_in_its_lifes_past_is_refused_in_every_order(order: tuple[int, ...]) -> None:
     laptop, peer = founded()
-    phone = Life(PHONE, continues=laptop)  # what it continues did not make it a member
+    phone = Life(PHONE, continues=laptop)  # the change that it continues did not make it a member
     early = phone.write(TITLE)
     record = laptop.write(device(PHONE, LAPTOP))
     informed = Life(PHONE, continues=laptop, nonce=b"another nonce...").write(ops.Touch("task", TASK))

@@ -241,7 +241,7 @@ def test_dependencies_travel_as_the_difference_to_the_change_before() -> None:
         (newest,) = [entry for entry, header in logged(laptop) if header.dot == (other, 3)]
         assert first.birth is not None
         assert first.birth.parent == other
-        assert first.deps == ((other, 3, newest.hash[:16]),)  # what came after the change that made it a member
+        assert first.deps == ((other, 3, newest.hash[:16]),)  # changes after the one that made it a member
         assert second.deps == ()
 
 

@@ -201,7 +201,7 @@ def test_without_a_change_its_writes_are_gone_and_those_that_it_had_replaced_are
     peer.admit(laptop.write(ops.Delete("task", TASK, ((laptop.actor, 3),)), ops.Put("task", OTHER, {"title": "other"})))
     assert [row[1] for row in peer.table("tasks")] == ["other"]
     refold(peer, [key_of("task", TASK)], [(laptop.actor, 4)])
-    assert {row[1] for row in peer.table("tasks")} == {"u", "other"}  # of the others, all is as it was
+    assert {row[1] for row in peer.table("tasks")} == {"u", "other"}  # everything of the others is as it was
     refold(peer, [key_of("task", TASK)], [(laptop.actor, 3), (laptop.actor, 4)])
     assert {row[1] for row in peer.table("tasks")} == {"first", "other"}
     refold(peer, [key_of("task", TASK)], [(laptop.actor, seq) for seq in (2, 3, 4)])
@@ -356,7 +356,7 @@ def test_text_that_a_void_change_deleted_or_replaced_is_back_and_what_others_del
     two = Writers("one two three")
     replaced = two.edit("laptop", 4, 3, "2")
     deleted = two.edit("phone", 0, 4, "")
-    two.edit("phone", 0, 1, "")  # what the laptop wrote, alone
+    two.edit("phone", 0, 1, "")  # only what the laptop wrote
     two.edit("laptop", 0, 1, "")
     assert two.reads() == "three"
     assert two.reads([replaced]) == "twothree"

@@ -26,7 +26,7 @@ class Noting(Checker):
 
 
 class Listener:
-    """Writes down what it is told."""
+    """Records what it hears."""
 
     def __init__(self) -> None:
         self.told: list[Any] = []

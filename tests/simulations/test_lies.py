@@ -15,4 +15,4 @@ def test_a_lie_is_told_and_those_who_hear_it_become_equal_without_the_liar(name:
         heard |= ear.troubles()
     assert heard >= {error.__name__ for error in REFUSALS.get(name, set())}
     if name not in REFUSALS:
-        assert not heard  # nobody leaves whoever is merely ahead of what it depends on
+        assert not heard  # a device does not leave a peer that is merely ahead of its dependencies

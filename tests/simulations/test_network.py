@@ -220,7 +220,7 @@ def test_nobody_dials_a_device_that_sleeps(asleep: int) -> None:
 
 
 def line() -> tuple[Verdict, list[set[tuple[str, str]]]]:
-    """Four devices in a line, of which the first writes."""
+    """Four devices in a line; the first one writes."""
     linked: list[set[tuple[str, str]]] = []
 
     def script(sim: Simulation) -> float:

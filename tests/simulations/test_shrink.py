@@ -96,7 +96,7 @@ def test_a_run_without_a_violation_cannot_be_shrunk() -> None:
         Shrinker(failing(99), Tape(1, fixed=(PROFILE, EVENTS)))
 
 
-def test_shrinking_gives_up_after_so_many_runs() -> None:
+def test_shrinking_gives_up_after_a_number_of_runs() -> None:
     shrunk = Shrinker(failing(*range(0, 40, 2)), Tape(1, fixed=(PROFILE, EVENTS)), runs_max=10).shrink()
     assert shrunk.runs == 10
     assert shrunk.verdict.violation is not None

@@ -26,7 +26,7 @@ from edda_sync.words.model import Task
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = 10
-SEEDS = 10  # of each block: a hundred in all
+SEEDS = 10  # seeds in each block: a hundred in all
 
 
 class Notes:

@@ -132,7 +132,7 @@ def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
         assert caught.value.path == str(link)
     assert not target.exists()
     target.touch(mode=0o644)
-    make_file(link)  # what is behind it is a file, and is not made
+    make_file(link)  # its target would be a file, which is not made
     for use in (open_file, mend_file):
         with pytest.raises(LinkError):
             use(link)

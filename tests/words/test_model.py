@@ -229,7 +229,7 @@ def test_a_copy_of_an_object_has_the_same_unset_fields_and_the_same_version() ->
 
 
 def test_unchanged_fields_that_were_read_are_not_checked() -> None:
-    task = read_task(status="paused", title="", priority=7)  # what a newer version, or another program, wrote
+    task = read_task(status="paused", title="", priority=7)  # written by a newer version or another program
     assert changed_cells(task) == {}
     task.priority = 1
     assert changed_cells(task) == {"priority": 1}

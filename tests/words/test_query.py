@@ -157,7 +157,7 @@ def test_a_single_tag_or_status_needs_no_list() -> None:
     assert not fits(DocumentQuery(tags="work"), tags=("w", "o", "r", "k"))
 
 
-def test_all_tags_must_be_carried_whatever_their_case() -> None:
+def test_an_item_must_have_all_tags_in_any_case() -> None:
     assert fits(TaskQuery(tags=["work", "HOME"]), tags=("Work", "home", "more"))
     assert not fits(TaskQuery(tags=["work", "home"]), tags=("work",))
 

@@ -126,7 +126,7 @@ def test_names_are_folded_by_published_rules(text: str, folded: str) -> None:
         "\u1c89",  # 16.0: an upper case letter
         "\ua7cb",  # 16.0: an upper case letter of an old lower case one
         "\U000105c9",  # 16.0: composed of two
-        "\U000105d2\u0307",  # 16.0: what it is composed of, the second of which is old
+        "\U000105d2\u0307",  # 16.0: its parts; the second one is old
         "\U0001e08f",  # 15.0: a mark that combines
     ],
 )

@@ -182,7 +182,7 @@ def test_a_card_with_an_invalid_certificate_makes_nobody_a_member(tmp_path: Path
 
 
 def record_of(identity: Identity, certificate: bytes, added_by: Identity) -> ops.Put:
-    """Make a device a member, with whatever certificate its key is in."""
+    """Make a device a member, with any certificate that contains its key."""
     record = records.DeviceRecord(identity.public_key, certificate, (), "member", added_by.public_key)
     cells = {"record": records.encode(record), "name": "forged", "created_at": OWN_TIME}
     return ops.Put("device", records.device_entity(identity.public_key), cells)

@@ -113,7 +113,7 @@ def test_the_same_words_put_into_an_empty_field_on_two_devices_appear_once() -> 
     assert laptop.hash() == phone.hash()
 
 
-def test_who_started_a_text_is_part_of_its_hash() -> None:
+def test_the_author_of_a_start_is_part_of_the_hash() -> None:
     document = start("hello")
     before = document.hash()
     document.started((BORIS, 7))
@@ -162,7 +162,7 @@ def test_edits_change_the_text_as_they_change_a_string(data: st.DataObject) -> N
 
 
 @pytest.mark.parametrize("character", ["b", "β", "🙂"])
-def test_a_long_text_is_edited_across_the_runs_of_which_it_is_made(character: str) -> None:
+def test_edits_of_a_long_text_reach_across_its_runs(character: str) -> None:
     size = limits.TEXT_RUN_UNITS
     string = character * 3 * size
     laptop, phone = pair(string)

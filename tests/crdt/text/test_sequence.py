@@ -104,7 +104,7 @@ def test_a_third_edit_beside_two_equal_rewrites_has_one_place_whichever_of_them_
     for knows in ({BORIS: 2}, {CARLA: 2}, {BORIS: 2, CARLA: 2}):
         told = [
             (rewrite, (BORIS, 2), HERE),
-            (rewrite, (CARLA, 2), {**HERE, ANNA: 2}),  # who had seen what Anna wrote elsewhere
+            (rewrite, (CARLA, 2), {**HERE, ANNA: 2}),  # its author had seen what Anna wrote elsewhere
             (elsewhere, (ANNA, 2), HERE),
             (third, (DORA, 1), {**HERE, **knows, **({ANNA: 2} if CARLA in knows else {})}),
         ]

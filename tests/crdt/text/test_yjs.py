@@ -39,7 +39,7 @@ def test_yjs_reads_an_edit_as_it_was_meant() -> None:
     assert read(start, of_edit(edit, CLIENTS), of_edit(more, [9, 300, 2**52 + 5])) == "<ax🙃y!b"
 
 
-def test_yjs_reads_runs_of_which_some_are_deleted() -> None:
+def test_yjs_reads_runs_with_deleted_ones_among_them() -> None:
     runs = [
         Run(1, 0, 2, "ab", *EDGE, *EDGE),
         Run(0, 0, 3, None, 1, 0, 1, 1),

@@ -48,7 +48,7 @@ BARE = classes_of(drawing())
         ("heal", [Moment(5, "heal", "")]),
     ],
 )
-def test_what_happens_has_a_shape(shape: str, moments: list[Moment]) -> None:
+def test_each_event_has_a_shape(shape: str, moments: list[Moment]) -> None:
     assert classes_of(drawing(*moments))[shape] > BARE[shape]
 
 

@@ -49,7 +49,7 @@ def test_texts_with_outdated_rows_are_noted_once(store: AnyStore) -> None:
     store.transact(work)
     with store.read() as reader:
         assert reader.index.stale() == [entity(1), entity(2)]
-    store.transact(lambda tx: tx.index.set_stale({entity(1): False, entity(3): False}))  # of which one was not
+    store.transact(lambda tx: tx.index.set_stale({entity(1): False, entity(3): False}))  # one of them was not
     with store.read() as reader:
         assert reader.index.stale() == [entity(2)]
         assert reader.index.stale_among([entity(1), entity(2), entity(4)]) == {entity(2)}

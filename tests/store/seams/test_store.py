@@ -69,7 +69,7 @@ def test_a_base_exception_leaves_no_trace_either(store: AnyStore, ended: list[bo
     assert store.transact(lambda tx: tx.meta.get("name")) is None
 
 
-def test_the_end_of_a_transaction_is_told_before_its_caller_hears_of_it(store: AnyStore, ended: list[bool]) -> None:
+def test_listeners_hear_of_the_end_of_a_transaction_before_its_caller(store: AnyStore, ended: list[bool]) -> None:
     store.transact(lambda tx: tx.meta.set("name", b""))
     assert ended == [True]
     store.submit(lambda tx: tx.meta.get("name")).result(timeout=30)

@@ -162,7 +162,7 @@ def test_nothing_is_acknowledged_in_a_journal_that_was_taken_away(
 ) -> None:
     lose(Path(f"{path}-wal"))
     if others_write:
-        Path(f"{path}-wal").touch()  # as whoever opens the store makes one
+        Path(f"{path}-wal").touch()  # as every process that opens the store makes one
     for _ in range(2):  # nor by a connection that is made anew after the fault
         with pytest.raises(LostJournalError, match="end every program"):
             store.transact(put("lost"))

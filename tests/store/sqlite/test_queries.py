@@ -181,7 +181,7 @@ def test_both_stores_rank_the_same_rows_by_relevance(
 
 @given(text=st.text(max_size=30) | texts)
 def test_words_are_split_as_the_full_text_index_splits_them(stores: tuple[AnyStore, AnyStore], text: str) -> None:
-    old = unicodedata.ucd_3_2_0.category  # what is younger than the index's tables, it may cut otherwise
+    old = unicodedata.ucd_3_2_0.category  # characters newer than the index's tables may be split differently
     known = "".join(c for c in text if old(c) == unicodedata.category(c) != "Cn" and c not in "Ǡǡ")  # which it forgot
     for store in stores:
         load(store, [Shown("task", entity(1), task_row(1, title="-", description=known), (), (), ())])

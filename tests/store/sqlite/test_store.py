@@ -166,7 +166,7 @@ def test_a_long_queue_is_committed_in_batches(store: SqliteStore, ended: list[bo
 def test_a_transaction_that_was_queued_before_the_store_is_closed_is_done(store: SqliteStore) -> None:
     gate = Gate(store)
     store.on_idle = lambda _: False
-    store._put_off()  # what may wait is due, and wakes the writer before the transaction does
+    store._put_off()  # deferred work is due, and wakes the writer before the transaction does
     queued = store.submit(put("queued"))
     closing = threading.Thread(target=store.close)
     closing.start()
@@ -361,7 +361,7 @@ def test_a_durable_write_does_not_fail_if_no_thread_can_be_started(
         store.transact(put("kept", b"whole"))
     assert meta(store, "kept") == b"whole"
     assert not done.is_set()
-    store.transact(put("next"))  # what was put off is done once there is a thread
+    store.transact(put("next"))  # deferred work is done once there is a thread
     assert done.wait(WAIT_S)
 
 
@@ -650,7 +650,7 @@ def test_a_connection_that_met_a_fault_of_the_disk_is_not_used_again(path: Path,
     rot.set_in()
     with pytest.raises(CorruptError):
         use()
-    rot.heal()  # what that connection has in memory is not what is on the disk
+    rot.heal()  # the memory of that connection differs from the disk
     use()
     store.close()
 

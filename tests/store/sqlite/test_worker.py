@@ -58,7 +58,7 @@ def test_a_worker_that_was_started_twice_after_an_interrupt_does_its_work_once()
         each.acquire()
         threading.Thread(target=worker._live, args=(work, each), daemon=True).start()
     for each in ready:
-        assert each.acquire(timeout=WAIT_S), "whoever began it waits for ever"
+        assert each.acquire(timeout=WAIT_S), "its starter waits for ever"
     may_end.set()
     worker.join()
     assert done == [1]

@@ -32,7 +32,7 @@ def test_every_code_is_read_back(drawn: bytes) -> None:
         "12-3456-7890",
         "1234567890",
         " 12 3456 7890\n",
-        "12–3456—7890",  # what a telephone's keyboard makes of two dashes
+        "12–3456—7890",  # a telephone's keyboard makes this from two dashes
         "12\u00a03456\u20117890",  # copied from a web page
         "١٢-٣٤٥٦-٧٨٩٠",
         "１２-３４５６-７８９０",
