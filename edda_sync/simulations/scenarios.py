@@ -79,8 +79,8 @@ def long_absence(sim: Simulation) -> float:
 def split_brain(sim: Simulation) -> float:
     """Four devices fall into two halves for a day, and both halves edit the same two tasks.
 
-    Titles and states conflict, a tag is put on here and taken off there, and each half puts one task under the other:
-    together that is a ring. Everybody ends with the same answer, and with no ring.
+    Titles and states conflict, one half adds a tag that the other removes, and each half puts one task under the other:
+    together that is a ring. All devices end with the same answer, and without a ring.
     """
     laptop, phone, tablet, desktop = sim.devices
     adds(sim, 10, laptop, "House", tags={"later"})
@@ -100,8 +100,8 @@ def split_brain(sim: Simulation) -> float:
 def put_back_laptop(sim: Simulation) -> float:
     """A backup of last week's folder is put back on the laptop, which then goes on writing.
 
-    It would count its changes from where it stood a week ago, under numbers that others already know with other
-    contents. It notices, takes a new name for its writes, and gets back from the phone what it had forgotten.
+    It would give its next changes the numbers of last week, which other devices already know with other contents. It
+    notices this, takes a new name for its writes, and gets back from the phone what it had forgotten.
     """
     laptop, phone = sim.devices
     adds(sim, 10, laptop, "Monday’s plan")
@@ -170,8 +170,8 @@ def copied_laptop(sim: Simulation) -> float:
 def clock_from_2036(sim: Simulation) -> float:
     """A phone believes that it is 2036, nine years ahead of the laptop.
 
-    Where both write at once its value is shown, and the laptop's kept. But a later edit beats what it saw, whatever the
-    clocks say: the laptop need not wait nine years to have its way.
+    When both write at once, the phone's value is shown, and the laptop's value is kept. But a later edit beats what it
+    saw, whatever the clocks say: the laptop need not wait nine years.
     """
     laptop, phone = sim.devices
     adds(sim, 10, laptop, "Water the plants")
@@ -192,8 +192,8 @@ def clock_from_2036(sim: Simulation) -> float:
 def full_disk(sim: Simulation) -> float:
     """The phone's disk is full for a minute: it can neither save nor receive.
 
-    What it could not save it refuses, and says so. When there is room again it gets what it missed; nothing is half
-    there.
+    It refuses what it cannot save, and says so. When there is room again it gets what it missed; nothing is there in
+    part.
     """
     laptop, phone = sim.devices
     adds(sim, 10, phone, "Empty the bin")
@@ -267,7 +267,7 @@ def lost_phone(sim: Simulation) -> float:
 
 
 def delete_or_keep(sim: Simulation) -> float:
-    """One person deletes a finished project, while another one, offline, still adds to it.
+    """One person deletes a finished project, while another one is offline and still adds to it.
 
     A deletion hides what its author had seen, and no more: the project comes back with the new work.
     """
