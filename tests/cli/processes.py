@@ -162,7 +162,7 @@ class Machine:
         return printed
 
     def json(self, *arguments: str, code: int = 0) -> Any:
-        """Run a reading command and return its answer, which is all that it may print on stdout."""
+        """Run a reading command and return its answer; it may print nothing else on stdout."""
         with open(os.devnull, "rb") as nothing, TemporaryFile() as out, TemporaryFile() as err:
             files = {"stdin": nothing.fileno(), "stdout": out.fileno(), "stderr": err.fileno()}
             ended = starting.start([*arguments, "--json"], self.environment, **files).wait(PATIENCE_S)

@@ -25,7 +25,7 @@ def test_a_seed_that_passes_says_so_with_its_digest() -> None:
     assert again.stdout == first.stdout
 
 
-def test_so_many_seeds_are_one_sentence() -> None:
+def test_the_result_of_many_seeds_is_one_sentence() -> None:
     result = simulate("--seeds", "2")
     assert result.exit_code == 0
     assert re.fullmatch(

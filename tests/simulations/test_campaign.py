@@ -17,7 +17,7 @@ from edda_sync.simulations.tape import Tape
 ROOT = Path(__file__).parents[2]
 
 
-def test_a_campaign_runs_every_seed_and_repeats_some_elsewhere() -> None:
+def test_a_campaign_runs_every_seed_and_repeats_some_in_another_process() -> None:
     campaign = Campaign(0, 9, 2, "memory", block=3)
     campaign.run()
     tally = campaign.tally

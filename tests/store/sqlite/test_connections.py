@@ -119,7 +119,7 @@ def test_writes_of_a_parent_and_of_commands_stay_while_a_child_closes_the_store(
     assert all(holds(path, *expected, "parent 1", "parent 2", "parent 3", "last"))
 
 
-def test_a_child_inherits_nothing_of_a_store_that_nobody_uses(store: SqliteStore, path: Path) -> None:
+def test_a_child_inherits_nothing_from_an_unused_store(store: SqliteStore, path: Path) -> None:
     store.version()
     with store.read():
         pass
