@@ -1,5 +1,5 @@
 """
-Processes of the command line that are there at once: one process loads the command line, and parts in two for each command.
+Processes of the command line that start at once: one process loads the command line, and forks for each command.
 
 Loading takes a command that talks to others four tenths of a second of a processor, and what it does then mostly less than
 one. Each of these is a real process, with a number, folder, terminal, signals and an end of its own; only its modules were
@@ -41,7 +41,7 @@ started_anew = False  # whether Python is started for each command
 
 
 class Started:
-    """A process that was parted off, with as much of ``subprocess.Popen`` as tests use."""
+    """A forked process, with the part of ``subprocess.Popen`` that tests use."""
 
     def __init__(self, pid: int, handle: int, line: socket.socket) -> None:
         self.pid = pid
@@ -53,7 +53,7 @@ class Started:
         return self._ended(0)
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for its end, for so many seconds; return its exit code, which is -N if signal N ended it."""
+        """Wait for its end, at most some seconds; return its exit code, which is -N if signal N ended it."""
         code = self._ended(timeout)
         if code is None:
             raise subprocess.TimeoutExpired(COMMAND, timeout or 0)
@@ -66,13 +66,13 @@ class Started:
                 signal.pidfd_send_signal(self._handle, number)
 
     def kill(self) -> None:
-        """End it, whatever it does."""
+        """End it, whatever it is doing."""
         self.send_signal(signal.SIGKILL)
 
     def _ended(self, timeout: float | None) -> int | None:
         if self.returncode is None and select.select([self._line], [], [], timeout)[0]:
             said = self._line.recv(64)
-            assert said, "the process that all others are parted off from is gone"
+            assert said, "the process that all others are forked from is gone"
             self.returncode = int(said)
             self._line.close()
             os.close(self._handle)
@@ -88,7 +88,7 @@ class Started:
 def anew(
     command: Sequence[str | bytes], environment: Mapping[str, str], *, stdin: int, stdout: int, stderr: int
 ) -> subprocess.Popen[bytes]:
-    """Start whatever it is, with these open files."""
+    """Start a forked process with these open files."""
     return subprocess.Popen(command, env=environment, stdin=stdin, stdout=stdout, stderr=stderr)
 
 
@@ -118,7 +118,7 @@ def start(
         asked = _loaded(tuple(sorted((k, v) for k, v in environment.items() if k.startswith(READ_BY_PYTHON))))
         socket.send_fds(asked.control, [b"start"], [command.fileno(), stdin, stdout, stderr, end.fileno()])
     said, handles, _, _ = socket.recv_fds(line, 64, 1)
-    assert said, "no process could be parted off"
+    assert said, "no process could be forked"
     return Started(int(said), handles[0], line)
 
 
@@ -148,14 +148,14 @@ def _loaded(environment: tuple[tuple[str, str], ...]) -> _Loaded:
 
 
 def end() -> None:
-    """End what was loaded, when the tests have ended."""
+    """End the loaded process when the tests have ended."""
     while _all:
         _all.pop().end()
     _loaded.cache_clear()
 
 
 def serve(control: socket.socket) -> None:
-    """Part off a process for each command that is asked for; return in each of these, and when nobody can ask any more."""
+    """Fork a process for each requested command; return in each of these, and when no request can come any more."""
     sees_interrupts = signal.signal(signal.SIGINT, signal.SIG_DFL) is signal.default_int_handler
     gc.collect()
     gc.freeze()
@@ -194,7 +194,7 @@ def serve(control: socket.socket) -> None:
 
 
 def become(files: list[int], *, sees_interrupts: bool) -> None:
-    """Be what ``python -m edda_sync.cli`` is when it begins to run, with a command, its input and its output."""
+    """Become what ``python -m edda_sync.cli`` is when it begins to run, with a command, its input and its output."""
     with open(files[0], "rb") as command:
         command.seek(0)
         told: dict[str, Any] = json.load(command)
@@ -232,14 +232,14 @@ def _text(number: int, before: TextIO) -> io.TextIOWrapper:
 
 
 def load() -> None:
-    """Load all that commands load, each at its time."""
+    """Load everything that commands load when they need it."""
     for found in walk_packages(edda_sync.__path__, "edda_sync."):
         if not found.name.startswith(NEEDLESS) and not found.name.endswith("__main__"):
             import_module(found.name)
 
 
 def leave(code: int) -> NoReturn:
-    """End as Python does, but free no module: what was loaded before would have to be copied first, for most of the time."""
+    """End as Python does, but free no module: that would copy most of the memory that was loaded before."""
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     sys.stdout.flush()

@@ -122,7 +122,7 @@ def test_a_sync_over_a_damaged_store_says_so_and_not_that_the_next_one_goes_on(
     assert running.end() == 0
 
 
-def test_what_writes_into_a_store_that_was_found_damaged_says_so_and_what_looks_does_not(
+def test_commands_that_write_into_a_damaged_store_say_so_and_commands_that_look_do_not(
     another_edda: Callable[[str], Any], tmp_path: Path
 ) -> None:
     fill(tmp_path / "home")
@@ -136,7 +136,7 @@ def test_what_writes_into_a_store_that_was_found_damaged_says_so_and_what_looks_
     assert edda("task", "list", "--limit", "1").stderr == "", "it only looks"
 
 
-def test_looking_at_a_damaged_file_is_remembered_too(another_edda: Callable[[str], Any], tmp_path: Path) -> None:
+def test_damage_found_by_a_look_is_remembered_too(another_edda: Callable[[str], Any], tmp_path: Path) -> None:
     fill(tmp_path / "home")
     edda = another_edda("home")
     wipe(tmp_path / "home" / "edda.db", "tasks")

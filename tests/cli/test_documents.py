@@ -135,7 +135,7 @@ def test_a_command_for_documents_refuses_a_task(edda: Any) -> None:
     assert edda.json("task", "show", task_id)["title"] == "a"
 
 
-def test_an_edit_says_what_is_other_than_before(edda: Any, editor: Any) -> None:
+def test_an_edit_says_what_changed(edda: Any, editor: Any) -> None:
     document_id = edda.id_of("doc", "add", "-", "--title", "Notes", stdin=b"text")
     editor('path.write_text("new text")')
     assert edda("doc", "edit", document_id).stderr == "Changed content: Notes\n"

@@ -107,7 +107,7 @@ ROUND = (
 ONCE = ["connected to phone (x)", "phone: proved equal", "lost phone", "phone: a copy"]
 
 
-async def test_a_trouble_that_comes_again_and_again_is_told_once(printed: list[str]) -> None:
+async def test_a_trouble_that_repeats_is_reported_once(printed: list[str]) -> None:
     lines = started()
     for happening in ROUND * 20:
         lines.happened(happening)
@@ -115,7 +115,7 @@ async def test_a_trouble_that_comes_again_and_again_is_told_once(printed: list[s
     assert printed == ONCE
 
 
-async def test_what_comes_after_a_repeated_trouble_is_told_when_it_is_another_one(printed: list[str]) -> None:
+async def test_another_trouble_after_a_repeated_one_is_reported(printed: list[str]) -> None:
     lines = started()
     for happening in (*ROUND, *ROUND, *ROUND[:3], Happening("trouble", "a", text="it hung up")):
         lines.happened(happening)
@@ -145,7 +145,9 @@ async def test_a_repeated_trouble_is_over_when_a_link_stays(
     assert printed == [*ONCE, *ONCE[:2]]
 
 
-async def test_changes_that_come_during_a_repeated_trouble_are_told_and_others_trouble_too(printed: list[str]) -> None:
+async def test_changes_during_a_repeated_trouble_are_reported_and_the_trouble_of_other_peers_too(
+    printed: list[str],
+) -> None:
     lines = started()
     lines.happened(ROUND[3])
     lines.happened(ROUND[0])

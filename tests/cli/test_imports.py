@@ -99,7 +99,7 @@ def test_an_import_that_finds_nothing_says_what_it_looks_for_and_makes_no_store(
     assert not edda.home.exists()
 
 
-def test_an_export_is_imported_into_another_store_and_twice_changes_nothing(
+def test_an_export_is_imported_into_another_store_and_a_second_import_changes_nothing(
     edda: Any, another_edda: Callable[[str], Any], tmp_path: Path
 ) -> None:
     edda.id_of("task", "add", "a", "--tag", "t")
@@ -119,7 +119,7 @@ def test_an_export_is_imported_into_another_store_and_twice_changes_nothing(
     assert other("import", "jsonl", str(tmp_path / "all.jsonl")).stderr == "Left in the trash: 1 item.\n"
 
 
-def test_what_is_no_export_is_refused_with_what_is_meant(edda: Any, tmp_path: Path) -> None:
+def test_a_file_that_is_no_export_is_refused_with_what_is_meant(edda: Any, tmp_path: Path) -> None:
     (tmp_path / "beads.jsonl").write_text('{"id": "1", "title": "of Beads"}\n')
     assert "`edda import beads` takes" in edda("import", "jsonl", str(tmp_path / "beads.jsonl"), code=2).stderr
     assert "is a folder" in edda("import", "jsonl", str(tmp_path), code=2).stderr

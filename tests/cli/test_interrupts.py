@@ -15,7 +15,7 @@ from edda_sync.cli import common
         ("store.create_task(edda_sync.Task(title='b'))", "Interrupted; what was done until then is kept."),
     ],
 )
-def test_an_interrupt_says_that_something_is_kept_only_where_something_was_written(
+def test_an_interrupt_says_that_something_is_kept_only_if_something_was_written(
     edda: Any, monkeypatch: pytest.MonkeyPatch, work: str, said: str
 ) -> None:
     def interrupted(*_: Any, **__: Any) -> None:

@@ -18,7 +18,7 @@ def test_links_are_made_shown_and_taken_away(edda: Any) -> None:
     edda("link", task_id, document_id, "--remove", "--as", "x", code=2)
 
 
-def test_a_link_says_what_is_linked_to_what(edda: Any) -> None:
+def test_a_new_link_names_both_ends(edda: Any) -> None:
     task_id = edda.id_of("task", "add", "Buy milk")
     document_id = edda.id_of("doc", "add", "-", "--title", "Shops", stdin=b"text")
     assert edda("link", task_id, document_id).stderr == "Linked to Buy milk as reference: Shops\n"

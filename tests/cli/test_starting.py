@@ -1,4 +1,4 @@
-"""A command that is parted off a process that has loaded everything is the command that Python is started for."""
+"""A command forked from a process that has loaded everything behaves like a command for which Python is started."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def ended(start: Start, environment: dict[str, str], *arguments: str, typed: byt
     [("--version",), ("task", "list"), ("task", "add", ""), ("nonsense",), ("doc", "add", "-"), ()],
     ids=str,
 )
-def test_it_ends_alike_and_says_the_same(machine: Machines, arguments: tuple[str, ...], extra: dict[str, str]) -> None:
+def test_a_forked_command_ends_alike_and_says_the_same(
+    machine: Machines, arguments: tuple[str, ...], extra: dict[str, str]
+) -> None:
     laptop = machine("laptop")
     laptop.run("task", "add", "Größe")
     environment = {**laptop.environment, **extra}
@@ -54,7 +56,7 @@ def test_it_ends_alike_and_says_the_same(machine: Machines, arguments: tuple[str
 
 
 @WAYS
-def test_it_uses_the_folder_and_the_mask_of_whoever_starts_it(
+def test_a_forked_command_uses_the_folder_and_the_umask_of_its_caller(
     machine: Machines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: Start
 ) -> None:
     laptop = machine("laptop")
@@ -71,7 +73,9 @@ def test_it_uses_the_folder_and_the_mask_of_whoever_starts_it(
 
 @WAYS
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 0), (signal.SIGKILL, -9)])
-def test_it_has_a_number_by_which_it_is_ended(machine: Machines, start: Start, number: int, code: int) -> None:
+def test_a_forked_command_has_a_process_id_by_which_it_is_ended(
+    machine: Machines, start: Start, number: int, code: int
+) -> None:
     running = Running(["up", "--no-discovery"], machine("laptop").environment, start=start)
     running.wait_for("Ctrl-C")
     os.kill(running.process.pid, 0)

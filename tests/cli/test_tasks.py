@@ -326,7 +326,7 @@ def test_a_task_that_is_given_twice_is_done_once(edda: Any) -> None:
     assert edda("task", "done", one, one[-6:]).stderr == "Done: One\n"
 
 
-def test_an_edit_says_what_is_other_than_before_and_leaves_stdout_to_programs(edda: Any) -> None:
+def test_an_edit_says_what_changed_and_leaves_stdout_to_programs(edda: Any) -> None:
     task_id = edda.id_of("task", "add", "Buy milk")
     for arguments, said in (
         (("--priority", "1", "--due", "2026-03-01", "--tag", "home"), "Changed priority, due date, tags: Buy milk\n"),
@@ -342,7 +342,7 @@ def test_an_edit_says_what_is_other_than_before_and_leaves_stdout_to_programs(ed
         assert bool(answer.stdout) == ("--json" in arguments)
 
 
-def test_a_move_says_where_to(edda: Any) -> None:
+def test_a_move_says_its_target(edda: Any) -> None:
     party, cake = edda.id_of("task", "add", "Plan party"), edda.id_of("task", "add", "Bake cake")
     assert edda("task", "move", cake, party).stderr == "Moved below Plan party: Bake cake\n"
     assert edda("task", "move", cake, "none").stderr == "Moved to the top level: Bake cake\n"

@@ -9,13 +9,13 @@ NOTHING = {"tasks": 0, "documents": 0, "changes": 0}
 
 
 def met(laptop: StorageEngine, phone: StorageEngine) -> dict[str, object]:
-    """Sync; return what the laptop says of it."""
+    """Sync; return the laptop's report."""
     before, theirs = held(laptop), phone.frontier()
     testing.sync(laptop, phone)
     return exchanged(laptop, before, {"phone": (theirs, phone.frontier())})
 
 
-def test_what_came_and_what_was_sent_are_counted_by_tasks_and_documents_and_not_by_changes() -> None:
+def test_received_and_sent_items_are_counted_by_tasks_and_documents_and_not_by_changes() -> None:
     with testing.devices(2) as (laptop, phone):
         task = laptop.create_task(edda.Task(title="Buy milk"))
         testing.sync(laptop, phone)
@@ -29,7 +29,7 @@ def test_what_came_and_what_was_sent_are_counted_by_tasks_and_documents_and_not_
         assert met(laptop, phone) == {"came": NOTHING, "sent": NOTHING, "new_conflicts": 0}
 
 
-def test_only_conflicts_that_were_not_there_before_are_counted() -> None:
+def test_only_new_conflicts_are_counted() -> None:
     with testing.devices(2) as (laptop, phone):
         task = laptop.create_task(edda.Task(title="Buy milk"))
         testing.sync(laptop, phone)
@@ -41,7 +41,7 @@ def test_only_conflicts_that_were_not_there_before_are_counted() -> None:
         assert met(laptop, phone)["new_conflicts"] == 0
 
 
-def test_what_is_written_here_meanwhile_did_not_come() -> None:
+def test_local_writes_in_the_meantime_are_not_counted_as_received() -> None:
     with testing.devices(1) as (laptop,):
         before = held(laptop)
         laptop.create_task(edda.Task(title="Buy milk"))

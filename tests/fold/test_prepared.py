@@ -1,4 +1,4 @@
-"""Prepared: what was folded before the transaction is what a fold inside it gives, or it is not written."""
+"""Prepared: the fold before the transaction equals the fold inside it, or is not written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.crdt.works import OTHER, TASK, Work, changes, written
 
 
 def prepared(peer: Peer, change: Change) -> Prepared | None:
-    """Prepare a change from what a peer holds now."""
+    """Prepare a change from the present content of a peer."""
     with peer.store.read() as reader:
         return prepare_change(reader, change, (change.body,))
 
@@ -63,7 +63,7 @@ def test_a_prepared_change_leaves_what_a_folded_one_leaves(events: list[Event[li
 
 
 @given(histories(changes, size=12))
-def test_what_others_write_meanwhile_is_seen_whether_it_is_about_the_same_or_not(
+def test_writes_of_others_in_the_meantime_are_seen_whether_or_not_they_are_about_the_same_entity(
     events: list[Event[list[Work]]],
 ) -> None:
     made = written(events)
@@ -73,12 +73,12 @@ def test_what_others_write_meanwhile_is_seen_whether_it_is_about_the_same_or_not
     for one, next_one in pairwise(made.changes[event.actor, event.seq] for event in events):
         ready = prepared(ahead, one)
         for peer in (plain, ahead):
-            peer.admit(next_one)  # which is early, if it depends on the other one
+            peer.admit(next_one)  # the change is early if it depends on the other one
         assert admit(ahead, one, ready) is plain.admit(one)
         assert held(ahead) == held(plain)
 
 
-def test_a_write_about_something_else_does_not_spoil_what_is_prepared_and_one_about_the_same_does() -> None:
+def test_a_write_about_another_entity_leaves_a_prepared_change_valid_and_one_about_the_same_does_not() -> None:
     for entity, is_written in ((OTHER, True), (TASK, False)):
         laptop, peer = founded()
         peer.admit(laptop.write(device(PHONE, LAPTOP)))
@@ -95,13 +95,13 @@ def test_a_write_about_something_else_does_not_spoil_what_is_prepared_and_one_ab
         assert other.view() == peer.view()
 
 
-def test_what_one_transaction_did_before_is_part_of_what_is_asked() -> None:
+def test_earlier_writes_of_the_transaction_are_part_of_the_questions() -> None:
     laptop, peer = founded()
     first = laptop.write(Put("task", TASK, {"title": "first"}))
     second = laptop.write(Put("task", TASK, {"priority": 1}))
     ready = prepared(peer, first)
     assert ready is not None
-    assert prepared(peer, second) is None, "what it follows is missing"
+    assert prepared(peer, second) is None, "the change before it is missing"
 
     def work(tx: StoreWriter) -> None:
         fold = peer.ledger.fold(tx)

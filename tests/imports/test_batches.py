@@ -1,4 +1,4 @@
-"""Batches: everything comes once and in order, and no batch is larger than it may be, or empty."""
+"""Batches: every item comes once and in order, and no batch is too large or empty."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_items_come_once_and_in_order_in_batches_that_are_small_enough(lengths: 
         assert 1 <= len(batch) <= 7
         assert sum(batch) <= 40 or len(batch) == 1
     for one, next_one in pairwise(found):
-        assert len(one) == 7 or sum(one) + next_one[0] > 40, "none is smaller than it has to be"
+        assert len(one) == 7 or sum(one) + next_one[0] > 40, "no batch is smaller than necessary"
 
 
 def test_the_length_of_an_item_is_that_of_its_text() -> None:

@@ -30,7 +30,7 @@ def exported(store: Any) -> list[bytes]:
 
 
 def plain(lines: list[bytes]) -> list[dict[str, Any]]:
-    """What an import can carry; a tag and a link are made anew."""
+    """The fields that an import can carry; tags and links are made anew."""
     found = [json.loads(line) for line in lines]
     for each in found:
         for name in (*FOLLOWS, *(["created_at"] if each["kind"] in ("tag", "link") else [])):
@@ -49,7 +49,7 @@ def fill(store: Any) -> tuple[str, str]:
     return task, note
 
 
-def test_an_export_comes_whole_into_another_store_and_twice_changes_nothing(stores: Any) -> None:
+def test_an_export_is_imported_whole_into_another_store_and_a_second_import_changes_nothing(stores: Any) -> None:
     one, other = stores
     fill(one)
     lines = exported(one)
@@ -66,7 +66,7 @@ def test_an_export_comes_whole_into_another_store_and_twice_changes_nothing(stor
     assert (report.created, report.unchanged, report.edited) == (0, 3, [])
 
 
-def test_what_is_here_stays_as_it_is_and_what_is_in_the_trash_stays_there(stores: Any) -> None:
+def test_present_items_stay_as_they_are_and_items_in_the_trash_stay_there(stores: Any) -> None:
     one, other = stores
     task, note = fill(one)
     lines = exported(one)
@@ -90,7 +90,7 @@ def test_a_tag_that_was_deleted_here_stays_deleted(stores: Any) -> None:
     assert other.tags() == []
 
 
-def test_a_task_whose_parent_does_not_come_is_at_the_top_level(stores: Any) -> None:
+def test_a_task_without_its_parent_is_imported_at_the_top_level(stores: Any) -> None:
     one, other = stores
     task, _ = fill(one)
     jsonl.bring_into(other, jsonl.parse(line for line in exported(one) if task.encode() in line))
@@ -108,7 +108,7 @@ def test_a_task_whose_parent_does_not_come_is_at_the_top_level(stores: Any) -> N
         ({"title": None}, "title: "),
     ],
 )
-def test_a_line_that_cannot_be_imported_is_refused_and_the_others_are_not(
+def test_an_invalid_line_is_refused_and_the_others_are_imported(
     stores: Any, changed: dict[str, Any], reason: str
 ) -> None:
     one, other = stores
@@ -134,7 +134,7 @@ def test_a_second_line_of_one_id_with_other_values_is_refused(stores: Any) -> No
     assert refused.why.endswith("holds too, with other values")
 
 
-def test_a_file_without_a_line_of_an_export_is_none() -> None:
+def test_a_file_without_a_line_of_an_export_is_no_export() -> None:
     with pytest.raises(UsageError, match="`edda import beads`"):
         jsonl.parse([b'{"id": "1", "title": "of Beads"}\n'])
     assert jsonl.parse([b"\n"]) == jsonl.Exported([], [], [], [])

@@ -5,7 +5,7 @@ import pytest
 from edda_sync.imports.lines import is_exported, loaded, why
 
 
-def test_a_line_is_one_value_and_an_empty_line_is_none() -> None:
+def test_a_line_is_one_value_and_an_empty_line_is_skipped() -> None:
     assert loaded(b'\xef\xbb\xbf{"a": 1}\n', 1) == {"a": 1}
     assert loaded(b" \n", 2) is None
 
@@ -25,7 +25,7 @@ def test_a_line_that_cannot_be_read_says_why(line: bytes, reason: str) -> None:
     assert why(caught.value).startswith(reason)
 
 
-def test_a_line_of_an_export_is_known_by_its_kind_and_what_it_holds() -> None:
+def test_a_line_of_an_export_is_recognised_by_its_kind_and_fields() -> None:
     assert is_exported({"kind": "tag", "name": "a", "color": None})
     assert not is_exported({"kind": "tag", "name": "a"})
     assert not is_exported({"kind": [], "name": "a", "color": None})

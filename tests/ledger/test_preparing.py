@@ -1,4 +1,4 @@
-"""Preparing: a change that may be taken is folded before; every other one is left to the transaction."""
+"""Preparing: an admissible change is folded before the transaction; all others are left to the transaction."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_change_that_is_known_or_early_is_not_prepared() -> None:
         assert prepare_change(reader, second, (second.body,)) is not None
 
 
-def test_what_a_stranger_wrote_is_refused_before_it_is_folded() -> None:
+def test_a_change_of_a_stranger_is_refused_before_it_is_folded() -> None:
     laptop, peer = founded()
     strange = Life(PHONE).write(device(LAPTOP, PHONE), deps=[laptop.dep])
     with peer.store.read() as reader, pytest.raises(RemoteProtocolError, match="not a member"):
@@ -75,7 +75,7 @@ def test_the_first_change_of_a_life_is_left_to_the_transaction() -> None:
         assert laptop.get_task(values.id_text(TASK)) is not None
 
 
-def test_what_changes_nothing_is_left_to_the_transaction() -> None:
+def test_a_change_without_effect_is_left_to_the_transaction() -> None:
     with devices(1) as (laptop,):
         task = laptop.create_task(edda.Task(title="T"))
         expected: list[Draft] = [Expect("task", values.id_bytes("id", task))]

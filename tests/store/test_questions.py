@@ -1,4 +1,4 @@
-"""Questions: what was asked of a reader is asked again, and any other answer is noticed."""
+"""Questions: the questions to a reader are asked again, and a different answer is noticed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def store() -> MemoryStore:
     return MemoryStore()
 
 
-def test_the_same_state_gives_the_same_answers_and_any_other_one_is_noticed(store: MemoryStore) -> None:
+def test_the_same_state_gives_the_same_answers_and_a_different_state_is_noticed(store: MemoryStore) -> None:
     questions = Questions()
     with store.read() as reader:
         noting = questions.noting(reader)
@@ -30,7 +30,7 @@ def test_the_same_state_gives_the_same_answers_and_any_other_one_is_noticed(stor
         assert not questions.have_the_same_answers(reader)
 
 
-def test_what_is_asked_twice_is_asked_again_once(store: MemoryStore) -> None:
+def test_a_question_that_was_asked_twice_is_asked_again_once(store: MemoryStore) -> None:
     questions = Questions()
     with store.read() as reader:
         noting = questions.noting(reader)
