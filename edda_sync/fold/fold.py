@@ -357,6 +357,11 @@ class Fold:
         """Pass on the result of everything that was folded: states, texts, hashes, digest and rows."""
         self._write(self.delta())
 
+    @property
+    def work_us(self) -> int:
+        """The estimated cost of reading and writing the entities that were here before, in microseconds."""
+        return self._projector.work_us
+
     def hand_on(self, delta: Delta) -> None:
         """Pass on the finished result of the change that was begun, in place of folding it; see ``prepared``."""
         self._write(delta)

@@ -17,7 +17,7 @@ from edda_sync.fold.texts import Texts
 from edda_sync.fold.view import View
 from edda_sync.store.delta import Delta
 from edda_sync.store.seams import Patch, Pointed, Record, Shown, Unapplied
-from edda_sync.words import values
+from edda_sync.words import limits, values
 from edda_sync.words.errors import CorruptError
 from edda_sync.words.model import TEXT_FIELDS
 
@@ -41,6 +41,9 @@ class Projector:
         view: The fold's view.
         entities, rings: The fold's entities and rings.
         texts: The text documents in use.
+
+    Attributes:
+        work_us: The estimated cost of reading and writing the entities that were here before, in microseconds.
     """
 
     def __init__(self, view: View, entities: Entities, rings: Rings, texts: Texts) -> None:
@@ -48,6 +51,7 @@ class Projector:
         self._reader = view.reader
         self._changed: dict[bytes, Became] = {}  # in the order of the changes
         self._written: dict[bytes, set[str] | None] = {}  # the cells of the row that changed; None if it may be any
+        self.work_us = 0
         self._strange: set[bytes] = set()  # of a peer's operations: decoded again before they are stored
 
     def note(self, key: bytes, became: Became, written: Iterable[str] | None = None) -> None:
@@ -59,7 +63,10 @@ class Projector:
             became: How much of it changed.
             written: The cells of its row that changed; None if it may be any.
         """
-        before = self._changed.get(key, became)
+        before = self._changed.get(key)
+        if before is None:
+            before = became
+            self.work_us += limits.TAKE_TEXT_US if became is Became.EDITED else limits.TAKE_ENTITY_US
         self._changed[key] = now = became if became is before else Became.SHOWN  # both together mean shown
         if now is not Became.SHOWN:
             return

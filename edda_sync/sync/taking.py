@@ -114,7 +114,7 @@ class Taking:
             batch: The batch.
             allows: Tells, for a device's key, whether one more life of it, or branch of one, may be taken now.
             parted: Actors of whom the peer has other changes than we have. Changes that wait for theirs are passed over.
-            ahead: Whether to fold a change that takes long (:meth:`takes_long`) before the transaction begins.
+            ahead: Whether a change that takes long may be folded before the transaction begins (:meth:`takes_long`).
 
         Raises:
             RemoteProtocolError: The batch is malformed, or nothing vouches for it; nothing was taken.
@@ -137,9 +137,9 @@ class Taking:
         return prepare_first(self._store, self._verify_signature, self._workspace, fresh, signed)
 
     def takes_long(self, batch: Changes) -> bool:
-        """Tell whether a single change of a batch costs more than one slice may, because a change cannot be cut."""
-        least = limits.SLICE_US_MAX // limits.LOG_MENTION_US  # of so few bytes, none can have enough operations
-        return any(len(body) >= least and _is_long(changes.decode_header(raw)) for raw, body in batch.changes)
+        """Tell whether a single change of a batch may cost more than one slice may, because a change cannot be cut."""
+        least = limits.SLICE_US_MAX // limits.TAKE_WORST_US - 1  # of so few bytes, none can have enough operations
+        return any(len(body) >= least and _may_be_long(changes.decode_header(raw)) for raw, body in batch.changes)
 
     def completes(self, part: Part) -> bool:
         """Tell whether a part is the last missing part of a large change, which would then be applied."""
@@ -189,7 +189,7 @@ class Taking:
             if actor in apart:
                 continue
             cost_us = _cost_us(change.header)
-            more = bool(applied) and work_us + cost_us > limits.SLICE_US_MAX
+            more = bool(applied) and work_us + fold.work_us + cost_us > limits.SLICE_US_MAX
             if more:
                 batch = list(takewhile(lambda each, next_one=change: each is not next_one, batch))  # type: ignore[misc]
                 break
@@ -314,12 +314,17 @@ class Taking:
 
 def _cost_us(header: Header) -> int:
     """Return the estimated cost of taking a change, in microseconds."""
-    return limits.LOG_CHANGE_US + limits.LOG_MENTION_US * header.operations
+    return limits.TAKE_CHANGE_US + limits.TAKE_OPERATION_US * header.operations
+
+
+def _may_be_long(header: Header) -> bool:
+    """Tell whether a change may cost more than one slice may. One whose body comes in parts is applied later."""
+    return not header.parts and limits.TAKE_CHANGE_US + limits.TAKE_WORST_US * header.operations > limits.SLICE_US_MAX
 
 
 def _is_long(header: Header) -> bool:
-    """Tell whether a change costs more than one slice may. One whose body comes in parts is applied later."""
-    return not header.parts and _cost_us(header) > limits.SLICE_US_MAX
+    """Tell whether a change costs so much that it is folded before its transaction."""
+    return not header.parts and _cost_us(header) > 2 * limits.SLICE_US_MAX
 
 
 def _slice(fresh: list[Change]) -> list[Change]:

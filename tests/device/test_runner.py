@@ -252,7 +252,7 @@ async def test_a_peer_that_sends_a_lot_is_served_in_turn_with_the_others(
 async def test_while_a_large_change_waits_for_the_store_the_replica_serves_others(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "SLICE_US_MAX", limits.LOG_CHANGE_US + limits.LOG_MENTION_US)
+    monkeypatch.setattr(limits, "SLICE_US_MAX", limits.TAKE_CHANGE_US + limits.TAKE_OPERATION_US)
     held, done = threading.Event(), threading.Event()
 
     def hold(_tx: StoreWriter) -> None:

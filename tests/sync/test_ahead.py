@@ -30,7 +30,7 @@ PURE: Final = tuple(str(Path(edda.__file__).parent / name) for name in ("fold", 
 
 @pytest.fixture(params=["memory", "sqlite"])
 def two(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
-    monkeypatch.setattr(limits, "SLICE_US_MAX", 5 * (limits.LOG_CHANGE_US + limits.LOG_MENTION_US))
+    monkeypatch.setattr(limits, "SLICE_US_MAX", 5 * (limits.TAKE_CHANGE_US + limits.TAKE_OPERATION_US))
     with devices(2, backend=request.param) as (laptop, phone):
         yield laptop, phone
 
@@ -193,7 +193,7 @@ def called(work: Callable[[], object], *, within: bool = False) -> int:
 def test_within_its_transaction_no_work_of_the_fold_grows_with_a_large_change(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(limits, "SLICE_US_MAX", 5 * (limits.LOG_CHANGE_US + limits.LOG_MENTION_US))
+    monkeypatch.setattr(limits, "SLICE_US_MAX", 5 * (limits.TAKE_CHANGE_US + limits.TAKE_OPERATION_US))
     counts = []
     for size in (20, 200):
         with devices(2) as (laptop, phone):

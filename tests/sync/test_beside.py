@@ -66,7 +66,7 @@ class Bench:
 def bench(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     with devices(3, backend=request.param) as engines:
         made = Bench(*engines)
-        monkeypatch.setattr(limits, "SLICE_US_MAX", 5 * (limits.LOG_CHANGE_US + limits.LOG_MENTION_US))
+        monkeypatch.setattr(limits, "SLICE_US_MAX", 5 * (limits.TAKE_CHANGE_US + limits.TAKE_OPERATION_US))
         yield made
 
 
@@ -147,8 +147,10 @@ def test_of_what_waited_each_turn_takes_the_data_of_one_talk(bench: Bench) -> No
     assert sorted(map(name_of, told)) == sorted(map(name_of, (bench.phone, bench.tablet)))
 
 
-def test_a_change_that_is_no_larger_than_a_slice_is_taken_at_once(bench: Bench) -> None:
-    write(bench.phone, 5)
+def test_a_change_that_is_no_larger_than_a_slice_even_if_it_rewrites_what_is_here_is_taken_at_once(
+    bench: Bench,
+) -> None:
+    write(bench.phone, 2)
     (lot,) = bench.frames(bench.phone)
     assert not any(isinstance(each, Work) for each in bench.receive(bench.phone, lot))
     assert bench.is_equal(bench.phone)

@@ -695,7 +695,7 @@ def test_between_two_slices_of_what_one_peer_sends_another_one_is_served(monkeyp
             return [each.frame for each in effects if isinstance(each, Send) and each.peer == name_of(laptop)]
 
         (lot,), (one,) = frames(phone), frames(tablet)
-        monkeypatch.setattr(limits, "SLICE_US_MAX", 3 * (limits.LOG_CHANGE_US + limits.LOG_MENTION_US))
+        monkeypatch.setattr(limits, "SLICE_US_MAX", 3 * (limits.TAKE_CHANGE_US + limits.TAKE_OPERATION_US))
         said = replica.frame_received(name_of(phone), lot, now)
         assert laptop.counts()["tasks"] == before + 3
         assert acks_to(said, phone) == [], "it is not dealt with yet"

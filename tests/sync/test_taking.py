@@ -481,7 +481,7 @@ def test_a_batch_is_taken_in_slices_each_of_them_durable(two: Pair, monkeypatch:
             for number in range(count):
                 tx.create_task(edda.Task(title=f"task {number}"))
     (message,) = batches(exchange_of(laptop), known)
-    monkeypatch.setattr(limits, "SLICE_US_MAX", 2 * (limits.LOG_CHANGE_US + limits.LOG_MENTION_US))
+    monkeypatch.setattr(limits, "SLICE_US_MAX", 2 * (limits.TAKE_CHANGE_US + limits.TAKE_OPERATION_US))
     taking = exchange_of(phone).taking
     found: list[tuple[int, bool]] = []
     while not found or found[-1][1]:
@@ -493,3 +493,35 @@ def test_a_batch_is_taken_in_slices_each_of_them_durable(two: Pair, monkeypatch:
     passed_on = exchange_of(phone).giving.batch(exchange_of(phone).giving.missing(known) or [], known)
     assert passed_on is not None
     assert len(passed_on.message.changes) == len(message.changes), "what vouches for the batch is kept with its slices"
+
+
+def test_a_slice_holds_fewer_changes_of_entities_that_were_here_before_and_fewest_of_different_texts(
+    two: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop, phone = two
+    monkeypatch.setattr(limits, "SLICE_US_MAX", 10 * (limits.TAKE_CHANGE_US + limits.TAKE_OPERATION_US))
+
+    def slices() -> int:
+        (message,) = batches(exchange_of(laptop), phone.frontier())
+        taking, count = exchange_of(phone).taking, 1
+        while taking.take(message).more:
+            count += 1
+        assert phone.frontier() == laptop.frontier()
+        return count
+
+    ids = [laptop.create_task(edda.Task(title=f"task {number}", description="old")) for number in range(20)]
+    created = slices()
+    for each in ids:
+        task = laptop.get_task(each)
+        assert task is not None
+        task.title = "another"
+        laptop.update_task(task)
+    updated = slices()
+    for each in ids:
+        laptop.edit_text(each, "description", [(0, 0, "very ")])
+    edited = slices()
+    for _ in ids:
+        laptop.edit_text(ids[0], "description", [(0, 0, "very ")])
+    typed = slices()
+    assert (created, updated, edited, typed) == (2, 4, 7, 3)
+    assert phone.digest() == laptop.digest()
