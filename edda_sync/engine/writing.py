@@ -23,7 +23,7 @@ from edda_sync.ledger.refold import verify_logged
 from edda_sync.store.seams import Head, StoreWriter
 from edda_sync.words import values
 from edda_sync.words.callbacks import Callback, log_broken
-from edda_sync.words.errors import CallbackError, EddaError, LimitError, LostIdentityError
+from edda_sync.words.errors import CallbackError, EddaError, LostIdentityError
 from edda_sync.workspace import actor as actors
 from edda_sync.workspace import lives
 from edda_sync.workspace.keys import WORKSPACE_KEY
@@ -110,28 +110,27 @@ class Writing:
             try:
                 with store.read() as reader:
                     ready = prepare_own(reader, drafts, int(self.now() * 1000), agent, reason)
-            except LimitError:
-                raise
             except EddaError:
                 return None  # the transaction finds the same, if it still is so
             if ready is None:
                 return None
 
-            def work(tx: StoreWriter, ready: PreparedOwn = ready) -> bool:
+            def work(tx: StoreWriter, ready: PreparedOwn = ready) -> Dot | None:
                 if check is not None:
                     check(tx)
                 if not ready.is_right(tx):
-                    return False
+                    return None
                 self.live(tx)
-                if actors.actor_of(tx) != ready.dot[0]:  # another life
-                    return False
-                ready.write(tx, self._ledger)
-                self.note_written(tx.log.heads()[ready.dot[0]])
-                return True
+                if actors.actor_of(tx) != ready.actor:  # another life
+                    return None
+                dot = ready.write(tx, self._ledger)
+                self.note_written(tx.log.heads()[ready.actor])
+                return dot
 
-            if store.transact(work):
+            dot = store.transact(work)
+            if dot is not None:
                 self.prepared += 1
-                return ready.dot
+                return dot
         return None
 
     def commit(

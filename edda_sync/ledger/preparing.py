@@ -28,6 +28,7 @@ from edda_sync.store.composed import ComposedReader
 from edda_sync.store.delta import Delta
 from edda_sync.store.questions import Questions
 from edda_sync.store.seams import LogReader, StoreReader, StoreWriter
+from edda_sync.words.errors import LimitError
 from edda_sync.workspace.actor import actor_of
 from edda_sync.workspace.keys import WORKSPACE_KEY
 
@@ -66,30 +67,34 @@ class PreparedOwn:
     This device's next change, composed and folded. Call :meth:`is_right` in a transaction, then :meth:`write`.
 
     Attributes:
-        dot: Its dot.
-        appended: What it appends to the log.
-        parts: The parts of a long body.
-        delta: The result of its fold.
+        actor: The life that writes it.
+        made: The change, or why it is refused.
         questions: What was asked.
     """
 
-    dot: Dot
-    appended: _Appended
-    parts: Sequence[bytes]
-    delta: Delta
+    actor: bytes
+    made: Made | LimitError
     questions: Questions
 
     def is_right(self, tx: StoreReader) -> bool:
         """Tell whether the change would be the same now."""
         return self.questions.have_the_same_answers(tx)
 
-    def write(self, tx: StoreWriter, ledger: Ledger) -> None:
-        """Write it, if it is right."""
+    def write(self, tx: StoreWriter, ledger: Ledger) -> Dot:
+        """
+        Write it, if it is right; return its dot.
+
+        Raises:
+            LimitError: It is too large.
+        """
+        if isinstance(self.made, LimitError):
+            raise self.made
         position = tx.log.position() + 1
-        for number, part in enumerate(self.parts):
+        for number, part in enumerate(self.made.parts):
             tx.log.append_part(position, number, part)
-        ledger.put_in_log(tx, *self.appended)
-        ledger.fold(tx).hand_on(self.delta)
+        ledger.put_in_log(tx, *self.made.appended)
+        ledger.fold(tx).hand_on(self.made.delta)
+        return self.made.dot
 
 
 def prepare_own(
@@ -107,11 +112,12 @@ def prepare_own(
         agent, reason: Who asks for the change, and why.
 
     Raises:
-        NotFoundError, InvalidValueError, LimitError: See ``Ledger.commit``.
+        NotFoundError, InvalidValueError: See ``Ledger.commit``.
     """
     questions = Questions()
     noting = questions.noting(reader)
-    if noting.log.heads().get(actor_of(noting)) is None or early.is_pending(noting) or noting.segments.merged():
+    actor = actor_of(noting)
+    if noting.log.heads().get(actor) is None or early.is_pending(noting) or noting.segments.merged():
         return None
     ahead, log = _Ahead(), _PartsKept(noting.log)
     tx = replace(ComposedReader.of(noting), log=cast("LogReader", log))
@@ -119,9 +125,11 @@ def prepare_own(
         dot = ahead.commit(cast("StoreWriter", tx), drafts, wall_ms, agent, reason)
     except _SeveralChangesError:
         return None
+    except LimitError as error:  # only the transaction can tell whether that still is so
+        return PreparedOwn(actor, error, questions)
     if dot is None or ahead.appended is None or ahead.delta is None or ahead.delta.overfull:
         return None
-    return PreparedOwn(dot, ahead.appended, log.parts, ahead.delta, questions)
+    return PreparedOwn(actor, Made(dot, ahead.appended, log.parts, ahead.delta), questions)
 
 
 class _Appended(NamedTuple):
@@ -129,6 +137,23 @@ class _Appended(NamedTuple):
     place: Place
     named: Frontier
     deps: Frontier
+
+
+class Made(NamedTuple):
+    """
+    A change that was made before its transaction.
+
+    Attributes:
+        dot: Its dot.
+        appended: What it appends to the log.
+        parts: The parts of a long body.
+        delta: The result of its fold.
+    """
+
+    dot: Dot
+    appended: _Appended
+    parts: Sequence[bytes]
+    delta: Delta
 
 
 class _Ahead(Ledger):

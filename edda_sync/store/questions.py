@@ -9,7 +9,7 @@ Source: optimistic concurrency control (Kung and Robinson, "On Optimistic Method
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any, NamedTuple
 
@@ -67,6 +67,15 @@ class _Noting:
         return noting
 
 
+class _Map(dict[Any, Any]):
+    """A mapping that is part of a question, and does not change any more."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
+
+
 def _kept(argument: Any) -> Any:
-    """Return an argument as it is now: a list may grow later, and what yields can be read only once."""
-    return argument if argument is None or isinstance(argument, (bytes, str, int)) else tuple(argument)
+    """Return an argument as it is now: a list or mapping may grow later, and what yields can be read only once."""
+    if argument is None or isinstance(argument, (bytes, str, int)):
+        return argument
+    return _Map(argument) if isinstance(argument, Mapping) else tuple(argument)

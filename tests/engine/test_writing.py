@@ -230,6 +230,41 @@ def test_a_large_change_that_is_too_large_is_refused_before_its_transaction(
     assert laptop.digest() == before
 
 
+def test_a_large_change_is_refused_only_if_it_still_is_too_large_in_its_transaction(
+    two: tuple[StorageEngine, StorageEngine, Meanwhile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop, phone, clock = two
+    task = laptop.create_task(edda.Task(title="T", description="old words"))
+    tx = laptop.begin_transaction()
+    for number in range(7):
+        tx.create_task(edda.Task(title=f"task {number}"))
+    tx.update_task(edda.Task(id=task, description="new words"))
+    monkeypatch.setattr(limits, "CHANGE_OPERATIONS_MAX", 7)
+    clock.act = lambda: laptop.update_task(edda.Task(id=task, description="new words"))
+    assert tx.commit() is not None, "the eighth operation is needless by now"
+    assert laptop.counts()["tasks"] == 9
+    sync(laptop, phone)
+
+
+@pytest.mark.parametrize("backend", ["memory", "sqlite"])
+def test_a_large_change_after_more_lives_than_one_header_names_follows_the_empty_changes_that_name_them(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with devices(4, backend=backend) as (laptop, *others):
+        laptop.create_task(edda.Task(title="the first change of a life is never prepared"))
+        for other in others:
+            other.create_task(edda.Task(title="of another"))
+            sync(laptop, other)
+        monkeypatch.setattr(writing, "MANY", 4)
+        monkeypatch.setattr(limits, "DEPS_MAX", 2)
+        laptop.transact(many)
+        assert laptop.writing.prepared == 0
+        laptop.transact(many)
+        assert laptop.writing.prepared == 1
+        for other in others:
+            sync(laptop, other)
+
+
 def test_a_conflict_is_found_before_anything_else_is_said_of_a_large_change(
     two: tuple[StorageEngine, StorageEngine, Meanwhile],
 ) -> None:

@@ -69,9 +69,9 @@ def test_the_first_change_of_a_life_is_left_to_the_transaction() -> None:
             ready = prepare_own(reader, drafts, 1_000)
         assert ready is not None
         assert laptop.store.transact(ready.is_right)
-        laptop.store.transact(lambda tx: ready.write(tx, laptop.ledger))
+        dot = laptop.store.transact(lambda tx: ready.write(tx, laptop.ledger))
         assert not laptop.store.transact(ready.is_right), "a dot is used once"
-        assert laptop.frontier()[ready.dot[0]] == ready.dot[1]
+        assert laptop.frontier()[dot[0]] == dot[1]
         assert laptop.get_task(values.id_text(TASK)) is not None
 
 

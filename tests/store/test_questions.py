@@ -48,3 +48,13 @@ def test_a_list_that_grows_after_the_question_does_not_change_the_question(store
         questions.noting(reader).states.get(keys)
         assert len(questions) == 2
         assert questions.have_the_same_answers(reader)
+
+
+def test_a_mapping_is_asked_with_its_values_and_kept_as_it_was(store: MemoryStore) -> None:
+    questions, frontier = Questions(), {ACTOR: 3}
+    with store.read() as reader:
+        assert questions.noting(reader).log.positions_after(frontier) == reader.log.positions_after(frontier)
+        frontier[ACTOR] = 4
+        questions.noting(reader).log.positions_after(frontier)
+        assert len(questions) == 2
+        assert questions.have_the_same_answers(reader)
