@@ -19,9 +19,9 @@ BUGS: Final[tuple[Bug, ...]] = (
         "taken before the disk has it",
         "Changes from a peer are acknowledged, and passed on, before they are on the disk.",
         (5, 8),
-        "sync.taking:Taking.take",
-        "taken = self._store.transact(lambda tx: self._take(tx, decoded, batch.heads, allows, parted, ready))",
-        "taken = self._store.submit(lambda tx: self._take(tx, decoded, batch.heads, allows, parted, ready)).result()",
+        "sync.asked_once:AskedOnce.transact",
+        "return self._store.transact(work)",
+        "return self._store.submit(work).result()",
     ),
     Bug(
         "the view follows the log",
