@@ -128,6 +128,9 @@ def hunt(bug: Bug, seeds: Iterable[int], clean: Clean | None = None) -> Found:
         bug: The bug to switch on.
         seeds: The seeds, in order; at most ``RUNS_MAX`` are run.
         clean: What is known about them without the bug. Seeds in which the bug has no effect are counted and not run.
+
+    Raises:
+        AssertionError: The planted code names something that is not there, so it shows nothing.
     """
     runs = 0
     unclean: list[int] = []
@@ -137,13 +140,23 @@ def hunt(bug: Bug, seeds: Iterable[int], clean: Clean | None = None) -> Found:
         if not concerned:
             continue
         with bug.on():
-            violation = run(_tape(bug, seed)).violation
+            verdict = run(_tape(bug, seed))
+        violation = verdict.violation
         if violation is None:
             continue
+        _check_it_ran(bug, verdict)
         if holds if holds is not None else run(_tape(bug, seed)).violation is None:
             return Found(bug.name, runs, seed, violation.number, str(violation), tuple(unclean))
         unclean.append(seed)
     return Found(bug.name, runs, None, 0, "", tuple(unclean))
+
+
+def _check_it_ran(bug: Bug, verdict: Verdict) -> None:
+    """Check that it was not the planted code itself that stopped, at a name or an attribute which the product lacks."""
+    *_, where = verdict.trace.rpartition('File "')
+    stopped = verdict.trace.rstrip().rpartition("\n")[2]
+    if where.startswith("<planted in") and stopped.startswith(("AttributeError", "NameError", "UnboundLocalError")):
+        raise AssertionError(f"edit the planted bug {bug.name!r}, whose code cannot run: {stopped}")
 
 
 def shrink(bug: Bug, seed: int) -> Shrunk:

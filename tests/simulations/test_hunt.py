@@ -55,6 +55,17 @@ def test_runs_that_do_not_call_what_a_bug_edits_count_and_are_left_out() -> None
     assert hunt(rare, seeds, clean).runs == len(seeds)
 
 
+def test_a_bug_whose_code_cannot_run_is_not_taken_for_found() -> None:
+    bug = one("broken", "A.", (1,), "sync.replica:Replica.connected", "self._links[peer] = link", "self.lacking()")
+    with pytest.raises(AssertionError, match="edit the planted bug 'broken', whose code cannot run: AttributeError"):
+        hunt(bug, range(3))
+
+
+def test_what_is_taken_before_the_disk_has_it_is_noticed_by_what_was_told() -> None:
+    found, _ = found_soon("taken before the disk has it")
+    assert found.number == 8
+
+
 def test_a_hunt_that_finds_nothing_says_so() -> None:
     found = hunt(NO_BUG, range(3))
     assert (found.seed, found.runs, found.text) == (None, 3, "")

@@ -22,12 +22,14 @@ BUGS: Final[tuple[Bug, ...]] = (
             Edit(
                 "sync.replica:Replica.connected",
                 "return self._settled(session.open())",
-                "session.sent = self.__dict__.get('sent', {}).get(peer, {})\n    return self._settled(session.open())",
+                "session._intake.sent = self.__dict__.get('sent', {}).get(peer, {})\n"
+                "    return self._settled(session.open())",
             ),
             Edit(
                 "sync.intake:Intake.page",
                 "self._sending.introduced(held, hello.wanted)",
-                "self._sending.introduced(frontier.join(held, self.sent), hello.wanted)",
+                "from edda_sync.crdt import frontier\n"
+                "    self._sending.introduced(frontier.join(held, self.sent), hello.wanted)",
             ),
         ),
     ),
