@@ -274,7 +274,7 @@ def bring(old: StorageEngine, new: StorageEngine) -> Brought:
     Create what one store shows, and what is in its trash, in another one, under the same ids.
 
     It is written in several transactions (``imports.batches``), parents first, so that no device waits long for any of
-    them. Whatever ends it midway, the old store stays as it is.
+    them. Whatever ends it midway, the old store stays as it is, and what is in its trash is not shown in the new one.
 
     Args:
         old: The store to copy from; it is only read.
@@ -296,9 +296,14 @@ def bring(old: StorageEngine, new: StorageEngine) -> Brought:
             new.transact(partial(_each, write_one, batch), reason="brought along")
 
     write(_create_tag, (tag for tag in old.tags() if tag.id not in tags), lambda _: 0)
-    created = _unknown([*tasks, *documents, *doomed], known)
+    created = _unknown([*tasks, *documents], known)
     write(lambda tx, item: _create(tx, item, item.id in trash), created, text_length)
-    write(_delete, doomed, lambda _: 0)
+    for some in _together(doomed):
+        if len(some) <= limits.BULK_ITEMS_MAX:
+            new.transact(partial(_create_deleted, some), reason="brought along")
+        else:  # one task with so many below it: they are shown until the last one is here
+            write(lambda tx, item: _create(tx, item, in_trash=False), some, text_length)
+            write(_delete, some, lambda _: 0)
     links = (link for link in old.links() if (link.task_id, link.document_id) not in linked)
     write(_link, links, lambda _: 0)
     counts = [sum(1 for _ in _unknown(items, known)) for items in (tasks, documents)]
@@ -312,6 +317,37 @@ def _each(write_one: Callable[[Transaction, T], object], batch: Iterable[T], tx:
 
 def _create_tag(tx: Transaction, tag: Tag) -> None:
     tx.create_tag(tag.name, tag.color, tag.description)
+
+
+def _create_deleted(items: Sequence[Item], tx: Transaction) -> None:
+    for item in items:
+        _create(tx, item, in_trash=False)
+    for item in items:
+        _delete(tx, item)
+
+
+def _together(items: Sequence[Item]) -> Iterator[list[Item]]:
+    """
+    Yield items, each task together with all that are below it, because none can be created below a deleted one.
+
+    Args:
+        items: The items, each after its parent.
+    """
+    families: dict[str, list[Item]] = {}  # by item; a task's is that of its parent
+    for item in items:
+        families[item.id] = family = families.get(item.parent_id or "", []) if isinstance(item, Task) else []
+        family.append(item)
+    batch: list[Item] = []
+    length = 0
+    for family in [each for item, each in families.items() if each[0].id == item]:
+        more = sum(map(text_length, family))
+        if batch and (len(batch) + len(family) > limits.BULK_ITEMS_MAX or length + more > limits.BULK_CODE_POINTS_MAX):
+            yield batch
+            batch, length = [], 0
+        batch += family
+        length += more
+    if batch:
+        yield batch
 
 
 def _delete(tx: Transaction, item: Item) -> None:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -207,9 +210,57 @@ def test_a_large_store_comes_along_in_transactions_that_are_no_longer_than_those
             old.delete_task(task)
         changes = new.counts()["changes"]
         assert joining.bring(old, new) == joining.Brought(10, 1, 0, 7)
-        assert new.counts()["changes"] == changes + 4 + 6 + 3 + 4
+        assert new.counts()["changes"] == changes + 4 + 4 + 3 + 4
         assert everything(new) == everything(old)
         assert {each.id for each in new.trash("task")} == set(doomed)
+
+
+class EndedError(Exception):
+    """What brings a store along is ended."""
+
+
+class Ending:
+    """A store that ends whoever writes into it more than so many transactions."""
+
+    def __init__(self, store: StorageEngine, transactions: int) -> None:
+        self._store, self._left = store, transactions
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def transact(self, work: Callable[[edda.Transaction], Any], reason: str) -> Any:
+        """Write, unless it is time to end."""
+        if self._left == 0:
+            raise EndedError
+        self._left -= 1
+        return self._store.transact(work, reason=reason)
+
+
+def test_whenever_bringing_along_is_ended_nothing_is_shown_that_was_in_the_trash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "BULK_ITEMS_MAX", 3)
+    with edda.open(tmp_path / "old") as old:
+        kept = old.create_task(edda.Task(title="Kept"))
+        parents = [old.create_task(edda.Task(title="Deleted")) for _ in range(3)]
+        below = [old.create_task(edda.Task(title="Below", parent_id=parent)) for parent in parents]
+        for task in (*below, *parents):
+            old.delete_task(task)
+        for number in range(6):
+            with edda.open(tmp_path / f"new {number}") as new:
+                ending: Any = Ending(new, number)
+                with contextlib.suppress(EndedError):
+                    joining.bring(old, ending)
+                assert {task.id for task in new.query_tasks(edda.TaskQuery())} <= {kept}
+        assert {task.id: task.parent_id for task in items_of(tmp_path / "new 5")} == {
+            **dict.fromkeys(parents), **dict(zip(below, parents, strict=True))
+        }  # fmt: skip
+
+
+def items_of(home: Path) -> list[edda.Task]:
+    """The tasks in the trash of a store."""
+    with edda.open(home) as store:
+        return [item for item in store.trash("task") if isinstance(item, edda.Task)]
 
 
 def test_what_the_workspace_knows_already_stays_as_it_is_there(tmp_path: Path) -> None:
