@@ -95,9 +95,7 @@ class SqliteStore:
         self._closed = False
         self._writing = threading.Lock()  # held as long as a transaction runs
         self._writer_is: int | None = None  # the thread that is running a transaction
-        self._asked: MutableSet[SqlConnection] = (
-            set()
-        )  # connections of programs, which use SQL; once needed, a weak set
+        self._asked: MutableSet[SqlConnection] = set()  # connections of programs; once there are any, a weak set
         self._written_at = 0.0  # monotonic seconds
         self._idle_due = False
         path = absolute(path)
