@@ -8,9 +8,21 @@ from typing import TYPE_CHECKING
 import click
 
 from edda_sync.cli.commands import Command
-from edda_sync.cli.common import STORE_FILE, Progress, count, home, json_option, note, opened, print_json, say
+from edda_sync.cli.common import (
+    STORE_FILE,
+    Progress,
+    count,
+    home,
+    json_option,
+    note,
+    opened,
+    print_json,
+    safe_line,
+    say,
+)
 from edda_sync.cli.damaged import forget, remember
 from edda_sync.cli.interrupts import keep
+from edda_sync.engine import aside as asides
 from edda_sync.engine import doctor as doctors
 from edda_sync.words import exits
 from edda_sync.words.errors import WAYS_BACK, CorruptError, DamagedStoreError
@@ -43,14 +55,20 @@ def doctor(rebuild: bool, as_json: bool) -> None:
                 findings = doctors.check(store, progress)
     except CorruptError as error:  # the text of this error sends people to this command
         raise DamagedStoreError(str(home() / STORE_FILE), error.what) from error
+    waiting = asides.outstanding(home())
+    outstanding = asides.sentence([safe_line(str(folder)) for folder in waiting]) if waiting else ""
     if as_json:
         made = [doctors.Finding("rebuilt", True, rebuilt)] if rebuilt is not None else []
+        if outstanding:
+            findings.append(doctors.Finding("outstanding", True, outstanding))
         print_json([dataclasses.asdict(each) for each in (*made, *findings)])
     else:
         if rebuilt is not None:
             say(f"rebuilt  tables: {rebuilt}")
         for each in findings:
             say(f"{'sound  ' if each.sound else 'DAMAGED'}  {each.check}: {each.detail}")
+        if outstanding:
+            say(f"to do    outstanding: {outstanding}")
     damaged = {each.check for each in findings if not each.sound}
     written_wrong = [each.check for each in findings if not each.sound and each.check not in _NO_DAMAGE]
     if not written_wrong:

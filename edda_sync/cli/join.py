@@ -5,21 +5,27 @@ from __future__ import annotations
 import asyncio
 import platform
 import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from edda_sync.cli.commands import Command
-from edda_sync.cli.common import GivenUpError, can_ask, count, home, note, safe_line, say
+from edda_sync.cli.common import GivenUpError, can_ask, count, home, note, opened, safe_line, say
 from edda_sync.cli.first_sync import LOST_S_MAX, until_equal
 from edda_sync.cli.interrupts import keep
+from edda_sync.cli.network import sync
 from edda_sync.cli.running import Address, Waiting
 from edda_sync.crdt.records import told_apart
+from edda_sync.engine import aside as asides
 from edda_sync.engine import standing
 from edda_sync.engine.engine import open as open_store
-from edda_sync.words import exits, values
+from edda_sync.words import exits, limits, values
 from edda_sync.words.addresses import host_port
+from edda_sync.words.config import DATABASE_FILE
 from edda_sync.words.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +37,7 @@ if TYPE_CHECKING:
 
 
 @click.command("join", cls=Command)
-@click.argument("code", nargs=-1, required=True, metavar="CODE")
+@click.argument("code", nargs=-1, metavar="CODE")
 @click.option(
     "--at", "at", type=Address(), metavar="HOST:PORT", help="Where the invitation is, as `edda invite` shows it."
 )
@@ -52,9 +58,14 @@ def join(
 
     All that it holds comes here. If a store with content is here already, it is put aside, or its content is brought
     along. If it belongs to that workspace already, but is no longer known there, it stays as it is.
+
+    If a join with --bring was interrupted, `edda join --bring`, without a code, brings along what is still outstanding.
     """
-    from edda_sync.device import joining
-    from edda_sync.device.control import only_runner
+    if not code and bring and not leave:
+        _go_on(ctx, at)
+        return
+    if not code:
+        raise click.MissingParameter(ctx=ctx, param=ctx.command.params[0])
     from edda_sync.transport.pairing import parse_code
 
     typed = " ".join(code)  # people may type it in groups, as it is shown
@@ -62,6 +73,16 @@ def join(
     if bring and leave:
         raise UsageError("Say --bring or --leave, not both.")
     checked = None if name is None else values.line("name", name)
+    with _telling_where():
+        if not _join(typed, at, checked, bring=bring, leave=leave):
+            ctx.exit(exits.NOT_EQUAL)
+
+
+def _join(code: str, at: tuple[str, int] | None, checked: str | None, *, bring: bool, leave: bool) -> bool:
+    """Join by a code, and return whether this device is proved equal with its inviter at the end."""
+    from edda_sync.device import joining
+    from edda_sync.device.control import only_runner
+
     along = bring if bring or leave else None
     with only_runner(home()):
         held = joining.holdings(home())
@@ -70,18 +91,79 @@ def join(
         if held is not None and has_content and along is None and not may_stay:
             along = _ask(held)
         called = checked or (held.name if held is not None else _host_name())
-        welcome, inviter = asyncio.run(_pair(typed, at, called))
+        welcome, inviter = asyncio.run(_pair(code, at, called))
         keep()
+        before = asides.outstanding(home())
         stays = held is not None and joining.stays(home(), held, welcome)
-        aside = home() / time.strftime("left-%Y-%m-%d-%H%M%S") if has_content and not stays else None
+        aside = home() / time.strftime(f"{asides.PREFIX}%Y-%m-%d-%H%M%S") if has_content and not stays else None
         if held is not None and aside is not None and along is None and can_ask():  # it moves only if it does not stay
             along = _ask_member(held, welcome)
         elif held is not None and aside is not None and bring and held.kept:
             note(_not_brought(held))
-        joining.enter(home(), welcome, called, aside)
-    joined = _Joined(welcome, inviter, checked, aside, bool(along), held if stays else None)
-    if not asyncio.run(_sync_in(joined)):
-        ctx.exit(exits.NOT_EQUAL)
+        joining.enter(home(), welcome, called, aside, along=bool(along))
+    waiting = _to_bring(welcome, bring=bring, leave=leave, before=before)
+    joined = _Joined(welcome, inviter, checked, aside, waiting, held if stays else None)
+    return asyncio.run(_sync_in(joined))
+
+
+def _to_bring(welcome: Welcome, *, bring: bool, leave: bool, before: Mapping[Path, bytes]) -> Sequence[Path]:
+    """
+    Return the folders of the stores whose content this join brings along: also those that an earlier one did not bring.
+
+    Args:
+        welcome: What the inviter sent. Without ``--bring``, what was to go into another workspace waits.
+        bring: Whether the person said ``--bring``.
+        leave: Whether the person said ``--leave``: then nothing waits any more.
+        before: What waited before this join.
+    """
+    waiting = asides.outstanding(home())
+    if leave:
+        for folder in before:
+            note(f"A store from before stays in {safe_line(str(folder))}, and is not brought along.")
+            asides.done(folder)
+        return ()
+    return [folder for folder, workspace in waiting.items() if bring or workspace == welcome.workspace]
+
+
+@contextmanager
+def _telling_where() -> Iterator[None]:
+    """If Ctrl-C ends the block, have it said where the store is that was here, and which command goes on."""
+    before = _left()
+    try:
+        yield
+    except KeyboardInterrupt:
+        if waiting := asides.outstanding(home()):
+            keep(asides.sentence([safe_line(str(folder)) for folder in waiting]))
+        elif left := _left() - before:
+            keep(
+                f"what was done until then is kept, and the store that was here is in {safe_line(str(max(left)))}; "
+                "`edda up` or `edda sync` goes on"
+            )
+        raise
+
+
+def _left() -> set[Path]:
+    """Return the folders of all stores that were put aside."""
+    return {file.parent for file in home().glob(f"{asides.PREFIX}*/{DATABASE_FILE}")}
+
+
+def _go_on(ctx: click.Context, at: tuple[str, int] | None) -> None:
+    """Bring along what an earlier join was to bring along, after the first sync, so that what is known is not made twice."""
+    waiting = [*asides.outstanding(home())]
+    if not waiting:
+        raise UsageError(
+            "Nothing is left to be brought along; `edda join CODE` takes the code that `edda invite` shows."
+        )
+    with opened() as store:
+        was_equal = any(each["proved_at"] is not None for each in standing.devices(store) if not each["this"])
+    with _telling_where():
+        if not was_equal:
+            note("The first sync is not done yet; it comes before anything is brought along.")
+            ctx.invoke(sync, at=() if at is None else (at,), timeout=limits.SYNC_TIMEOUT_S, as_json=False)
+        with opened() as store:
+            for folder in waiting:
+                say(_brought(_bring(folder, store)))
+    say("`edda up` or `edda sync` sends it to the other devices.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +176,7 @@ class _Joined:
         inviter: The address on which the inviter listens.
         wished: The name that the person chose for this device; None if none was chosen.
         aside: Where the store that was here before is now; None if there was none.
-        along: Whether its content is to be brought along.
+        waiting: The folders of the stores whose content is to be brought along.
         stayed: What the store holds, if it belongs to the workspace already and stays; otherwise None.
     """
 
@@ -102,7 +184,7 @@ class _Joined:
     inviter: tuple[str, int]
     wished: str | None
     aside: Path | None
-    along: bool
+    waiting: Sequence[Path]
     stayed: Holdings | None
 
 
@@ -167,31 +249,33 @@ async def _sync_in(joined: _Joined) -> bool:
     """Run the device that joined until it is equal to its inviter, and print what arrives."""
     from edda_sync.device.device import Device
 
-    aside = joined.aside
     async with Device(home(), discover=False) as device:
         _say_joined(joined, device.store.identity.device, await device.run(standing.own_name))
         peer = await _first_sync(device, joined)
         if peer is None:
-            if joined.along and aside is not None:
-                note(f"Nothing was brought along yet; it is in {safe_line(str(aside))}.")
+            if joined.waiting:
+                folders = ", ".join(safe_line(str(each)) for each in joined.waiting)
+                note(f"Nothing was brought along yet; it is in {folders}, and `edda join --bring` brings it along.")
             return False
-        if joined.along and aside is not None:
-            brought = await device.run(lambda store: _bring(aside, store))
-            say(_brought(brought))
-            if not await until_equal(device, peer):
-                return False
+        for folder in joined.waiting:
+            say(_brought(await device.run(partial(_bring, folder))))
+        if joined.waiting and not await until_equal(device, peer):
+            return False
     say("`edda up` keeps this device equal with the others for as long as it runs.")
     return True
 
 
 def _say_joined(joined: _Joined, own: str, name: str) -> None:
     others = _others(joined.welcome, {own: name})
-    if joined.stayed is not None:
-        how = "is known again in" if joined.stayed.is_shut_out else "is a member already of"
+    stayed = joined.stayed
+    if stayed is not None and not (stayed.is_shut_out and not stayed.is_refused):
+        how = "is known again in" if stayed.is_refused else "is a member already of"
         say(f'This device, "{safe_line(name)}", {how} the workspace of {others}.')
         say("Its store stays, with all that was written here.")
     else:
         say(f'This device, "{safe_line(name)}", joined the workspace of {others}.')
+        if stayed is not None and not stayed.is_empty:
+            say("What was written here since the first attempt stays.")
     if joined.wished not in (None, name):
         say(f'It is not called "{safe_line(joined.wished or "")}": a device keeps the name with which it first joined.')
     if joined.aside is not None:
@@ -227,10 +311,13 @@ async def _first_sync(device: Device, joined: _Joined) -> str | None:
 
 
 def _bring(aside: Path, store: Any) -> Brought:
+    """Bring along what the store in a folder holds, and note that it was."""
     from edda_sync.device import joining
 
     with open_store(aside) as old:
-        return joining.bring(old, store)
+        brought = joining.bring(old, store)
+    asides.done(aside)
+    return brought
 
 
 def _brought(brought: Brought) -> str:

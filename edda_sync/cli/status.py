@@ -23,6 +23,7 @@ from edda_sync.cli.common import (
 from edda_sync.cli.damaged import remember
 from edda_sync.cli.running import SHORT_DEVICE, Waiting, last
 from edda_sync.crdt.records import told_apart
+from edda_sync.engine import aside as asides
 from edda_sync.engine import missing
 from edda_sync.words import limits
 from edda_sync.words.errors import damage_sentence
@@ -68,6 +69,7 @@ def status(as_json: bool) -> None:
             found = {**standing.status(store), "damaged": damaged_parts(store)}
     remember(home() / STORE_FILE, found.get("damaged") or ())
     found.pop("done", None)
+    found["to_bring"] = [str(folder) for folder in asides.outstanding(home())]
     if as_json:
         print_json(found)
     else:
@@ -98,6 +100,8 @@ def _print_status(found: Answer) -> None:
     held = ", ".join(count(found[key], key[:-1]) for key in ("tasks", "documents", "tags"))
     size = (found["database_bytes"] + found["wal_bytes"]) / 1_000_000
     say(f"store: {held}; {size:,.1f} MB in {found['home']}; digest {found['digest'][:12]}")
+    if found["to_bring"]:
+        say(f"outstanding: {asides.sentence([safe_line(each) for each in found['to_bring']])}")
     if found["running"] and not found["discovery"]["available"]:
         say(f"not looking on the LAN: {found['discovery']['reason']}")
     if found.get("damaged"):  # a running device of an older version does not tell

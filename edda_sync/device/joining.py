@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 
 from edda_sync.changes import change as changes
 from edda_sync.device.peers import Endpoint
+from edda_sync.engine import aside as asides
 from edda_sync.engine import opening, standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.transaction import Transaction
@@ -65,6 +66,7 @@ class Holdings:
         kept: How many values of conflicts it keeps beside those that it shows. They cannot be brought along.
         others: How many other members the workspace has.
         is_shut_out: Whether the change that let it in is missing, or its inviter refuses it: it may have to be let in again.
+        is_refused: Whether its inviter has refused it, and not only its first sync was interrupted.
     """
 
     workspace: bytes
@@ -77,6 +79,7 @@ class Holdings:
     kept: int
     others: int
     is_shut_out: bool
+    is_refused: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -135,7 +138,8 @@ def holdings(home: Path, config: StorageConfig | None = None) -> Holdings | None
         trash = sum(len(engine.trash(kind)) for kind in ("task", "document"))
         kept = sum(len(each.kept) for each in engine.conflicts())
         held = counts["tasks"], counts["documents"], counts["tags"], trash, kept
-        return Holdings(workspace, device, own, *held, others, shut_out)
+        refused = standing.shut_out_by(engine) is not None
+        return Holdings(workspace, device, own, *held, others, shut_out, refused)
 
 
 # --- pairing ----------------------------------------------------------------------------------------------------------
@@ -215,7 +219,15 @@ def stays(home: Path, held: Holdings, welcome: Welcome) -> bool:
     return held.workspace == welcome.workspace and identity is not None and identity.device == held.device
 
 
-def enter(home: Path, welcome: Welcome, name: str, aside: Path | None, config: StorageConfig | None = None) -> None:
+def enter(
+    home: Path,
+    welcome: Welcome,
+    name: str,
+    aside: Path | None,
+    config: StorageConfig | None = None,
+    *,
+    along: bool = False,
+) -> None:
     """
     Make the store in a folder belong to the workspace of a welcome.
 
@@ -228,6 +240,8 @@ def enter(home: Path, welcome: Welcome, name: str, aside: Path | None, config: S
         name: The name of this device.
         aside: The folder for a store that makes room; None deletes that store, if it is empty.
         config: How the store is kept.
+        along: Whether the content of the store that makes room is to be brought along. It is noted before that store is
+            moved; see ``engine.aside``.
     """
     home, config = absolute(home), config or StorageConfig()
     held = holdings(home, config)
@@ -240,6 +254,8 @@ def enter(home: Path, welcome: Welcome, name: str, aside: Path | None, config: S
             return
         if aside is None and not held.is_empty:
             raise UsageError("This store has content by now; join again, with --bring or --leave.")
+        if aside is not None and along:
+            asides.plan(absolute(aside), welcome.workspace)
         _clear(home, config.database(home), held, aside)
     with StorageEngine(home) as store:
         store.open_store(replace(config, name=name), anew=True)

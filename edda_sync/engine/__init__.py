@@ -10,5 +10,6 @@ A reader's path:
   of them, and ``conflicts`` and ``hidden`` list what no row shows.
 - ``write_side`` is loaded when it is first needed: ``transaction`` (what becomes visible together), ``writing`` (where
   drafts become a change) and ``membership`` (the workspace).
+- ``aside`` knows which stores, put aside when the device joined, are still to be brought along.
 - ``standing`` tells how the device stands, and ``doctor`` checks whether the store is sound.
 """

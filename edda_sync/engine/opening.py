@@ -42,12 +42,17 @@ def check_not_lost(home: Path, database: Path, state: Path, *, anew: bool = Fals
         anew: Whether the caller means to begin an empty store for the device that is there, as when it joins.
 
     Raises:
+        UsageError: It was put aside by a join that was killed before it made the new store; the error says how to go on.
         LostStoreError: The file is missing or empty, but something shows that there was a store.
     """
     if has_store(database):
         return
     signs = _signs(home, database, state, anew=anew)  # first: the file of a new store appears before its signs
     if signs and not _is_filled(database):
+        if not anew:
+            from edda_sync.engine import aside
+
+            aside.check_joined(home)
         raise LostStoreError(str(database), signs)
 
 

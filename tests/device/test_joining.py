@@ -12,12 +12,13 @@ import pytest
 import edda_sync as edda
 from edda_sync import testing
 from edda_sync.device import joining
+from edda_sync.engine import aside as asides
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.transport import identity as identities
 from edda_sync.transport import pairing
 from edda_sync.words import limits
 from edda_sync.words.config import StorageConfig
-from edda_sync.words.errors import InvalidValueError, NotReachableError, PairingError, UsageError
+from edda_sync.words.errors import InvalidValueError, NotReachableError, PairingError, StorageError, UsageError
 from edda_sync.words.model import Item, as_json
 from edda_sync.workspace import welcome as membership
 from edda_sync.workspace.welcome import DeviceCard, Welcome
@@ -333,3 +334,31 @@ def test_a_store_of_nothing_but_trash_and_kept_values_is_missed_too(tmp_path: Pa
         held = joining.holdings(laptop.home)
         assert held is not None
         assert held.kept == 1
+
+
+def test_what_is_to_come_along_is_noted_before_the_store_is_moved(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with edda.open(home, StorageConfig(name="phone")) as store:
+        store.create_task(edda.Task(title="Mine"))
+    with testing.devices(1) as (laptop,):
+        welcome = welcome_of(laptop, home)
+        (home / "left-1").mkdir()
+        (home / "left-1" / asides.NOTE_FILE).mkdir()  # so that the note cannot be written
+        with pytest.raises(StorageError):
+            joining.enter(home, welcome, "phone", home / "left-1", along=True)
+        with edda.open(home) as store:
+            assert store.counts()["tasks"] == 1, "it was not moved"
+        joining.enter(home, welcome, "phone", home / "left-2", along=True)
+        assert asides.outstanding(home) == {home / "left-2": laptop.workspace}
+        with StorageEngine(home) as store:
+            store.open_store()
+            assert store.workspace == laptop.workspace
+
+
+def test_a_device_whose_first_sync_was_interrupted_was_not_refused(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with testing.devices(1) as (laptop,):
+        joining.enter(home, welcome_of(laptop, home), "phone", None)
+    held = joining.holdings(home)
+    assert held is not None
+    assert (held.is_shut_out, held.is_refused) == (True, False)
