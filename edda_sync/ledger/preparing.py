@@ -28,6 +28,7 @@ from edda_sync.store.composed import ComposedReader
 from edda_sync.store.delta import Delta
 from edda_sync.store.questions import Questions
 from edda_sync.store.seams import LogReader, StoreReader, StoreWriter
+from edda_sync.words import limits
 from edda_sync.words.errors import LimitError
 from edda_sync.workspace.actor import actor_of
 from edda_sync.workspace.keys import WORKSPACE_KEY
@@ -47,7 +48,7 @@ def prepare_change(reader: StoreReader, change: Change, body: Iterable[bytes]) -
         CorruptError: Something stored is damaged.
     """
     header, workspace = change.header, reader.meta.get(WORKSPACE_KEY)
-    if workspace is None:
+    if workspace is None or header.body_bytes > limits.PREPARED_BYTES_MAX:
         return None
     checked = admission.check(reader, Pasts(), Fold(reader, Texts()), workspace, change)
     if isinstance(checked, Admitted):

@@ -58,6 +58,9 @@ sleep 60
 """
 
 
+PLACE: Final = "/var/tmp"  # such a kernel sees the files of this machine, and a /dev of its own: nothing in /dev/shm
+
+
 @dataclass(frozen=True)
 class Ended:
     """
@@ -90,7 +93,7 @@ def run(*command: str, modules: Sequence[str], folder: Path, timeout_s: float) -
         timeout_s: Seconds after which the kernel is ended.
     """
     inner = f"cd {shlex.quote(str(folder))} && {shlex.join(command)}"
-    with tempfile.TemporaryDirectory() as own:
+    with tempfile.TemporaryDirectory(dir=PLACE) as own:
         init = Path(own, "init")
         init.write_text(_INIT.format(modules=shlex.join(modules), command=shlex.quote(inner), ended=_ENDED))
         init.chmod(0o700)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,22 +20,28 @@ FAULT = kernel.fault()
 pytestmark = pytest.mark.skipif(FAULT != "", reason=FAULT)
 
 
-def test_a_command_runs_in_a_kernel_of_its_own_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    write = f"echo lost > {tmp_path}/written && cat {tmp_path}/written && uname -r && exit 7"
-    ended = kernel.run("sh", "-c", write, modules=["sch_netem"], folder=tmp_path, timeout_s=TIMEOUT_S)
+@pytest.fixture
+def place() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=kernel.PLACE) as folder:
+        yield Path(folder)
+
+
+def test_a_command_runs_in_a_kernel_of_its_own_and_leaves_nothing_behind(place: Path) -> None:
+    write = f"echo lost > {place}/written && cat {place}/written && uname -r && exit 7"
+    ended = kernel.run("sh", "-c", write, modules=["sch_netem"], folder=place, timeout_s=TIMEOUT_S)
     assert ended.code == 7, ended.output
     assert re.search(r"^lost$", ended.output, re.MULTILINE)
-    assert list(tmp_path.iterdir()) == []
+    assert list(place.iterdir()) == []
 
 
 def test_a_kernel_whose_command_does_not_end_is_ended_with_all_that_runs_in_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # its processes are known by it
-    ended = kernel.run("sleep", "3600", modules=["sch_netem"], folder=tmp_path, timeout_s=5.0)
+    monkeypatch.setattr(kernel, "PLACE", str(place))  # its processes are known by it
+    ended = kernel.run("sleep", "3600", modules=["sch_netem"], folder=place, timeout_s=5.0)
     assert ended.code is None
     alive = (process.read_bytes() for process in Path("/proc").glob("[0-9]*/cmdline"))
-    assert not any(tmp_path.name.encode() in each for each in alive)
+    assert not any(place.name.encode() in each for each in alive)
 
 
 def test_devices_survive_all_bad_cables_if_the_kernel_itself_spoils_them() -> None:
