@@ -90,7 +90,11 @@ def _rebuild(store: StorageEngine) -> str:
     """Fold the log into new tables; return what was rebuilt, and what differed before."""
     missing = store.reading.missing()
     with Progress("Folding") as progress:
-        rebuilt = doctors.rebuild(store, progress)
+        try:
+            rebuilt = doctors.rebuild(store, progress)
+        except CorruptError:
+            remember(home() / STORE_FILE, [_CALLED["log"]])
+            raise
     counts = store.counts()
     held = ", ".join(count(counts[key], key[:-1]) for key in ("tasks", "documents", "tags"))
     changes = f"{count(rebuilt.changes, 'change')} of the log"

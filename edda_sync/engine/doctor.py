@@ -110,7 +110,7 @@ def rebuild(engine: StorageEngine, progress: Progress = lambda _done: None) -> R
     """
     found = _check_log(engine)
     if not found.sound:
-        raise CorruptError(found.detail)
+        raise CorruptError(f"The log of changes ({found.detail})")
     changed = _changed_shape(engine)
     if isinstance(engine.store, SqliteStore) and (parts := engine.store.damaged_parts(thorough=True)):
         engine.store.forget_damaged()
@@ -168,15 +168,16 @@ def _check_log(engine: StorageEngine) -> Finding:
     """Follow each actor's chain of hashes from its start, or from a segment, to its head."""
     with engine.store.read() as reader:
         try:
-            count = _follow_chains(reader)
+            count = _follow_chains(reader, engine)
         except CorruptError as error:
             return Finding("log", False, f"{error.what} is not what was written")
         except RemoteProtocolError as error:
             return Finding("log", False, f"it holds {error.reason}")
-    return Finding("log", True, f"{count:,} changes, each chained to the one before it")
+    held = "1 change, chained to nothing" if count == 1 else f"{count:,} changes, each chained to the one before it"
+    return Finding("log", True, held)
 
 
-def _follow_chains(reader: StoreReader) -> int:
+def _follow_chains(reader: StoreReader, engine: StorageEngine) -> int:
     taken, names = dict(reader.segments.merged()), Chains(reader)
     chains: dict[bytes, tuple[int, bytes]] = {}
     positions = reader.log.positions_after({})
@@ -187,16 +188,29 @@ def _follow_chains(reader: StoreReader) -> int:
                     chains[head.actor] = head.seq, head.hash
             continue
         logged = reader.log.read(position)
-        verify_logged(reader, logged)
+        try:
+            verify_logged(reader, logged)
+        except CorruptError:
+            raise CorruptError(_change(engine, logged.actor, logged.seq)) from None
         header = changes.decode_header(logged.raw)
         before = names.before((logged.actor, logged.seq))
         if (logged.seq - 1, header.previous) != (chains.get(before[0]) if before else (0, changes.NO_HASH)):
-            raise CorruptError(f"change {logged.actor.hex()}:{logged.seq} at position {position:,} of the log")
+            raise CorruptError(f"what {_change(engine, logged.actor, logged.seq)} follows")
         chains[logged.actor] = logged.seq, logged.hash
     for head in reader.log.heads().values():
         if chains.get(head.actor) != (head.seq, head.hash):
-            raise CorruptError(f"the head of {head.actor.hex()}")
+            raise CorruptError(f"the end of the log, {_change(engine, head.actor, head.seq)},")
     return len(positions)
+
+
+def _change(engine: StorageEngine, actor: bytes, seq: int) -> str:
+    """Return what to call a change: its number, and the device that wrote it, if that can still be read."""
+    try:
+        device = next((life.device for life in engine.reading.lives() if life.name == actor), None)
+        name = None if device is None else told_apart(standing.names(engine)).get(device)
+    except (CorruptError, RemoteProtocolError):
+        name = None
+    return f"change {seq:,} of {name or actor.hex()[:12]}"
 
 
 # --- the tables -------------------------------------------------------------------------------------------------------
