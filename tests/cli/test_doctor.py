@@ -48,7 +48,9 @@ def test_a_damaged_log_is_told_by_the_name_of_the_device_and_with_what_saves_the
     spoil(home, "UPDATE _log SET body = zeroblob(length(body)) WHERE position = 3")
     said = edda("doctor", "--rebuild", code=1).stderr
     what = rf"The log of changes \(change \d+ of {name} is not what was written\) is damaged on this disk, "
-    assert re.match(f"{what}and cannot be mended from what is here: try `edda sync` and `edda export` first, ", said)
+    assert re.match(
+        f"{what}and cannot be mended from what is here: try `edda sync` and `edda export`, then keep ", said
+    )
     assert f"change 3 of {name} is not what was written" in edda("doctor", code=1).stdout
 
 

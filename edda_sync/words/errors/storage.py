@@ -12,7 +12,7 @@ WAYS_BACK: Final = (
 )
 """What to do to get a lost store back."""
 
-_SAVE_FIRST: Final = "try `edda sync` and `edda export` first, to save what is only here"
+_SAVE_FIRST: Final = "try `edda sync` and `edda export`"  # they may still save what is only here
 
 
 class StorageError(EddaError):
@@ -190,7 +190,7 @@ class DamagedStoreError(CorruptError):
         super().__init__(what or path)
         self.path = path
         name = path.rpartition("/")[2]
-        then = f"{_SAVE_FIRST}, keep a copy of the folder, move {name} away, and {WAYS_BACK}"
+        then = f"{_SAVE_FIRST}, then keep a copy of the folder, move {name} away, and {WAYS_BACK}"
         self.args = (f"{self.what} is damaged on this disk, and cannot be mended from what is here: {then}.",)
 
 
