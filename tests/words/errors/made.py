@@ -7,7 +7,7 @@ from edda_sync.words.errors import EddaError
 
 ID = "0192f0c1-79b0-7cc3-98c4-dc0c0c07398f"
 MADE: list[EddaError] = [
-    errors.InvalidValueError("title", "is empty; 1 to 500 are possible", ""),
+    errors.InvalidValueError("title", "is empty; 1 to 500 characters are possible", ""),
     errors.BugError(ZeroDivisionError("division by zero")),
     errors.CallbackError("What happens", ZeroDivisionError("division by zero")),
     errors.NotFoundError("task", ID),
