@@ -75,8 +75,8 @@ def check(engine: StorageEngine, progress: Progress = lambda _done: None) -> lis
     """
     progress = Callback(progress, "The progress of the doctor")
     findings = _check_file(engine)
-    if any(each.check == "view" for each in findings):
-        return [*findings, _check_log(engine)]  # the view can be made again from the log
+    if any(each.check == "tables" for each in findings):
+        return [*findings, _check_log(engine)]  # the tables can be made again from the log
     if any(each.check in ("file", "schema") and not each.sound for each in findings):
         return findings  # further findings about a broken file would mean nothing
     findings.append(_check_log(engine))
@@ -130,7 +130,7 @@ def _check_file(engine: StorageEngine) -> list[Finding]:
     try:
         if parts := store.damaged_parts(thorough=True):
             what = f"edda.db is not what was written: it is damaged in {', '.join(parts)}"
-            return [Finding("view" if damage.can_be_made_anew(parts) else "file", False, what)]
+            return [Finding("tables" if damage.can_be_made_anew(parts) else "file", False, what)]
         if changed := store.changed_shape():
             what = f"{_some(changed)}; another program did that, and `edda doctor --rebuild` puts it right"
             return [Finding("file", True, "SQLite finds it whole"), Finding("schema", False, what)]

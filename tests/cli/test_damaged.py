@@ -90,7 +90,7 @@ def test_the_doctor_names_the_damage_in_the_words_of_this_project(
     edda = another_edda("home")
     wipe(tmp_path / "home" / "edda.db", "tasks")
     assert edda("doctor", code=1).stdout.startswith(
-        "DAMAGED  view: edda.db is not what was written: it is damaged in tasks\nsound    log: "
+        "DAMAGED  tables: edda.db is not what was written: it is damaged in tasks\nsound    log: "
     )
     wipe(tmp_path / "home" / "edda.db", "_log")
     said = edda("doctor", code=1)
