@@ -101,6 +101,14 @@ class LostIdentityError(StorageError):
         )
 
 
+class NoFolderError(StorageError):
+    """A folder cannot be made where it should be, as in ``/proc`` or below a file. Nothing was written."""
+
+    def __init__(self, path: str, detail: str, advice: str) -> None:
+        self.path, self.detail = path, detail
+        super().__init__(f"The folder {path} cannot be made ({detail}); nothing was written: {advice}.")
+
+
 class LinkError(StorageError):
     """A symbolic link is where one of our files should be. Nothing was written through it."""
 

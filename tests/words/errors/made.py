@@ -33,6 +33,7 @@ MADE: list[EddaError] = [
     errors.LostJournalError("/home/a/notes/edda.db"),
     errors.LostIndexError("/home/a/notes/edda.db"),
     errors.LostIdentityError("/home/a/notes"),
+    errors.NoFolderError("/proc/notes", "No such file or directory", "choose another one with --home"),
     errors.LinkError("/home/a/notes/edda.db"),
     errors.LinkedStoreError("/home/a/notes/edda.db"),
     errors.NotPrivateError("/home/a/notes/edda.db"),
