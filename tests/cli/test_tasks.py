@@ -358,8 +358,9 @@ def test_the_help_of_an_edit_names_no_defaults(edda: Any, kind: str) -> None:
 
 def test_an_id_of_the_other_kind_is_told_with_the_command_that_takes_it(edda: Any) -> None:
     task_id, document_id = edda.id_of("task", "add", "a"), edda.id_of("doc", "add", "-", "--title", "D", stdin="x")
-    for args in (("task", "show"), ("task", "done"), ("task", "restore"), ("task", "list", "--parent")):
-        said = edda(*args, document_id[-8:], code=3).stderr
+    for args in (["show"], ["done"], ["restore"], ["list", "--parent"]):
+        said = edda("task", *args, document_id[-8:], code=3).stderr
         assert f"it is the id of a document, which `edda doc show {document_id[-8:]}` shows." in said
-    for args in (("doc", "show"), ("doc", "restore"), ("doc", "edit", "--title", "E")):
-        assert f"it is the id of a task, which `edda task show {task_id}` shows." in edda(*args, task_id, code=3).stderr
+    for verb in ("show", "restore", "edit"):
+        said = edda("doc", verb, task_id, code=3).stderr
+        assert f"it is the id of a task, which `edda task show {task_id}` shows." in said
