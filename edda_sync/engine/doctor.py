@@ -92,7 +92,7 @@ def check(engine: StorageEngine, progress: Progress = lambda _done: None) -> lis
     refused = engine.refused()
     if refused:
         findings.append(
-            Finding("refused", True, f"{refused:,} operations break the rules, here as on every other device")
+            Finding("refused", True, f"operations that break the rules, here as on every other device: {refused:,}")
         )
     return findings
 
@@ -145,7 +145,7 @@ def _check_file(engine: StorageEngine) -> list[Finding]:
         Finding(
             "references",
             not dangling,
-            f"{dangling:,} rows point at nothing" if dangling else "every row points at rows that are there",
+            f"rows that point at nothing: {dangling:,}" if dangling else "every row points at rows that are there",
         ),
         *(Finding("schema", True, _reference(name, table)) for name, table in referring),
     ]
@@ -291,7 +291,7 @@ def _check_digest(engine: StorageEngine, progress: Progress, *, compared: bool) 
         damaged += [each.what for each in page]
         progress(looked * PAGE)
     if damaged:
-        return Finding("digest", False, f"{len(damaged):,} hashes do not fit what they are of: {_some(damaged)}")
+        return Finding("digest", False, f"what does not fit its hash ({len(damaged):,}): {_some(damaged)}")
     return Finding("digest", True, f"{engine.digest()} fits every entity")
 
 

@@ -54,7 +54,7 @@ def test_a_whole_file_has_no_damaged_parts(home: Path) -> None:
         ("entity_tags", "tags of items"),
         ("_log", "the log of changes"),
         ("_heads", "the log of changes"),
-        ("_texts", "the states of tasks and documents"),
+        ("_texts", "the tables behind tasks and documents"),
         ("_unindexed", "full-text search"),
     ],
 )
