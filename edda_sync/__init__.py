@@ -13,9 +13,13 @@ edda-sync: local-first storage and sync for the tasks and documents of people an
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = (
+    False  # type checkers take it for true; ``typing`` itself would take most of the time that this import takes
+)
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from edda_sync.device.device import Device
     from edda_sync.engine.engine import StorageEngine, open  # noqa: A004 - edda.open
     from edda_sync.engine.transaction import Transaction, TransactionState

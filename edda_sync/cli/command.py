@@ -1,6 +1,7 @@
 """
 The installed command: it loads and runs the command line. Ctrl-C ends it quietly, even while it is still being loaded.
 
+It imports next to nothing at the top, since a Ctrl-C before ``main`` runs would print a traceback.
 While it is being loaded, there is nothing to clean up and nothing to report, so the process ends as the system ends it.
 
 A command runs for a tenth of a second, and nearly all objects that it makes are its modules. So garbage is collected
@@ -11,8 +12,13 @@ from __future__ import annotations
 
 import atexit
 import gc
-import signal
-from typing import Final
+
+TYPE_CHECKING = False  # type checkers take it for true
+if TYPE_CHECKING:
+    import signal
+    from typing import Final
+else:
+    import _signal as signal  # the part that is built in; what is around it takes milliseconds to load
 
 NEW_OBJECTS: Final = 50_000  # between two collections: a short command makes fewer, and keeps nearly all of them
 

@@ -101,11 +101,13 @@ def opened(config: StorageConfig | None = None) -> Iterator[StorageEngine]:
 
 
 def damaged_parts(store: StorageEngine) -> list[str]:
-    """Return which parts of the store's file are damaged. A large file is not checked, since that takes long."""
+    """
+    Return which parts of the store are damaged: those that are found now, and those that the doctor found.
+
+    A large file is not checked, since that takes long.
+    """
     parts = store.reading.damaged_parts(limits.LOOKED_THROUGH_BYTES_MAX)
-    if store.database is not None:
-        damaged.remember(store.database, parts)
-    return parts
+    return list(parts) if store.database is None else damaged.known(store.database, parts)
 
 
 def write(store: StorageEngine, work: Callable[[Transaction], T]) -> T:

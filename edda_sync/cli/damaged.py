@@ -39,6 +39,20 @@ def forget(database: Path) -> None:
         _note(database).unlink()
 
 
+def known(database: Path, parts: Sequence[str]) -> list[str]:
+    """
+    Note which parts of a store are damaged, and return them with those that were noted earlier.
+
+    Args:
+        database: The store's file.
+        parts: What a look found, in words for a person; it looks less closely than the doctor, whose note stays.
+    """
+    earlier = noted(database)
+    found = [*filter(None, earlier.split(", ")), *(each for each in parts if each not in earlier.split(", "))]
+    remember(database, found)
+    return found
+
+
 def noted(database: Path) -> str:
     """Return which parts of a store were found damaged; empty if none were, or the note is about another file."""
     inode, _, parts = _read(database).decode(errors="replace").partition("\n")

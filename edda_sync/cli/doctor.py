@@ -51,7 +51,7 @@ def doctor(rebuild: bool, as_json: bool) -> None:
             if rebuild:
                 rebuilt = _rebuild(store)
                 keep()
-            with Progress("Checking") as progress:
+            with Progress("Checking changes and items:") as progress:
                 findings = doctors.check(store, progress)
     except CorruptError as error:  # the text of this error sends people to this command
         raise DamagedStoreError(str(home() / STORE_FILE), error.what) from error
@@ -89,8 +89,12 @@ def doctor(rebuild: bool, as_json: bool) -> None:
 def _rebuild(store: StorageEngine) -> str:
     """Fold the log into new tables; return what was rebuilt, and what differed before."""
     missing = store.reading.missing()
-    with Progress("Folding") as progress:
-        rebuilt = doctors.rebuild(store, progress)
+    with Progress("Folding changes:") as progress:
+        try:
+            rebuilt = doctors.rebuild(store, progress)
+        except CorruptError:
+            remember(home() / STORE_FILE, [_CALLED["log"]])
+            raise
     counts = store.counts()
     held = ", ".join(count(counts[key], key[:-1]) for key in ("tasks", "documents", "tags"))
     changes = f"{count(rebuilt.changes, 'change')} of the log"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import reduce
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -40,25 +42,28 @@ def doc() -> None:
     """Documents: texts that merge, word by word."""
 
 
-def _fields(function: Any) -> Any:
-    """Add the options that set a document's fields."""
-    for option in (
+def _fields(*, new: bool) -> Callable[[Any], Any]:
+    """Return what adds the options that set a document's fields; those of a new document have defaults."""
+    options = (
         click.option("--agent-context", metavar="JSON", help="A JSON object for AI agents, key by key."),
         click.option("--metadata", metavar="JSON", help="A JSON object, key by key."),
         click.option(
             "--tag", "tags", type=TagName(), metavar="NAME", multiple=True, help="Add a tag; may be given again."
         ),
-        click.option("--content-type", metavar="TYPE", help="A media type; text/markdown unless you say so."),
-        click.option("--type", "doc_type", metavar="NAME", help="What it is for; note unless you say so."),
+        click.option(
+            "--content-type", metavar="TYPE", help=f"A media type{'; text/markdown unless you say so' if new else ''}."
+        ),
+        click.option(
+            "--type", "doc_type", metavar="NAME", help=f"What it is for{'; note unless you say so' if new else ''}."
+        ),
         click.option("--title", metavar="TEXT", help="One line of 1 to 500 characters."),
-    ):
-        function = option(function)
-    return function
+    )
+    return lambda function: reduce(lambda made, option: option(made), options, function)
 
 
 @doc.command("add")
 @click.argument("file")
-@_fields
+@_fields(new=True)
 @json_option
 def add(file: str, as_json: bool, **fields: Any) -> None:
     """
@@ -68,7 +73,11 @@ def add(file: str, as_json: bool, **fields: Any) -> None:
     """
     from edda_sync.imports.markdown import title_of
 
-    content = read_text(file)
+    try:
+        content = read_text(file)
+    except FileNotFoundError as error:
+        hint = f"{error.strerror}; `echo TEXT | edda doc add - --title TITLE` adds a text without a file"
+        raise FileNotFoundError(error.errno, hint, file) from None
     made = Document(content=content, tags=set(fields["tags"]))
     _set_fields(made, fields)
     if fields["title"] is None:
@@ -176,7 +185,7 @@ def show(id: str, as_json: bool) -> None:
 @click.option("--content", metavar="TEXT", help="The new content.")
 @click.option("--file", metavar="FILE", help="Read the new content from a file, or - for stdin.")
 @editing.allow_empty_option
-@_fields
+@_fields(new=False)
 @click.option(
     "--untag", "untags", type=TagName(), metavar="NAME", multiple=True, help="Take a tag off; may be given again."
 )

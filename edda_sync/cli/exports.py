@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -99,8 +100,10 @@ def _export(path: Path | None, format: str, force: bool) -> None:
             if path is None:
                 write_jsonl(store, sys.stdout.buffer, progress)
             else:
-                replace_file(path, lambda file: write_jsonl(store, file, progress), keep_mode=True)
-                note(f"Wrote {safe_line(str(path))}.")
+                held = Counter[str]()
+                replace_file(path, lambda file: held.update(write_jsonl(store, file, progress)), keep_mode=True)
+                wrote = ", ".join(count(held[kind], kind) for kind in ("task", "document", "tag", "link"))
+                note(f"Wrote {wrote} to {safe_line(str(path))}.")
         return
     if path is None:
         raise UsageError("Name the folder to write Markdown files to: `edda export --format markdown DIR`.")
@@ -112,14 +115,17 @@ def _export(path: Path | None, format: str, force: bool) -> None:
 # --- JSON lines -------------------------------------------------------------------------------------------------------
 
 
-def write_jsonl(store: StorageEngine, file: IO[bytes], progress: Callable[[int], object]) -> None:
-    """Write the tags, documents, tasks and links of one moment, each kind ordered by id."""
+def write_jsonl(store: StorageEngine, file: IO[bytes], progress: Callable[[int], object]) -> Counter[str]:
+    """Write the tags, documents, tasks and links of one moment, each kind ordered by id; return how many of each."""
+    held = Counter[str]()
     with store.snapshot() as reader:
         for number, (kind, each) in enumerate(_everything(reader)):
             line = json.dumps({"kind": kind, **as_json(each)}, ensure_ascii=False, separators=(",", ":"))
             file.write(line.encode() + b"\n")
+            held[kind] += 1
             progress(number)
     file.flush()
+    return held
 
 
 def _everything(reader: StoreReader) -> Iterator[tuple[str, Item | Tag | Link]]:

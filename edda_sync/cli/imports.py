@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 import click
 
+from edda_sync.cli import streams
 from edda_sync.cli.commands import Group
 from edda_sync.cli.common import FilePath, Progress, count, note, opened, safe_line, say, settings
-from edda_sync.words import exits
+from edda_sync.words import exits, limits
 from edda_sync.words.errors import UsageError
+from edda_sync.words.model import Task
 
 if TYPE_CHECKING:
     from edda_sync.imports import Refused, Report, Source
 
+STDIN: Final = "-"  # the name of a file that means standard input
+_TEXTS: Final = (".md", ".markdown", ".txt")  # how the name of a single file ends
 LISTED_MAX: Final = 10  # refused or edited items that are listed one by one
 
 
@@ -27,15 +33,21 @@ def import_() -> None:
 @import_.command("beads")
 @click.argument("path", type=FilePath())
 def beads(path: Path) -> None:
-    """Import the issues of a Beads export, a file of JSON lines, as tasks; what no field holds goes into their metadata."""
+    """
+    Import the issues of a Beads export, a file of JSON lines or stdin for -, as tasks.
+
+    What no field holds goes into their metadata.
+    """
     from edda_sync.imports import beads as source
 
-    shown = safe_line(str(path))
+    shown = _shown(path)
     if path.is_dir():
         raise UsageError(
             f"{shown} is a folder; name the file that Beads wrote, such as .beads/issues.jsonl in its folder."
         )
-    _import(source.read(path), "task", f"{shown} holds no issues, of which each would be a line of JSON")
+    with _lines(path) as lines:
+        found = source.parse(lines)
+    _import(found, "task", f"{shown} holds no issues, of which each would be a line of JSON")
 
 
 @import_.command("markdown")
@@ -53,6 +65,7 @@ def markdown(path: Path, under: str) -> None:
     """
     from edda_sync.imports import markdown as source
 
+    _check_markdown(path)
     _import(
         source.read(path, under), "document", f"There are no files in {safe_line(str(path))} whose names end in .md"
     )
@@ -62,29 +75,68 @@ def markdown(path: Path, under: str) -> None:
 @click.argument("path", type=FilePath())
 def jsonl(path: Path) -> None:
     """
-    Import what `edda export` wrote, under the same ids; what is here already stays as it is here.
+    Import what `edda export` wrote, a file or stdin for -, under the same ids; what is here already stays as it is here.
 
     What an export does not hold does not come: the trash, the history, the values that conflicts keep, and when something
     was last changed.
     """
     from edda_sync.imports import jsonl as source
 
-    shown = safe_line(str(path))
+    shown = _shown(path)
     if path.is_dir():
         raise UsageError(f"{shown} is a folder; name the file that `edda export FILE` wrote.")
-    found = source.read(path)
+    with _lines(path) as lines:
+        found = source.parse(lines)
     if not (found.items or found.tags or found.refused):
         _refuse_empty(f"{shown} holds no tasks or documents, of which each would be a line of JSON")
     named = settings()
     with opened() as store, Progress("Importing", len(found.items)) as progress:
         report = source.bring_into(store, found, agent=named.agent, reason=named.reason, progress=progress)
-    say(f"{report.created:,} created, {report.unchanged:,} here already.")
+    tasks = sum(isinstance(each.item, Task) for each in found.items)
+    held = f"{count(tasks, 'task')} and {count(len(found.items) - tasks, 'document')}"
+    say(f"{held}: {report.created:,} created, {report.unchanged:,} here already.")
     if report.in_trash:
         note(f"Left in the trash: {count(report.in_trash, 'item')}.")
     if report.edited:
         note(f"Other in the file than here, and left as it is here: {count(len(report.edited), 'value')}.")
         _list([f"{name}: {field}" for name, field in report.edited])
     _tell_refused(found.refused)
+
+
+def _shown(path: Path) -> str:
+    return "Standard input" if str(path) == STDIN else safe_line(str(path))
+
+
+@contextmanager
+def _lines(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file, or stdin for ``-``."""
+    if str(path) != STDIN:
+        with path.open("rb") as file:
+            yield file
+    elif streams.can_read():
+        yield sys.stdin.buffer
+    else:
+        raise UsageError("Standard input is closed, and - reads it; name a file instead. Nothing was imported.")
+
+
+def _check_markdown(path: Path) -> None:
+    """Refuse a single file that is an export, or whose name is not one of a text, and say what takes it."""
+    from edda_sync.imports.lines import importer_of
+
+    if str(path) == STDIN:
+        raise UsageError("A document is known by the name of its file; `edda doc add -` takes a text from stdin.")
+    if not path.is_file():
+        return
+    shown = safe_line(str(path))
+    with path.open("rb") as file:
+        found = importer_of(file.readline(limits.TEXT_BYTES_MAX))
+    if found:
+        raise UsageError(f"{shown} is an export; nothing was imported: `edda import {found} {shown}` takes it.")
+    if path.suffix.lower() not in _TEXTS:
+        raise UsageError(
+            f"{shown} does not end in {', '.join(_TEXTS[:-1])} or {_TEXTS[-1]}; nothing was imported: "
+            f"`edda doc add {shown}` takes any text."
+        )
 
 
 def _refuse_empty(none: str) -> None:
@@ -117,8 +169,7 @@ def _tell_refused(refused: Sequence[Refused]) -> None:
 
 
 def _tell(report: Report, what: str) -> None:
-    numbers = {"created": report.created, "updated": report.updated, "unchanged": report.unchanged}
-    say(", ".join(f"{number:,} {name}" for name, number in numbers.items()) + ".")
+    say(f"{count(report.created, what)} created, {report.updated:,} updated, {report.unchanged:,} unchanged.")
     if report.in_trash:
         note(f"Left in the trash: {count(report.in_trash, what)}.")
     if report.edited:

@@ -44,7 +44,7 @@ def task(store: StorageEngine, reference: str) -> Task:
         AmbiguousIdError: Several tasks have it.
         InTrashError: The task was deleted.
     """
-    whole = store.resolve("task", reference)
+    whole = whole_id(store, "task", reference)
     found = store.get_task(whole)
     if found is None:
         raise _absent(store, "task", whole, reference)
@@ -53,11 +53,38 @@ def task(store: StorageEngine, reference: str) -> Task:
 
 def document(store: StorageEngine, reference: str) -> Document:
     """Return the document with a whole or short id; see :func:`task`."""
-    whole = store.resolve("document", reference)
+    whole = whole_id(store, "document", reference)
     found = store.get_document(whole)
     if found is None:
         raise _absent(store, "document", whole, reference)
     return found
+
+
+def whole_id(store: StorageEngine, kind: str, reference: str) -> str:
+    """
+    Return the complete id for a complete or short one.
+
+    Raises:
+        NotFoundError: Nothing of this kind has it; the error says so if it is the id of a task instead of a document, or the
+            other way round.
+        AmbiguousIdError: Several have it.
+    """
+    try:
+        return store.resolve(kind, reference)
+    except NotFoundError:
+        other = "document" if kind == "task" else "task"
+        if is_id(store, other, reference):
+            raise NotFoundError(kind, reference, other) from None
+        raise
+
+
+def is_id(store: StorageEngine, kind: str, reference: str) -> bool:
+    """Tell whether a complete or short id names one item of a kind."""
+    try:
+        store.resolve(kind, reference)
+    except (NotFoundError, AmbiguousIdError):
+        return False
+    return True
 
 
 def _absent(store: StorageEngine, kind: str, whole: str, reference: str) -> NotFoundError:
@@ -91,7 +118,7 @@ def several(find: Callable[[str], T], references: Sequence[str]) -> list[T]:
         raise wrong[0]
     for each in wrong:
         note(str(each))
-    others = f", with the other{'s' if len(found) > 1 else ''} neither" if found else ""
+    others = f", not even with the other{'s' if len(found) > 1 else ''}" if found else ""
     refused = UsageError(f"Nothing was done{others}: mend or leave out what is wrong, and run it again.")
     refused.exit_code = wrong[0].exit_code
     raise refused from wrong[0]
@@ -137,7 +164,7 @@ def restore(store: StorageEngine, kind: str, references: Sequence[str]) -> None:
     get = store.get_task if kind == "task" else store.get_document
 
     def find(reference: str) -> tuple[str, Item | None]:
-        whole = store.resolve(kind, reference)
+        whole = whole_id(store, kind, reference)
         item = get(whole)
         absent = None if item is not None else _absent(store, kind, whole, reference)
         if absent is not None and not isinstance(absent, InTrashError):

@@ -9,7 +9,7 @@ import click
 from edda_sync.cli import items
 from edda_sync.cli.commands import Command
 from edda_sync.cli.common import note, opened, safe_line, write
-from edda_sync.words.errors import NotLinkedError, UsageError
+from edda_sync.words.errors import NotFoundError, NotLinkedError, UsageError
 
 if TYPE_CHECKING:
     from edda_sync.engine.transaction import Transaction
@@ -27,16 +27,27 @@ def link(task: str, document: str, relationship: str | None, remove: bool) -> No
     if remove and relationship is not None:
         raise UsageError("--remove takes the link away whatever it is; leave out --as.")
     with opened() as store:
-        linked, to = items.document(store, document), items.task(store, task)
-        if remove and all(each.document_id != linked.id for each in store.links(task_id=to.id)):
+        try:
+            linked, to = items.document(store, document), items.task(store, task)
+        except NotFoundError as error:
+            if error.other and items.is_id(store, "document", task) and items.is_id(store, "task", document):
+                raise UsageError(f"The task stands first: `edda link {document} {task}`.") from None
+            raise
+        known = next((each for each in store.links(task_id=to.id) if each.document_id == linked.id), None)
+        if remove and known is None:
             raise NotLinkedError(task, document)
+
+        wanted = relationship or "reference"
 
         def work(tx: Transaction) -> None:
             if remove:
                 tx.unlink(to.id, linked.id)
             else:
-                tx.link(to.id, linked.id, relationship or "reference")
+                tx.link(to.id, linked.id, wanted)
 
         write(store, work)
-    how = f"as {safe_line(relationship or 'reference')}"
-    note(f"No longer linked to {to.title}: {linked.title}" if remove else f"Linked to {to.title} {how}: {linked.title}")
+    if remove:
+        note(f"No longer linked to {to.title}: {linked.title}")
+    else:
+        already = " already" if known is not None and known.relationship_type == wanted else ""
+        note(f"Linked{already} to {to.title} as {safe_line(wanted)}: {linked.title}")

@@ -231,7 +231,7 @@ def _things(moved: Mapping[str, int | None]) -> str:
     ]
     if named:
         return f"{' and '.join(named)}, new or changed"
-    return count(moved["changes"], "other change") if moved["changes"] else ""
+    return f"{count(moved['changes'], 'change')} of other things, such as tags or links" if moved["changes"] else ""
 
 
 def _state(peer: Answer) -> str:

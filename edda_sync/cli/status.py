@@ -20,7 +20,7 @@ from edda_sync.cli.common import (
     safe_line,
     say,
 )
-from edda_sync.cli.damaged import remember
+from edda_sync.cli.damaged import known
 from edda_sync.cli.running import SHORT_DEVICE, Waiting, last
 from edda_sync.crdt.records import told_apart
 from edda_sync.engine import aside as asides
@@ -67,7 +67,7 @@ def status(as_json: bool) -> None:
 
         with opened() as store:
             found = {**standing.status(store), "damaged": damaged_parts(store)}
-    remember(home() / STORE_FILE, found.get("damaged") or ())
+    found["damaged"] = known(home() / STORE_FILE, found.get("damaged") or ())
     found.pop("done", None)
     found["to_bring"] = [str(folder) for folder in asides.outstanding(home())]
     if as_json:
@@ -104,7 +104,7 @@ def _print_status(found: Answer) -> None:
         say(f"outstanding: {asides.sentence([safe_line(each) for each in found['to_bring']])}")
     if found["running"] and not found["discovery"]["available"]:
         say(f"not looking on the LAN: {found['discovery']['reason']}")
-    if found.get("damaged"):  # a running device of an older version does not tell
+    if found["damaged"]:
         say(f"damaged: {damage_sentence(found['damaged'])}")
     if found["conflicts"]:
         say(f"conflicts: {found['conflicts']:,} kept; `edda conflicts` shows them")

@@ -52,9 +52,13 @@ def rename(name: str, new_name: str) -> None:
     """Rename a tag, on all that carries it."""
     with opened() as store:
         old, new = values.tag_id(name), values.tag_id(new_name)
-        was_there = old != new and any(each.id == new for each in store.tags())
+        tags = store.tags()
+        was_there = old != new and any(each.id == new for each in tags)
+        is_same = any((each.id, each.name) == (old, new_name) for each in tags)
         write(store, lambda tx: tx.rename_tag(name, new_name))
-    if not was_there:
+    if is_same:
+        note(f"The tag is called {safe_line(new_name)} already.")
+    elif not was_there:
         note(f"Renamed the tag {safe_line(name)} to {safe_line(new_name)}.")
     else:
         note(f"There was a tag {safe_line(new_name)} already: what carried {safe_line(name)} carries that one now.")

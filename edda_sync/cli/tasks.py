@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -45,9 +47,9 @@ def task() -> None:
     """Tasks: what is to be done."""
 
 
-def _fields(function: Any) -> Any:
-    """Add the options that set a task's fields."""
-    for option in (
+def _fields(*, new: bool) -> Callable[[Any], Any]:
+    """Return what adds the options that set a task's fields; those of a new task have defaults."""
+    options = (
         click.option("--agent-context", metavar="JSON", help="A JSON object for AI agents, key by key."),
         click.option("--metadata", metavar="JSON", help="A JSON object, key by key."),
         click.option(
@@ -60,18 +62,23 @@ def _fields(function: Any) -> Any:
             metavar="DATE",
             help="2026-03-01, tomorrow, friday, or a time in UTC such as 2026-03-01T09:30:00Z; `none` for none.",
         ),
-        click.option("--priority", type=int, metavar="0-4", help="0 is most urgent; 2 unless you say so."),
-        click.option("--status", type=click.Choice(values.STATUSES), help="open unless you say so."),
+        click.option(
+            "--priority", type=int, metavar="0-4", help=f"0 is most urgent{'; 2 unless you say so' if new else ''}."
+        ),
+        click.option(
+            "--status",
+            type=click.Choice(values.STATUSES),
+            help="open unless you say so." if new else "How far it is.",
+        ),
         click.option("--description-file", metavar="FILE", help="Read the description from a file, or - for stdin."),
         click.option("--description", metavar="TEXT", help="Markdown, as long as you like."),
-    ):
-        function = option(function)
-    return function
+    )
+    return lambda function: reduce(lambda made, option: option(made), options, function)
 
 
 @task.command("add")
 @click.argument("title", nargs=-1, required=True)
-@_fields
+@_fields(new=True)
 @json_option
 def add(title: tuple[str, ...], as_json: bool, **fields: Any) -> None:
     """Add a task and print its id. The words of TITLE may stand unquoted."""
@@ -128,7 +135,7 @@ def list_(everything: bool, trash: bool, limit: int | None, as_json: bool, **con
 def _query(store: StorageEngine, everything: bool, limit: int | None, conditions: dict[str, Any]) -> TaskQuery:
     parent = conditions["parent"]
     if parent is not None:
-        parent = "" if parent == NONE else store.resolve("task", parent)
+        parent = "" if parent == NONE else items.whole_id(store, "task", parent)
     shown = chosen_limit(limit, everything)
     return TaskQuery(
         status=conditions["statuses"] or (None if everything else ACTIVE), priority=conditions["priorities"] or None,
@@ -172,7 +179,7 @@ def show(id: str, as_json: bool) -> None:
 @task.command("edit")
 @click.argument("id")
 @click.option("--title", metavar="TEXT", help="One line of 1 to 500 characters.")
-@_fields
+@_fields(new=False)
 @editing.allow_empty_option
 @click.option(
     "--untag", "untags", type=TagName(), metavar="NAME", multiple=True, help="Take a tag off; may be given again."
@@ -304,7 +311,9 @@ def move(id: str, parent: str) -> None:
             tx.update_task(change)
 
         write(store, work)
-    note(f"Moved {'to the top level' if above is None else f'below {above.title}'}: {found.title}")
+    there = found.parent_id == change.parent_id
+    where = f"below {above.title}" if above is not None else "at the top level" if there else "to the top level"
+    note(f"{'Already' if there else 'Moved'} {where}: {found.title}")
 
 
 # --- fields -----------------------------------------------------------------------------------------------------------

@@ -75,8 +75,8 @@ def check(engine: StorageEngine, progress: Progress = lambda _done: None) -> lis
     """
     progress = Callback(progress, "The progress of the doctor")
     findings = _check_file(engine)
-    if any(each.check == "view" for each in findings):
-        return [*findings, _check_log(engine)]  # the view can be made again from the log
+    if any(each.check == "tables" for each in findings):
+        return [*findings, _check_log(engine)]  # the tables can be made again from the log
     if any(each.check in ("file", "schema") and not each.sound for each in findings):
         return findings  # further findings about a broken file would mean nothing
     findings.append(_check_log(engine))
@@ -92,7 +92,7 @@ def check(engine: StorageEngine, progress: Progress = lambda _done: None) -> lis
     refused = engine.refused()
     if refused:
         findings.append(
-            Finding("refused", True, f"{refused:,} operations break the rules, here as on every other device")
+            Finding("refused", True, f"operations that break the rules, here as on every other device: {refused:,}")
         )
     return findings
 
@@ -110,7 +110,7 @@ def rebuild(engine: StorageEngine, progress: Progress = lambda _done: None) -> R
     """
     found = _check_log(engine)
     if not found.sound:
-        raise CorruptError(found.detail)
+        raise CorruptError(f"The log of changes ({found.detail})")
     changed = _changed_shape(engine)
     if isinstance(engine.store, SqliteStore) and (parts := engine.store.damaged_parts(thorough=True)):
         engine.store.forget_damaged()
@@ -130,7 +130,7 @@ def _check_file(engine: StorageEngine) -> list[Finding]:
     try:
         if parts := store.damaged_parts(thorough=True):
             what = f"edda.db is not what was written: it is damaged in {', '.join(parts)}"
-            return [Finding("view" if damage.can_be_made_anew(parts) else "file", False, what)]
+            return [Finding("tables" if damage.can_be_made_anew(parts) else "file", False, what)]
         if changed := store.changed_shape():
             what = f"{_some(changed)}; another program did that, and `edda doctor --rebuild` puts it right"
             return [Finding("file", True, "SQLite finds it whole"), Finding("schema", False, what)]
@@ -145,7 +145,7 @@ def _check_file(engine: StorageEngine) -> list[Finding]:
         Finding(
             "references",
             not dangling,
-            f"{dangling:,} rows point at nothing" if dangling else "every row points at rows that are there",
+            f"rows that point at nothing: {dangling:,}" if dangling else "every row points at rows that are there",
         ),
         *(Finding("schema", True, _reference(name, table)) for name, table in referring),
     ]
@@ -168,15 +168,16 @@ def _check_log(engine: StorageEngine) -> Finding:
     """Follow each actor's chain of hashes from its start, or from a segment, to its head."""
     with engine.store.read() as reader:
         try:
-            count = _follow_chains(reader)
+            count = _follow_chains(reader, engine)
         except CorruptError as error:
             return Finding("log", False, f"{error.what} is not what was written")
         except RemoteProtocolError as error:
             return Finding("log", False, f"it holds {error.reason}")
-    return Finding("log", True, f"{count:,} changes, each chained to the one before it")
+    held = "1 change, chained to nothing" if count == 1 else f"{count:,} changes, each chained to the one before it"
+    return Finding("log", True, held)
 
 
-def _follow_chains(reader: StoreReader) -> int:
+def _follow_chains(reader: StoreReader, engine: StorageEngine) -> int:
     taken, names = dict(reader.segments.merged()), Chains(reader)
     chains: dict[bytes, tuple[int, bytes]] = {}
     positions = reader.log.positions_after({})
@@ -187,16 +188,29 @@ def _follow_chains(reader: StoreReader) -> int:
                     chains[head.actor] = head.seq, head.hash
             continue
         logged = reader.log.read(position)
-        verify_logged(reader, logged)
+        try:
+            verify_logged(reader, logged)
+        except CorruptError:
+            raise CorruptError(_change(engine, logged.actor, logged.seq)) from None
         header = changes.decode_header(logged.raw)
         before = names.before((logged.actor, logged.seq))
         if (logged.seq - 1, header.previous) != (chains.get(before[0]) if before else (0, changes.NO_HASH)):
-            raise CorruptError(f"change {logged.actor.hex()}:{logged.seq} at position {position:,} of the log")
+            raise CorruptError(f"what {_change(engine, logged.actor, logged.seq)} follows")
         chains[logged.actor] = logged.seq, logged.hash
     for head in reader.log.heads().values():
         if chains.get(head.actor) != (head.seq, head.hash):
-            raise CorruptError(f"the head of {head.actor.hex()}")
+            raise CorruptError(f"the end of the log, {_change(engine, head.actor, head.seq)},")
     return len(positions)
+
+
+def _change(engine: StorageEngine, actor: bytes, seq: int) -> str:
+    """Return what to call a change: its number, and the device that wrote it, if that can still be read."""
+    try:
+        device = next((life.device for life in engine.reading.lives() if life.name == actor), None)
+        name = None if device is None else told_apart(standing.names(engine)).get(device)
+    except (CorruptError, RemoteProtocolError):
+        name = None
+    return f"change {seq:,} of {name or actor.hex()[:12]}"
 
 
 # --- the tables -------------------------------------------------------------------------------------------------------
@@ -277,7 +291,7 @@ def _check_digest(engine: StorageEngine, progress: Progress, *, compared: bool) 
         damaged += [each.what for each in page]
         progress(looked * PAGE)
     if damaged:
-        return Finding("digest", False, f"{len(damaged):,} hashes do not fit what they are of: {_some(damaged)}")
+        return Finding("digest", False, f"what does not fit its hash ({len(damaged):,}): {_some(damaged)}")
     return Finding("digest", True, f"{engine.digest()} fits every entity")
 
 

@@ -35,6 +35,18 @@ def is_exported(value: object) -> bool:
     return isinstance(value, dict) and marks is not None and marks <= value.keys()
 
 
+def importer_of(line: bytes) -> str:
+    """Return which import takes a file, by its first line: ``jsonl`` or ``beads``; empty if it is no export of either."""
+    try:
+        value = loaded(line, 1)
+    except (ValueError, RecursionError):
+        return ""
+    if is_exported(value):
+        return "jsonl"
+    is_issue = isinstance(value, dict) and isinstance(value.get("id"), str) and isinstance(value.get("title"), str)
+    return "beads" if is_issue else ""
+
+
 def why(error: Exception) -> str:
     """Return what to tell a person about a line that cannot be imported."""
     if isinstance(error, RecursionError):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from edda_sync.words.config import StorageConfig, absolute
-from edda_sync.words.errors import NotAStoreError, ReadOnlyError
+from edda_sync.words.errors import NoFolderError, NotAStoreError, ReadOnlyError
 from edda_sync.words.files import disk_error, make_folders
 
 NOTE_FILE: Final = "identity.json"
@@ -61,6 +61,8 @@ def make_folder(path: Path) -> None:
         make_folders(path)
     except (FileExistsError, NotADirectoryError):
         raise NotAStoreError(str(path)) from None
+    except FileNotFoundError as error:  # this file system takes no folder there
+        raise NoFolderError(str(path), error.strerror or str(error), "choose another one with --home") from None
     except OSError as error:
         raise disk_error(path, error) from None
 
@@ -74,6 +76,8 @@ def make_state_folder(path: Path) -> None:
     """
     try:
         make_folders(path)
+    except (FileNotFoundError, FileExistsError, NotADirectoryError) as error:
+        raise NoFolderError(str(path), error.strerror or str(error), "set EDDA_STATE to another one") from None
     except OSError as error:
         with naming_state():
             raise disk_error(path, error) from None

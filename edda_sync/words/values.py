@@ -41,9 +41,12 @@ def text(field: str, value: object, *, bytes_max: int = limits.TEXT_BYTES_MAX) -
         try:
             size = len(value.encode())
         except UnicodeEncodeError as error:
-            raise InvalidValueError(
-                field, f"has half a character (a lone surrogate) at position {error.start}", value
-            ) from None
+            why = f"has half a character (a lone surrogate) at position {error.start}"
+            if (
+                0xDC80 <= ord(value[error.start]) <= 0xDCFF
+            ):  # this is how Python reads an argument or name of other bytes
+                why = f"is not UTF-8 text (at position {error.start}); type it again, or rename the file"
+            raise InvalidValueError(field, why, value) from None
         if size > bytes_max:
             raise InvalidValueError(field, f"is {size:,} bytes long, and at most {bytes_max:,} fit", value)
     return value
@@ -54,7 +57,7 @@ def line(field: str, value: object, *, code_points_max: int = limits.NAME_CODE_P
     checked = text(field, value)
     if not 0 < len(checked) <= code_points_max:
         count = "is empty" if not checked else f"has {len(checked):,} characters"
-        raise InvalidValueError(field, f"{count}; 1 to {code_points_max} are possible", value)
+        raise InvalidValueError(field, f"{count}; 1 to {code_points_max} characters are possible", value)
     if checked.isascii() and checked.isprintable() and not checked.isspace():  # the same on every Python
         return checked
     if unicode14.is_blank(checked):

@@ -53,10 +53,24 @@ main()
 """
 
 
-@pytest.mark.parametrize("module", ["click", "edda_sync.cli.main", "edda_sync.cli.common", "edda_sync.words.config"])
+@pytest.mark.parametrize(
+    "module", ["typing", "re", "click", "edda_sync.cli.main", "edda_sync.cli.common", "edda_sync.words.config"]
+)
 def test_an_interrupt_while_the_command_is_loaded_ends_it_without_a_word(module: str) -> None:
     ended = subprocess.run([sys.executable, "-c", INTERRUPTED, module], capture_output=True, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, b"", b"")
+
+
+def test_almost_nothing_is_loaded_before_an_interrupt_ends_the_command_quietly() -> None:
+    code = "import sys; before = {*sys.modules}; import edda_sync.cli.command; print(*sorted({*sys.modules} - before))"
+    ended = subprocess.run(
+        [sys.executable, "-S", "-c", f"import sys; sys.path.insert(0, '.'); {code}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert not {"typing", "re", "click", "functools"} & {*ended.stdout.split()}
 
 
 def test_an_interrupt_is_ignored_if_the_parent_process_ignores_it() -> None:

@@ -90,7 +90,7 @@ def test_the_doctor_names_the_damage_in_the_words_of_this_project(
     edda = another_edda("home")
     wipe(tmp_path / "home" / "edda.db", "tasks")
     assert edda("doctor", code=1).stdout.startswith(
-        "DAMAGED  view: edda.db is not what was written: it is damaged in tasks\nsound    log: "
+        "DAMAGED  tables: edda.db is not what was written: it is damaged in tasks\nsound    log: "
     )
     wipe(tmp_path / "home" / "edda.db", "_log")
     said = edda("doctor", code=1)
@@ -144,6 +144,21 @@ def test_damage_found_by_a_look_is_remembered_too(another_edda: Callable[[str], 
     assert notes.noted(tmp_path / "home" / "edda.db") == "tasks"
     edda("status")
     assert notes.noted(tmp_path / "home" / "edda.db") == "tasks"
+
+
+def test_what_only_the_doctor_found_is_told_by_every_command_that_looks(
+    another_edda: Callable[[str], Any], tmp_path: Path
+) -> None:
+    fill(tmp_path / "home")
+    edda = another_edda("home")
+    spoil(tmp_path / "home", "UPDATE _log SET body = zeroblob(length(body)) WHERE position = 2")
+    assert edda.json("status")["damaged"] == []
+    edda("doctor", "--rebuild", code=1)
+    assert edda.json("status")["damaged"] == ["the log of changes"]
+    assert "damaged: this store is damaged on this disk (the log of changes)" in edda("status").stdout
+    assert "(the log of changes)" in edda("conflicts").stderr
+    wipe(tmp_path / "home" / "edda.db", "tasks")
+    assert edda.json("status")["damaged"] == ["the log of changes", "tasks"]
 
 
 def test_the_doctor_remembers_what_it_found_and_forgets_what_is_mended(

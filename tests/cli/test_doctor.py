@@ -38,3 +38,22 @@ def test_the_command_says_what_is_sound_and_what_is_not(another_edda: Callable[[
     spoil(home, "UPDATE _log SET hash = zeroblob(32) WHERE position = 3")
     assert "DAMAGED  log" in edda("doctor", code=1).stdout
     edda("doctor", "--rebuild", code=1)
+
+
+def test_a_damaged_log_is_told_by_the_name_of_the_device_and_with_what_saves_the_rest(
+    another_edda: Callable[[str], Any], home: Path
+) -> None:
+    edda = another_edda("home")
+    name = edda.json("status")["name"]
+    spoil(home, "UPDATE _log SET body = zeroblob(length(body)) WHERE position = 3")
+    said = edda("doctor", "--rebuild", code=1).stderr
+    what = rf"The log of changes \(change \d+ of {name} is not what was written\) is damaged on this disk, "
+    assert re.match(
+        f"{what}and cannot be mended from what is here: try `edda sync` and `edda export`, then keep ", said
+    )
+    assert f"change 3 of {name} is not what was written" in edda("doctor", code=1).stdout
+
+
+def test_the_log_of_one_change_is_counted_as_one(edda: Any) -> None:
+    edda("init")
+    assert "log: 1 change, chained to nothing\n" in edda("doctor").stdout

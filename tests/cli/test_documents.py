@@ -142,3 +142,8 @@ def test_an_edit_says_what_changed(edda: Any, editor: Any) -> None:
     assert edda("doc", "edit", document_id, "--content", "new text").stderr == "Same as before: Notes\n"
     assert edda("doc", "edit", document_id, "--type", "spec", "--tag", "a").stderr == "Changed type, tags: Notes\n"
     assert edda("doc", "edit", document_id, "--type", "note", "--json").stderr == ""
+
+
+def test_a_file_that_is_missing_is_told_with_the_way_to_add_a_text(edda: Any) -> None:
+    said = edda("doc", "add", "Notes", code=1).stderr
+    assert said.startswith("Notes: No such file or directory; `echo TEXT | edda doc add - --title TITLE` adds")

@@ -325,3 +325,9 @@ def test_any_word_is_a_path_if_the_format_is_named(edda: Any, tmp_path: Path, mo
     edda("export", "./markdown")
     assert (tmp_path / "json").read_text() == (tmp_path / "markdown").read_text() == edda("export", "-").stdout
     assert not (tmp_path / "-").exists()
+
+
+def test_an_export_to_a_file_says_how_much_it_holds(edda: Any, tmp_path: Path) -> None:
+    edda("task", "add", "a", "--tag", "t")
+    said = edda("export", str(tmp_path / "all.jsonl")).stderr
+    assert said == f"Wrote 1 task, 0 documents, 1 tag, 0 links to {tmp_path / 'all.jsonl'}.\n"

@@ -11,13 +11,13 @@ def test_an_import_says_what_it_did_and_what_went_into_metadata(edda: Any, tmp_p
         '{"id": "1", "title": "a", "notes": "n"}\n{"id": "2", "title": "b", "status": "hooked"}\n'
     )
     first = edda("import", "beads", str(tmp_path / "issues.jsonl"))
-    assert first.stdout == "2 created, 0 updated, 0 unchanged.\n"
+    assert first.stdout == "2 tasks created, 0 updated, 0 unchanged.\n"
     assert first.stderr.splitlines() == [
         "Kept in metadata, since no field holds it: notes 1.",
         "Taken as near as a field holds it, and kept in metadata as it was: status 'hooked' 1.",
     ]
     once_more = edda("import", "beads", str(tmp_path / "issues.jsonl"))
-    assert (once_more.stdout, once_more.stderr) == ("0 created, 0 updated, 2 unchanged.\n", "")
+    assert (once_more.stdout, once_more.stderr) == ("0 tasks created, 0 updated, 2 unchanged.\n", "")
     task_id = next(each["id"] for each in edda.json("task", "list", "--all") if each["title"] == "a")
     edda("task", "edit", task_id, "--title", "mine")
     edda("task", "rm", next(each["id"] for each in edda.json("task", "list", "--all") if each["title"] == "b"))
@@ -32,7 +32,7 @@ def test_an_import_with_refused_parts_imports_the_rest_and_fails(edda: Any, tmp_
     lines = ['{"id": "1", "title": "a"}', *["{"] * 12]
     (tmp_path / "issues.jsonl").write_text("\n".join(lines))
     failed = edda("import", "beads", str(tmp_path / "issues.jsonl"), code=1)
-    assert failed.stdout.startswith("1 created")
+    assert failed.stdout.startswith("1 task created")
     assert "Could not be imported: 12." in failed.stderr
     assert "line 2: is not JSON" in failed.stderr
     assert "and 2 more" in failed.stderr
@@ -52,7 +52,7 @@ def test_an_export_of_our_own_is_no_export_of_beads(edda: Any, tmp_path: Path) -
     (tmp_path / "odd.jsonl").write_text(
         '{"id": "1", "title": "b", "kind": "task"}\n{"id": "2", "title": "c", "kind": []}\n'
     )
-    assert edda("import", "beads", str(tmp_path / "odd.jsonl")).stdout.startswith("2 created")
+    assert edda("import", "beads", str(tmp_path / "odd.jsonl")).stdout.startswith("2 tasks created")
 
 
 def test_a_folder_of_markdown_is_imported(edda: Any, tmp_path: Path) -> None:
@@ -107,9 +107,12 @@ def test_an_export_is_imported_into_another_store_and_a_second_import_changes_no
     edda("export", str(tmp_path / "all.jsonl"))
     other = another_edda("other")
     imported = other("import", "jsonl", str(tmp_path / "all.jsonl"))
-    assert imported.stdout == "2 created, 0 here already.\n"
+    assert imported.stdout == "1 task and 1 document: 2 created, 0 here already.\n"
     before = other.everything()
-    assert other("import", "jsonl", str(tmp_path / "all.jsonl")).stdout == "0 created, 2 here already.\n"
+    assert (
+        other("import", "jsonl", str(tmp_path / "all.jsonl")).stdout
+        == "1 task and 1 document: 0 created, 2 here already.\n"
+    )
     assert other.everything() == before
     task_id = other.json("task", "list")[0]["id"]
     other("task", "edit", task_id, "--title", "b")
@@ -126,3 +129,34 @@ def test_a_file_that_is_no_export_is_refused_with_what_is_meant(edda: Any, tmp_p
     (tmp_path / "empty.jsonl").write_text("")
     assert "nothing was imported" in edda("import", "jsonl", str(tmp_path / "empty.jsonl"), code=3).stderr
     assert "`edda import jsonl FILE`" in edda("import", "edda", "x", code=2).stderr
+
+
+def test_an_export_is_imported_from_stdin(edda: Any, another_edda: Callable[[str], Any]) -> None:
+    edda("task", "add", "a")
+    exported = edda("export").stdout
+    other = another_edda("other")
+    assert (
+        other("import", "jsonl", "-", stdin=exported).stdout == "1 task and 0 documents: 1 created, 0 here already.\n"
+    )
+    assert "`edda import jsonl FILE` takes it" in other("import", "beads", "-", stdin=exported, code=2).stderr
+    said = other("import", "beads", "-", stdin='{"id": "1", "title": "b"}\n').stdout
+    assert said == "1 task created, 0 updated, 0 unchanged.\n"
+    assert "Standard input holds no tasks" in other("import", "jsonl", "-", stdin="", code=3).stderr
+    assert "`edda doc add -`" in other("import", "markdown", "-", stdin="x", code=2).stderr
+
+
+def test_a_file_that_is_no_text_is_refused_by_the_import_of_markdown_with_what_takes_it(
+    edda: Any, tmp_path: Path
+) -> None:
+    edda("task", "add", "a")
+    ours, beads, empty, text = (tmp_path / name for name in ("all.md", "issues.jsonl", "empty.jsonl", "Notes.MD"))
+    edda("export", str(tmp_path / "all.jsonl"))
+    (tmp_path / "all.jsonl").rename(ours)
+    beads.write_text('{"id": "1", "title": "b"}\n')
+    empty.write_text("")
+    text.write_text("text")
+    for file, takes in ((ours, "import jsonl"), (beads, "import beads"), (empty, "doc add")):
+        assert (
+            f"nothing was imported: `edda {takes} {file}` takes" in edda("import", "markdown", str(file), code=2).stderr
+        )
+    assert edda("import", "markdown", str(text)).stdout == "1 document created, 0 updated, 0 unchanged.\n"

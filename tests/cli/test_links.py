@@ -23,4 +23,13 @@ def test_a_new_link_names_both_ends(edda: Any) -> None:
     document_id = edda.id_of("doc", "add", "-", "--title", "Shops", stdin=b"text")
     assert edda("link", task_id, document_id).stderr == "Linked to Buy milk as reference: Shops\n"
     assert edda("link", task_id, document_id, "--as", "list").stderr == "Linked to Buy milk as list: Shops\n"
+    assert edda("link", task_id, document_id, "--as", "list").stderr == "Linked already to Buy milk as list: Shops\n"
     assert edda("link", task_id, document_id, "--remove").stderr == "No longer linked to Buy milk: Shops\n"
+
+
+def test_a_link_the_wrong_way_round_is_answered_with_the_right_command(edda: Any) -> None:
+    task_id = edda.id_of("task", "add", "Buy milk")
+    document_id = edda.id_of("doc", "add", "-", "--title", "Shops", stdin=b"text")
+    said = edda("link", document_id, task_id, code=2).stderr
+    assert said == f"The task stands first: `edda link {task_id} {document_id}`.\n"
+    assert "it is the id of a task" in edda("link", task_id, task_id, code=3).stderr

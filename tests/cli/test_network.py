@@ -299,7 +299,7 @@ def test_status_and_devices_are_right_after_the_running_device_was_killed(pair: 
     [
         ((1, 0, 1), (0, 2, 5), 0, "Came: 1 task, new or changed; sent: 2 documents, new or changed."),
         ((2, 1, 3), (0, 0, 0), 0, "Came: 2 tasks and 1 document, new or changed."),
-        ((0, 0, 1), (0, 0, 0), 0, "Came: 1 other change."),
+        ((0, 0, 1), (0, 0, 0), 0, "Came: 1 change of other things, such as tags or links."),
         ((0, 0, 0), (0, 0, 0), 2, "Nothing was new on either side; 2 new conflicts, shown by `edda conflicts`."),
         ((None, None, 12_345), (0, 0, 0), 0, "Came: 12,345 changes."),
         ((0, 0, 0), (0, 0, 0), 0, "Nothing was new on either side."),

@@ -28,3 +28,9 @@ def test_a_rename_onto_a_tag_that_is_there_says_that_the_two_are_one_now(edda: A
     assert said == "There was a tag job already: what carried Work carries that one now.\n"
     assert edda("tag", "rename", "job", "office").stderr == "Renamed the tag job to office.\n"
     assert [edda.json("task", "show", each)["tags"] for each in (one, two)] == [["office"], ["office"]]
+
+
+def test_a_tag_that_has_the_new_name_already_is_told_so(edda: Any) -> None:
+    edda("tag", "add", "home")
+    assert edda("tag", "rename", "home", "home").stderr == "The tag is called home already.\n"
+    assert edda("tag", "rename", "home", "Home").stderr == "Renamed the tag home to Home.\n"

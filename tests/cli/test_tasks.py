@@ -311,7 +311,7 @@ def test_every_wrong_id_of_several_is_named_and_nothing_is_done(edda: Any, comma
     assert [line.partition(" here;")[0] for line in said.stderr.splitlines()[:2]] == [
         f"There is no {'task' if kind == 'task' else 'document'} {wrong!r}" for wrong in ("ffffff", "eeeeee")
     ]
-    nothing = "Nothing was done, with the others neither: mend or leave out what is wrong, and run it again."
+    nothing = "Nothing was done, not even with the others: mend or leave out what is wrong, and run it again."
     assert said.stderr.splitlines()[2:] == [nothing]
     assert edda.everything() == before
     alone = edda(*command, "ffffff", code=3).stderr
@@ -345,4 +345,22 @@ def test_an_edit_says_what_changed_and_leaves_stdout_to_programs(edda: Any) -> N
 def test_a_move_says_its_target(edda: Any) -> None:
     party, cake = edda.id_of("task", "add", "Plan party"), edda.id_of("task", "add", "Bake cake")
     assert edda("task", "move", cake, party).stderr == "Moved below Plan party: Bake cake\n"
+    assert edda("task", "move", cake, party).stderr == "Already below Plan party: Bake cake\n"
     assert edda("task", "move", cake, "none").stderr == "Moved to the top level: Bake cake\n"
+    assert edda("task", "move", cake, "none").stderr == "Already at the top level: Bake cake\n"
+
+
+@pytest.mark.parametrize("kind", ["task", "doc"])
+def test_the_help_of_an_edit_names_no_defaults(edda: Any, kind: str) -> None:
+    assert "unless you say so" in edda(kind, "add", "--help").stdout
+    assert "unless you say so" not in edda(kind, "edit", "--help").stdout
+
+
+def test_an_id_of_the_other_kind_is_told_with_the_command_that_takes_it(edda: Any) -> None:
+    task_id, document_id = edda.id_of("task", "add", "a"), edda.id_of("doc", "add", "-", "--title", "D", stdin="x")
+    for args in (["show"], ["done"], ["restore"], ["list", "--parent"]):
+        said = edda("task", *args, document_id[-8:], code=3).stderr
+        assert f"it is the id of a document, which `edda doc show {document_id[-8:]}` shows." in said
+    for verb in ("show", "restore", "edit"):
+        said = edda("doc", verb, task_id, code=3).stderr
+        assert f"it is the id of a task, which `edda task show {task_id}` shows." in said

@@ -13,7 +13,7 @@ from edda_sync.engine import life
 from edda_sync.engine.life import Sidecar, boot_id, machine_id, open_sidecar
 from edda_sync.store.memory.store import MemoryStore
 from edda_sync.store.seams import Head, Logged, StoreWriter
-from edda_sync.words.errors import DiskFaultError, StorageError
+from edda_sync.words.errors import NoFolderError, StorageError
 
 STORE_ID = bytes(range(16))
 ACTOR, OTHER = b"\x05" * 16, b"\x09" * 16
@@ -389,7 +389,7 @@ def test_two_copies_on_one_machine_that_take_turns_need_one_new_actor(tmp_path: 
 def test_a_state_folder_that_cannot_be_made_is_an_error_that_names_it(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_bytes(b"")
-    with pytest.raises(DiskFaultError, match="file") as caught:
+    with pytest.raises(NoFolderError, match="file") as caught:
         edda.open(tmp_path / "home", edda.StorageConfig(state_path=blocked))
     assert isinstance(caught.value, StorageError)
 

@@ -9,8 +9,8 @@ import platformdirs
 import pytest
 
 from edda_sync.words import folders
-from edda_sync.words.errors import DiskFaultError, NotAStoreError
-from edda_sync.words.folders import make_folder, user_folder
+from edda_sync.words.errors import NoFolderError, NotAStoreError
+from edda_sync.words.folders import make_folder, make_state_folder, user_folder
 
 
 @pytest.fixture
@@ -46,8 +46,15 @@ def test_a_file_in_the_way_is_an_error(tmp_path: Path) -> None:
 
 
 def test_if_nothing_can_be_made_the_error_says_so() -> None:
-    with pytest.raises(DiskFaultError, match="/proc/nobody"):
+    with pytest.raises(NoFolderError, match=r"^The folder /proc/nobody/may cannot be made .*another one with --home"):
         make_folder(Path("/proc/nobody/may"))
+
+
+def test_a_folder_of_sidecars_that_cannot_be_made_is_no_fault_of_the_disk(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for place in (Path("/proc/nobody/may"), tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(NoFolderError, match="EDDA_STATE"):
+            make_state_folder(place)
 
 
 @pytest.mark.parametrize("home", ["/home/somebody", "somewhere", "", None])

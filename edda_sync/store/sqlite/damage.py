@@ -19,7 +19,7 @@ _CALLED: Final = {
     "tasks": "tasks", "documents": "documents", "tags": "tags", "entity_tags": "tags of items", "task_documents": "links",
 }  # fmt: skip
 _SEARCH: Final = ("full-text search", (*fulltext.TABLES, "_unindexed"))
-_DERIVED: Final = ("the states of tasks and documents", schema.VIEW_TABLES)
+_DERIVED: Final = ("the tables behind tasks and documents", schema.VIEW_TABLES)
 _LOG: Final = "the log of changes"  # all other tables of ours
 _REST: Final = "pages of no table"
 

@@ -24,6 +24,7 @@ All errors of edda-sync, as one tree. Each says whose fault it is, what happened
     │   │   └── LostJournalError   the journal of the open store was removed (path)
     │   │       └── LostIndexError  the index of that journal, which all processes share, was removed (path)
     │   ├── LostIdentityError      a store is here, but its device's key is missing (path)
+    │   ├── NoFolderError          a folder cannot be made where it should be (path, detail)
     │   ├── LinkError              a symbolic link lies where a file of ours goes (path)
     │   ├── LinkedStoreError       the file has several names (hard links), and is in use under another (path)
     │   ├── NotPrivateError        others can read a file of ours, and we may not change that (path)
@@ -93,6 +94,7 @@ from edda_sync.words.errors.storage import (
     LostJournalError,
     LostStoreError,
     NewerStoreError,
+    NoFolderError,
     NotAStoreError,
     NotPrivateError,
     ReadOnlyError,
@@ -129,6 +131,7 @@ __all__ = [
     "LostStoreError",
     "NestedError",
     "NewerStoreError",
+    "NoFolderError",
     "NotAMemberError",
     "NotAStoreError",
     "NotFoundError",

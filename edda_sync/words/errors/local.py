@@ -23,15 +23,17 @@ class InvalidValueError(LocalError):
 
 
 class NotFoundError(LocalError):
-    """There is no such task, document, tag or device here."""
+    """There is no such task, document, tag or device here; ``other`` is what has that id instead, if anything has."""
 
     exit_code = exits.NOT_FOUND
 
-    def __init__(self, kind: str, reference: str) -> None:
-        self.kind, self.reference = kind, reference
+    def __init__(self, kind: str, reference: str, other: str = "") -> None:
+        self.kind, self.reference, self.other = kind, reference, other
         listed = f"; `edda {command_of(kind)} list` shows what there is" if kind in LISTED else ""
         if kind in ("task", "document") and len(reference.replace("-", "")) < 32:
             listed = f"; `edda {command_of(kind)} list` shows ids, of which the last 6 or more characters will do"
+        if other:
+            listed = f"; it is the id of a {other}, which `edda {command_of(other)} show {reference}` shows"
         super().__init__(f"There is no {kind} {shown(reference)} here{listed}.")
 
 

@@ -116,6 +116,6 @@ class PairingError(EddaError):
         if nobody_asked:
             then = (
                 "A code that a device has tried already, or that is older than five minutes, is good no more: ask for a new "
-                "one with `edda invite`. Otherwise check its first two digits, and type it again"
+                "one with `edda invite`; otherwise check its first two digits, and type it again"
             )
         super().__init__(f"Pairing failed: {bare(reason)}. {then}.")

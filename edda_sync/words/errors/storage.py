@@ -12,6 +12,8 @@ WAYS_BACK: Final = (
 )
 """What to do to get a lost store back."""
 
+_SAVE_FIRST: Final = "try `edda sync` and `edda export`"  # they may still save what is only here
+
 
 class StorageError(EddaError):
     """This device's disk or store failed. What was acknowledged is safe."""
@@ -97,6 +99,14 @@ class LostIdentityError(StorageError):
             "`edda join --bring` make this a new device that keeps the content; until then it can be read and written, but "
             "not synced."
         )
+
+
+class NoFolderError(StorageError):
+    """A folder cannot be made where it should be, as in ``/proc`` or below a file. Nothing was written."""
+
+    def __init__(self, path: str, detail: str, advice: str) -> None:
+        self.path, self.detail = path, detail
+        super().__init__(f"The folder {path} cannot be made ({detail}); nothing was written: {advice}.")
 
 
 class LinkError(StorageError):
@@ -188,7 +198,7 @@ class DamagedStoreError(CorruptError):
         super().__init__(what or path)
         self.path = path
         name = path.rpartition("/")[2]
-        then = f"keep a copy of the folder, move {name} away, and {WAYS_BACK}"
+        then = f"{_SAVE_FIRST}, then keep a copy of the folder, move {name} away, and {WAYS_BACK}"
         self.args = (f"{self.what} is damaged on this disk, and cannot be mended from what is here: {then}.",)
 
 

@@ -54,7 +54,7 @@ def test_a_whole_file_has_no_damaged_parts(home: Path) -> None:
         ("entity_tags", "tags of items"),
         ("_log", "the log of changes"),
         ("_heads", "the log of changes"),
-        ("_texts", "the states of tasks and documents"),
+        ("_texts", "the tables behind tasks and documents"),
         ("_unindexed", "full-text search"),
     ],
 )
@@ -107,7 +107,7 @@ def test_derived_tables_are_made_anew_from_the_log(home: Path, table: str) -> No
     wipe(home / "edda.db", table)
     with open_store(home) as store, open_store(home) as other:
         found = doctor.check(store)
-        assert [(each.check, each.sound) for each in found] == [("view", False), ("log", True)]
+        assert [(each.check, each.sound) for each in found] == [("tables", False), ("log", True)]
         rebuilt = doctor.rebuild(store)
         assert rebuilt.mended[-1].startswith("damage in ")
         assert (store.digest(), store.table("tasks"), store.table("entity_tags")) == before

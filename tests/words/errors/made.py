@@ -7,7 +7,7 @@ from edda_sync.words.errors import EddaError
 
 ID = "0192f0c1-79b0-7cc3-98c4-dc0c0c07398f"
 MADE: list[EddaError] = [
-    errors.InvalidValueError("title", "is empty; 1 to 500 are possible", ""),
+    errors.InvalidValueError("title", "is empty; 1 to 500 characters are possible", ""),
     errors.BugError(ZeroDivisionError("division by zero")),
     errors.CallbackError("What happens", ZeroDivisionError("division by zero")),
     errors.NotFoundError("task", ID),
@@ -33,6 +33,7 @@ MADE: list[EddaError] = [
     errors.LostJournalError("/home/a/notes/edda.db"),
     errors.LostIndexError("/home/a/notes/edda.db"),
     errors.LostIdentityError("/home/a/notes"),
+    errors.NoFolderError("/proc/notes", "No such file or directory", "choose another one with --home"),
     errors.LinkError("/home/a/notes/edda.db"),
     errors.LinkedStoreError("/home/a/notes/edda.db"),
     errors.NotPrivateError("/home/a/notes/edda.db"),
