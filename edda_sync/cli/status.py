@@ -207,7 +207,8 @@ def _peer_state(peer: Answer) -> str:
     if peer["differs"] and not apart(peer):
         things = count(len(peer["differs"]), "thing")
         return f"same changes, and {things} that they made differ; folded again from the log here"
-    return apart(peer) or "comparing"
+    large = ["exchanging something large"] if peer["exchanging"] else []
+    return ", ".join([apart(peer) or "comparing", *large])
 
 
 def _when(moment: str | None) -> str:

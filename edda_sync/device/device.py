@@ -267,6 +267,8 @@ class Device:
         discovery = {"available": False, "reason": "switched off"}
         if self.discovery is not None:
             discovery = {"available": self.discovery.available, "reason": self.discovery.reason}
+        for peer in peers:
+            peer["exchanging"] = peer["device"] == self.large
         own = {"running": True, "fault": self.fault, "port": self.port, "discovery": discovery}
         return {**facts, **own, "peers": peers}
 

@@ -249,6 +249,7 @@ def peer(device: str, name: str, known: Remembered, **now: Any) -> Facts:
         "connected": False,
         "address": None,
         "equal": False,
+        "exchanging": False,  # something large, which cannot be cut
         "behind": None,
         "ahead": None,
         "waiting": None,

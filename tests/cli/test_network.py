@@ -47,8 +47,9 @@ def test_ctrl_c_while_a_large_change_is_taken_explains_the_wait_and_works_again(
         other.execute("BEGIN IMMEDIATE")  # so that it takes as long as the test needs
         sender, _ = phone.up("--at", address)
         running.wait_for("connected to phone")
-        while laptop.json("status")["peers"][0]["behind"] == 0:
+        while not laptop.json("status")["peers"][0]["exchanging"]:
             pass
+        assert "exchanging something large" in laptop.run("status")
         running.process.send_signal(signal.SIGINT)
         running.wait_for("Finishing something large that is exchanged with phone; press Ctrl-C again to end at once: ")
         running.process.send_signal(signal.SIGINT)
