@@ -31,8 +31,9 @@ from edda_sync.words.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from edda_sync.device.bringing import Brought
     from edda_sync.device.device import Device
-    from edda_sync.device.joining import Brought, Holdings
+    from edda_sync.device.joining import Holdings
     from edda_sync.workspace.welcome import Welcome
 
 
@@ -312,10 +313,10 @@ async def _first_sync(device: Device, joined: _Joined) -> str | None:
 
 def _bring(aside: Path, store: Any) -> Brought:
     """Bring along what the store in a folder holds, and note that it was."""
-    from edda_sync.device import joining
+    from edda_sync.device.bringing import bring
 
     with open_store(aside) as old:
-        brought = joining.bring(old, store)
+        brought = bring(old, store)
     asides.done(aside)
     return brought
 

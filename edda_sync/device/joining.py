@@ -7,20 +7,16 @@ that store aside, complete and usable, or also brings its content along, as new 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from edda_sync.changes import change as changes
 from edda_sync.device.peers import Endpoint
 from edda_sync.engine import aside as asides
 from edda_sync.engine import opening, standing
 from edda_sync.engine.engine import StorageEngine
-from edda_sync.engine.transaction import Transaction
-from edda_sync.imports.batches import batches, text_length
-from edda_sync.imports.order import parents_first
 from edda_sync.store.sqlite.damage import can_be_made_anew
 from edda_sync.sync import readmission
 from edda_sync.transport import identity as identities
@@ -33,14 +29,9 @@ from edda_sync.words.config import DATABASE_FILE, StorageConfig, absolute
 from edda_sync.words.errors import CorruptError, DamagedStoreError, NotReachableError, PairingError, UsageError, damage
 from edda_sync.words.files import disk_error
 from edda_sync.words.folders import make_folder, state_folder
-from edda_sync.words.listed import Link, Tag
-from edda_sync.words.model import Item, Task
-from edda_sync.words.query import DocumentQuery, TaskQuery
 from edda_sync.workspace import welcome as membership
 from edda_sync.workspace.keys import BIRTH_KEY, WORKSPACE_KEY
 from edda_sync.workspace.welcome import DeviceCard, Welcome
-
-T = TypeVar("T")
 
 PAIRING_FOLDER: Final = "joining"
 """In a store's folder: the identity of a device that may already be a member, and has no store yet."""
@@ -85,23 +76,6 @@ class Holdings:
     def is_empty(self) -> bool:
         """Whether it holds nothing that anybody would miss."""
         return not (self.tasks or self.documents or self.tags or self.trash or self.others)
-
-
-@dataclass(frozen=True, slots=True)
-class Brought:
-    """
-    How much was brought along.
-
-    Attributes:
-        tasks, documents: How many of those that were shown.
-        known: How many items stayed as the workspace has them, because it knew their ids.
-        trash: How many tasks and documents of the trash. They are in the trash again.
-    """
-
-    tasks: int
-    documents: int
-    known: int
-    trash: int = 0
 
 
 def holdings(home: Path, config: StorageConfig | None = None) -> Holdings | None:
@@ -280,132 +254,3 @@ def _clear(home: Path, database: Path, held: Holdings, aside: Path | None) -> No
                 path.unlink() if aside is None else path.rename(aside / f"{DATABASE_FILE}{suffix}")
         except OSError as error:
             raise disk_error(path, error) from None
-
-
-# --- bringing along ---------------------------------------------------------------------------------------------------
-
-
-def bring(old: StorageEngine, new: StorageEngine) -> Brought:
-    """
-    Create what one store shows, and what is in its trash, in another one, under the same ids.
-
-    It is written in several transactions (``imports.batches``), parents first, so that no device waits long for any of
-    them. Whatever ends it midway, the old store stays as it is, and what is in its trash is not shown in the new one.
-
-    Args:
-        old: The store to copy from; it is only read.
-        new: The store to copy to. Items that it already has stay as they are, unless they are in the trash there only.
-    """
-    tasks: list[Item] = [*parents_first(old.query_tasks(TaskQuery()), lambda task: task)]
-    documents: list[Item] = [*old.query_documents(DocumentQuery())]
-    known = {task.id for task in new.query_tasks(TaskQuery())}
-    known |= {document.id for document in new.query_documents(DocumentQuery())}
-    trash = {item.id for kind in ("task", "document") for item in new.trash(kind)}
-    tags = {tag.id for tag in new.tags()}
-    overfull = {entity_id for _, entity_id in new.reading.overfull()}  # nothing can be written into these
-    shown, known, tags = known - overfull, known | overfull, tags | overfull
-    doomed = _deleted(old, known | trash, shown | {item.id for item in (*tasks, *documents)})
-    linked = {(link.task_id, link.document_id) for link in new.links()}
-
-    def write(write_one: Callable[[Transaction, T], object], what: Iterable[T], length: Callable[[T], int]) -> None:
-        for batch in batches([*what], length):
-            new.transact(partial(_each, write_one, batch), reason="brought along")
-
-    write(_create_tag, (tag for tag in old.tags() if tag.id not in tags), lambda _: 0)
-    created = _unknown([*tasks, *documents], known)
-    write(lambda tx, item: _create(tx, item, item.id in trash), created, text_length)
-    for some in _together(doomed):
-        if len(some) <= limits.BULK_ITEMS_MAX:
-            new.transact(partial(_create_deleted, some), reason="brought along")
-        else:  # one task with so many below it: they are shown until the last one is here
-            write(lambda tx, item: _create(tx, item, in_trash=False), some, text_length)
-            write(_delete, some, lambda _: 0)
-    links = (link for link in old.links() if (link.task_id, link.document_id) not in linked)
-    write(_link, links, lambda _: 0)
-    counts = [sum(1 for _ in _unknown(items, known)) for items in (tasks, documents)]
-    return Brought(counts[0], counts[1], len(tasks) + len(documents) - sum(counts), len(doomed))
-
-
-def _each(write_one: Callable[[Transaction, T], object], batch: Iterable[T], tx: Transaction) -> None:
-    for each in batch:
-        write_one(tx, each)
-
-
-def _create_tag(tx: Transaction, tag: Tag) -> None:
-    tx.create_tag(tag.name, tag.color, tag.description)
-
-
-def _create_deleted(items: Sequence[Item], tx: Transaction) -> None:
-    for item in items:
-        _create(tx, item, in_trash=False)
-    for item in items:
-        _delete(tx, item)
-
-
-def _together(items: Sequence[Item]) -> Iterator[list[Item]]:
-    """
-    Yield items, each task together with all that are below it, because none can be created below a deleted one.
-
-    Args:
-        items: The items, each after its parent.
-    """
-    families: dict[str, list[Item]] = {}  # by item; a task's is that of its parent
-    for item in items:
-        families[item.id] = family = families.get(item.parent_id or "", []) if isinstance(item, Task) else []
-        family.append(item)
-    batch: list[Item] = []
-    length = 0
-    for family in [each for item, each in families.items() if each[0].id == item]:
-        more = sum(map(text_length, family))
-        if batch and (len(batch) + len(family) > limits.BULK_ITEMS_MAX or length + more > limits.BULK_CODE_POINTS_MAX):
-            yield batch
-            batch, length = [], 0
-        batch += family
-        length += more
-    if batch:
-        yield batch
-
-
-def _delete(tx: Transaction, item: Item) -> None:
-    (tx.delete_task if isinstance(item, Task) else tx.delete_document)(item.id)
-
-
-def _link(tx: Transaction, link: Link) -> None:
-    tx.link(link.task_id, link.document_id, link.relationship_type)
-
-
-def _deleted(old: StorageEngine, known: set[str], shown: set[str]) -> list[Item]:
-    """
-    Return what is in a store's trash and is not known, each after its parent; one whose parent will not be there has none.
-
-    Args:
-        old: The store.
-        known: Ids that are left out.
-        shown: Ids of what will be shown where they go.
-    """
-    tasks = [item for item in old.trash("task") if isinstance(item, Task) and item.id not in known]
-    there = shown | {task.id for task in tasks}
-    for task in tasks:
-        if task.parent_id not in there:
-            task.parent_id = None
-    documents = [item for item in old.trash("document") if item.id not in known]
-    return [*parents_first(tasks, lambda task: task), *documents]
-
-
-def _unknown(items: Iterable[Item], known: set[str]) -> Iterator[Item]:
-    return (item for item in items if item.id not in known)
-
-
-def _create(tx: Transaction, item: Item, in_trash: bool) -> None:
-    fresh = replace(item, _base=None)  # it was read from another store than the one it goes to
-    if isinstance(fresh, Task):
-        if in_trash:
-            tx.restore_task(fresh.id)
-            tx.update_task(fresh)
-        else:
-            tx.create_task(fresh)
-    elif in_trash:
-        tx.restore_document(fresh.id)
-        tx.update_document(fresh)
-    else:
-        tx.create_document(fresh)

@@ -15,7 +15,7 @@ import pytest
 
 import edda_sync as edda
 from edda_sync import testing
-from edda_sync.device import joining
+from edda_sync.device import bringing, joining
 from edda_sync.engine import doctor
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.transport import identity as identities
@@ -364,7 +364,7 @@ def test_a_store_without_its_identity_is_put_aside_whole_by_a_new_device_that_br
         joining.enter(home, welcome, "phone", aside)
         with StorageEngine(home) as store, edda.open(aside) as old:
             store.open_store()
-            assert joining.bring(old, store) == joining.Brought(1, 0, 0)
+            assert bringing.bring(old, store) == bringing.Brought(1, 0, 0)
             testing.sync(laptop, store)
             assert laptop.digest() == store.digest()
     assert titles(aside) == ["Mine"]
@@ -383,7 +383,7 @@ def test_a_store_without_its_identity_cannot_stay_in_its_own_workspace_under_ano
         with StorageEngine(home) as store, edda.open(home / "aside") as old:
             store.open_store()
             testing.sync(laptop, store)
-            joining.bring(old, store)
+            bringing.bring(old, store)
             testing.sync(laptop, store)
             assert [task.title for task in laptop.query_tasks(edda.TaskQuery())] == ["Mine"]
             assert store.identity == fresh
