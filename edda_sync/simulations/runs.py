@@ -19,7 +19,7 @@ TIGHT: Final[dict[str, float]] = {
     "BATCH_BYTES_MAX": 1_000,
     "WINDOW_BYTES_MAX": 3_000,
     "SEGMENT_SAVES_US_MIN": -300,
-    "SLICE_US_MAX": 250,
+    "SLICE_US_MAX": 500,
     "HEADS_MAX": 3,
     "CODED_CELLS_FIRST": 2,
     "CODED_CELLS_MAX": 8,
