@@ -83,6 +83,8 @@ class Opened:
 
             self._store = MemoryStore(on_end)
             return False
+        if config.backend == "rocksdb":
+            raise UsageError("This version has no RocksDB backend yet; use sqlite.")
         from edda_sync.store.sqlite.store import SqliteStore
 
         state, database = state_folder(config), config.database(self.home)

@@ -25,7 +25,6 @@ WALL_MS_MAX = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z, the last time RFC
 # --- changes ----------------------------------------------------------------------------------------------------------
 # One transaction (wire). It is one SQL transaction on every device, for which others who write there wait about a second.
 CHANGE_OPERATIONS_MAX = 20_000
-PREPARED_BYTES_MAX = 8 * 1024 * 1024  # of a longer body, a change is not folded ahead: all of that is held in memory
 PREPARED_BYTES_MAX = 8 * 1024 * 1024  # a change with a longer body is not folded ahead: memory would hold all of it
 CHANGE_BYTES_MAX = 32 * 1024 * 1024  # one transaction's body (wire): the same, and more than the longest operation
 BULK_ITEMS_MAX = 500  # items that an import writes in one transaction: a device takes it in less than 100 ms
