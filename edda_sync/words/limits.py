@@ -182,3 +182,13 @@ LISTED_ITEMS_MAX = 5_000  # items in one page of a sorted list (wire): 245 KB, a
 SCRUB_S_MAX = 24 * 3600  # every stored entity is checked within this
 SCRUB_INTERVAL_S = 60  # between two slices of entities
 SCRUB_ENTITIES_MIN = 200  # a small store is checked in one slice
+
+# --- keys of encrypted stores -----------------------------------------------------------------------------------------
+# Memory that the key of a passphrase may take, in bytes. The parameters come from a file that anybody may have changed.
+KDF_MEMORY_BYTES_MAX = 1024 * 1024 * 1024
+KDF_PASSES_MAX = 16  # over that memory: some ten seconds
+KDF_LANES_MAX = 16  # threads that work on one passphrase
+PASSPHRASE_CODE_POINTS_MIN = 8  # of a new one: the least that NIST SP 800-63B allows
+PASSPHRASE_CODE_POINTS_MAX = 1_024  # more is a file that was given by mistake
+KEY_FILE_BYTES_MAX = 64 * 1024  # the file with a store's keys: ten times as much as its longest content
+DATA_KEYS_MAX = 16  # in that file: older ones open an older copy of the store that was put back
