@@ -135,7 +135,7 @@ def read(found: Mapping[str, Any], what: str) -> PassphraseKey:
     if kind is None:
         raise CorruptError(what)
     names = [name for name in kind.__dataclass_fields__ if name not in ("salt", "NAME")]
-    numbers = {name: found.get(name) for name in names}
+    numbers: dict[str, Any] = {name: found.get(name) for name in names}
     if any(type(number) is not int for number in numbers.values()):
         raise CorruptError(what)
     try:
