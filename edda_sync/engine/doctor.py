@@ -27,7 +27,7 @@ from edda_sync.ledger.ledger import Ledger
 from edda_sync.ledger.refold import verify_logged
 from edda_sync.segments import segment as segments
 from edda_sync.store.seams import Row, StoreReader
-from edda_sync.store.sqlite import damage, shape
+from edda_sync.store.sqlite import damage, migrations, schema, shape
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.sync.merging import open_taken
 from edda_sync.words import limits, values
@@ -134,6 +134,7 @@ def _check_file(engine: StorageEngine) -> list[Finding]:
         if changed := store.changed_shape():
             what = f"{_some(changed)}; another program did that, and `edda doctor --rebuild` puts it right"
             return [Finding("file", True, "SQLite finds it whole"), Finding("schema", False, what)]
+        version = _version(store, migrations.applied(connection.execute))
         dangling = shape.dangling(connection.execute)
         referring = shape.referring(connection.execute)
     except sqlite.Error as error:
@@ -142,6 +143,7 @@ def _check_file(engine: StorageEngine) -> list[Finding]:
         connection.close()
     return [
         Finding("file", True, "SQLite finds it whole"),
+        Finding("version", True, version),
         Finding(
             "references",
             not dangling,
@@ -149,6 +151,14 @@ def _check_file(engine: StorageEngine) -> list[Finding]:
         ),
         *(Finding("schema", True, _reference(name, table)) for name, table in referring),
     ]
+
+
+def _version(store: SqliteStore, applied: Sequence[migrations.Applied]) -> str:
+    """Return which migrations a store has, and what to say about copies from before them."""
+    names = _some([f"{each.name} ({each.at[:10]})" for each in reversed(applied)])
+    copies = [path.name for path in migrations.copies(store.path)]
+    kept = f"; as it was before, yours to delete: {_some(copies)}" if copies else ""
+    return f"{len(applied)} of {schema.VERSION}, {names}{kept}"
 
 
 def _reference(name: str, table: str) -> str:

@@ -13,7 +13,7 @@ from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync.store.composed import ComposedWriter, over
 from edda_sync.store.seams import Logged, LogWriter, MetaReader, StoreReader, StoreWriter
-from edda_sync.store.sqlite import schema
+from edda_sync.store.sqlite import migrations
 from edda_sync.store.sqlite.errors import translated
 from edda_sync.store.sqlite.writer import SqliteWriter
 
@@ -70,7 +70,7 @@ def scratch_of(whole: StoreReader, progress: Progress) -> Iterator[StoreWriter]:
                 connection.execute("PRAGMA journal_mode = OFF")
                 connection.execute("PRAGMA synchronous = OFF")
                 connection.execute("BEGIN")
-                schema.migrate(connection)
+                migrations.migrate(connection)
             with suppress(OSError):  # a system that cannot remove an open file removes it with the folder
                 path.unlink()
             yield _beside(whole, SqliteWriter(connection), progress)

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -177,13 +178,14 @@ def _switch_to_wal(connection: Any) -> str:
             time.sleep(_WAL_RETRY_S)
 
 
-def prepare_schema(connection: Any, path: Path, *, is_read_only: bool) -> None:
+def prepare_schema(connection: Any, path: Path, connect: Callable[[], Any], *, is_read_only: bool) -> None:
     """
     Create a store's tables, or bring them up to date.
 
     Args:
         connection: A connection to the file, from :func:`configure`.
-        path: The file, for errors.
+        path: The file.
+        connect: Makes another connection to it.
         is_read_only: Whether the file cannot be written.
 
     Raises:
@@ -191,19 +193,25 @@ def prepare_schema(connection: Any, path: Path, *, is_read_only: bool) -> None:
         NotAStoreError: Another program made the file.
         ReadOnlyError: The tables would have to be changed, which is not possible.
     """
-    found = connection.execute("PRAGMA user_version").fetchone()[0]
-    if found > schema.VERSION:
-        raise errors.NewerStoreError(str(path), found, schema.VERSION)
+    found = schema.version(connection.execute)
     if found == schema.VERSION:
         return
+    if found > schema.VERSION:
+        raise errors.NewerStoreError(str(path), found, schema.VERSION)
     if is_read_only:
         raise errors.ReadOnlyError(str(path))
-    connection.execute("BEGIN IMMEDIATE")  # if two processes create a store, one waits here
+    from edda_sync.store.sqlite import migrations  # rarely needed
+
+    connection.execute("BEGIN IMMEDIATE")  # if two processes create or migrate a store, one waits here
+    schema.refuse_newer(connection.execute)
     (name,) = connection.execute("PRAGMA application_id").fetchone()
     if name == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is not None:
         raise errors.NotAStoreError(str(path))
+    if 0 < schema.version(connection.execute) < schema.VERSION:
+        with closing(connect()) as reader:  # SQLite copies nothing from a connection that may write
+            migrations.copy_beside(reader, path)
     connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
-    schema.migrate(connection)
+    migrations.migrate(connection)
     connection.execute("COMMIT")
     connection.execute("PRAGMA busy_timeout = 0")  # a checkpoint that waited for readers would block all writers
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # so that check_file finds the schema in the file itself

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from sqlcipher3 import dbapi2 as sqlite
 
-from edda_sync.store.sqlite import shape
+from edda_sync.store.sqlite import schema, shape
 from edda_sync.store.sqlite.blobs import SqliteBlobs
 from edda_sync.store.sqlite.connections import Connection
 from edda_sync.store.sqlite.edges import SqliteEdges
@@ -59,7 +59,7 @@ class SqliteReader:
         """Begin to read the state of this moment."""
         self._forget()
         self._sql.execute("BEGIN")
-        self._sql.execute("SELECT 1 FROM _meta LIMIT 1").fetchone()  # the first read fixes the state
+        schema.refuse_newer(self._sql.execute)  # the first read, which fixes the state
 
     def changed_shape(self) -> list[str]:
         """Describe what other programs changed in the tables, indexes and triggers."""

@@ -1,22 +1,22 @@
 """
 The schema of the SQLite store: the specification's tables, column by column, and our own tables beside them.
 
-Each version is a named function; ``user_version`` counts those that were applied. A store with a higher count was made by
-a newer version of edda, and is not opened. Only :func:`migrate` needs sqlite-utils, so opening an up-to-date store does not
-import it.
+What makes them is a list of named migrations, in order. ``user_version`` counts those that were applied. A store with a
+higher count was made by a newer version of edda, and is not opened. ``migrations`` applies them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
 
 from edda_sync.store.sqlite import fulltext, summary
+from edda_sync.words.errors import NewerStoreError
 
-if TYPE_CHECKING:
-    from sqlite_utils import Database
+Execute = Callable[..., Any]
+"""Runs a statement, like the method of a connection."""
 
 APPLICATION_ID: Final = 0x45444441  # "EDDA" in the file's header
-VERSION: Final = 1  # how many functions of MIGRATIONS there are
 
 # References are checked when a transaction ends, since rows come in any order. `PRAGMA defer_foreign_keys` would do the
 # same, but SQLite would then prepare every statement again in each transaction: a fifth of the time of a durable create.
@@ -174,26 +174,47 @@ VIEW_TABLES: Final = (
 )  # fmt: skip
 
 
+class Migration(NamedTuple):
+    """One step from an older schema to the next: its name, which never changes, and its statements."""
+
+    name: str
+    statements: tuple[str, ...]
+
+
 def _statements(script: str) -> list[str]:
     lines = [line for line in script.splitlines() if not line.startswith("--")]
     return [statement.strip() for statement in "\n".join(lines).split(";") if statement.strip()]
 
 
+# A migration that is here is in somebody's store, and stays as it is. What changes in the schema is a further migration, at
+# the end; then ``python -m tests.store.sqlite.versions`` keeps a store of that version for ever.
+MIGRATIONS: Final = (
+    Migration(
+        "first",
+        (*_statements(SPECIFICATION), *_statements(_OURS), *fulltext.SCHEMA, summary.SCHEMA, summary.BEGIN),
+    ),
+)
+VERSION: Final = len(MIGRATIONS)
+
+
 def statements() -> list[str]:
     """Return what makes an empty store, one statement each."""
-    return [*_statements(SPECIFICATION), *_statements(_OURS), *fulltext.SCHEMA, summary.SCHEMA, summary.BEGIN]
+    return [statement for migration in MIGRATIONS for statement in migration.statements]
 
 
-def migrate(connection: Any) -> None:
-    """Bring a store's schema up to date, inside a transaction of the caller's."""
-    from sqlite_utils import Database, Migrations
+def version(execute: Execute) -> int:
+    """Return how many migrations a store has."""
+    return int(execute("PRAGMA user_version").fetchone()[0])
 
-    migrations = Migrations("edda_sync")
 
-    @migrations()
-    def first(db: Database) -> None:
-        for statement in statements():
-            db.execute(statement)
-        db.execute("PRAGMA user_version = 1")
+def refuse_newer(execute: Execute) -> None:
+    """
+    Begin to read a store's state, unless it has migrations that this version does not know.
 
-    migrations.apply(Database(connection))
+    Raises:
+        NewerStoreError: A newer version of edda has migrated the store.
+    """
+    found = version(execute)
+    if found > VERSION:
+        path = next((row[2] for row in execute("PRAGMA database_list") if row[1] == "main"), "")
+        raise NewerStoreError(path, found, VERSION)

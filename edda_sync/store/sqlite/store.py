@@ -355,7 +355,7 @@ class SqliteStore:
     def _prepare(self) -> None:
         connection = self.connect()
         try:
-            prepare_schema(connection, self.path, is_read_only=self.is_read_only)
+            prepare_schema(connection, self.path, self.connect, is_read_only=self.is_read_only)
         except BaseException:
             connection.close()
             raise

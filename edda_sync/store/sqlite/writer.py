@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync.crdt.keys import kind_and_id
-from edda_sync.store.sqlite import fulltext, shape
+from edda_sync.store.sqlite import fulltext, schema, shape
 from edda_sync.store.sqlite.blobs import SqliteBlobsWriter
 from edda_sync.store.sqlite.edges import SqliteEdgesWriter
 from edda_sync.store.sqlite.errors import is_busy
@@ -19,7 +19,6 @@ from edda_sync.store.sqlite.index import SqliteIndexWriter
 from edda_sync.store.sqlite.log import SqliteLogWriter
 from edda_sync.store.sqlite.mentions import SqliteMentionsWriter
 from edda_sync.store.sqlite.meta import SqliteMetaWriter
-from edda_sync.store.sqlite.schema import VIEW_TABLES
 from edda_sync.store.sqlite.segments import SqliteSegmentsWriter
 from edda_sync.store.sqlite.signatures import SqliteSignaturesWriter
 from edda_sync.store.sqlite.statements import WriterStatements
@@ -69,6 +68,7 @@ class SqliteWriter:
         self._summary.begin()
         (version,) = self._sql.one("PRAGMA data_version")
         if version != self._version:
+            schema.refuse_newer(self._sql.execute)  # another process may have migrated the store
             self._version = version
             self._forget_known()
 
@@ -164,7 +164,7 @@ class SqliteWriter:
         """See ``StoreWriter.clear_view``. This also mends tables, indexes and triggers that other programs changed."""
         self._summary.flush()
         shape.mend(self._sql.execute)
-        for name in VIEW_TABLES:
+        for name in schema.VIEW_TABLES:
             self._sql.execute(f"DELETE FROM {name}")
         fulltext.clear(self._sql.execute)
         self._forget_known()

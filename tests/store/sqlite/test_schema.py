@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlcipher3 import dbapi2 as sqlite
 
-from edda_sync.store.sqlite import schema
+from edda_sync.store.sqlite import migrations, schema
 
 TASK = (
     "INSERT INTO tasks (id, title, status, priority, created_at, updated_at, metadata, agent_context)"
@@ -21,7 +21,7 @@ SPECIFIED = {"tasks", "documents", "task_documents", "tags", "entity_tags"}
 def connection() -> Iterator[Any]:
     made = sqlite.connect(":memory:", isolation_level=None)
     made.execute("BEGIN")
-    schema.migrate(made)
+    migrations.migrate(made)
     made.execute("COMMIT")
     yield made
     made.close()
@@ -39,7 +39,7 @@ def test_a_store_that_is_up_to_date_is_left_as_it_is(connection: Any) -> None:
     connection.execute(TASK)
     before = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
     connection.execute("BEGIN")
-    schema.migrate(connection)
+    migrations.migrate(connection)
     connection.execute("COMMIT")
     assert connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall() == before
     assert connection.execute("PRAGMA user_version").fetchone()[0] == schema.VERSION
@@ -49,7 +49,7 @@ def test_a_store_that_is_up_to_date_is_left_as_it_is(connection: Any) -> None:
 def test_a_schema_that_was_not_committed_leaves_nothing() -> None:
     connection = sqlite.connect(":memory:", isolation_level=None)
     connection.execute("BEGIN")
-    schema.migrate(connection)
+    migrations.migrate(connection)
     connection.execute("ROLLBACK")
     assert tables(connection) == set()
     connection.close()

@@ -29,6 +29,7 @@ from edda_sync.words.errors import (
     StorageError,
 )
 from edda_sync.words.query import TaskQuery, plan
+from tests.mounting import mount
 from tests.store.samples import ACTOR, change_all, dump, fill, head, logged, show, shown_task
 
 WAIT_S = 60  # how long a test waits for something that always comes
@@ -656,12 +657,6 @@ def test_a_connection_that_met_a_fault_of_the_disk_is_not_used_again(path: Path,
 
 
 # --- disks that are full or may not be written ------------------------------------------------------------------------
-
-
-def mount(*arguments: str) -> None:
-    done = subprocess.run(["mount", *arguments], check=False, capture_output=True, text=True)
-    if done.returncode != 0:
-        pytest.skip(f"mounting is not permitted here: {done.stderr.strip()}")
 
 
 @pytest.fixture
