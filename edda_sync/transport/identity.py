@@ -21,7 +21,6 @@ import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -33,14 +32,11 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from edda_sync.crdt.records import X25519_HKDF_SHA256, device_id
+from edda_sync.sealing import vault
 from edda_sync.words.errors import InvalidValueError, StorageError, is_panic
 from edda_sync.words.files import disk_error, mend_open_file, replace_file
 from edda_sync.words.folders import KEY_FILE, NOTE_FILE, make_folder
 
-if TYPE_CHECKING:
-    from keyring.backend import KeyringBackend
-
-SERVICE = "edda-sync"  # the name of our entries in the system's keyring; the user name is the device id
 KEY_BYTES = 32
 LINE_MARK = "edda-ed25519"
 REMEDY = f"put it back from a backup, or move {NOTE_FILE} and {KEY_FILE} away and join again with `edda join`"
@@ -202,7 +198,7 @@ def save(home: Path, identity: Identity) -> str:
     Raises:
         StorageError: The folder cannot be written; nothing was saved.
     """
-    in_keyring = _put_into_keyring(identity)
+    in_keyring = vault.put(identity.device, _secret(identity))
     note = {"device": identity.device, "key": "keyring" if in_keyring else "file"}
     make_folder(home)
     try:
@@ -257,12 +253,8 @@ def discard(home: Path) -> None:
         StorageError: It cannot be removed.
     """
     note = _read(home / NOTE_FILE)
-    backend = _keyring() if note is not None and json.loads(note).get("key") == "keyring" else None
-    if note is not None and backend is not None:
-        with contextlib.suppress(
-            Exception
-        ):  # each keyring fails in its own way, and what stays there is in nobody's way
-            backend.delete_password(SERVICE, json.loads(note)["device"])
+    if note is not None and json.loads(note).get("key") == "keyring":
+        vault.remove(json.loads(note)["device"])
     forget(home)
 
 
@@ -335,43 +327,9 @@ def _parsed(text: str, where: Path | str) -> Identity:
 # --- the system's keyring ---------------------------------------------------------------------------------------------
 
 
-def _keyring() -> KeyringBackend | None:
-    """Return the system's keyring; None if there is no real one, or if it is switched off."""
-    if os.environ.get("EDDA_KEYRING", "").lower() == "off":
-        return None
-    try:
-        import keyring  # here, because it takes 100 ms
-
-        backend = keyring.get_keyring()
-        return backend if backend.priority >= 1 else None  # others are the null, failing and plain-text backends
-    except Exception:  # noqa: BLE001  a backend may raise anything; without a keyring, the file is used
-        return None
-
-
-def _put_into_keyring(identity: Identity) -> bool:
-    backend = _keyring()
-    if backend is None:
-        return False
-    secret = _secret(identity)
-    try:
-        backend.set_password(SERVICE, identity.device, secret)
-        return backend.get_password(SERVICE, identity.device) == secret
-    except Exception:  # noqa: BLE001  as above; the caller is told that the key was saved in a file
-        return False
-
-
 def _from_keyring(device: str) -> Identity:
-    where = f"the system's keyring (service {SERVICE}, name {device})"
-    backend = _keyring()
-    if backend is None:
-        raise StorageError(
-            f"The key of this device is in {where}, which cannot be reached here: start edda in a desktop "
-            "session, and without EDDA_KEYRING=off."
-        )
-    try:
-        text = backend.get_password(SERVICE, device)
-    except Exception as error:
-        raise StorageError(f"The key of this device is in {where}, which failed: unlock it and try again.") from error
+    where = f"the system's keyring (service {vault.SERVICE}, name {device})"
+    text = vault.get(device, "The key of this device")
     if text is None:
         raise StorageError(f"The key of this device is missing from {where}: {REMEDY}.")
     return _parsed(text, where)

@@ -52,6 +52,14 @@ class EncryptionAlgorithm(StrEnum):
     XCHACHA20_POLY1305 = "xchacha20-poly1305"
 
 
+class KeyStorage(StrEnum):
+    """Where the key that opens an encrypted store is kept. It is not in the store's folder in any case."""
+
+    KEYRING = "keyring"  # the system's keyring
+    PASSPHRASE = "passphrase"  # noqa: S105 - nowhere: the key is made from a passphrase
+    FILE = "file"  # a file of its own, such as on a memory stick
+
+
 class KeyDerivationFunction(StrEnum):
     """How a key is made from a passphrase."""
 
@@ -100,11 +108,16 @@ class EncryptionConfig:
         algorithm: The cipher for what edda seals itself.
         kdf: How a key is made from a passphrase.
         key_rotation: When the key is replaced.
+        key_storage: Where the key that opens a new encrypted store is kept. An existing store's key file says where its
+            key is.
+        key_file: The file for that key, if ``key_storage`` is ``file``; outside the store's folder.
     """
 
     algorithm: EncryptionAlgorithm = EncryptionAlgorithm.AES_256_GCM
     kdf: KeyDerivationFunction = KeyDerivationFunction.ARGON2ID
     key_rotation: KeyRotationPolicy = KeyRotationPolicy()
+    key_storage: KeyStorage = KeyStorage.KEYRING
+    key_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

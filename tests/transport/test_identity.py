@@ -15,54 +15,14 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from keyring.backend import KeyringBackend
-from keyring.errors import KeyringLocked
 
 from edda_sync.transport import identity as module
 from edda_sync.transport.identity import Identity, device_of, discard, load, load_into, public_key_of, save, verify
 from edda_sync.words.errors import InvalidValueError, ReadOnlyError, StorageError
+from tests.keyrings import DeafKeyring, PlainKeyring, ShelfKeyring
 
 ADA = Identity.from_private(bytes(range(32)))
 BOB = Identity.from_private(bytes(range(1, 33)))
-
-
-class ShelfKeyring(KeyringBackend):
-    """A keyring that keeps what it is given, and fails while it is locked."""
-
-    priority = 5
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.entries: dict[tuple[str, str], str] = {}
-        self.locked = False
-
-    def get_password(self, service: str, username: str) -> str | None:
-        if self.locked:
-            raise KeyringLocked("locked")
-        return self.entries.get((service, username))
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        if self.locked:
-            raise KeyringLocked("locked")
-        self.entries[service, username] = password
-
-    def delete_password(self, service: str, username: str) -> None:
-        if self.locked:
-            raise KeyringLocked("locked")
-        del self.entries[service, username]
-
-
-class DeafKeyring(ShelfKeyring):
-    """A keyring that takes everything and keeps nothing."""
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        pass
-
-
-class PlainKeyring(ShelfKeyring):
-    """A keyring that is no better than a file."""
-
-    priority = 0.5  # type: ignore[assignment]
 
 
 @pytest.fixture

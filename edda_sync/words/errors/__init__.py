@@ -24,6 +24,8 @@ All errors of edda-sync, as one tree. Each says whose fault it is, what happened
     │   │   └── LostJournalError   the journal of the open store was removed (path)
     │   │       └── LostIndexError  the index of that journal, which all processes share, was removed (path)
     │   ├── LostIdentityError      a store is here, but its device's key is missing (path)
+    │   ├── KeyringError           a secret in the system's keyring cannot be had now (what, service, name, why)
+    │   ├── StoreKeyError          the key of an encrypted store cannot be had, or is another one (path, why, advice)
     │   ├── NoFolderError          a folder cannot be made where it should be (path, detail)
     │   ├── LinkError              a symbolic link lies where a file of ours goes (path)
     │   ├── LinkedStoreError       the file has several names (hard links), and is in use under another (path)
@@ -87,6 +89,7 @@ from edda_sync.words.errors.storage import (
     DamagedStoreError,
     DiskFaultError,
     DiskFullError,
+    KeyringError,
     LinkedStoreError,
     LinkError,
     LostIdentityError,
@@ -100,6 +103,7 @@ from edda_sync.words.errors.storage import (
     ReadOnlyError,
     ReplacedStoreError,
     StorageError,
+    StoreKeyError,
     UnreadableError,
     damage,
     damage_sentence,
@@ -120,6 +124,7 @@ __all__ = [
     "EddaError",
     "InTrashError",
     "InvalidValueError",
+    "KeyringError",
     "LimitError",
     "LinkClosedError",
     "LinkError",
@@ -149,6 +154,7 @@ __all__ = [
     "RemoteProtocolError",
     "ReplacedStoreError",
     "StorageError",
+    "StoreKeyError",
     "UnreadableError",
     "UsageError",
     "command_of",

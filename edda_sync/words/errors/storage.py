@@ -101,6 +101,23 @@ class LostIdentityError(StorageError):
         )
 
 
+class KeyringError(StorageError):
+    """A secret is in the system's keyring, and cannot be had from there now."""
+
+    def __init__(self, what: str, service: str, name: str, why: str) -> None:
+        self.what, self.service, self.name, self.why = what, service, name, why
+        super().__init__(f"{what} is in the system's keyring (service {service}, name {name}), which {why}.")
+
+
+class StoreKeyError(StorageError):
+    """A store is encrypted, and its key cannot be had or is another one. Nothing was changed."""
+
+    def __init__(self, path: str, why: str, advice: str = "") -> None:
+        self.path, self.why, self.advice = path, why, advice
+        then = f": {advice}" if advice else ""
+        super().__init__(f"{path} is encrypted, and {why}; nothing was changed{then}.")
+
+
 class NoFolderError(StorageError):
     """A folder cannot be made where it should be, as in ``/proc`` or below a file. Nothing was written."""
 

@@ -32,6 +32,8 @@ MADE: list[EddaError] = [
     errors.CutStoreError("/home/a/notes/edda.db"),
     errors.LostJournalError("/home/a/notes/edda.db"),
     errors.LostIndexError("/home/a/notes/edda.db"),
+    errors.KeyringError("The key", "edda-sync", "store 00", "failed: unlock it and try again"),
+    errors.StoreKeyError("/home/ada/edda.db", "its key file is missing", "put it back"),
     errors.LostIdentityError("/home/a/notes"),
     errors.NoFolderError("/proc/notes", "No such file or directory", "choose another one with --home"),
     errors.LinkError("/home/a/notes/edda.db"),
