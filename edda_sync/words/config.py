@@ -119,6 +119,13 @@ class EncryptionConfig:
     key_storage: KeyStorage = KeyStorage.KEYRING
     key_file: Path | None = None
 
+    def __post_init__(self) -> None:
+        kinds = {"algorithm": EncryptionAlgorithm, "kdf": KeyDerivationFunction, "key_storage": KeyStorage}
+        for name, kind in kinds.items():  # the class is frozen; text is accepted
+            object.__setattr__(self, name, kind(getattr(self, name)))
+        if self.key_file is not None:
+            object.__setattr__(self, "key_file", absolute(self.key_file))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionPolicy:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import subprocess
 import sys
@@ -243,7 +242,7 @@ async def test_a_running_device_notices_by_itself_that_its_file_is_gone(tmp_path
 
 def test_a_file_that_is_no_store_beside_an_identity_is_a_store_that_was_lost(tmp_path: Path) -> None:
     made(tmp_path)
-    garbage = os.urandom(8192)
+    garbage = b"no store " * 910 + b"no"
     (tmp_path / DATABASE_FILE).write_bytes(garbage)
     for opens in (edda.open, joining.holdings):
         with pytest.raises(LostStoreError, match="no store any more, although a store was here") as caught:

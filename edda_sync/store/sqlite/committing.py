@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync.store.sqlite import quiet, shape
-from edda_sync.store.sqlite.connections import Connection
+from edda_sync.store.sqlite.connections import Connection, lost_its_key
 from edda_sync.store.sqlite.errors import is_fault, translated
 from edda_sync.store.sqlite.jobs import Job
 from edda_sync.store.sqlite.place import Place
 from edda_sync.store.sqlite.writer import SqliteWriter
-from edda_sync.words import errors
+from edda_sync.words import errors, limits
 from edda_sync.words.process import Owner
 
 if TYPE_CHECKING:
@@ -99,15 +99,7 @@ class Committer:
         results: list[tuple[Outcome, Any]] = []
         try:
             with translated(self._path):
-                if self._writer is None:
-                    self._connection = self._connect()
-                    if shape.referring(self._connection.execute):  # otherwise others' rows can block deletions
-                        self._connection.execute("PRAGMA foreign_keys = OFF")
-                    self._writer = SqliteWriter(self._connection)
-                writer = self._writer
-                if waits:
-                    writer.begin()
-                elif not writer.begin_at_once():
+                if (writer := self._begun(waits=waits)) is None:
                     return False
                 for work, done in batch:
                     try:
@@ -130,6 +122,28 @@ class Committer:
         for done, result in results:
             done.set_result(result)
         return True
+
+    def _begun(self, *, waits: bool) -> SqliteWriter | None:
+        """Return the writer, in a new transaction; None if it is not to wait and somebody else is writing."""
+        attempts = 0
+        while True:
+            if is_new := self._writer is None:
+                self._connection = self._connect()
+                self._writer = SqliteWriter(self._connection)
+            writer = self._writer
+            try:
+                if is_new and shape.referring(self._connection.execute):  # otherwise others' rows can block deletions
+                    self._connection.execute("PRAGMA foreign_keys = OFF")
+                if not waits:
+                    return writer if writer.begin_at_once() else None
+                writer.begin()
+            except sqlite.DatabaseError as error:
+                attempts += 1
+                if attempts > limits.REKEYED_MAX or not lost_its_key(self._connection, error):
+                    raise
+                self.let_go()  # the next connection gets the new key
+            else:
+                return writer
 
     def _start_over(self) -> None:
         """Discard what is left of a batch, if an interrupt ended the handling of its end."""

@@ -57,6 +57,7 @@ class Connection(sqlite.Connection):  # type: ignore[misc]  # sqlcipher3 has no 
         file: The file to which it is open.
         journal: The file that is its journal, once that is open.
         index: The file that is the journal's shared index, once that is open.
+        key: Its key, as SQLCipher takes it, if the file is encrypted.
         must_stay: Tells whether closing it would do harm. It is then kept until the process ends.
     """
 
@@ -65,6 +66,7 @@ class Connection(sqlite.Connection):  # type: ignore[misc]  # sqlcipher3 has no 
     file: File
     journal: File | None = None
     index: File | None = None
+    key: str | None = None
     must_stay: Callable[[Connection], bool] | None = None
 
     def close(self) -> None:
@@ -197,6 +199,16 @@ def is_open(path: Path) -> bool:
 def open_to(file: File | None) -> list[Connection]:
     """Return the connections of this process to a file."""
     return [connection for connection in list(_open) if connection.file == file]
+
+
+def lost_its_key(connection: Connection, error: BaseException) -> bool:
+    """Tell whether a connection to an encrypted file fails because the key was replaced. A new one gets the new key."""
+    return connection.key is not None and getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB"
+
+
+def has_key(path: Path) -> bool:
+    """Tell whether the connections of this process to a file have a key."""
+    return any(connection.key is not None for connection in open_to(file_of(path)))
 
 
 def beside(connection: Connection) -> list[Connection]:

@@ -44,6 +44,8 @@ def _translation(path: Path, error: sqlite.Error) -> errors.EddaError:
         return errors.BusyError(str(path))
     if name.startswith(("SQLITE_ABORT", "SQLITE_INTERRUPT")):  # nobody but us undoes the transaction of a reader
         return errors.OutdatedError(str(path))
+    if name.startswith("SQLITE_NOTADB") and os.path.exists(f"{path}-key"):
+        return errors.CorruptError(str(path))  # the key was right when the file was opened
     if name.startswith("SQLITE_NOTADB"):
         return errors.NotAStoreError(str(path))
     if name.startswith("SQLITE_CORRUPT"):

@@ -22,12 +22,16 @@ import os
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync.store.sqlite.summary import LINK_BYTES, MAGIC, ROW
+from edda_sync.words.errors import StorageError
 from edda_sync.words.files import replace_file
+
+if TYPE_CHECKING:
+    from edda_sync.store.sqlite.keyed import FileKeys
 
 _WAL_MAGICS: Final = (bytes.fromhex("377f0682"), bytes.fromhex("377f0683"))
 _HEADER_BYTES, _FRAME_BYTES = 32, 24
@@ -43,7 +47,7 @@ class Link(NamedTuple):
     name: bytes
 
 
-def set_aside_anothers(path: Path) -> Path | None:
+def set_aside_anothers(path: Path, keys: FileKeys | None = None) -> Path | None:
     """
     Move the journal beside a file aside if it belongs to another file, unless the file is in use.
 
@@ -51,6 +55,7 @@ def set_aside_anothers(path: Path) -> Path | None:
 
     Args:
         path: The store's file, which exists.
+        keys: Its keys, if it is encrypted.
 
     Returns:
         Where the journal is now; None if it was not moved, or if there is none.
@@ -70,8 +75,8 @@ def set_aside_anothers(path: Path) -> Path | None:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, LOCKS[1], LOCKS[0])
         except OSError:
             return None  # somebody has the file open, and checked the journal when opening it
-        with closing(sqlite.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as alone:  # without its journal
-            if _belongs(alone, journal):
+        with closing(_alone(path, keys)) as alone:
+            if _belongs(alone, journal, keys):
                 return None
             aside = _free_name(path)
             os.rename(journal, aside)
@@ -82,13 +87,13 @@ def set_aside_anothers(path: Path) -> Path | None:
         os.close(descriptor)
 
 
-def is_anothers(path: Path) -> bool:
+def is_anothers(path: Path, keys: FileKeys | None = None) -> bool:
     """Tell whether the journal beside a file belongs to another file. :func:`set_aside_anothers` would move it."""
     journal = Path(f"{path}-wal")
     if not journal.exists():
         return False
-    with closing(sqlite.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as alone:  # without its journal
-        return not _belongs(alone, journal)
+    with closing(_alone(path, keys)) as alone:
+        return not _belongs(alone, journal, keys)
 
 
 def copy_aside(path: Path) -> None:
@@ -112,10 +117,33 @@ def _free_name(path: Path) -> Path:
     return name
 
 
-def _belongs(alone: Any, journal: Path) -> bool:
+def _alone(path: Path, keys: FileKeys | None) -> Any:
+    """Return a connection to a file that does not look at its journal."""
+
+    def connected(key: str | None) -> Any:
+        connection = sqlite.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)
+        if key is not None:
+            from edda_sync.store.sqlite import keyed  # only for encrypted stores
+
+            keyed.give(connection, key)
+            try:
+                connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+            except sqlite.Error:
+                connection.close()
+                raise
+        return connection
+
+    if keys is not None:
+        with suppress(StorageError):  # its first page may be in the journal only, which then belongs to it
+            return keys.connect(connected)
+    return connected(None)
+
+
+def _belongs(alone: Any, journal: Path, keys: FileKeys | None) -> bool:
     """Tell whether a journal may belong to the file. It does, unless its links say otherwise."""
     links = []
-    for page in _pages(journal):
+    for found in _pages(journal):
+        page = found if keys is None else keys.first_block(found, _LEAF_OF_ONE)
         at = int.from_bytes(page[8:10], "big")
         if page.startswith(_LEAF_OF_ONE) and page[at : at + len(ROW)] == ROW:
             links.append(_decoded(page[at + _LINK_AT : at + _LINK_AT + LINK_BYTES]))

@@ -77,6 +77,10 @@ def copy_beside(connection: Any, path: Path) -> Path:
     mend_file(unfinished)
     try:
         with closing(sqlite.connect(str(unfinished), isolation_level=None)) as copy:
+            if connection.key is not None:
+                from edda_sync.store.sqlite import keyed  # only for encrypted stores
+
+                keyed.give(copy, connection.key)
             connection.backup(copy)
         with open(unfinished, "rb") as file:
             os.fsync(file.fileno())

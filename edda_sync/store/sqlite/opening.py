@@ -13,13 +13,16 @@ import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync.store.sqlite import journal, schema
 from edda_sync.words import errors, limits
 from edda_sync.words.files import make_file, mend_file, without_links
+
+if TYPE_CHECKING:
+    from edda_sync.store.sqlite.keyed import FileKeys
 
 _HEAD_BYTES: Final = 100  # of the file's header, at the beginning of the first page
 _MAGIC: Final = b"SQLite format 3\0"
@@ -37,6 +40,7 @@ PRAGMA foreign_keys = ON;
 PRAGMA temp_store = MEMORY;
 PRAGMA cache_size = -16384;
 """
+_VALUES_OF_RANDOM: Final = 250  # different bytes in 4,096: random ones have all 256, or nearly
 _BESIDE: Final = ("-wal", "-shm", "-journal")
 
 
@@ -65,28 +69,70 @@ def prepare_file(path: Path, real: Path | None = None) -> Path:
     return found
 
 
-def mode_to_read(path: Path) -> str:
+def mode_to_read(path: Path, keys: FileKeys | None = None) -> str:
     """
     Return the mode in which SQLite opens a file that can only be read.
 
     While a process uses the store, a journal and its index lie beside the file, and SQLite reads them. If neither is there,
     no process uses it. SQLite would then try to create them, so it is told that the file does not change.
 
+    Args:
+        path: The file.
+        keys: Its keys, if it is encrypted.
+
     Source: https://sqlite.org/wal.html, "Read-Only Databases".
     """
     beside = os.path.exists(f"{path}-wal") or os.path.exists(f"{path}-shm")
-    return "ro" if beside and not journal.is_anothers(path) else "ro&immutable=1"
+    return "ro" if beside and not journal.is_anothers(path, keys) else "ro&immutable=1"
 
 
-def check_file(path: Path) -> None:
+def keys_of(path: Path, head: bytes | None) -> FileKeys | None:
+    """Return the keys of a file, if it is encrypted. A person may be asked for its passphrase."""
+    if head is None:
+        return None
+    from edda_sync.store.sqlite import keyed  # only for encrypted stores
+
+    return keyed.FileKeys(path, head)
+
+
+def has_key_file(path: Path) -> bool:
+    """Tell whether a key file lies beside a file, under the name that ``sealing.keyfile`` gives it."""
+    return os.access(f"{path}-key", os.F_OK)
+
+
+def _check_key_file(path: Path) -> None:
+    """
+    Check that a file does not look like an encrypted store whose key file is missing.
+
+    Raises:
+        StoreKeyError: It does: it has whole pages, and the first one is random.
+    """
+    with open(path, "rb") as file:
+        page, size = file.read(_PAGE_BYTES), os.fstat(file.fileno()).st_size
+    if size % _PAGE_BYTES == 0 and len(set(page)) > _VALUES_OF_RANDOM:
+        raise errors.StoreKeyError(
+            str(path),
+            f"its key file {path.name}-key is missing (or it was overwritten)",
+            "put both back from the same backup, or get the content from another device",
+        )
+
+
+def check_file(path: Path, real: Path | None = None) -> bytes | None:
     """
     Check a file before SQLite opens it, so that a file that is not ours stays as it is.
 
+    The content of an encrypted file cannot be checked yet. It is one if a key file lies beside it.
+
     Args:
         path: The file.
+        real: Its path without symbolic links, if the caller has resolved it already.
+
+    Returns:
+        The first bytes of a file that is encrypted, or will be; None for a plain one.
 
     Raises:
         NotAStoreError: It is not a store.
+        StoreKeyError: It looks encrypted, and has no key file.
         NewerStoreError: A newer version of edda made it.
         UnreadableError: It may not be read.
     """
@@ -99,15 +145,20 @@ def check_file(path: Path) -> None:
         if head and not head.startswith(_MAGIC):
             head = _restored_head(path, head)
     except FileNotFoundError:
-        return
+        return b"" if has_key_file(real or path) else None
     except (IsADirectoryError, NotADirectoryError):
         raise errors.NotAStoreError(str(path)) from None
     except PermissionError:
         raise errors.UnreadableError(str(path)) from None
     if not head:
-        return
+        return b"" if has_key_file(real or path) else None
+    if not head.startswith(_MAGIC):
+        if has_key_file(real or path):
+            return head
+        _check_key_file(path)
+        raise errors.NotAStoreError(str(path))
     application_id = int.from_bytes(head[68:72], "big")
-    if not head.startswith(_MAGIC) or application_id not in (0, schema.APPLICATION_ID):
+    if application_id not in (0, schema.APPLICATION_ID):
         raise errors.NotAStoreError(str(path))
     pages = int.from_bytes(head[28:32], "big")
     if application_id == 0 and (pages > 1 or head[60:64] != bytes(4)):  # a store has its id before its second page
@@ -115,6 +166,7 @@ def check_file(path: Path) -> None:
     found = int.from_bytes(head[60:64], "big")
     if found > schema.VERSION:
         raise errors.NewerStoreError(str(path), found, schema.VERSION)
+    return None
 
 
 def _restored_head(path: Path, head: bytes) -> bytes:

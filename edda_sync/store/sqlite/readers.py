@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from sqlcipher3 import dbapi2 as sqlite
 
-from edda_sync.store.sqlite.connections import GATE, Connection
+from edda_sync.store.sqlite.connections import GATE, Connection, lost_its_key
 from edda_sync.store.sqlite.errors import translated
 from edda_sync.store.sqlite.reader import SqliteReader
 from edda_sync.store.sqlite.worker import Worker
@@ -70,7 +70,17 @@ class Readers:
             reader = self._borrow()
             failed = False
             try:
-                reader.begin()
+                attempts = 0
+                while True:
+                    try:
+                        reader.begin()
+                        break
+                    except sqlite.DatabaseError as error:
+                        attempts += 1
+                        if attempts > limits.REKEYED_MAX or not lost_its_key(reader.connection, error):
+                            raise
+                        reader.connection.close()
+                        reader = SqliteReader(self._connect())  # with the new key
                 self._lent[reader] = None
                 if not self.is_watched:
                     _watch.begin(self)
@@ -98,8 +108,15 @@ class Readers:
             while True:
                 with self._lock:
                     if self._watcher is not None:
-                        (found,) = self._watcher.execute("PRAGMA data_version").fetchone()
-                        return self._watches * _WATCHES + int(found)
+                        try:
+                            (found,) = self._watcher.execute("PRAGMA data_version").fetchone()
+                        except sqlite.DatabaseError as error:
+                            if not lost_its_key(self._watcher, error):
+                                raise
+                            self._watcher.close()
+                            self._watcher = None
+                        else:
+                            return self._watches * _WATCHES + int(found)
                 self._begin_to_watch()
 
     def check(self, look: Callable[[Connection], object]) -> None:

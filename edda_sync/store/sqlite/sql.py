@@ -18,8 +18,8 @@ from typing import Any, ClassVar, Final, NoReturn, TypeVar
 
 from sqlcipher3 import dbapi2 as sqlite
 
-from edda_sync.store.sqlite.connections import Connection
-from edda_sync.words.errors import OutdatedError, UsageError
+from edda_sync.store.sqlite.connections import Connection, lost_its_key
+from edda_sync.words.errors import OutdatedError, StoreKeyError, UsageError
 from edda_sync.words.process import Owner
 
 R = TypeVar("R")
@@ -179,6 +179,8 @@ class SqlConnection(Connection):
             self._check_open()  # it was interrupted for that reason
             if self._is_ending and (getattr(error, "sqlite_errorname", None) or "").startswith(_ENDED):
                 raise self._outdated() from None
+            if lost_its_key(self, error):
+                raise StoreKeyError(str(self._path), "its key was replaced", "open this connection again") from None
             raise
 
 

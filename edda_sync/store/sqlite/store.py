@@ -24,17 +24,11 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from edda_sync.store.sqlite import connections, journal, quiet
 from edda_sync.store.sqlite.committing import Committer, OnEnd, ignore_end
+from edda_sync.store.sqlite.connecting import Connector
 from edda_sync.store.sqlite.connections import GATE, Connection
 from edda_sync.store.sqlite.errors import translated
 from edda_sync.store.sqlite.jobs import Job, Jobs
-from edda_sync.store.sqlite.opening import (
-    check_file,
-    configure,
-    configure_to_read,
-    mode_to_read,
-    prepare_file,
-    prepare_schema,
-)
+from edda_sync.store.sqlite.opening import check_file, keys_of, mode_to_read, prepare_file, prepare_schema
 from edda_sync.store.sqlite.outcome import Awaited, Outcome
 from edda_sync.store.sqlite.place import Place
 from edda_sync.store.sqlite.reader import SqliteReader
@@ -47,10 +41,10 @@ from edda_sync.words.files import can_only_be_read, without_links
 from edda_sync.words.process import Owner
 
 if TYPE_CHECKING:
+    from edda_sync.store.sqlite.keyed import FileKeys
     from edda_sync.store.sqlite.sql import SqlConnection
 
 T = TypeVar("T")
-C = TypeVar("C", bound=Connection)
 
 _UNREAD: Final = (
     "its journal, with what was written last, is read only where something can be written beside it; copy the folder to "
@@ -83,6 +77,7 @@ class SqliteStore:
         LinkedStoreError: The file has several names, and is open under another one.
         NotPrivateError: Others can read it, and that cannot be changed.
         ReadOnlyError, DiskFullError: It cannot be created, or its journal cannot be read without writing beside it.
+        StoreKeyError: It is encrypted, and its key cannot be had.
         UsageError: This process was forked while the parent was using the file.
     """
 
@@ -106,17 +101,18 @@ class SqliteStore:
             real = without_links(path, is_real_folder=is_real_folder)
             is_open, has_other_names = connections.is_open(real), connections.has_other_names(real)
             self.is_read_only = can_only_be_read(real)
-            if not is_open:
-                if not self.is_read_only:
-                    self.set_aside = journal.set_aside_anothers(real)
-                check_file(path)
-            self._mode = mode_to_read(real) if self.is_read_only else ""
+            open_head = b"" if is_open and connections.has_key(real) else None
+            keys = keys_of(real, open_head if is_open else check_file(path, real))
+            if not (is_open or self.is_read_only):
+                self.set_aside = journal.set_aside_anothers(real, keys)
+            self._mode = mode_to_read(real, keys) if self.is_read_only else ""
             if has_other_names and not self.is_read_only:
                 from edda_sync.store.sqlite import linked  # rarely needed
 
                 (linked.check_one_name if is_open else linked.make_own)(real)
             self.path = real if self.is_read_only else prepare_file(path, real)
             self._place = Place(self.path)
+            self._connector = Connector(self.path, self._place, self._owner, self._mode, keys)
             self._readers = readers = Readers(self.path, self.connect, self._owner)
             to_write, heard = self._connect_to_write, readers.journal_has
             self._committer = Committer(self.path, to_write, self._place, self._owner, on_end, heard)
@@ -314,6 +310,11 @@ class SqliteStore:
         """Keep a copy of the journal before anything is written: SQLite skips and drops the damaged part of it."""
         journal.copy_aside(self.path)
 
+    @property
+    def keys(self) -> FileKeys | None:
+        """The keys of an encrypted file; None for a plain one."""
+        return self._connector.keys
+
     def has_other_names(self) -> bool:
         """Tell whether the file has got other names (hard links) since it was opened; see ``linked``."""
         return connections.has_other_names(self.path)
@@ -368,14 +369,14 @@ class SqliteStore:
 
     def connect(self) -> Connection:
         """Return a new connection, which the caller closes."""
-        return self._connect(connections.Connection)
+        return self._connector.connect(Connection)
 
     def sql(self) -> SqlConnection:
         """Return a connection for a program's own SQL. The caller closes it; otherwise it is closed with the store."""
         from edda_sync.store.sqlite.sql import SqlConnection  # rarely needed
 
         self._check_open()
-        connection = self._connect(SqlConnection)
+        connection = self._connector.connect(SqlConnection)
         connection.open_to(self.path, self._readers.watch, self._owner)
         with self._lock:
             if not self._closed:
@@ -383,18 +384,4 @@ class SqliteStore:
                 self._asked.add(connection)
                 return connection
         connection.shut()
-        return connection
-
-    def _connect(self, kind: type[C]) -> C:
-        self._owner.check()
-        connection = connections.connect_as(kind, self.path, self._place.check(), self._mode)
-        try:
-            if self.is_read_only:
-                configure_to_read(connection)
-            else:
-                configure(connection, self.path)
-            self._place.take_in(connection)
-        except BaseException:
-            connection.close()
-            raise
         return connection

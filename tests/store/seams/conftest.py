@@ -14,12 +14,14 @@ from edda_sync.store.memory.store import MemoryStore
 from edda_sync.store.sqlite import schema
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.words.config import DATABASE_FILE
+from tests.encrypted import encrypt
 from tests.store.samples import AnyStore
 
 Make = Callable[[Path, Callable[[bool], None]], Any]
 STORES: Final[dict[str, Make]] = {
     "memory": lambda _folder, on_end: MemoryStore(on_end),
     "sqlite": lambda folder, on_end: SqliteStore(folder / DATABASE_FILE, on_end),
+    "encrypted": lambda folder, on_end: SqliteStore(encrypt(folder / DATABASE_FILE), on_end),
     "simulated": lambda _folder, on_end: Disk(None, bytes(16), lambda: None).open(on_end),
 }
 

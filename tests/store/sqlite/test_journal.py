@@ -18,17 +18,17 @@ from edda_sync.store.seams import StoreWriter
 from edda_sync.store.sqlite import connections, journal
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.words.config import DATABASE_FILE
+from tests.encrypted import encrypt
 
 WAIT_S = 60
 
 KILLED = """
 import os, pathlib, signal, sys
-from edda_sync.store.sqlite import connections
 from edda_sync.store.sqlite.store import SqliteStore
 store = SqliteStore(pathlib.Path(sys.argv[1]))
 for name in sys.argv[2:]:
     if name == "checkpoint":
-        connections.connect(store.path).execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+        store.connect().execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
     else:
         count = 20 if name != "four" else 1
         store.transact(lambda tx: [tx.meta.set(f"{name}{19 - each}", os.urandom(9_000)) for each in range(count)])
@@ -58,10 +58,12 @@ def held(path: Path) -> list[str]:
             return [name for name in ("one", "two", "three", "four") if reader.meta.get(f"{name}19") is not None]
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
+@pytest.fixture(params=["plain", "encrypted"])
+def path(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     path = tmp_path / "home" / DATABASE_FILE
     path.parent.mkdir()
+    if request.param == "encrypted":
+        encrypt(path)
     with closing(SqliteStore(path)) as store:
         store.transact(fill("one"))
     return path
@@ -73,8 +75,16 @@ def older(path: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(path, tmp_path / "older.db"))
 
 
+plain = pytest.mark.parametrize("path", ["plain"], indirect=True)  # another program, or our SQLite, opens the file
+
+
 def put_in_its_place(backup: Path, path: Path) -> None:
     os.replace(shutil.copy(backup, path.with_name("new")), path)
+
+
+def copy_key(path: Path, copied: Path) -> None:
+    if (key := Path(f"{path}-key")).exists():
+        shutil.copy(key, f"{copied}-key")
 
 
 def overwrite(backup: Path, path: Path) -> None:
@@ -100,6 +110,7 @@ def test_the_journal_of_another_file_is_put_aside_and_not_written_into_the_one_t
 def test_a_copy_that_was_made_while_the_journal_began_anew_does_not_mix_both(path: Path, tmp_path: Path) -> None:
     write_and_be_killed(path, "two", "checkpoint")
     copied = Path(shutil.copy(path, tmp_path / "first.db"))
+    copy_key(path, copied)
     write_and_be_killed(path, "three", "checkpoint", "four")
     shutil.copy(f"{path}-wal", f"{copied}-wal")  # as a file synchroniser does, which takes one file after the other
     with closing(SqliteStore(copied)) as store:
@@ -144,6 +155,7 @@ def test_a_file_keeps_its_own_journal_however_much_of_it_is_already_in_the_file(
         assert journal.set_aside(each) == []
 
 
+@plain
 def test_a_file_with_an_interrupted_checkpoint_keeps_its_journal(path: Path, tmp_path: Path) -> None:
     """An older state of the same file, within one journal: everything missing is in the journal."""
     write_and_be_killed(path, "two")
@@ -170,6 +182,7 @@ def test_a_journal_in_use_is_left_alone(path: Path, older: Path) -> None:
         store.transact(put("three"))
 
 
+@plain
 def test_writes_of_another_program_stay_in_the_journal(path: Path) -> None:
     script = "import os, sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None);"
     script += "c.execute('CREATE TABLE mine (a)'); os._exit(0)"
@@ -179,6 +192,7 @@ def test_writes_of_another_program_stay_in_the_journal(path: Path) -> None:
         assert connection.execute("SELECT count(*) FROM mine").fetchone() == (0,)
 
 
+@plain
 def test_only_a_transaction_that_changes_something_writes_a_link(path: Path) -> None:
     with closing(SqliteStore(path)) as store, closing(connections.connect(path)) as connection:
 

@@ -81,7 +81,9 @@ def test_every_connection_writes_ahead_syncs_in_full_and_checks_references(store
 
 def test_a_store_that_cannot_write_ahead_does_not_open(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def in_memory(*_: object, **_options: object) -> Any:  # the one database that SQLite does not write ahead
-        return dbapi2.connect(":memory:", isolation_level=None, factory=Connection)
+        made = dbapi2.connect(":memory:", isolation_level=None, factory=Connection)
+        made.file = connections.file_of(path)
+        return made
 
     monkeypatch.setattr(connections, "connect_as", in_memory)
     with pytest.raises(CorruptError, match="journal memory"):

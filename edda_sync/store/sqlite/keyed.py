@@ -1,0 +1,128 @@
+"""
+Encrypted files: which of the store's data keys opens the file, and what is in a page of its journal.
+
+SQLCipher encrypts each page with AES-256-CBC under a random IV, and authenticates it with HMAC-SHA512. A file begins with
+its salt, which differs for each data key. So the beginning says which key the file has, unless the key was just replaced:
+that is one transaction, which is in the journal first. A connection that was open meanwhile cannot read any more, and a new
+one is made with the new key, which is in the key file from before the replacement on (``rekeying``).
+
+Source: https://www.zetetic.net/sqlcipher/design/
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from sqlcipher3 import dbapi2 as sqlite
+
+from edda_sync.sealing import datakeys, keyfile
+from edda_sync.sealing.datakeys import DataKey, DataKeys
+from edda_sync.words import errors
+
+C = TypeVar("C")
+
+_ROUNDS: Final = 3  # in which all keys are tried
+_RESERVED_BYTES: Final = 80  # at the end of each page: an IV of 16 bytes and a code of 64
+_IV: Final = slice(-80, -64)
+_BLOCK_BYTES: Final = 16
+
+
+class FileKeys:
+    """
+    The keys of one encrypted file. Call :meth:`connect` for each connection.
+
+    Args:
+        path: The file, without symbolic links in its path. A person may be asked for its passphrase.
+        head: Its first bytes; nothing if it is new, or open in this process, which must not open and close it once more.
+
+    Attributes:
+        data: The data keys, as last read from the key file.
+    """
+
+    def __init__(self, path: Path, head: bytes) -> None:
+        self._path, self._head = path, head
+        self._seen = _look(path)
+        self.data: DataKeys = datakeys.unlock(path)
+        self._last: DataKey | None = None  # the key that opened the file last
+
+    def connect(self, make: Callable[[str], C]) -> C:
+        """
+        Return a connection with the key that opens the file.
+
+        Args:
+            make: Makes a connection with a key, and reads the file.
+
+        Raises:
+            CorruptError: The key file has the key of this file, and the file cannot be read with it.
+            StoreKeyError: The key file has no key for this file.
+        """
+        rounds = 0
+        while rounds < _ROUNDS:  # a key may be replaced just after it was tried
+            tried = self._likely()
+            for key in tried:
+                try:
+                    made = make(key.pragma)
+                except sqlite.DatabaseError as error:
+                    if getattr(error, "sqlite_errorname", "") != "SQLITE_NOTADB":
+                        raise
+                else:
+                    self._last = key
+                    return made
+            self._read_again()
+            rounds = rounds + 1 if set(self.data.keys) == set(tried) else 0
+        raise self._not_opened()
+
+    def first_block(self, page: bytes, start: bytes) -> bytes:
+        """
+        Return a page of the journal, decrypted, if it begins with some bytes; nothing otherwise.
+
+        Args:
+            page: A page that is not the first one of the file.
+            start: The bytes, at most 16.
+        """
+        for key in self._likely():
+            cipher = Cipher(AES256(bytes.fromhex(key.pragma[2:66])), CBC(page[_IV]))
+            if cipher.decryptor().update(page[:_BLOCK_BYTES]).startswith(start):
+                return cipher.decryptor().update(page[:-_RESERVED_BYTES])
+        return b""
+
+    def _likely(self) -> list[DataKey]:
+        if self._last is not None:
+            return sorted(self.data.likely(b""), key=lambda each: each != self._last)
+        return self.data.likely(self._head)
+
+    def _read_again(self) -> None:
+        """Read the key file again, if it was changed."""
+        seen = _look(self._path)
+        if seen != self._seen:
+            self.data, self._seen = datakeys.unlock(self._path), seen
+
+    def _not_opened(self) -> errors.StorageError:
+        if self._last is not None or any(self._head.startswith(each.salt) for each in self.data.keys):
+            return errors.CorruptError(str(self._path))
+        name = keyfile.path_of(self._path).name
+        return errors.StoreKeyError(
+            str(self._path),
+            f"its key file {name} holds no key for it",
+            f"put {self._path.name} and {name} back from the same backup",
+        )
+
+
+def give(connection: Any, key: str) -> None:
+    """Give a new connection its key, before anything else. What SQLCipher would print about a wrong one is not printed."""
+    connection.executescript(f'PRAGMA cipher_log_level = NONE; PRAGMA key = "{key}"')
+
+
+def _look(path: Path) -> tuple[int, int, int]:
+    """Return what changes with each new key file."""
+    with suppress(FileNotFoundError):
+        found = os.stat(keyfile.path_of(path))
+        return found.st_ino, found.st_mtime_ns, found.st_size
+    return 0, 0, 0
