@@ -24,7 +24,20 @@ if TYPE_CHECKING:
     from edda_sync.engine.engine import StorageEngine, open  # noqa: A004 - edda.open
     from edda_sync.engine.transaction import Transaction, TransactionState
     from edda_sync.words import errors
-    from edda_sync.words.config import StorageConfig
+    from edda_sync.words.config import (
+        BackupConfig,
+        BackupFrequency,
+        CacheConfig,
+        EncryptionAlgorithm,
+        EncryptionConfig,
+        EvictionPolicy,
+        KeyDerivationFunction,
+        KeyRotationPolicy,
+        KeyStorage,
+        RetentionPolicy,
+        StorageBackend,
+        StorageConfig,
+    )
     from edda_sync.words.errors import EddaError, StorageError
     from edda_sync.words.listed import Conflict, ConflictValue, Link, Member, Tag
     from edda_sync.words.model import UNSET, Document, DocumentId, Task, TaskId
@@ -35,6 +48,9 @@ if TYPE_CHECKING:
 __all__ = [
     "MOST_URGENT",
     "UNSET",
+    "BackupConfig",
+    "BackupFrequency",
+    "CacheConfig",
     "Conflict",
     "ConflictValue",
     "Device",
@@ -42,8 +58,16 @@ __all__ = [
     "DocumentId",
     "DocumentQuery",
     "EddaError",
+    "EncryptionAlgorithm",
+    "EncryptionConfig",
+    "EvictionPolicy",
+    "KeyDerivationFunction",
+    "KeyRotationPolicy",
+    "KeyStorage",
     "Link",
     "Member",
+    "RetentionPolicy",
+    "StorageBackend",
     "StorageConfig",
     "StorageEngine",
     "StorageError",
@@ -59,7 +83,10 @@ __all__ = [
 
 
 _PLACES = {
-    "words.config": ("StorageConfig",),
+    "words.config": (
+        "BackupConfig", "BackupFrequency", "CacheConfig", "EncryptionAlgorithm", "EncryptionConfig", "EvictionPolicy",
+        "KeyDerivationFunction", "KeyRotationPolicy", "KeyStorage", "RetentionPolicy", "StorageBackend", "StorageConfig",
+    ),
     "device.device": ("Device",),
     "engine.engine": ("StorageEngine", "open"),
     "words.errors": ("EddaError", "StorageError"),

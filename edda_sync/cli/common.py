@@ -23,7 +23,8 @@ import click
 from edda_sync.cli import damaged, streams
 from edda_sync.cli.interrupts import keep
 from edda_sync.words import limits, values
-from edda_sync.words.config import DATABASE_FILE, absolute
+from edda_sync.words.config import absolute
+from edda_sync.words.configured import configured
 from edda_sync.words.errors import InvalidValueError, UsageError
 from edda_sync.words.folders import user_folder
 
@@ -42,7 +43,6 @@ SHOWN_MAX: Final = 50  # rows of a list, unless --limit or --all says otherwise
 PROGRESS_AFTER_S: Final = 1.0  # shorter work needs no progress
 PROGRESS_EVERY_S: Final = 0.1
 LINE_EVERY_S: Final = 5.0  # for progress that is printed in lines
-STORE_FILE: Final = DATABASE_FILE
 
 # What a terminal would obey, or a reader could be fooled by: controls, bidirectional overrides, surrogates.
 _UNSAFE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -77,16 +77,30 @@ def home() -> Path:
     return absolute(user_folder("data"))
 
 
+def database() -> Path:
+    """Return the path of the store's SQLite file, as it is configured."""
+    return configured(home()).database(home())
+
+
+def say_made() -> None:
+    """Say that this command made the store."""
+    note(f"Made a new store in {safe_line(str(home()))}; nothing else needs to be set up.")
+
+
 @contextmanager
 def opened(config: StorageConfig | None = None) -> Iterator[StorageEngine]:
     """Open the store. If there is none, create it and say so."""
-    from edda_sync.engine.engine import open as open_store  # imported here, since help and completion need no engine
+    from edda_sync.engine.engine import StorageEngine  # imported here, since help and completion need no engine
 
     folder = home()
-    fresh = not (folder / STORE_FILE).exists()
-    with open_store(folder, config) as store:
+    config = configured(folder, config)
+    file = config.database(folder)
+    fresh = not file.exists()
+    with StorageEngine(folder) as store:
+        if not store.open_store(config):
+            store.found()
         if fresh:
-            note(f"Made a new store in {safe_line(str(folder))}; nothing else needs to be set up.")
+            say_made()
         for each in store.reading.news():
             note(safe_line(each))
         try:
@@ -95,7 +109,7 @@ def opened(config: StorageConfig | None = None) -> Iterator[StorageEngine]:
             if store.has_written:
                 keep()
             raise
-        if store.has_written and (parts := damaged.noted(folder / STORE_FILE)):
+        if store.has_written and (parts := damaged.noted(file)):
             found = f"this store was found damaged on this disk ({safe_line(parts)})"
             note(f"It is written, but {found}: `edda doctor` says more.")
 

@@ -9,9 +9,9 @@ import click
 
 from edda_sync.cli.commands import Command
 from edda_sync.cli.common import (
-    STORE_FILE,
     Progress,
     count,
+    database,
     home,
     json_option,
     note,
@@ -54,7 +54,7 @@ def doctor(rebuild: bool, as_json: bool) -> None:
             with Progress("Checking changes and items:") as progress:
                 findings = doctors.check(store, progress)
     except CorruptError as error:  # the text of this error sends people to this command
-        raise DamagedStoreError(str(home() / STORE_FILE), error.what) from error
+        raise DamagedStoreError(str(database()), error.what) from error
     waiting = asides.outstanding(home())
     outstanding = asides.sentence([safe_line(str(folder)) for folder in waiting]) if waiting else ""
     if as_json:
@@ -72,15 +72,15 @@ def doctor(rebuild: bool, as_json: bool) -> None:
     damaged = {each.check for each in findings if not each.sound}
     written_wrong = [each.check for each in findings if not each.sound and each.check not in _NO_DAMAGE]
     if not written_wrong:
-        forget(home() / STORE_FILE)
+        forget(database())
     else:
-        remember(home() / STORE_FILE, list(dict.fromkeys(_CALLED.get(each, "tables") for each in written_wrong)))
+        remember(database(), list(dict.fromkeys(_CALLED.get(each, "tables") for each in written_wrong)))
         if not rebuild and not damaged & {"log", "file"}:
             note("`edda doctor --rebuild` folds the tables anew from the log, which is sound.")
         else:
             note(
                 "`edda sync`, while another device runs, and `edda export` may still save what is only here: try them "
-                f"first. Then keep a copy of the store's folder, move {STORE_FILE} away, and {WAYS_BACK}."
+                f"first. Then keep a copy of the store's folder, move {database().name} away, and {WAYS_BACK}."
             )
     if damaged:
         click.get_current_context().exit(exits.FAILED)
@@ -93,7 +93,7 @@ def _rebuild(store: StorageEngine) -> str:
         try:
             rebuilt = doctors.rebuild(store, progress)
         except CorruptError:
-            remember(home() / STORE_FILE, [_CALLED["log"]])
+            remember(database(), [_CALLED["log"]])
             raise
     counts = store.counts()
     held = ", ".join(count(counts[key], key[:-1]) for key in ("tasks", "documents", "tags"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from edda_sync.cli.commands import Command
-from edda_sync.cli.common import STORE_FILE, home, safe_line, say
+from edda_sync.cli.common import database, home, safe_line, say
 from edda_sync.engine.engine import open as open_store
 from edda_sync.words import values
 from edda_sync.words.config import StorageConfig
@@ -21,7 +21,7 @@ def init(name: str | None) -> None:
     """
     folder = home()
     shown = safe_line(str(folder))
-    made = not (folder / STORE_FILE).exists()
+    made = not database().exists()
     checked = None if name is None else values.line("name", name)
     with open_store(folder, StorageConfig(name=checked)) as store:
         store.own.check_identity()

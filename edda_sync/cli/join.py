@@ -22,10 +22,10 @@ from edda_sync.cli.running import Address, Waiting
 from edda_sync.crdt.records import told_apart
 from edda_sync.engine import aside as asides
 from edda_sync.engine import standing
-from edda_sync.engine.engine import open as open_store
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.words import exits, limits, values
 from edda_sync.words.addresses import host_port
-from edda_sync.words.config import DATABASE_FILE
+from edda_sync.words.config import DATABASE_FILE, StorageConfig
 from edda_sync.words.errors import UsageError
 
 if TYPE_CHECKING:
@@ -315,7 +315,8 @@ def _bring(aside: Path, store: Any) -> Brought:
     """Bring along what the store in a folder holds, and note that it was."""
     from edda_sync.device.bringing import bring
 
-    with open_store(aside) as old:
+    with StorageEngine(aside) as old:  # where the store of this folder is configured to be says nothing about that one
+        old.open_store(StorageConfig(state_path=store.config.state_path))
         brought = bring(old, store)
     asides.done(aside)
     return brought

@@ -45,6 +45,7 @@ COMMANDS: Final = {
     "devices": ("status:devices", "List the devices of the workspace."),
     "sync": ("network:sync", "Sync once, until every reachable device is proved equal."),
     "status": ("status:status", "Show peers, and how far each is."),
+    "config": ("config:config", "Settings: show, set, unset."),
     "doctor": ("doctor:doctor", "Check the store, and fold its tables anew."),
     "demo": ("demo:demo", "Show the main job on this machine, in half a minute."),
     "simulate": ("simulate:simulate", "Try the engine on simulated networks, disks and clocks."),

@@ -13,15 +13,16 @@ import click
 
 from edda_sync.cli.commands import Command
 from edda_sync.cli.common import (
-    STORE_FILE,
     count,
     damaged_parts,
+    database,
     home,
     json_option,
     note,
     print_json,
     safe_line,
     say,
+    say_made,
 )
 from edda_sync.cli.happenings import Lines
 from edda_sync.cli.running import (
@@ -57,7 +58,7 @@ def up(port: int, at: tuple[tuple[str, int], ...], no_discovery: bool) -> None:
 
     Other commands may be used meanwhile; what they write is noticed at once.
     """
-    fresh = not (home() / STORE_FILE).exists()
+    fresh = not database().exists()
     asyncio.run(_up(port, at, not no_discovery, fresh))
 
 
@@ -88,7 +89,7 @@ async def _up(port: int, at: tuple[tuple[str, int], ...], discover: bool, fresh:
     gc.freeze()  # these objects stay: to scan them again would cause pauses of 15 to 40 ms
     try:
         if fresh:
-            note(f"Made a new store in {safe_line(str(home()))}; nothing else needs to be set up.")
+            say_made()
         found = await device.status()
         if damaged := await device.run(damaged_parts):
             note(f"Not everything works, since {damage_sentence(damaged)}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from edda_sync.cli.common import STORE_FILE, can_redraw, home, note, safe_line
+from edda_sync.cli.common import can_redraw, database, home, note, safe_line, say_made
 from edda_sync.cli.interrupts import keep
 from edda_sync.words import addresses, limits
 from edda_sync.words.errors import UsageError
@@ -133,10 +133,10 @@ async def answers(
         raise
     from edda_sync.device.device import Device
 
-    fresh = not (home() / STORE_FILE).exists()
+    fresh = not database().exists()
     async with Device(home()) as device, aclosing(alone(device)) as own:
         if fresh:
-            note(f"Made a new store in {safe_line(str(home()))}; nothing else needs to be set up.")
+            say_made()
         try:
             async for each in own:
                 yield each

@@ -9,9 +9,9 @@ import click
 from edda_sync.cli.columns import print_table
 from edda_sync.cli.commands import Command
 from edda_sync.cli.common import (
-    STORE_FILE,
     count,
     damaged_parts,
+    database,
     home,
     json_option,
     note,
@@ -67,7 +67,7 @@ def status(as_json: bool) -> None:
 
         with opened() as store:
             found = {**standing.status(store), "damaged": damaged_parts(store)}
-    found["damaged"] = known(home() / STORE_FILE, found.get("damaged") or ())
+    found["damaged"] = known(database(), found.get("damaged") or ())
     found.pop("done", None)
     found["to_bring"] = [str(folder) for folder in asides.outstanding(home())]
     if as_json:

@@ -36,6 +36,7 @@ from edda_sync.transport.interfaces import Endpoint
 from edda_sync.words import limits
 from edda_sync.words.callbacks import Callback, log, log_broken
 from edda_sync.words.config import StorageConfig, absolute
+from edda_sync.words.configured import configured
 from edda_sync.words.errors import CallbackError, RemoteError, StorageError, UsageError
 from edda_sync.words.listed import Member
 from edda_sync.words.model import Item
@@ -61,7 +62,7 @@ class Device:
 
     Args:
         home: The store's folder.
-        config: How to keep it; see :class:`StorageConfig`.
+        config: How to keep it; combined with other settings as in :func:`edda_sync.open`.
         port: TCP port to listen on; 0 for the last one, or for any port if that is taken.
         at: Addresses of devices to dial, besides those that are found.
         discover: Whether to look for others on the LAN, and to let them find this device.
@@ -87,8 +88,9 @@ class Device:
     ) -> None:
         self.home = absolute(Path(home))
         self.store = StorageEngine(self.home)
-        self._config, self._port, self._at, self._discover = config, port, at, discover
-        self._is_on_disk = config is None or config.backend != "memory"
+        self._config = configured(self.home, config)
+        self._port, self._at, self._discover = port, at, discover
+        self._is_on_disk = self._config.backend != "memory"
         self._tell = Callback(tell, "What happens", self._listener_broke, passes=_is_cancelled)
         self._status = Status(self._tell)
         self._runner: Runner

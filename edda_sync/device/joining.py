@@ -8,7 +8,7 @@ that store aside, complete and usable, or also brings its content along, as new 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +26,7 @@ from edda_sync.transport.interfaces import has_network
 from edda_sync.transport.pairing.frames import SENTENCES
 from edda_sync.words import limits
 from edda_sync.words.config import DATABASE_FILE, StorageConfig, absolute
+from edda_sync.words.configured import configured
 from edda_sync.words.errors import CorruptError, DamagedStoreError, NotReachableError, PairingError, UsageError, damage
 from edda_sync.words.files import disk_error
 from edda_sync.words.folders import make_folder, state_folder
@@ -90,7 +91,8 @@ def holdings(home: Path, config: StorageConfig | None = None) -> Holdings | None
         LostStoreError: A store was there before, and making another one would destroy what is left of it.
         CorruptError: The store's file is damaged.
     """
-    home, config = absolute(home), config or StorageConfig()
+    home = absolute(home)
+    config = configured(home, config)
     database = config.database(home)
     opening.check_not_lost(home, database, state_folder(config), anew=True)
     if not opening.has_store(database):
@@ -217,7 +219,8 @@ def enter(
         along: Whether the content of the store that makes room is to be brought along. It is noted before that store is
             moved; see ``engine.aside``.
     """
-    home, config = absolute(home), config or StorageConfig()
+    home = absolute(home)
+    config = configured(home, config)
     held = holdings(home, config)
     if held is not None:
         if stays(home, held, welcome):
@@ -232,7 +235,7 @@ def enter(
             asides.plan(absolute(aside), welcome.workspace)
         _clear(home, config.database(home), held, aside)
     with StorageEngine(home) as store:
-        store.open_store(replace(config, name=name), anew=True)
+        store.open_store(config.changed(name=name), anew=True)
         if not opening.has_identity(home):
             identities.save(home, _identity(home))
         store.adopt(welcome)

@@ -23,6 +23,7 @@ from edda_sync.engine.opened import OnEnd, Opened
 from edda_sync.engine.own import OwnDevice
 from edda_sync.engine.reading import Reading
 from edda_sync.words.config import StorageConfig
+from edda_sync.words.configured import configured
 from edda_sync.words.model import Document, DocumentId, Item, Replacement, Task, TaskId
 from edda_sync.words.query import DocumentQuery, Row, TaskQuery
 
@@ -69,8 +70,8 @@ class StorageEngine:
     # --- the specification's interface --------------------------------------------------------------------------------
 
     def initialize(self, config: StorageConfig | None = None) -> None:
-        """Open the store; create it, its device and its workspace if there is none. It raises the errors of :func:`open`."""
-        if not self.open_store(config):
+        """Open the store; create it, its device and its workspace if there is none. Arguments and errors: :func:`open`."""
+        if not self.open_store(configured(self.home, config)):
             self.found()
 
     def create_task(self, task: Task) -> TaskId:
@@ -339,7 +340,7 @@ class StorageEngine:
         """
         Open the store's files, or create them; tell whether the store belongs to a workspace. See ``Opened.open``.
 
-        If it does not, call :meth:`found` or :meth:`adopt` next.
+        If it does not, call :meth:`found` or :meth:`adopt` next. Only ``config`` counts here; see ``words.configured``.
         """
         on_end, on_idle = (lambda done: self.writing.ended(done)), (lambda tx: self.writing.catch_up(tx))
         return self._opened.open(config or StorageConfig(), on_end, on_idle, anew=anew)
@@ -380,12 +381,13 @@ def open(path: str | os.PathLike[str], config: StorageConfig | None = None) -> S
 
     Args:
         path: The folder; ``~`` is the user's home.
-        config: How to keep the store; see :class:`StorageConfig`.
+        config: How to keep the store; see :class:`StorageConfig`, which says where the rest of it comes from.
 
     Returns:
         A :class:`StorageEngine` that is ready for use.
 
     Raises:
+        SettingError, ConfigFileError: A setting is not acceptable, or ``config.toml`` cannot be read.
         NotAStoreError, NewerStoreError, LostStoreError, NotPrivateError, ReadOnlyError, DiskFullError: The store cannot
             be opened or created, for the reason in the error.
     """

@@ -81,6 +81,7 @@ class Opened:
         if config.backend == "memory":
             from edda_sync.store.memory.store import MemoryStore
 
+            opening.check_not_hidden(config.database(self.home))
             self._store = MemoryStore(on_end)
             return False
         if config.backend == "rocksdb":
@@ -98,9 +99,15 @@ class Opened:
         if is_new:
             if config.database_path is not None:
                 make_folder(database.parent)
+            opening.check_not_moved(self.home, database)
             opening.check_not_lost(self.home, database, state, anew=anew)
         try:
-            store = SqliteStore(database, on_end, is_real_folder=config.database_path is None)
+            store = SqliteStore(
+                database,
+                on_end,
+                is_real_folder=config.database_path is None,
+                pool_size=config.connection_pool_size,
+            )
         except NotAStoreError:
             opening.check_not_overwritten(self.home, database)
             raise

@@ -15,7 +15,8 @@ from typing import Final
 
 from edda_sync.engine import life
 from edda_sync.words import limits
-from edda_sync.words.errors import LostStoreError
+from edda_sync.words.config import DATABASE_FILE
+from edda_sync.words.errors import LostStoreError, UsageError
 from edda_sync.words.folders import KEY_FILE, NOTE_FILE
 
 _RETRY_S: Final = 0.01
@@ -54,6 +55,35 @@ def check_not_lost(home: Path, database: Path, state: Path, *, anew: bool = Fals
 
             aside.check_joined(home)
         raise LostStoreError(str(database), signs)
+
+
+def check_not_moved(home: Path, database: Path) -> None:
+    """
+    Refuse to create a store elsewhere while one lies in its usual place.
+
+    Raises:
+        UsageError: ``database_path`` was set after the store was made.
+    """
+    usual = home / DATABASE_FILE
+    if database != usual and has_store(usual):
+        raise UsageError(
+            f"There is no store in {database}, where database_path points, but one in {usual}; nothing was made: move that "
+            f"there, with {usual.name}-wal if there is one, or take the setting back."
+        )
+
+
+def check_not_hidden(database: Path) -> None:
+    """
+    Refuse a store in memory where one is on disk: what is written would be gone with the process.
+
+    Raises:
+        UsageError: There is one.
+    """
+    if has_store(database):
+        raise UsageError(
+            f'There is a store in {database}, and backend is "memory": what is written would be lost; take the setting '
+            "back, or choose another folder."
+        )
 
 
 def check_not_overwritten(home: Path, database: Path) -> None:

@@ -126,7 +126,8 @@ MEMBERS_MAX = 512  # devices of one workspace
 
 # --- store ------------------------------------------------------------------------------------------------------------
 BUSY_TIMEOUT_MS = 30_000  # how long one process waits for another's transaction
-READERS_MAX = 8  # pooled read connections
+POOL_SIZE = 8  # connections that read are kept open: as many as programs usually have threads
+POOL_SIZE_MAX = 64  # each keeps three files open, and up to 16 MiB of pages in memory
 # A file of up to this size is checked for damage by `edda status` and `edda conflicts`, in 0.1 s; `edda doctor` checks any.
 LOOKED_THROUGH_BYTES_MAX = 128 * 1024 * 1024
 JOURNAL_BYTES_MAX = 64 * 1024 * 1024  # what is written while a reader is open, before that reader is ended
@@ -143,6 +144,21 @@ SHORT_ID_CHARACTERS_MIN = 6  # of the end of an id: enough for 100,000 entities 
 SHORT_DEVICE_CHARACTERS = 8  # of a device id, which is a long hash: 40 bits
 QUERY_LIMIT_MAX = 1_000_000  # rows in one answer: more than the largest store has, but still a number
 DIFF_STEPS_MAX = 100_000  # about 50 ms: after this, a diff gives a coarser but still correct answer
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+CONFIG_BYTES_MAX = 64 * 1024  # one config.toml: every setting with a page of comment
+CACHE_BYTES_MAX = 2**40  # of the cache: more is a mistyped unit
+CACHE_TTL_S_MIN = 0.001  # a shorter life of an entry is no cache
+CACHE_TTL_S_MAX = 3_650 * 86_400.0  # ten years: more is a mistyped unit
+BACKUP_INTERVAL_S_MIN = 60.0  # a backup of a large store takes about this long
+BACKUP_INTERVAL_S_MAX = 3_650 * 86_400.0  # ten years: more is a mistyped unit
+BACKUPS_KEPT_MAX = 10_000  # of one kind: daily ones of 27 years
+BACKUPS_BYTES_MIN = 2**20  # of all backups: less than the smallest one
+BACKUPS_BYTES_MAX = 2**60  # more than any disk has
+KEY_AGE_S_MIN = 3_600.0  # a key is replaced after this at the earliest: each time the whole store is written again
+KEY_AGE_S_MAX = 36_500 * 86_400.0  # a hundred years: more is a mistyped unit
+KEY_BYTES_MIN = 2**20  # written under one key: as for its age
+KEY_BYTES_MAX = 2**60  # far below what the ciphers allow under one key
 
 # --- duties of a running device ---------------------------------------------------------------------------------------
 DUTY_RETRY_S_MIN = 0.1  # after a duty's first fault, which usually is a busy moment

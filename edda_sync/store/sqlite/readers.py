@@ -46,13 +46,14 @@ class Readers:
         path: The store's file, for errors.
         connect: Makes a connection.
         owner: The process that opened the store.
+        pool_size: How many readers are kept when they come back.
 
     Attributes:
         is_watched: Whether a thread checks how much other processes write while anybody reads.
     """
 
-    def __init__(self, path: Path, connect: Callable[[], Connection], owner: Owner) -> None:
-        self._path, self._connect, self._owner = path, connect, owner
+    def __init__(self, path: Path, connect: Callable[[], Connection], owner: Owner, pool_size: int) -> None:
+        self._path, self._connect, self._owner, self._pool_size = path, connect, owner, pool_size
         self._lock = threading.RLock()  # a forgotten reader may come back on any thread, at any moment
         self._idle: list[SqliteReader] = []
         self._lent: dict[SqliteReader, int | None] = {}  # each with the size of the journal at its first check
@@ -213,7 +214,7 @@ class Readers:
         with suppress(sqlite.Error):
             reader.connection.execute("COMMIT")
         with self._lock:
-            if not failed and not self._closed and len(self._idle) < limits.READERS_MAX:
+            if not failed and not self._closed and len(self._idle) < self._pool_size:
                 self._idle.append(reader)
                 return
         reader.connection.close()

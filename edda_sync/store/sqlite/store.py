@@ -63,6 +63,7 @@ class SqliteStore:
         on_end: Called after each transaction, on the thread that ran it: True if it is on disk, False if it left no
             trace.
         is_real_folder: Whether the path of its folder contains no symbolic link.
+        pool_size: How many connections that read are kept open.
 
     Attributes:
         on_idle: Runs in a transaction of its own once nobody has written for ``PROJECT_DELAY_S``, and again while it
@@ -81,7 +82,9 @@ class SqliteStore:
         UsageError: This process was forked while the parent was using the file.
     """
 
-    def __init__(self, path: Path, on_end: OnEnd = ignore_end, *, is_real_folder: bool = False) -> None:
+    def __init__(
+        self, path: Path, on_end: OnEnd = ignore_end, *, is_real_folder: bool = False, pool_size: int = limits.POOL_SIZE
+    ) -> None:
         self._owner = Owner("This store")
         self.on_idle: Callable[[SqliteWriter], bool] | None = None
         self._jobs = Jobs()
@@ -113,7 +116,7 @@ class SqliteStore:
             self.path = real if self.is_read_only else prepare_file(path, real)
             self._place = Place(self.path)
             self._connector = Connector(self.path, self._place, self._owner, self._mode, keys)
-            self._readers = readers = Readers(self.path, self.connect, self._owner)
+            self._readers = readers = Readers(self.path, self.connect, self._owner, pool_size)
             to_write, heard = self._connect_to_write, readers.journal_has
             self._committer = Committer(self.path, to_write, self._place, self._owner, on_end, heard)
             try:
@@ -288,12 +291,8 @@ class SqliteStore:
         """Return which parts of the file are damaged, in words for a person. The whole file is read. See ``damage``."""
         from edda_sync.store.sqlite import damage  # rarely needed
 
-        connection = self.connect()
-        try:
-            with translated(self.path):
-                return damage.parts(connection.execute, thorough=thorough)
-        finally:
-            connection.close()
+        with closing(self.connect()) as connection, translated(self.path):
+            return damage.parts(connection.execute, thorough=thorough)
 
     def forget_damaged(self) -> None:
         """Remove damaged tables that can be derived from the log. ``clear_view`` makes them again. See ``damage``."""

@@ -4,6 +4,8 @@ All errors of edda-sync, as one tree. Each says whose fault it is, what happened
     EddaError
     ├── LocalError                 the caller's fault: change the call
     │   ├── InvalidValueError      a value is not acceptable (field, value, why)
+    │   ├── SettingError           a setting is not acceptable (key, value, why, place)
+    │   ├── ConfigFileError        a store's config.toml cannot be read as settings (path, why, advice)
     │   ├── NotFoundError          no such task, document, tag or device (kind, reference)
     │   │   ├── InTrashError       it was deleted, and can come back (kind, reference)
     │   │   ├── NotLinkedError     a task and a document have no link (reference, document)
@@ -56,6 +58,7 @@ from __future__ import annotations
 from edda_sync.words.errors.local import (
     AmbiguousIdError,
     CallbackError,
+    ConfigFileError,
     ConflictError,
     InTrashError,
     InvalidValueError,
@@ -66,6 +69,7 @@ from edda_sync.words.errors.local import (
     NotLinkedError,
     NotTaggedError,
     OutdatedError,
+    SettingError,
     UsageError,
 )
 from edda_sync.words.errors.remote import (
@@ -115,6 +119,7 @@ __all__ = [
     "BugError",
     "BusyError",
     "CallbackError",
+    "ConfigFileError",
     "ConflictError",
     "CorruptError",
     "CutStoreError",
@@ -153,6 +158,7 @@ __all__ = [
     "RemoteMismatchError",
     "RemoteProtocolError",
     "ReplacedStoreError",
+    "SettingError",
     "StorageError",
     "StoreKeyError",
     "UnreadableError",

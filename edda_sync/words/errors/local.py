@@ -22,6 +22,31 @@ class InvalidValueError(LocalError):
         super().__init__(f"{field}: {bare(why)}.")
 
 
+class SettingError(LocalError):
+    """
+    A setting is not acceptable. Nothing was opened, created or changed.
+
+    Attributes:
+        key: The setting, such as ``cache.max_size``.
+        why: What is wrong with it, and what would be right.
+        value: What was given.
+        place: Where it was given: a line of a file, or a variable; empty for an argument of the program.
+    """
+
+    def __init__(self, key: str, why: str, value: object = None, place: str = "") -> None:
+        self.key, self.why, self.value, self.place = key, why, value, place
+        said = f"{place}: {key} {bare(why)}" if place else f"{key} {bare(why)}"
+        super().__init__(said if said.endswith("?") else f"{said}.")
+
+
+class ConfigFileError(LocalError):
+    """A store's ``config.toml`` cannot be read as settings. Nothing was opened, created or changed."""
+
+    def __init__(self, path: str, why: str, advice: str) -> None:
+        self.path, self.why, self.advice = path, why, advice
+        super().__init__(f"{path} {bare(why)}; nothing was opened or changed: {advice}.")
+
+
 class NotFoundError(LocalError):
     """There is no such task, document, tag or device here; ``other`` is what has that id instead, if anything has."""
 

@@ -10,6 +10,8 @@ MADE: list[EddaError] = [
     errors.InvalidValueError("title", "is empty; 1 to 500 characters are possible", ""),
     errors.BugError(ZeroDivisionError("division by zero")),
     errors.CallbackError("What happens", ZeroDivisionError("division by zero")),
+    errors.SettingError("cache.max_size", "is -1, and must be 0 or more", -1, "config.toml, line 3"),
+    errors.ConfigFileError("/home/ann/notes/config.toml", "is no ordinary file", "move it away"),
     errors.NotFoundError("task", ID),
     errors.NotFoundError("document", "x\ny" * 100),
     errors.NotFoundError("change", "5:7"),

@@ -1,0 +1,133 @@
+"""``edda config``: show, set, unset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from edda_sync.cli.columns import NOTHING, print_table
+from edda_sync.cli.commands import Group
+from edda_sync.cli.common import home, json_option, note, print_json, safe_line, say
+from edda_sync.engine import moving
+from edda_sync.words.config import StorageConfig
+from edda_sync.words.config_edit import editing
+from edda_sync.words.config_file import CONFIG_FILE
+from edda_sync.words.configured import resolved
+from edda_sync.words.errors import EddaError
+from edda_sync.words.folders import socket_path
+from edda_sync.words.resolved import Origin, Resolved
+from edda_sync.words.settings import OTHER_VARIABLES, SETTINGS, VARIABLES, Setting, nearest, no_setting
+
+
+@click.group("config", cls=Group)
+def config() -> None:
+    """How the store is kept. A variable wins over config.toml in the store's folder."""
+
+
+@config.command("show")
+@click.argument("keys", nargs=-1, metavar="[KEY]...")
+@json_option
+def show(keys: tuple[str, ...], as_json: bool) -> None:
+    """Show each setting, its value, and where that comes from."""
+    for key in keys:
+        if key not in SETTINGS:
+            raise no_setting(key, None)
+    found = resolved(home())
+    chosen = [each for key, each in SETTINGS.items() if not keys or key in keys]
+    if as_json:
+        unknown = [{"variable": name, "nearest": _meant(name) or None} for name in found.unknown]
+        print_json({"settings": [_plain(each, found) for each in chosen], "unknown": unknown})
+        return
+    rows = [[each.key, _shown(each, found.config), str(found.origins.get(each.key, Origin()))] for each in chosen]
+    print_table(["setting", "value", "from"], rows)
+    for name in found.unknown:
+        meant = _meant(name)
+        note(f"{safe_line(name)} is no variable of edda{f'; did you mean {meant}?' if meant else '.'}")
+
+
+@config.command("set")
+@click.argument("key")
+@click.argument("value")
+def set_(key: str, value: str) -> None:
+    """
+    Write a setting into config.toml, with its comments left as they are.
+
+    A size or duration may have a unit: `edda config set cache.max_size "64 MB"`. A path is in the store's folder, unless it
+    begins with / or ~.
+    """
+    if not _edit(key, value):
+        return
+    now = resolved(home())
+    say(f"{key} is {_shown(SETTINGS[key], now.config)} now.")
+    origin = now.origins.get(key, Origin())
+    if origin.kind == "variable":
+        note(f"{origin} says so, and wins over {CONFIG_FILE} while it is set.")
+
+
+@config.command("unset")
+@click.argument("key")
+def unset(key: str) -> None:
+    """Take a setting out of config.toml, so that its default counts again."""
+    if not _edit(key, None):
+        return
+    if key in SETTINGS:
+        say(f"{key} is {_shown(SETTINGS[key], resolved(home()).config)} again.")
+    else:
+        say(f"{safe_line(key)} is out of {CONFIG_FILE}.")
+
+
+def _edit(key: str, typed: str | None) -> bool:
+    """Change a setting in the file; tell whether everything in it is acceptable now."""
+    with editing(home(), key, typed) as edit:
+        if edit.after is not None:
+            before = _before()
+            if before is not None:
+                moving.check(home(), before, edit.after)
+        edit.write()
+    if edit.error is not None:
+        note(f"It is written, but the store does not open yet: {edit.error}")
+    elif socket_path(home()).exists():
+        note("The running device takes it when it is started again.")
+    return edit.error is None
+
+
+def _before() -> StorageConfig | None:
+    """Return what the file said until now; None if it was not acceptable, so that no store was found by it."""
+    try:
+        return resolved(home(), environment={}).config
+    except EddaError:
+        return None
+
+
+def _meant(variable: str) -> str:
+    return nearest(variable, [*VARIABLES, *OTHER_VARIABLES])
+
+
+def _value(setting: Setting, config: StorageConfig) -> Any:
+    """Return the value of a setting; for a path of the store, where that is by default."""
+    usual = {"database_path": config.database, "rocksdb_path": config.rocksdb, "file_storage_path": config.files}
+    found = setting.value(config)
+    return usual[setting.key](home()) if found is None and setting.key in usual else found
+
+
+def _shown(setting: Setting, config: StorageConfig) -> str:
+    found = _value(setting, config)
+    return NOTHING if found is None else setting.kind.text(found)
+
+
+def _plain(setting: Setting, found: Resolved) -> dict[str, Any]:
+    """Return a setting for JSON: sizes in bytes, durations in seconds."""
+    value, origin = _value(setting, found.config), found.origins.get(setting.key, Origin())
+    return {
+        "key": setting.key,
+        "value": None if value is None else setting.kind.plain(value),
+        "from": origin.kind,
+        "name": origin.name or None,
+        "line": origin.line,
+        "variable": setting.variable,
+        "about": setting.about,
+    }
+
+
+__all__ = ["config"]

@@ -1,0 +1,52 @@
+"""What a changed setting would leave behind: a store stays where it is, and as it is, until somebody moves it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from edda_sync.engine.opening import has_store
+from edda_sync.words.config import StorageConfig
+from edda_sync.words.errors import UsageError
+
+
+def check(home: Path, before: StorageConfig, after: StorageConfig) -> None:
+    """
+    Check that the store in a folder is found under changed settings.
+
+    Args:
+        home: The store's folder.
+        before: How the store is kept.
+        after: How it is to be kept.
+
+    Raises:
+        UsageError: It would not be; the error says what to do first.
+    """
+    if not has_store(before.database(home)):
+        return
+    if after.backend != before.backend:
+        raise UsageError(
+            f"The store in {home} is kept by {before.backend}; nothing was changed: `edda store migrate --to "
+            f"{after.backend}` makes it one of {after.backend}."
+        )
+    if after.name != before.name:
+        raise UsageError(
+            f"The store in {home} belongs to a device that has a name already, and keeps it; nothing was changed."
+        )
+    for key, old, new in _places(home, before, after):
+        if old != new and _has_content(old) and not _has_content(new):
+            raise UsageError(
+                f"{key} would point to {new}, and what it is about lies in {old}; nothing was changed: end every program "
+                "that uses this store, move that there, and set it then."
+            )
+
+
+def _places(home: Path, before: StorageConfig, after: StorageConfig) -> Iterator[tuple[str, Path, Path]]:
+    yield "database_path", before.database(home), after.database(home)
+    yield "rocksdb_path", before.rocksdb(home), after.rocksdb(home)
+    yield "file_storage_path", before.files(home), after.files(home)
+
+
+def _has_content(path: Path) -> bool:
+    return bool(os.listdir(path)) if path.is_dir() else has_store(path)

@@ -1,0 +1,139 @@
+"""How the sources of a store's settings combine, and where each value comes from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from edda_sync.words import config_file
+from edda_sync.words.config import StorageBackend, StorageConfig, absolute, take
+from edda_sync.words.config_file import CONFIG_FILE
+from edda_sync.words.errors import SettingError
+from edda_sync.words.kinds import Location
+from edda_sync.words.settings import OTHER_VARIABLES, PREFIX, SETTINGS, VARIABLES, build, given
+
+DEFAULT: Final = "default"
+
+
+class Origin(NamedTuple):
+    """
+    Where a value comes from.
+
+    Attributes:
+        kind: ``default``, ``file``, ``variable`` or ``argument``.
+        name: The file or variable; empty for others.
+        line: The line of the file; None if it is not known.
+    """
+
+    kind: str = DEFAULT
+    name: str = ""
+    line: int | None = None
+
+    def __str__(self) -> str:
+        if self.kind == "file":
+            return f"{self.name}, line {self.line}" if self.line else self.name
+        return self.name or self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """
+    The configuration of a store.
+
+    Attributes:
+        config: The configuration.
+        origins: Where the values come from that are no defaults, by key.
+        unknown: Variables that begin like ours and are none of ours.
+    """
+
+    config: StorageConfig
+    origins: Mapping[str, Origin]
+    unknown: tuple[str, ...]
+
+
+def resolve(home: Path, environment: Mapping[str, str], config: StorageConfig | None = None) -> Resolved:
+    """
+    Combine the settings of a store's ``config.toml``, the environment and the program; later ones win. See ``configured``.
+
+    Args:
+        home: The store's folder, as an absolute path.
+        environment: The variables. An empty one counts as not set.
+        config: What the program says.
+
+    Raises:
+        SettingError: A value is not acceptable, or a key of the file is unknown.
+        ConfigFileError, UnreadableError: The file cannot be read.
+    """
+    return combine(home, config_file.read(home / CONFIG_FILE), environment, config)
+
+
+def combine(
+    home: Path, text: str | None, environment: Mapping[str, str], config: StorageConfig | None = None
+) -> Resolved:
+    """Combine settings like :func:`resolve`, given the text of the file; None if there is no file."""
+    values: dict[str, Any] = {}
+    origins: dict[str, Origin] = {}
+    path = home / CONFIG_FILE
+    if text is not None:
+        said = config_file.parse(path, text)
+        values |= said.values
+        origins |= {key: Origin("file", CONFIG_FILE, said.lines.get(key)) for key in said.values}
+        if values.get("backend") == StorageBackend.MEMORY:
+            raise SettingError(
+                "backend",
+                'is "memory", and such a store has no folder to be configured in: set EDDA_BACKEND instead',
+                "memory",
+                f"{path}, {origins['backend']}",
+            )
+    for name, setting in VARIABLES.items():
+        if typed := environment.get(name):
+            taken = take(setting.key, setting.kind, setting.kind.parse(typed), name)
+            values[setting.key] = absolute(taken) if isinstance(setting.kind, Location) else taken
+            origins[setting.key] = Origin("variable", name)
+    if config is not None:
+        told = dict(given(config))
+        values |= told
+        origins |= dict.fromkeys(told, Origin("argument"))
+    made = build(values)
+    _check_paths(home, made, origins)
+    unknown = sorted({name for name in environment if name.startswith(PREFIX)} - set(VARIABLES) - set(OTHER_VARIABLES))
+    origins = {key: origin for key, origin in origins.items() if key in SETTINGS}
+    return Resolved(made, origins, tuple(unknown))
+
+
+def _check_paths(home: Path, config: StorageConfig, origins: Mapping[str, Origin]) -> None:
+    """
+    Check that no two parts of a store would be in each other's way.
+
+    Raises:
+        SettingError: A path could not be honoured; the error says why.
+    """
+    folders = {"rocksdb_path": config.rocksdb(home), "file_storage_path": config.files(home)}
+    places = {"database_path": config.database(home), **folders, "the store's folder": home}
+    for key, folder in folders.items():
+        for other, place in places.items():
+            if other != key and _is_in(place, folder):
+                what = f"{other} ({place})" if other in SETTINGS else other
+                raise _refused(key, folder, f"must be a folder of its own, and would contain {what}", origins)
+    database = config.database(home)
+    if database.name in _OURS and database.parent == home:
+        raise _refused("database_path", database, "is the name of another file of the store", origins)
+    if config.state_path is not None and _is_in(config.state_path, home):
+        why = "must be outside the store's folder: a copy of the folder could not be told from the original"
+        raise _refused("state_path", config.state_path, why, origins)
+
+
+_OURS: Final = frozenset((CONFIG_FILE, "identity.json", "identity.key", "run"))
+
+
+def _is_in(path: Path, folder: Path) -> bool:
+    return Path(os.path.normpath(path)).is_relative_to(os.path.normpath(folder))
+
+
+def _refused(key: str, path: Path, why: str, origins: Mapping[str, Origin]) -> SettingError:
+    origin = origins.get(key, Origin())
+    place = "" if origin.kind in (DEFAULT, "argument") else str(origin)
+    return SettingError(key, f"is {str(path)!r}, and {why}; choose another one", path, place)

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edda_sync.words.settings import SETTINGS
+
+
+@pytest.fixture
+def bare(another_edda: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The command line of a folder that is not there yet."""
+    monkeypatch.delenv("EDDA_STATE")
+    return another_edda("bare")
+
+
+def rows(edda: Any, *keys: str) -> dict[str, tuple[str, ...]]:
+    lines = edda("config", "show", *keys).stdout.splitlines()
+    cut = [tuple(part.strip() for part in line.split("  ") if part) for line in lines]
+    return {key: tuple(rest) for key, *rest in cut}
+
+
+def test_each_setting_is_shown_with_its_value_and_where_that_comes_from(
+    bare: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = rows(bare)
+    assert list(shown) == list(SETTINGS)
+    assert {source for _, source in shown.values()} == {"default"}
+    assert shown["database_path"] == (str(bare.home / "edda.db"), "default")
+    assert shown["cache.ttl"] == ("-", "default")
+    bare("config", "set", "cache.max_size", "64 MB")
+    monkeypatch.setenv("EDDA_CACHE_TTL", "600")
+    assert rows(bare, "cache.max_size", "cache.ttl") == {
+        "cache.max_size": ("64 MB", "config.toml, line 2"),
+        "cache.ttl": ("10 minutes", "EDDA_CACHE_TTL"),
+    }
+    assert os.listdir(bare.home) == ["config.toml"], "showing makes no store"
+
+
+def test_a_program_gets_numbers_and_where_they_come_from(bare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    bare("config", "set", "cache.max_size", "64 MB")
+    monkeypatch.setenv("EDDA_CACHE_TTL", "600")
+    monkeypatch.setenv("EDDA_BAKEND", "rocksdb")
+    found = bare.json("config", "show")
+    told = {each.pop("key"): each for each in found["settings"]}
+    assert list(told) == list(SETTINGS)
+    size, ttl, name = told["cache.max_size"], told["cache.ttl"], told["name"]
+    assert (size["value"], size["from"], size["name"], size["line"]) == (64_000_000, "file", "config.toml", 2)
+    assert (ttl["value"], ttl["from"], ttl["name"], ttl["line"]) == (600.0, "variable", "EDDA_CACHE_TTL", None)
+    assert (name["value"], name["from"], name["name"], name["line"]) == (None, "default", None, None)
+    assert found["unknown"] == [{"variable": "EDDA_BAKEND", "nearest": "EDDA_BACKEND"}]
+
+
+def test_an_unknown_variable_is_named_with_the_nearest_right_one(bare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDDA_CACHE_MAXSIZE", "1 MB")
+    monkeypatch.setenv("EDDA_HOMES", "x")
+    said = bare("config", "show").stderr.splitlines()
+    assert said == [
+        "EDDA_CACHE_MAXSIZE is no variable of edda; did you mean EDDA_CACHE_MAX_SIZE?",
+        "EDDA_HOMES is no variable of edda; did you mean EDDA_HOME?",
+    ]
+
+
+def test_a_setting_is_set_and_taken_out_again(bare: Any) -> None:
+    assert bare("config", "set", "connection_pool_size", "3").stdout == "connection_pool_size is 3 now.\n"
+    assert bare("config", "set", "cache.compression", "yes").stdout == "cache.compression is true now.\n"
+    assert bare("config", "unset", "connection_pool_size").stdout == "connection_pool_size is 8 again.\n"
+    assert (bare.home / "config.toml").read_text().lstrip() == "[cache]\ncompression = true\n"
+
+
+def test_a_variable_that_wins_is_named(bare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDDA_CONNECTION_POOL_SIZE", "5")
+    done = bare("config", "set", "connection_pool_size", "3")
+    assert done.stdout == "connection_pool_size is 5 now.\n"
+    assert done.stderr == "EDDA_CONNECTION_POOL_SIZE says so, and wins over config.toml while it is set.\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("set", "bakend", "sqlite"), "bakend is no setting; did you mean backend?"),
+        (("unset", "zzz"), "zzz is no setting; `edda config show` lists those that exist."),
+        (("show", "cach.ttl"), "cach.ttl is no setting; did you mean cache.ttl?"),
+        (
+            ("set", "backend", "rocks"),
+            "backend is 'rocks', and must be sqlite, rocksdb or memory; did you mean rocksdb?",
+        ),
+        (("set", "cache.ttl", "soon"), "cache.ttl is 'soon', and must be a duration from 1 ms to 3650 days, such as"),
+        (("get", "cache.ttl"), "Did you mean `edda config show KEY`?"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(bare: Any, args: tuple[str, ...], said: str) -> None:
+    done = bare("config", *args, code=2)
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not bare.home.exists()
+
+
+def test_a_store_that_is_here_is_not_left_behind(edda: Any, tmp_path: Path) -> None:
+    said = edda("config", "set", "database_path", str(tmp_path / "notes.db"), code=2).stderr
+    assert f"lies in {edda.home / 'edda.db'}; nothing was changed" in said
+    assert "`edda store migrate --to rocksdb`" in edda("config", "set", "backend", "rocksdb", code=2).stderr
+    assert "keeps it; nothing was changed" in edda("config", "set", "name", "phone", code=2).stderr
+    assert not (edda.home / "config.toml").exists()
+
+
+def test_every_command_uses_a_database_that_the_file_puts_elsewhere(bare: Any, tmp_path: Path) -> None:
+    bare("config", "set", "database_path", "../data/notes.db")
+    task = bare.id_of("task", "add", "Mine")
+    assert bare("init").stdout.endswith("already; nothing was changed.\n")
+    assert [each["id"] for each in bare.json("task", "list")] == [task]
+    assert bare.json("status")["tasks"] == 1
+    assert all(each["sound"] for each in bare.json("doctor"))
+    assert (tmp_path / "data" / "notes.db").exists()
+    assert not (bare.home / "edda.db").exists()
+
+
+def test_no_command_opens_a_store_whose_settings_are_wrong(edda: Any) -> None:
+    (edda.home / "config.toml").write_text("bakend = 'sqlite'\n")
+    for command in (("task", "list"), ("task", "add", "x"), ("status",), ("doctor",), ("up",), ("sync",), ("init",)):
+        said = edda(*command, code=2).stderr
+        assert said == f"{edda.home}/config.toml, line 1: bakend is no setting; did you mean backend?\n", command
+    assert edda("config", "unset", "bakend").stdout == "bakend is out of config.toml.\n"
+    edda("task", "list")
+
+
+def test_a_file_with_two_mistakes_is_mended_by_the_command(edda: Any) -> None:
+    (edda.home / "config.toml").write_text("bakend = 'sqlite'\nconnection_pool_size = 0\n")
+    said = edda("config", "unset", "bakend").stderr
+    assert said.startswith("It is written, but the store does not open yet: ")
+    edda("config", "set", "connection_pool_size", "4")
+    edda("task", "list")
