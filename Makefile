@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CODE := edda_sync tests benchmarks
 
-.PHONY: demo test lint format bench mutants kill interrupts power fuzz operations simulate hunt model clean
+.PHONY: demo test lint format bench mutants kill interrupts power flips fuzz operations simulate hunt model clean
 
 $(STAMP): pyproject.toml
 	@echo "Making a virtual environment in $(VENV) (once, about half a minute)"
@@ -48,6 +48,11 @@ kill: $(STAMP)
 ROUNDS ?= 20000
 interrupts: $(STAMP)
 	$(BIN)/python -m tests.e2e.interrupts --rounds $(ROUNDS) --seed $(SEED)
+
+# A campaign: bits flip in the files of stores of each kind; `make flips FLIPS=5000 SEED=0` appends to docs/evidence.md.
+FLIPS ?= 5000
+flips: $(STAMP)
+	$(BIN)/python -m tests.e2e.flips_campaign --flips $(FLIPS) --seed $(SEED)
 
 # A campaign: power fails at every write of real SQLite; `make power IMAGES=10000 SEED=0` appends to docs/evidence.md.
 IMAGES ?= 10000

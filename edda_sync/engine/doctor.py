@@ -137,7 +137,7 @@ def _check_file(engine: StorageEngine) -> list[Finding]:
         version = _version(store, migrations.applied(connection.execute))
         dangling = shape.dangling(connection.execute)
         referring = shape.referring(connection.execute)
-    except sqlite.Error as error:
+    except (sqlite.Error, UnicodeDecodeError) as error:
         return [Finding("file", False, f"edda.db cannot be read whole ({error})")]
     finally:
         connection.close()

@@ -21,6 +21,9 @@ The sidecar is written after each commit, without a sync. Within one start of a 
 progress; a store whose chain extends a lagging head is still the same store. The sidecar is synced when the store is closed,
 and notes that it is closed. It is synced again before the next write, and notes that the store is in use.
 
+Beside this record stands another one: how many changes the log held after the last commit, whoever wrote them. A store that
+holds fewer has lost some (see ``missing``). It is a record of its own, because another process may write the first one.
+
 Source: the same hazard in other systems: Riak's per-key actor epochs; Syncthing's index ids.
 """
 
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
 
 _RECORD: Final = struct.Struct(">4s16sQ32s16sQ16s16s")  # magic, actor, seq, hash, machine, inode, boot, checksum
 _MAGIC: Final = b"EDL3"
+_EXTENT: Final = struct.Struct(">Q16s")  # the log's last position, checksum
 INODE_KEY: Final = "inode"
 COPIED: Final = "a copy, or a store whose state was lost"
 PUT_BACK: Final = "an older state was put back"
@@ -68,8 +72,8 @@ class Slot(Protocol):
         """Return what was written last; nothing if nothing was written."""
         ...
 
-    def write(self, record: bytes) -> None:
-        """Write the record, without waiting for the disk."""
+    def write(self, record: bytes, at: int = 0) -> None:
+        """Write a record, so many bytes behind the beginning, without waiting for the disk."""
         ...
 
     def sync(self) -> None:
@@ -156,6 +160,22 @@ class Sidecar:
         self._write(head, self._boot, sync=known is not None and known.boot == _CLOSED)  # another process has closed it
         self._written = head
 
+    def extent(self) -> int:
+        """Return the position that the log had reached after the last commit that is remembered for this file."""
+        raw = self._slot.read()[_RECORD.size :]
+        if len(raw) != _EXTENT.size or self.remembered() is None:
+            return 0
+        position, checksum = _EXTENT.unpack(raw)
+        return int(position) if checksum == self._checksum_of(position) else 0
+
+    def note_extent(self, position: int) -> None:
+        """Remember the position that the log has reached."""
+        self._owner.check()
+        self._slot.write(_EXTENT.pack(position, self._checksum_of(position)), _RECORD.size)
+
+    def _checksum_of(self, position: int) -> bytes:
+        return _checksum(position.to_bytes(8, "big") + self._inode.to_bytes(8, "big"))
+
     def close(self) -> None:
         """Note that the store is closed, if it was the last to write, and release the slot."""
         self._owner.check()  # otherwise a forked child would note that its parent has closed the store
@@ -176,7 +196,7 @@ class Sidecar:
             self._slot.sync()
 
     def _read(self) -> _Remembered | None:
-        raw = self._slot.read()
+        raw = self._slot.read()[: _RECORD.size]
         if raw != self._last[0]:
             self._last = raw, _remembered(raw)
         return self._last[1]
@@ -187,10 +207,10 @@ class _FileSlot:
         self._fd = open_file(path)
 
     def read(self) -> bytes:
-        return os.pread(self._fd, _RECORD.size, 0)
+        return os.pread(self._fd, _RECORD.size + _EXTENT.size, 0)
 
-    def write(self, record: bytes) -> None:
-        os.pwrite(self._fd, record, 0)
+    def write(self, record: bytes, at: int = 0) -> None:
+        os.pwrite(self._fd, record, at)
 
     def sync(self) -> None:
         os.fsync(self._fd)
@@ -229,7 +249,7 @@ def is_remembered(folder: Path, database: Path) -> bool:
     """Tell whether this file was remembered as a store's on this machine, whatever it contains now."""
     with suppress(OSError):
         inode = database.stat().st_ino
-        known = [_remembered(path.read_bytes()) for path in folder.glob(f"*-{inode:x}")]
+        known = [_remembered(path.read_bytes()[: _RECORD.size]) for path in folder.glob(f"*-{inode:x}")]
         return any(each is not None and (each.machine, each.inode) == (machine_id(), inode) for each in known)
     return False
 

@@ -7,7 +7,7 @@ names a change that the store did not hold.
 
 The store then notes how far it had come, before it goes on in a new life and the sidecar names a change of that life. Peers
 need not be told: a store's hello says what it holds, and any peer that holds more of its lives sends it. A change that came
-back is no longer missing.
+back is no longer missing. Changes of other devices, which the sidecar counts, come again in the same way.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import struct
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
+
+from sqlcipher3 import dbapi2 as sqlite
 
 if TYPE_CHECKING:
     from edda_sync.crdt.frontier import Dot
@@ -26,7 +28,7 @@ MISSING_KEY: Final = "missing"
 _NOTE: Final = struct.Struct(">16sQ?")  # a life, its last acknowledged change, and whether that was given up
 
 
-def look(store: SqliteStore, last: Dot | None) -> list[str]:
+def look(store: SqliteStore, last: Dot | None, extent: int) -> list[str]:
     """
     Check whether a store that was just opened lacks changes that it had, and note them.
 
@@ -35,24 +37,37 @@ def look(store: SqliteStore, last: Dot | None) -> list[str]:
     Args:
         store: The store.
         last: The change that the sidecar remembers; None if it remembers none.
+        extent: The position of the log that the sidecar remembers.
 
     Returns:
         What a person must know about it, in sentences.
     """
     with store.read() as reader:  # open the reader after reading the sidecar: another process may be writing
         lost = last if last is not None and is_lost(reader, last) else None
-    if lost is not None:
-        store.keep_journal()
-        store.transact(partial(note, last=lost))
-    elif store.set_aside is None:
+        fewer = _fewer(reader, extent)
+        received = fewer - count(reader) if lost is None else 0
+    if lost is None and received <= 0 and store.set_aside is None:
         return []
+    if lost is not None or received > 0:
+        store.keep_journal()
+    if lost is not None:
+        store.transact(partial(note, last=lost))
     with store.read() as reader:
-        return sentences(count(reader), store.journals_aside())
+        own = count(reader)
+        return sentences(own, store.journals_aside(), received=max(0, fewer - own))
 
 
-def is_whole(reader: StoreReader, last: Dot | None) -> bool:
+def is_whole(reader: StoreReader, last: Dot | None, extent: int) -> bool:
     """Tell whether a store surely holds all that it had, which is the usual case. :func:`look` looks closer."""
-    return last is None or reader.log.position_of(*last) is not None
+    return (last is None or reader.log.position_of(*last) is not None) and not _fewer(reader, extent)
+
+
+def _fewer(reader: StoreReader, extent: int) -> int:
+    """Return how many changes fewer the log has than the sidecar remembers."""
+    try:
+        return max(0, extent - reader.log.position())
+    except sqlite.Error:  # the end of the log cannot be read, which the doctor says; what can be read can be used
+        return 0
 
 
 def is_lost(reader: StoreReader, last: Dot) -> bool:
@@ -68,7 +83,7 @@ def is_lost(reader: StoreReader, last: Dot) -> bool:
     from edda_sync.workspace.actor import actor_of
 
     actor, seq = last
-    if is_whole(reader, last):
+    if reader.log.position_of(*last) is not None:
         return False
     known, _ = _noted(reader).get(actor, (0, False))
     if seq <= max(known, _held(reader, actor)):
@@ -96,9 +111,10 @@ def give_up(tx: StoreWriter) -> None:
     _write(tx, {actor: (seq, True) for actor, (seq, _) in _noted(tx).items()})  # the sidecar still names them
 
 
-def sentences(number: int, aside: Sequence[str]) -> list[str]:
-    """Return what a person must know about missing changes and about journals that were put aside."""
-    return ([sentence(number)] if number else []) + ([aside_sentence(aside)] if aside else [])
+def sentences(number: int, aside: Sequence[str], received: int = 0) -> list[str]:
+    """Return what a person must know about missing changes, own and received, and about journals that were put aside."""
+    own, others = [sentence(number)] if number else [], [received_sentence(received)] if received else []
+    return own + others + ([aside_sentence(aside)] if aside else [])
 
 
 def sentence(number: int) -> str:
@@ -109,6 +125,15 @@ def sentence(number: int) -> str:
         f"{changes} written here and acknowledged {'is' if number == 1 else 'are'} missing: the store's journal was damaged"
         f" or taken away, or an older state was put back. Other devices that have {it} give {it} back while `edda up` runs;"
         f" `edda doctor --rebuild` gives {it} up, should nobody have {it}."
+    )
+
+
+def received_sentence(number: int) -> str:
+    """Return what a person must know if changes of other devices are missing."""
+    changes, they = ("1 change", "it comes") if number == 1 else (f"{number:,} changes", "they come")
+    return (
+        f"{changes} of other devices that this one had received {'is' if number == 1 else 'are'} missing: the store's"
+        f" journal was damaged or taken away, or an older state was put back. {they.capitalize()} again by `edda up`."
     )
 
 

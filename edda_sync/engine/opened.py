@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edda_sync.engine import missing, opening
 from edda_sync.engine.life import Sidecar, open_sidecar
 from edda_sync.words.config import StorageConfig, absolute
-from edda_sync.words.errors import NotAStoreError, UsageError
+from edda_sync.words.errors import LostStoreError, NotAStoreError, UsageError
 from edda_sync.words.files import without_links
 from edda_sync.words.folders import make_folder, make_state_folder, naming_state, state_folder
 from edda_sync.workspace.keys import WORKSPACE_KEY
@@ -120,11 +121,20 @@ class Opened:
             if store.is_read_only:  # a store that cannot be written needs no sidecar
                 return founded
             if store_id is not None:
-                self.sidecar = _sidecar(state, store_id, store.path)
-                is_whole = store.set_aside is None and missing.is_whole(reader, self.sidecar.remembered())
+                self.sidecar = sidecar = _sidecar(state, store_id, store.path)
+                is_whole = store.set_aside is None and missing.is_whole(reader, sidecar.remembered(), sidecar.extent())
+        if not (founded or is_new or anew):
+            try:
+                opening.check_not_emptied(self.home, store, state)
+            except LostStoreError:
+                self.close()
+                raise
         if self.sidecar is None:
             self.sidecar = _sidecar(state, store.transact(self._name_store), store.path)
-        self.news = [] if is_whole else missing.look(store, self.sidecar.remembered())
+        self.news = [] if is_whole else missing.look(store, self.sidecar.remembered(), self.sidecar.extent())
+        if self.news:
+            with suppress(OSError), store.read() as reader:
+                self.sidecar.note_extent(reader.log.position())  # so that what is missing is said once
         return founded
 
     def attach(self, store: Callable[[], Store], config: StorageConfig, sidecar: Sidecar | None) -> None:

@@ -11,13 +11,17 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from edda_sync.engine import life
 from edda_sync.words import limits
 from edda_sync.words.config import DATABASE_FILE
 from edda_sync.words.errors import LostStoreError, UsageError
 from edda_sync.words.folders import KEY_FILE, NOTE_FILE
+from edda_sync.workspace.keys import WORKSPACE_KEY
+
+if TYPE_CHECKING:
+    from edda_sync.store.sqlite.store import SqliteStore
 
 _RETRY_S: Final = 0.01
 
@@ -97,11 +101,37 @@ def check_not_overwritten(home: Path, database: Path) -> None:
         raise LostStoreError(str(database), [database.name, *_left(home, database)], overwritten=True)
 
 
+def check_not_emptied(home: Path, store: SqliteStore, state: Path) -> None:
+    """
+    Refuse to found a workspace in a file that had one: what its damaged journal held is lost.
+
+    Args:
+        home: The store's folder.
+        store: The store, which seems to belong to no workspace.
+        state: The folder of sidecars.
+
+    Raises:
+        LostStoreError: The sidecar of this very file says that a device has written into it. A copy of its journal is kept.
+    """
+    if not life.is_remembered(state, store.path):
+        return
+    with store.read() as reader:  # opened only now: another process may just have founded the workspace
+        if reader.meta.get(WORKSPACE_KEY) is not None:
+            return
+    store.keep_journal()
+    signs = [store.path.name, *store.journals_aside(), *_identity(home)]
+    raise LostStoreError(str(store.path), signs, emptied=True)
+
+
 def _left(home: Path, database: Path) -> list[str]:
     """Return the names of what lies beside a lost file: its journal, and the identity of its device."""
     journal = Path(f"{database}-wal")
-    names = [name for name in (NOTE_FILE, KEY_FILE) if (home / name).exists()]
-    return [journal.name, *names] if _size(journal) else names
+    return [journal.name, *_identity(home)] if _size(journal) else _identity(home)
+
+
+def _identity(home: Path) -> list[str]:
+    """Return the names of the files of a device's identity."""
+    return [name for name in (NOTE_FILE, KEY_FILE) if (home / name).exists()]
 
 
 def _signs(home: Path, database: Path, state: Path, *, anew: bool) -> list[str]:
@@ -112,7 +142,7 @@ def _signs(home: Path, database: Path, state: Path, *, anew: bool) -> list[str]:
     remembered = not anew and not has_store(database) and life.is_remembered(state, database)
     if not (unwritten or known or remembered):
         return []
-    names = [name for name in (NOTE_FILE, KEY_FILE) if known and (home / name).exists()]
+    names = _identity(home) if known else []
     return [path.name for path in (database, journal) if path.exists()] + names
 
 

@@ -218,14 +218,18 @@ class Writing:
             self._ledger.rolled_back()
             self._written = None
             return
+        reached = self._ledger.reached
         self._ledger.committed()
         written, self._written = self._written, None
-        if written is None:
-            return
-        self.latest = (written.actor, written.seq)
-        if self._opened.sidecar is not None:
-            with suppress(OSError):  # the change is already on disk, and a sidecar may lag
-                self._opened.sidecar.remember(written)
+        if written is not None:
+            self.latest = (written.actor, written.seq)
+        sidecar = self._opened.sidecar
+        if sidecar is not None:
+            with suppress(OSError):  # the changes are already on disk, and a sidecar may lag
+                if written is not None:
+                    sidecar.remember(written)
+                if reached:
+                    sidecar.note_extent(reached)
 
     def catch_up(self, tx: StoreWriter) -> bool:
         """Do work that may wait after a write (rows of edited texts, the full-text index); tell whether there is more."""

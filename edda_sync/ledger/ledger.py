@@ -55,9 +55,9 @@ class Ledger:
     """The log of one store in one process, and its fold. Every call happens inside a transaction of the store."""
 
     def __init__(self, texts: Texts) -> None:
-        self.texts = texts
-        self.pasts = Pasts()
-        self._waiting = Waiting()
+        self.texts, self.pasts, self._waiting = texts, Pasts(), Waiting()
+        self._remembering = (self.texts, self.pasts, self._waiting)
+        self.reached = 0  # the position of the last change that this transaction put into the log; 0 if it put none
 
     def fold(self, tx: StoreWriter) -> Fold:
         """Return a fold of a transaction."""
@@ -65,21 +65,20 @@ class Ledger:
 
     def committed(self) -> None:
         """Keep what the transaction that has just ended left in memory."""
-        self.texts.committed()
-        self.pasts.committed()
-        self._waiting.committed()
+        self.reached = 0
+        for each in self._remembering:
+            each.committed()
 
     def rolled_back(self) -> None:
         """Throw away what a failed transaction left in memory."""
-        self.texts.rolled_back()
-        self.pasts.rolled_back()
-        self._waiting.rolled_back()
+        self.reached = 0
+        for each in self._remembering:
+            each.rolled_back()
 
     def forget(self) -> None:
         """Throw away everything in memory, because another store is opened next, or this one in an older state."""
-        self.texts.forget()
-        self.pasts.forget()
-        self._waiting.forget()
+        for each in self._remembering:
+            each.forget()
 
     def refresh(self, tx: StoreWriter) -> int:
         """Bring rows and hashes of edited texts up to date; return how many there were."""
@@ -274,6 +273,7 @@ class Ledger:
         if place.run is not None:
             keep_names(tx, names_of(tx).joined([place.run]))
         tx.log.append(logged, moved)
+        self.reached = logged.position
         return logged
 
     # --- from peers ---------------------------------------------------------------------------------------------------

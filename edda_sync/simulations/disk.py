@@ -77,9 +77,10 @@ class MemorySlot:
         """Return what was last written."""
         return self._written[-1]
 
-    def write(self, record: bytes) -> None:
+    def write(self, record: bytes, at: int = 0) -> None:
         """Write, without waiting."""
-        self._written.append(record)
+        before = self.read()
+        self._written.append(before[:at].ljust(at, b"\0") + record + before[at + len(record) :])
 
     def sync(self) -> None:
         """Make what was written safe."""

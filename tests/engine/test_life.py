@@ -132,8 +132,8 @@ class Kept:
     def read(self) -> bytes:
         return self.record
 
-    def write(self, record: bytes) -> None:
-        self.record = record
+    def write(self, record: bytes, at: int = 0) -> None:
+        self.record = self.record[:at].ljust(at, b"\0") + record + self.record[at + len(record) :]
 
     def sync(self) -> None:
         pass
@@ -160,12 +160,40 @@ def test_the_record_of_a_sidecar_has_its_published_bytes() -> None:
     assert slot.record.hex() == written[:-32] + "0" * 32 + "b87ced846817b36ce25e3d294d0a4bdc"
 
 
+def test_the_extent_of_the_log_stands_beside_the_record_with_its_published_bytes() -> None:
+    slot = Kept()
+    sidecar = Sidecar(slot, b"\xaa" * 16, 77, b"\xbb" * 16)
+    sidecar.remember(head(ACTOR, 3))
+    record = slot.record
+    sidecar.note_extent(9)
+    assert slot.record == record + bytes.fromhex("0000000000000009b2b254c7eb6882c0625439b943e58ffb")
+    assert sidecar.extent() == 9
+    assert sidecar.remembered() == (ACTOR, 3)
+    sidecar.remember(head(ACTOR, 4))  # as another process may, which knows nothing of the extent
+    assert sidecar.extent() == 9
+
+
+def test_an_extent_that_was_cut_short_damaged_or_is_of_another_file_says_nothing() -> None:
+    slot = Kept()
+    sidecar = Sidecar(slot, bytes(16), 77, bytes(16))
+    sidecar.note_extent(9)
+    assert sidecar.extent() == 0, "nothing is remembered for this file"
+    sidecar.remember(head(ACTOR, 3))
+    sidecar.note_extent(9)
+    whole = slot.record
+    for damaged in (whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1])):
+        slot.record = damaged
+        assert sidecar.extent() == 0
+    slot.record = whole
+    assert Sidecar(slot, bytes(16), 78, bytes(16)).extent() == 0
+
+
 def test_the_record_of_an_older_format_says_nothing() -> None:
     slot = Kept()
     sidecar = Sidecar(slot, bytes(16), 77, bytes(16))
     sidecar.remember(head(ACTOR, 3))
     assert is_same(sidecar, chain((ACTOR, 3)), head(ACTOR, 3))
-    older = b"EDL2" + slot.record[4:-16]
+    older = b"EDL2" + slot.record[4:-16]  # no extent was noted
     slot.record = older + blake2b(older, digest_size=16, person=b"edda-sidecar").digest()
     assert doubt(sidecar, chain((ACTOR, 3)), head(ACTOR, 3)) == life.COPIED
 

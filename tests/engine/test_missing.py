@@ -18,6 +18,7 @@ from edda_sync.engine import doctor, missing, standing
 from edda_sync.store.seams import StoreWriter
 from edda_sync.testing import sync
 from edda_sync.words.config import DATABASE_FILE
+from edda_sync.words.errors import LostStoreError
 
 WAIT_S = 60
 WRITTEN = 8
@@ -148,3 +149,44 @@ def test_missing_changes_are_counted_by_life_and_forgotten_once_they_are_back() 
             return [*counts, missing.count(tx)]
 
         assert laptop.store.transact(work) == [3, 7, 7, 0]
+
+
+def test_a_received_change_that_is_missing_is_said_once_and_comes_again(tmp_path: Path) -> None:
+    with testing.devices(2) as (laptop, phone):
+        config, database = laptop.config, laptop.home / DATABASE_FILE
+        laptop.close()
+        shutil.copy(database, tmp_path / "older.db")
+        laptop.initialize(config)
+        phone.create_task(edda.Task(title="one"))
+        phone.create_task(edda.Task(title="two"))
+        sync(laptop, phone)
+        laptop.close()
+        database.write_bytes((tmp_path / "older.db").read_bytes())
+        laptop.initialize(config)
+        assert laptop.reading.missing() == 0
+        (said,) = laptop.reading.news()
+        assert said.startswith("2 changes of other devices that this one had received are missing")
+        laptop.close()
+        laptop.initialize(config)
+        assert laptop.reading.news() == []
+        sync(laptop, phone)
+        assert laptop.digest() == phone.digest()
+
+
+@pytest.mark.parametrize("lose", [flip_a_byte, flip_its_header, remove_it])
+def test_no_workspace_is_founded_in_a_store_whose_first_changes_are_lost(
+    tmp_path: Path, lose: Callable[[Path], None]
+) -> None:
+    home = tmp_path / "home"
+    write_and_be_killed(home)  # nothing but the tables was ever copied out of the journal
+    before = (home / f"{DATABASE_FILE}-wal").read_bytes()
+    lose(home)
+    journal = home / f"{DATABASE_FILE}-wal"
+    lost = journal.read_bytes() if journal.exists() else b""
+    with pytest.raises(LostStoreError) as caught:
+        edda.open(home)
+    assert "empty, since its journal is damaged, although a store was here; nothing was made" in str(caught.value)
+    assert all((home / sign).exists() for sign in caught.value.signs), "a person can move away what it names"
+    if lost:
+        (kept,) = [sign for sign in caught.value.signs if "-wal-aside-" in sign]
+        assert (home / kept).read_bytes() == lost != before

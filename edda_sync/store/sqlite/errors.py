@@ -32,6 +32,10 @@ class translated:  # noqa: N801 - used like `contextlib.suppress`; a class is fa
     def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, sqlite.Error):
             raise _translation(self._path, error) from error
+        if isinstance(
+            error, UnicodeDecodeError
+        ):  # the driver could not read SQLite's message, which quotes damaged text
+            raise errors.CorruptError(str(self._path)) from error
 
 
 def _translation(path: Path, error: sqlite.Error) -> errors.EddaError:

@@ -151,8 +151,8 @@ def _belongs(alone: Any, journal: Path, keys: FileKeys | None) -> bool:
         return True
     try:
         (held,) = alone.execute("SELECT link FROM _summary").fetchone()
-    except (sqlite.Error, TypeError):
-        return True  # the file does not say
+    except (sqlite.Error, TypeError, UnicodeDecodeError):
+        return True  # the file does not say; the driver may even be unable to read why
     name = _decoded(held).name
     return name == links[0].before or any(name == link.name for link in links)
 

@@ -40,11 +40,12 @@ class NewerStoreError(StorageError):
 class LostStoreError(StorageError):
     """A store was here, but its file is missing, empty or something else. No new store was made."""
 
-    def __init__(self, path: str, signs: Sequence[str], *, overwritten: bool = False) -> None:
+    def __init__(self, path: str, signs: Sequence[str], *, overwritten: bool = False, emptied: bool = False) -> None:
         self.path, self.signs = path, list(signs)
         what = "no store any more" if overwritten else "missing or empty"
+        what = "empty, since its journal is damaged" if emptied else what
         kept = self.signs[:1] if overwritten else []
-        kept += [sign for sign in self.signs if sign.endswith("-wal")]  # a journal does not fit another file
+        kept += [sign for sign in self.signs if "-wal" in sign]  # a journal does not fit another file
         first = f"keep {' and '.join(kept)} elsewhere first, then " if kept else ""
         anew = f", or, to begin anew, move away {', '.join(self.signs)}" if self.signs else ""
         super().__init__(f"{path} is {what}, although a store was here; nothing was made: {first}{WAYS_BACK}{anew}.")
