@@ -368,7 +368,7 @@ class SqliteStore:
 
     def connect(self) -> Connection:
         """Return a new connection, which the caller closes."""
-        return self._connector.connect(Connection)
+        return self._connector.connect(connections.Connection)
 
     def sql(self) -> SqlConnection:
         """Return a connection for a program's own SQL. The caller closes it; otherwise it is closed with the store."""
