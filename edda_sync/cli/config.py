@@ -51,10 +51,10 @@ def show(keys: tuple[str, ...], as_json: bool) -> None:
 @click.argument("value")
 def set_(key: str, value: str) -> None:
     """
-    Write a setting into config.toml, with its comments left as they are.
+    Write a setting into config.toml.
 
-    A size or duration may have a unit: `edda config set cache.max_size "64 MB"`. A path is in the store's folder, unless it
-    begins with / or ~.
+    Comments and the order of lines stay. A size or duration may have a unit, as in `edda config set cache.max_size "64 MB"`.
+    A path is in the store's folder, unless it begins with / or ~.
     """
     if not _edit(key, value):
         return
@@ -68,7 +68,7 @@ def set_(key: str, value: str) -> None:
 @config.command("unset")
 @click.argument("key")
 def unset(key: str) -> None:
-    """Take a setting out of config.toml, so that its default counts again."""
+    """Take a setting out of config.toml. Its default, or its variable, counts again."""
     if not _edit(key, None):
         return
     if key in SETTINGS:

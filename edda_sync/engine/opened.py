@@ -99,19 +99,17 @@ class Opened:
             self.home, database = home, config.database(home)
         if is_new:
             if config.database_path is not None:
-                make_folder(database.parent)
+                with opening.naming_path(config.database_path):
+                    make_folder(database.parent)
             opening.check_not_moved(self.home, database)
             opening.check_not_lost(self.home, database, state, anew=anew)
-        try:
-            store = SqliteStore(
-                database,
-                on_end,
-                is_real_folder=config.database_path is None,
-                pool_size=config.connection_pool_size,
-            )
-        except NotAStoreError:
-            opening.check_not_overwritten(self.home, database)
-            raise
+        is_usual, pool_size = config.database_path is None, config.connection_pool_size
+        with opening.naming_path(config.database_path):
+            try:
+                store = SqliteStore(database, on_end, is_real_folder=is_usual, pool_size=pool_size)
+            except NotAStoreError:
+                opening.check_not_overwritten(self.home, database)
+                raise
         store.on_idle = on_idle
         self._store = self.file = store
         is_whole = False

@@ -9,14 +9,17 @@ a backup or other devices, and would separate the device from its workspace.
 from __future__ import annotations
 
 import os
+import stat
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edda_sync.engine import life
 from edda_sync.words import limits
 from edda_sync.words.config import DATABASE_FILE
-from edda_sync.words.errors import LostStoreError, UsageError
+from edda_sync.words.errors import LostStoreError, NoFolderError, NotAStoreError, SettingError, UsageError
 from edda_sync.words.folders import KEY_FILE, NOTE_FILE
 from edda_sync.workspace.keys import WORKSPACE_KEY
 
@@ -74,6 +77,27 @@ def check_not_moved(home: Path, database: Path) -> None:
             f"There is no store in {database}, where database_path points, but one in {usual}; nothing was made: move that "
             f"there, with {usual.name}-wal if there is one, or take the setting back."
         )
+
+
+@contextmanager
+def naming_path(path: Path | None) -> Iterator[None]:
+    """
+    Name the setting if the block finds that no store can be where ``database_path`` points.
+
+    Args:
+        path: The setting; None if it is not set, and the store's folder was chosen wrongly.
+
+    Raises:
+        SettingError: In place of a NotAStoreError or NoFolderError.
+    """
+    try:
+        yield
+    except (NotAStoreError, NoFolderError) as error:
+        if path is None:
+            raise
+        why = "no folder can be made there" if isinstance(error, NoFolderError) else f"{error.path} is no store"
+        advice = f"is {str(path)!r}, and {why}; nothing was touched: choose another path"
+        raise SettingError("database_path", advice, path) from None
 
 
 def check_not_hidden(database: Path) -> None:
@@ -158,6 +182,7 @@ def _is_filled(database: Path) -> bool:
 
 def _size(path: Path) -> int:
     try:
-        return os.stat(path).st_size
+        found = os.stat(path)
     except OSError:  # it is missing or unreadable: the store tells which
         return 0
+    return found.st_size if stat.S_ISREG(found.st_mode) else 0

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import edda_sync as edda
+from edda_sync import testing
 from edda_sync.device import joining
 from edda_sync.device.device import Device
 from edda_sync.engine.engine import StorageEngine
@@ -129,6 +130,46 @@ def test_a_store_is_not_begun_anew_where_a_setting_points_when_it_lies_elsewhere
     (home / DATABASE_FILE).rename(tmp_path / "data" / "notes.db")
     with edda.open(home) as store:
         assert store.counts()["tasks"] == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ("file/notes.db", "file is no store; nothing was touched: choose another path"),
+        ("folder", "folder is no store; nothing was touched"),
+        ("text", "text is no store; nothing was touched"),
+        ("/proc/nowhere/notes.db", "no folder can be made there; nothing was touched"),
+    ],
+)
+def test_a_database_path_where_no_store_can_be_is_named(home: Path, place: str, why: str) -> None:
+    (home / "file").write_bytes(b"")
+    (home / "folder").mkdir()
+    (home / "text").write_text("this is no database, although it is long enough to be looked at" * 10)
+    (home / CONFIG_FILE).write_text(f'database_path = "{place}"\n')
+    before = sorted(path.name for path in home.iterdir())
+    with pytest.raises(SettingError) as caught:
+        edda.open(home)
+    assert caught.value.key == "database_path"
+    assert why in str(caught.value)
+    assert sorted(path.name for path in home.iterdir()) == before
+
+
+def test_a_missing_folder_of_a_configured_database_is_made(home: Path) -> None:
+    (home / CONFIG_FILE).write_text('database_path = "a/b/notes.db"\n')
+    edda.open(home).close()
+    assert (home / "a" / "b" / "notes.db").stat().st_size > 0
+
+
+def test_devices_for_tests_are_kept_apart_from_the_users_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDDA_DATABASE_PATH", str(tmp_path / "mine.db"))
+    monkeypatch.setenv("EDDA_NAME", "mine")
+    with testing.devices(2) as (laptop, phone):
+        laptop.create_task(edda.Task(title="Theirs"))
+        testing.sync(laptop, phone)
+        assert [laptop.name, phone.name] == ["laptop", "phone"]
+    assert not (tmp_path / "mine.db").exists()
 
 
 def test_a_store_on_disk_is_not_hidden_by_one_in_memory(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

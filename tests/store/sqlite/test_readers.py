@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from sqlcipher3 import dbapi2 as sqlite
 import edda_sync as edda
 from edda_sync.store.seams import StoreWriter
 from edda_sync.store.sqlite import opening
+from edda_sync.store.sqlite.connections import Connection
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.words import limits
 from edda_sync.words.config import DATABASE_FILE
@@ -56,6 +57,33 @@ def write(store: SqliteStore, path: Path, times: int = TIMES) -> list[int]:
         store.transact(put("written", PIECE))
         sizes.append(Path(f"{path}-wal").stat().st_size)
     return sizes
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_as_many_readers_are_kept_as_the_pool_has_room_for(path: Path, size: int) -> None:
+    with closing(SqliteStore(path, pool_size=size)) as store:
+        made: list[int] = []
+        connect = store._readers._connect
+
+        def counted() -> Connection:
+            made.append(1)
+            return connect()
+
+        store._readers._connect = counted
+        for _ in range(3):
+            with ExitStack() as stack:
+                for _ in range(5):
+                    stack.enter_context(store.read())
+        # The store itself began with one. Each time, those that the pool could not keep are made anew.
+        assert len(made) == (5 - 1) + 2 * (5 - size)
+
+
+def test_the_pool_has_the_configured_size(tmp_path: Path) -> None:
+    with edda.open(tmp_path / "home", edda.StorageConfig(connection_pool_size=2)) as store:
+        assert isinstance(store.store, SqliteStore)
+        with store.store.read(), store.store.read(), store.store.read():
+            pass
+        assert len(store.store._readers._idle) == 2
 
 
 def test_a_forgotten_reader_is_ended_before_the_journal_has_grown_too_much_and_it_shrinks_again(
