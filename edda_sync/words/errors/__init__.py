@@ -37,8 +37,10 @@ All errors of edda-sync, as one tree. Each says whose fault it is, what happened
     │   ├── DiskFullError          no room left; nothing was partly written (path)
     │   ├── DiskFaultError         the disk failed to read or write (path, detail)
     │   ├── BusyError              another process has held the store for too long (path)
+    │   ├── FileNotHereError       the content of an attachment is not on this device (name)
     │   └── CorruptError           stored bytes are not what was written (what)
-    │       └── DamagedStoreError  and cannot be restored from what is here (path)
+    │       ├── DamagedStoreError  and cannot be restored from what is here (path)
+    │       └── DamagedFileError   a part of an attached file (path)
     ├── RemoteError                the fault of a peer or the network
     │   ├── RemoteProtocolError    the peer broke the protocol (peer, reason)
     │   ├── RemoteMismatchError    the peer belongs to another workspace or has another version (peer, reason)
@@ -90,9 +92,11 @@ from edda_sync.words.errors.storage import (
     BusyError,
     CorruptError,
     CutStoreError,
+    DamagedFileError,
     DamagedStoreError,
     DiskFaultError,
     DiskFullError,
+    FileNotHereError,
     KeyringError,
     LinkedStoreError,
     LinkError,
@@ -123,10 +127,12 @@ __all__ = [
     "ConflictError",
     "CorruptError",
     "CutStoreError",
+    "DamagedFileError",
     "DamagedStoreError",
     "DiskFaultError",
     "DiskFullError",
     "EddaError",
+    "FileNotHereError",
     "InTrashError",
     "InvalidValueError",
     "KeyringError",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from edda_sync.words.errors.root import EddaError
+from edda_sync.words.errors.root import EddaError, shown
 
 WAYS_BACK: Final = (
     "put it back from a backup, or get its content from another device (`edda invite` there, `edda join` here)"
@@ -218,6 +218,26 @@ class DamagedStoreError(CorruptError):
         name = path.rpartition("/")[2]
         then = f"{_SAVE_FIRST}, then keep a copy of the folder, move {name} away, and {WAYS_BACK}"
         self.args = (f"{self.what} is damaged on this disk, and cannot be mended from what is here: {then}.",)
+
+
+class DamagedFileError(CorruptError):
+    """A chunk of an attached file is damaged. It is never shown, and never sent to a peer."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+        then = "`edda doctor` names the attachments that it belongs to; another device may have it (`edda sync`)"
+        self.args = (f"A part of an attached file is damaged on this disk ({path}): {then}.",)
+
+
+class FileNotHereError(StorageError):
+    """An attachment is known here, but its content is not on this device, or not all of it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"The content of {shown(name)} is not on this device: `edda sync` fetches it from a device that has it."
+        )
 
 
 def damage(path: str, parts: Sequence[str]) -> str:

@@ -1,0 +1,93 @@
+"""Reading: a stream over the chunks of a file. Memory holds one chunk, and the manifests above it."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from edda_sync.files.chunks import Chunks
+from edda_sync.files.tree import File, Piece, pieces
+from edda_sync.words.errors import FileNotHereError, InvalidValueError
+
+
+class FileReader(io.RawIOBase):
+    """
+    A file, to be read in binary mode, as ``open(path, "rb")`` returns it. Every chunk is compared with its hash.
+
+    Args:
+        chunks: Where the chunks are.
+        file: What to read.
+        name: What people call it, for errors.
+
+    Attributes:
+        name: The same name.
+        size: In bytes.
+    """
+
+    def __init__(self, chunks: Chunks, file: File, name: str) -> None:
+        super().__init__()
+        self.name, self.size = name, file.size
+        self._chunks, self._file = chunks, file
+        self._at = 0
+        self._following: Iterator[Piece] | None = None  # the chunks after the present one
+        self._piece, self._chunk = Piece(b"", 0, 0), b""
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a position, and return it."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
+        if base + offset < 0:
+            raise InvalidValueError("offset", "is before the beginning of the file", offset)
+        self._at = base + offset
+        return self._at
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        """
+        Read into a buffer, and return how many bytes; 0 at the end.
+
+        Raises:
+            FileNotHereError: A part of the file is not on this device.
+            DamagedFileError: A part of the file is damaged on this disk.
+        """
+        if self.closed:
+            raise ValueError("read of a closed file")  # as every file object says it
+        with memoryview(buffer).cast("B") as view:
+            if self._at >= self.size or not len(view):
+                return 0
+            if not self._piece.at <= self._at < self._piece.at + self._piece.size:
+                self._go_on()
+            begin = self._at - self._piece.at
+            count = min(len(view), self._piece.size - begin)
+            view[:count] = memoryview(self._chunk)[begin : begin + count]
+        self._at += count
+        return count
+
+    def _go_on(self) -> None:
+        """Fetch the chunk at the present position."""
+        if self._following is None or self._at != self._piece.at + self._piece.size:
+            self._following = pieces(self._file, self._get, self._at)
+        self._piece, self._chunk = Piece(b"", 0, 0), b""
+        piece = next(self._following)
+        chunk = self._get(piece.name)
+        if len(chunk) != piece.size:
+            raise InvalidValueError("manifest", "does not list the bytes of its file", self._file.root.hex())
+        self._piece, self._chunk = piece, chunk
+
+    def _get(self, name: bytes) -> bytes:
+        chunk = self._chunks.get(name)
+        if chunk is None:
+            raise FileNotHereError(self.name)
+        return chunk
