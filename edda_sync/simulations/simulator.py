@@ -132,7 +132,7 @@ class Simulation:
             self.network.mingle()
         self._wait_for(lambda: ending.is_over(self))
         self.note("all equal", None)
-        self.clock.run_until(self.now + QUIET_S)
+        self.clock.run_until(self.now + limits.ANNOUNCE_LATER_S + QUIET_S)  # so that what is told late arrives, too
         self._audience.tell("ended")
 
     def _wait_for(self, is_so: Callable[[], bool]) -> None:
