@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     )
     from edda_sync.words.errors import EddaError, StorageError
     from edda_sync.words.listed import Conflict, ConflictValue, Link, Member, Tag
+    from edda_sync.words.metrics import CacheMetrics, StorageMetrics, SyncMetrics
     from edda_sync.words.model import UNSET, Document, DocumentId, Task, TaskId
     from edda_sync.words.query import MOST_URGENT, DocumentQuery, TaskQuery
 
@@ -51,6 +52,7 @@ __all__ = [
     "BackupConfig",
     "BackupFrequency",
     "CacheConfig",
+    "CacheMetrics",
     "Conflict",
     "ConflictValue",
     "Device",
@@ -71,6 +73,8 @@ __all__ = [
     "StorageConfig",
     "StorageEngine",
     "StorageError",
+    "StorageMetrics",
+    "SyncMetrics",
     "Tag",
     "Task",
     "TaskId",
@@ -91,6 +95,7 @@ _PLACES = {
     "engine.engine": ("StorageEngine", "open"),
     "words.errors": ("EddaError", "StorageError"),
     "words.listed": ("Conflict", "ConflictValue", "Link", "Member", "Tag"),
+    "words.metrics": ("CacheMetrics", "StorageMetrics", "SyncMetrics"),
     "words.model": ("UNSET", "Document", "DocumentId", "Task", "TaskId"),
     "words.query": ("MOST_URGENT", "DocumentQuery", "TaskQuery"),
     "engine.transaction": ("Transaction", "TransactionState"),

@@ -19,6 +19,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = (
+    "prometheus_client", "tomlkit", "tomllib",
     "pycrdt", "sqlite_utils", "keyring", "cryptography", "zeroconf", "rich", "websockets", "asyncio", "spake2", "zstandard",
 )  # fmt: skip
 
@@ -38,7 +39,7 @@ STATUS_NEEDS_NOT = (
     "edda_sync.ledger", "edda_sync.segments", "edda_sync.sync.behind", "edda_sync.sync.readmission",
 )  # fmt: skip
 """It needs cryptography, to say who this device is."""
-OURS_MAX = {("task", "list"): 98, ("task", "add", "b"): 154, ("status",): 139}
+OURS_MAX = {("task", "list"): 98, ("task", "add", "b"): 154, ("status",): 141}
 """How many of our modules a command may load: raise it when you split one of them."""
 
 CHECKED = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import Mapping
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -29,6 +29,7 @@ from edda_sync.cli.running import (
     NO_NETWORK,
     QUIET_S,
     SHORT_DEVICE,
+    MetricsAddress,
     Waiting,
     answers,
     at_option,
@@ -52,17 +53,25 @@ if TYPE_CHECKING:
 @port_option
 @at_option
 @click.option("--no-discovery", is_flag=True, help="Do not look for others on the LAN, and do not be seen.")
-def up(port: int, at: tuple[tuple[str, int], ...], no_discovery: bool) -> None:
+@click.option(
+    "--metrics",
+    type=MetricsAddress(),
+    metavar="[HOST:]PORT",
+    help="Serve figures for Prometheus: to this machine only, unless you name a HOST.",
+)
+def up(port: int, at: tuple[tuple[str, int], ...], no_discovery: bool, metrics: tuple[str, int] | None) -> None:
     """
     Run this device: find the others, and keep equal with them, until Ctrl-C.
 
     Other commands may be used meanwhile; what they write is noticed at once.
     """
     fresh = not database().exists()
-    asyncio.run(_up(port, at, not no_discovery, fresh))
+    asyncio.run(_up(port, at, not no_discovery, fresh, metrics))
 
 
-async def _up(port: int, at: tuple[tuple[str, int], ...], discover: bool, fresh: bool) -> None:
+async def _up(
+    port: int, at: tuple[tuple[str, int], ...], discover: bool, fresh: bool, metrics: tuple[str, int] | None
+) -> None:
     from edda_sync.device import service
     from edda_sync.device.device import Device
 
@@ -95,14 +104,29 @@ async def _up(port: int, at: tuple[tuple[str, int], ...], discover: bool, fresh:
             note(f"Not everything works, since {damage_sentence(damaged)}")
         for loss in losses(found):
             note(loss)
-        _print_banner(found, service.addresses())
-        lines.check_printed()
-        lines.start()
-        await stop.wait()
-        lines.end()
+        async with _figures(device, metrics) as url:
+            if url:
+                say(f"Figures for Prometheus: {url}")
+            _print_banner(found, service.addresses())
+            lines.check_printed()
+            lines.start()
+            await stop.wait()
+            lines.end()
     finally:
         await device.__aexit__()
     say("Stopped; everything is on disk.")
+
+
+@asynccontextmanager
+async def _figures(device: Device, address: tuple[str, int] | None) -> AsyncIterator[str]:
+    """Serve the figures of a device, if a person asked for that; yield the URL."""
+    if address is None:
+        yield ""
+        return
+    from edda_sync.device import exposition
+
+    async with exposition.serve(device, *address) as url:
+        yield url
 
 
 def _finishing(device: Device) -> str:

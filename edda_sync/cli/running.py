@@ -22,6 +22,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 QUIET_S: Final = 1.0  # after this time, a waiting person is told for what
 NO_NETWORK: Final = "This machine has no network now"
+LOOPBACK: Final = "127.0.0.1"
 SHORT_DEVICE: Final = limits.SHORT_DEVICE_CHARACTERS
 
 
@@ -29,6 +30,7 @@ class Address(click.ParamType):  # type: ignore[type-arg]  # generic only since 
     """HOST:PORT, or [IPV6]:PORT."""
 
     name = "HOST:PORT"
+    such_as = "address such as 192.168.1.20:4321 or [fd00::20]:4321"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
         """Return host and port."""
@@ -37,7 +39,22 @@ class Address(click.ParamType):  # type: ignore[type-arg]  # generic only since 
         try:
             return addresses.split(str(value))
         except ValueError:
-            self.fail(f"{value!r} is no address such as 192.168.1.20:4321 or [fd00::20]:4321", param, ctx)
+            self.fail(f"{value!r} is no {self.such_as}", param, ctx)
+
+
+class MetricsAddress(Address):
+    """HOST:PORT, or only PORT, which only this machine reaches."""
+
+    name = "[HOST:]PORT"
+    such_as = "port or address such as 9464 or 192.168.1.20:9464"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
+        """Return host and port."""
+        if value == "0":  # any port; the URL that is printed has it
+            return LOOPBACK, 0
+        if isinstance(value, str) and value.isascii() and value.isdigit():
+            value = f"{LOOPBACK}:{value}"
+        return super().convert(value, param, ctx)
 
 
 def at_option(function: F) -> F:

@@ -100,6 +100,8 @@ def _print_status(found: Answer) -> None:
     held = ", ".join(count(found[key], key[:-1]) for key in ("tasks", "documents", "tags"))
     size = (found["database_bytes"] + found["wal_bytes"]) / 1_000_000
     say(f"store: {held}; {size:,.1f} MB in {found['home']}; digest {found['digest'][:12]}")
+    if found["running"]:
+        say(_figures(found["metrics"]))
     if found["to_bring"]:
         say(f"outstanding: {asides.sentence([safe_line(each) for each in found['to_bring']])}")
     if found["running"] and not found["discovery"]["available"]:
@@ -151,6 +153,19 @@ def _print_status(found: Answer) -> None:
                 say(f"{safe_line(names[each['device']])}: {each['error']}")
     else:
         say("no other device belongs to this workspace yet; `edda invite` lets one in")
+
+
+def _figures(metrics: Answer) -> str:
+    """Return what a person may want to know of what a running device did since it was started, in a line."""
+    said = [f"{count(metrics['transaction_count'], 'transaction')} in the log"]
+    if number := metrics["query_count"]:
+        queries = "1 query" if number == 1 else f"{number:,} queries"
+        said.append(f"{queries}, {metrics['avg_query_time'] * 1000:,.1f} ms each")
+    if metrics["cache"] is not None:
+        said.append(f"{metrics['cache_hit_rate']:.0%} of reads from the cache")
+    moved = [metrics["sync"][f"bytes_{way}"] / 1_000_000 for way in ("sent", "received")]
+    said.append(f"{moved[0]:,.1f} MB sent and {moved[1]:,.1f} MB received")
+    return f"figures: {'; '.join(said)}"
 
 
 def names_of(status: Answer) -> dict[str, str]:

@@ -39,6 +39,7 @@ from edda_sync.words.config import StorageConfig, absolute
 from edda_sync.words.configured import configured
 from edda_sync.words.errors import CallbackError, RemoteError, StorageError, UsageError
 from edda_sync.words.listed import Member
+from edda_sync.words.metrics import StorageMetrics, as_json
 from edda_sync.words.model import Item
 from edda_sync.words.process import Owner, hold_loop, release_loop
 from edda_sync.words.query import DocumentQuery, Query
@@ -272,7 +273,13 @@ class Device:
         for peer in peers:
             peer["exchanging"] = peer["device"] == self.large
         own = {"running": True, "fault": self.fault, "port": self.port, "discovery": discovery}
-        return {**facts, **own, "peers": peers}
+        return {**facts, **own, "metrics": as_json(await self.metrics()), "peers": peers}
+
+    async def metrics(self) -> StorageMetrics:
+        """Return the figures of the store, and of its syncs since this device was started."""
+        self._owner.check()
+        found = await self.run(StorageEngine.metrics)
+        return self._status.metrics(found, await self.run(StorageEngine.frontier))
 
     # --- opening ------------------------------------------------------------------------------------------------------
 

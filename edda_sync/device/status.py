@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from edda_sync.crdt.frontier import Frontier, lacking
 from edda_sync.crdt.records import told_apart
 from edda_sync.device.happening import Happening
 from edda_sync.device.peers import Peers
+from edda_sync.device.traffic import Traffic
 from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.progress import Progress
@@ -18,6 +20,7 @@ from edda_sync.transport.interfaces import Endpoint
 from edda_sync.words.addresses import host_port
 from edda_sync.words.callbacks import log
 from edda_sync.words.errors import BugError, CorruptError, EddaError, RemoteError, StorageError
+from edda_sync.words.metrics import StorageMetrics
 
 LOG: Final = logging.getLogger("edda_sync.device.device")
 
@@ -41,6 +44,7 @@ class Status:
         self.progress: dict[str, Progress] = {}
         self.shut_out: str | None = None
         self.peers: Peers
+        self._traffic = Traffic()
         self._tell = tell
         self._remembered: dict[str, standing.Remembered] = {}
         self._names: dict[str, str] = {}
@@ -74,6 +78,7 @@ class Status:
     def talking(self, progress: dict[str, Progress]) -> list[str]:
         """Note the progress of the sessions; return the peers whose sessions are new."""
         self.progress = progress
+        self._traffic.talking(progress)
         fresh = [device for device in progress if device not in self._met]
         for device in fresh:
             self._met.add(device)
@@ -147,6 +152,19 @@ class Status:
     def remembered_of(self, device: str) -> standing.Remembered:
         """Return what was saved about a peer."""
         return self._remembered.get(device, standing.Remembered())
+
+    def metrics(self, found: StorageMetrics, held: Frontier) -> StorageMetrics:
+        """Return the figures of the store with those of its syncs, if this device holds ``held``."""
+        talks = self.progress.values()
+        sync = replace(
+            self._traffic.metrics(),
+            peers=max(0, len(self._names) - 1),
+            peers_connected=len(talks),
+            peers_equal=sum(each.proved and each.proved_at == held for each in talks),
+            waiting=found.sync.waiting,
+            refused=found.sync.refused,
+        )
+        return replace(found, sync=sync)
 
     def of_peer(self, member: standing.Facts, held: Frontier) -> dict[str, Any]:
         """Return the status of a member, if this device holds ``held``."""

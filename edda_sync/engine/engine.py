@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from edda_sync.store.sqlite.sql import SqlConnection
     from edda_sync.transport.identity import Identity
     from edda_sync.words.listed import Conflict, Link, Member, Tag
+    from edda_sync.words.metrics import StorageMetrics
     from edda_sync.workspace.welcome import DeviceCard, Welcome
 
 T = TypeVar("T")
@@ -251,6 +252,10 @@ class StorageEngine:
         """Return how many operations are refused for good, on every device."""
         return self.reading.refused()
 
+    def metrics(self) -> StorageMetrics:
+        """Return the figures of this store. Those of its syncs are with ``Device.metrics``."""
+        return self.reading.metrics()
+
     def members(self) -> list[Member]:
         """Return the devices of the workspace, ordered by name."""
         return self.reading.members()
@@ -346,14 +351,10 @@ class StorageEngine:
         return self._opened.open(config or StorageConfig(), on_end, on_idle, anew=anew)
 
     def attach(
-        self,
-        make_store: Callable[[OnEnd], Store],
-        config: StorageConfig,
-        identity: Identity,
-        sidecar: Sidecar | None = None,
+        self, make: Callable[[OnEnd], Store], config: StorageConfig, identity: Identity, sidecar: Sidecar | None = None
     ) -> None:
         """Open a store that the caller has made, such as a simulated disk. See ``Opened.attach``."""
-        self._opened.attach(lambda: make_store(lambda done: self.writing.ended(done)), config, sidecar)
+        self._opened.attach(lambda: make(lambda done: self.writing.ended(done)), config, sidecar)
         self.own.use(identity)
 
     def found(self) -> None:
@@ -388,8 +389,7 @@ def open(path: str | os.PathLike[str], config: StorageConfig | None = None) -> S
 
     Raises:
         SettingError, ConfigFileError: A setting is not acceptable, or ``config.toml`` cannot be read.
-        NotAStoreError, NewerStoreError, LostStoreError, NotPrivateError, ReadOnlyError, DiskFullError: The store cannot
-            be opened or created, for the reason in the error.
+        StorageError: The store cannot be opened or created, for the reason in the error, such as a LostStoreError.
     """
     engine = StorageEngine(Path(path))
     try:

@@ -8,6 +8,8 @@ listing, and the scrub reports them.
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from edda_sync.store.seams import StoreReader, StoreWriter
     from edda_sync.store.sqlite.sql import SqlConnection
     from edda_sync.words.listed import Conflict, Link, Member, Tag
+    from edda_sync.words.metrics import StorageMetrics
     from edda_sync.workspace.lives import Life
 
 
@@ -66,6 +69,8 @@ class Reading:
 
     def __init__(self, opened: Opened, refresh: Callable[[StoreWriter], object], now: Callable[[], float]) -> None:
         self._opened, self._write_texts, self._now = opened, refresh, now
+        self._counting = threading.Lock()
+        self._queries, self._query_s = 0, 0.0
 
     @contextmanager
     def snapshot(self) -> Iterator[StoreReader]:
@@ -114,13 +119,17 @@ class Reading:
 
     def query(self, query: Query) -> list[Item]:
         """Return the tasks or documents that meet a query, in the query's order."""
+        began = time.perf_counter()
         checked = plan(query)
         if checked.words:
             self.index_texts()
         with self.snapshot() as reader:
             found = matching(reader, checked)
             names = tag_names(reader, checked.kind, [row[0] for row in found])
-        return [item_of_row(checked.kind, row, names[row[0]]) for row in found]
+        items = [item_of_row(checked.kind, row, names[row[0]]) for row in found]
+        with self._counting:
+            self._queries, self._query_s = self._queries + 1, self._query_s + time.perf_counter() - began
+        return items
 
     def trash(self, kind: str) -> list[Item]:
         """Return the tasks or documents in the trash. A task names its parent, even if that is in the trash, too."""
@@ -236,6 +245,13 @@ class Reading:
         """Return how many operations are refused for good, on every device."""
         with _STORED, self._opened.store.read() as reader:
             return sum(each.refused for each in reader.unapplied.operations())
+
+    def metrics(self) -> StorageMetrics:
+        """Return the figures of this store; see ``StorageEngine.metrics``."""
+        from edda_sync.engine import measured
+
+        with _STORED, self._opened.store.read() as reader:
+            return measured.metrics(reader, self._opened, self._queries, self._query_s)
 
     # --- devices ------------------------------------------------------------------------------------------------------
 

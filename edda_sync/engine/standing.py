@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -13,10 +12,12 @@ from edda_sync.crdt.frontier import Frontier
 from edda_sync.crdt.keys import kind_and_id
 from edda_sync.crdt.records import device_id
 from edda_sync.engine.engine import StorageEngine
+from edda_sync.engine.measured import sizes
 from edda_sync.store.seams import StoreWriter
 from edda_sync.sync import provisional, shut_out
 from edda_sync.sync.kept import kept_in
 from edda_sync.words import limits, values
+from edda_sync.words.metrics import as_json
 from edda_sync.workspace.keys import ACTOR_KEY
 from edda_sync.workspace.members import cards, cards_told, inviter, trusted
 
@@ -106,7 +107,7 @@ def facts(engine: StorageEngine) -> Facts:
         **_admission(engine),
         "conflicts": len(engine.conflicts()),
         **engine.counts(),
-        **_sizes(engine.database),
+        **sizes(engine.database),
     }
 
 
@@ -211,17 +212,6 @@ def own_name(engine: StorageEngine) -> str:
     return names(engine).get(engine.identity.device, engine.name)
 
 
-def _sizes(database: Path | None) -> dict[str, int]:
-    """Return the sizes of the database and its journal on disk, in bytes."""
-    sizes = {}
-    for key, suffix in (("database_bytes", ""), ("wal_bytes", "-wal")):
-        try:
-            sizes[key] = Path(f"{database}{suffix}").stat().st_size if database is not None else 0
-        except FileNotFoundError:  # there is no -wal while nothing is open
-            sizes[key] = 0
-    return sizes
-
-
 def status(engine: StorageEngine) -> Facts:
     """Return the status of a device that is not running. Its keys are those of ``Device.status``."""
     held = engine.frontier()
@@ -237,6 +227,7 @@ def status(engine: StorageEngine) -> Facts:
         "fault": "",
         "port": None,
         "discovery": {"available": False, "reason": "this device is not running"},
+        "metrics": as_json(engine.metrics()),
         "peers": peers,
     }
 

@@ -214,6 +214,7 @@ class Intake:
 
     def _taken(self, taken: Taken, now: float) -> Said:
         if taken.applied:
+            self._progress.rcvd_changes += taken.applied
             self._exchange.on_applied(self._peer, taken.applied)
         ours = self._exchange.frontier()
         self._saying.acking.dealt += not taken.more

@@ -17,6 +17,8 @@ class Progress:
     ahead: int = 0  # changes of ours that the peer lacks
     sent_bytes: int = 0
     rcvd_bytes: int = 0
+    sent_changes: int = 0  # also those that the peer already had from others
+    rcvd_changes: int = 0  # those that are applied
     proved_at: Frontier | None = None  # the frontier at which both were last proved equal
     proved: bool = False  # whether both are still at that frontier
     waiting: int = 0  # how much the peer holds but has not applied

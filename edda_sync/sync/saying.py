@@ -91,6 +91,7 @@ class Saying:
     def addressed(self, batch: Changes) -> Changes:
         """Return a batch with the devices that own changes are pushed to, and with our seal if nothing is left to send."""
         self.acking.sent(self._sending.brought)
+        self._progress.sent_changes += len(batch.changes)
         names = self._relaying.linked(self._peer)
         pushed, self._pushed = None if names == self._pushed else names, names
         proof = self._comparing.proving.seal(self.reached())

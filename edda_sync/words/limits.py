@@ -171,6 +171,9 @@ KEY_AGE_S_MAX = 36_500 * 86_400.0  # a hundred years: more is a mistyped unit
 KEY_BYTES_MIN = 2**20  # written under one key: as for its age
 KEY_BYTES_MAX = 2**60  # far below what the ciphers allow under one key
 
+# --- figures ----------------------------------------------------------------------------------------------------------
+METRICS_S_MAX = 10.0  # how long figures are gathered, or a request for them is read: as long as Prometheus itself waits
+
 # --- duties of a running device ---------------------------------------------------------------------------------------
 DUTY_RETRY_S_MIN = 0.1  # after a duty's first fault, which usually is a busy moment
 DUTY_RETRY_S_MAX = 30.0  # after many faults: a disk that has room again is noticed within half a minute

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import edda_sync as edda
+from edda_sync import testing
 from edda_sync.sync.progress import Progress
 
 A, B = b"a" * 16, b"b" * 16
@@ -30,3 +32,17 @@ def test_a_proof_holds_for_as_long_as_both_stay_where_they_were_proved() -> None
     progress.measure({A: 5}, {A: 5}, {A: 5})
     progress.unproved()
     assert (progress.proved, progress.proved_at) == (False, None)
+
+
+def test_the_changes_that_go_over_a_link_are_counted_at_both_ends() -> None:
+    with testing.devices(2) as (laptop, phone):
+        talk = testing.Talk(laptop, phone)
+        talk.run()
+        before = [replica.progress() for replica in talk._replicas.values()]
+        assert [each.sent_changes for progress in before for each in progress.values()] == [0, 0]
+        for title in ("One", "Two", "Three"):
+            laptop.create_task(edda.Task(title=title))
+        talk.committed(laptop)
+        talk.run()
+        (sent,), (rcvd,) = (talk._replicas[each.identity.device].progress().values() for each in (laptop, phone))
+        assert (sent.sent_changes, sent.rcvd_changes) == (rcvd.rcvd_changes, rcvd.sent_changes) == (3, 0)

@@ -1,0 +1,57 @@
+"""The figures of two real devices that sync: in `edda status`, and for Prometheus."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from urllib.request import urlopen
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.cli.processes import Machine
+
+
+def scrape(url: str) -> dict[str, float]:
+    with urlopen(url, timeout=30) as answer:
+        text = answer.read().decode()
+    return {sample.name: sample.value for family in text_string_to_metric_families(text) for sample in family.samples}
+
+
+def test_two_devices_that_sync_show_it_in_their_figures(pair: tuple[Machine, Machine]) -> None:
+    laptop, phone = pair
+    ups = {each: each.start("up", "--no-discovery", "--metrics", "0") for each in pair}
+    urls = {
+        each: up.wait_for(r"^Figures for Prometheus: (http://127\.0\.0\.1:\d+/metrics)$")[1] for each, up in ups.items()
+    }
+    port = ups[laptop].wait_for(r"listening on port (\d+)")[1]
+    laptop.run("task", "add", "Buy milk")
+    done = json.loads(phone.run("sync", "--at", f"127.0.0.1:{port}", "--json"))
+    assert done["equal"]
+    here, there = scrape(urls[laptop]), scrape(urls[phone])
+    assert here["edda_tasks"] == there["edda_tasks"] == 2
+    assert here["edda_transactions_total"] == there["edda_transactions_total"]
+    assert here["edda_changes_sent_total"] >= 1
+    assert there["edda_changes_received_total"] >= 1
+    assert there["edda_received_bytes_total"] > 0
+    assert here["edda_peers"] == here["edda_peers_connected"] == here["edda_peers_equal"] == 1
+    told = json.loads(phone.run("status", "--json"))["metrics"]
+    assert told["sync"]["changes_received"] == there["edda_changes_received_total"]
+    assert told["task_count"] == 2
+    assert "MB received" in phone.run("status")
+    for up in ups.values():
+        assert up.end() == 0
+
+
+def test_a_store_that_is_not_running_has_figures_too(tmp_path: Path, edda: object) -> None:
+    found = edda.json("status")["metrics"]  # type: ignore[attr-defined]
+    assert (found["task_count"], found["backup_count"], found["last_backup"]) == (0, 0, None)
+    assert found["database_size"] > 0
+    assert found["sync"]["bytes_sent"] == 0
+
+
+def test_what_is_no_address_is_refused_before_anything_is_opened(another_edda: object) -> None:
+    bare = another_edda("bare")  # type: ignore[operator]
+    for wrong in ("nonsense", "99999", "host:", ":1", "[::1]"):
+        said = bare("up", "--metrics", wrong, code=2).stderr
+        assert "is no port or address such as 9464 or 192.168.1.20:9464" in said, wrong
+    assert not bare.home.exists()
