@@ -39,10 +39,10 @@ if TYPE_CHECKING:
         StorageConfig,
     )
     from edda_sync.words.errors import EddaError, StorageError
-    from edda_sync.words.listed import Conflict, ConflictValue, Link, Member, Tag
+    from edda_sync.words.listed import Conflict, ConflictValue, Explained, Link, Member, Tag
     from edda_sync.words.metrics import CacheMetrics, StorageMetrics, SyncMetrics
     from edda_sync.words.model import UNSET, Document, DocumentId, Task, TaskId
-    from edda_sync.words.query import MOST_URGENT, DocumentQuery, TaskQuery
+    from edda_sync.words.query import MOST_URGENT, DocumentQuery, TaskQuery, cursor
 
     __version__: str
 
@@ -63,6 +63,7 @@ __all__ = [
     "EncryptionAlgorithm",
     "EncryptionConfig",
     "EvictionPolicy",
+    "Explained",
     "KeyDerivationFunction",
     "KeyRotationPolicy",
     "KeyStorage",
@@ -81,6 +82,7 @@ __all__ = [
     "TaskQuery",
     "Transaction",
     "TransactionState",
+    "cursor",
     "errors",
     "open",
 ]
@@ -94,10 +96,10 @@ _PLACES = {
     "device.device": ("Device",),
     "engine.engine": ("StorageEngine", "open"),
     "words.errors": ("EddaError", "StorageError"),
-    "words.listed": ("Conflict", "ConflictValue", "Link", "Member", "Tag"),
+    "words.listed": ("Conflict", "ConflictValue", "Explained", "Link", "Member", "Tag"),
     "words.metrics": ("CacheMetrics", "StorageMetrics", "SyncMetrics"),
     "words.model": ("UNSET", "Document", "DocumentId", "Task", "TaskId"),
-    "words.query": ("MOST_URGENT", "DocumentQuery", "TaskQuery"),
+    "words.query": ("MOST_URGENT", "DocumentQuery", "TaskQuery", "cursor"),
     "engine.transaction": ("Transaction", "TransactionState"),
 }  # fmt: skip
 """The module of each name. It is imported when the name is used: a command that lists tasks does not pay for the network."""

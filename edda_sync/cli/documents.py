@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edda_sync.cli import editing, items
+from edda_sync.cli import editing, finding, items
 from edda_sync.cli.columns import print_table
 from edda_sync.cli.commands import Group
 from edda_sync.cli.common import (
@@ -92,18 +92,12 @@ def add(file: str, as_json: bool, **fields: Any) -> None:
 def _list_options(function: Any) -> Any:
     for option in (
         json_option,
+        finding.answers,
         click.option("--all", "everything", is_flag=True, help="Show as many as there are."),
         click.option("--limit", type=int, metavar="N", help="Show at most N; 50 unless --all."),
         click.option("--reverse", is_flag=True, help="Reverse the order."),
         click.option("--task", metavar="ID", help="Linked to a task."),
-        click.option(
-            "--tag",
-            "tags",
-            type=TagName(),
-            metavar="NAME",
-            multiple=True,
-            help="May be given again, for documents that carry all of the tags.",
-        ),
+        finding.conditions("documents"),
         click.option("--content-type", "content_types", metavar="TYPE", multiple=True, help="May be given again."),
         click.option("--type", "doc_types", metavar="NAME", multiple=True, help="May be given again."),
     ):
@@ -142,10 +136,14 @@ def _find(*, everything: bool, limit: int | None, as_json: bool, **conditions: A
         linked_from = None if conditions["task"] is None else items.task(store, conditions["task"]).id
         query = DocumentQuery(
             doc_type=conditions["doc_types"] or None, content_type=conditions["content_types"] or None,
-            tags=conditions["tags"], task=linked_from, text=conditions["text"], order=conditions["order"],
-            descending=conditions["reverse"], limit=None if shown is None else shown + 1,
+            task=linked_from, text=conditions["text"], order=conditions["order"],
+            descending=conditions["reverse"], limit=None if shown is None else shown + 1, **finding.shared(conditions),
         )  # fmt: skip
-        found = cut(store.query_documents(query), limit, everything)
+        if finding.answered(store, query, conditions, as_json=as_json):
+            return
+        listed = store.query_documents(query)
+        found = cut(listed, limit, everything)
+        finding.note_next(query, conditions, listed, found)
         total = 0 if found else store.counts()["documents"]
     _print_documents(found, as_json, items.none_shown("document", total, limit))
 

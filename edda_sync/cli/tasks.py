@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edda_sync.cli import editing, items
+from edda_sync.cli import editing, finding, items
 from edda_sync.cli.columns import print_table
 from edda_sync.cli.commands import Group
 from edda_sync.cli.common import (
@@ -92,15 +92,10 @@ def add(title: tuple[str, ...], as_json: bool, **fields: Any) -> None:
 @task.command("list")
 @click.option("--status", "statuses", type=click.Choice(values.STATUSES), multiple=True, help="May be given again.")
 @click.option("--priority", "priorities", type=int, multiple=True, metavar="0-4", help="May be given again.")
-@click.option(
-    "--tag",
-    "tags",
-    type=TagName(),
-    metavar="NAME",
-    multiple=True,
-    help="May be given again, for tasks that carry all of the tags.",
-)
+@finding.conditions("tasks")
 @click.option("--parent", metavar="ID", help="Subtasks of a task; `none` for tasks that have no parent.")
+@click.option("--under", metavar="ID", help="Subtasks of a task, at any depth.")
+@click.option("--document", metavar="ID", help="Linked to a document.")
 @click.option("--due-before", type=Day(), metavar="DATE", help="Due before this moment.")
 @click.option("--due-after", type=Day(), metavar="DATE", help="Due at this moment or later.")
 @click.option("--text", metavar="WORDS", help="Words in title or description; `rep*` matches the beginning of a word.")
@@ -109,6 +104,7 @@ def add(title: tuple[str, ...], as_json: bool, **fields: Any) -> None:
 @click.option("--limit", type=int, metavar="N", help="Show at most N; 50 unless --all.")
 @click.option("--all", "everything", is_flag=True, help="Show tasks of any status, and as many as there are.")
 @click.option("--trash", is_flag=True, help="Show what was deleted instead; `edda task restore` brings it back.")
+@finding.answers
 @json_option
 def list_(everything: bool, trash: bool, limit: int | None, as_json: bool, **conditions: Any) -> None:
     """List tasks: the most urgent of those open or in progress, unless you ask otherwise."""
@@ -117,9 +113,14 @@ def list_(everything: bool, trash: bool, limit: int | None, as_json: bool, **con
             found = [item for item in store.trash("task") if isinstance(item, Task)]
             total = len(found)
         else:
-            found = store.query_tasks(_query(store, everything, limit, conditions))
+            query = _query(store, everything, limit, conditions)
+            if finding.answered(store, query, conditions, as_json=as_json):
+                return
+            found = store.query_tasks(query)
             total = 0
-        found = cut(found, limit, everything or trash)
+        listed, found = found, cut(found, limit, everything or trash)
+        if not trash:
+            finding.note_next(query, conditions, listed, found)
         if not found and not trash:
             total = store.counts()["tasks"]
     if as_json:
@@ -139,10 +140,16 @@ def _query(store: StorageEngine, everything: bool, limit: int | None, conditions
     shown = chosen_limit(limit, everything)
     return TaskQuery(
         status=conditions["statuses"] or (None if everything else ACTIVE), priority=conditions["priorities"] or None,
-        tags=conditions["tags"], parent=parent, due_before=conditions["due_before"], due_from=conditions["due_after"],
+        parent=parent, under=_named(store, "task", conditions["under"]),
+        document=_named(store, "document", conditions["document"]),
+        due_before=conditions["due_before"], due_from=conditions["due_after"],
         text=conditions["text"], order=conditions["order"], descending=conditions["reverse"],
-        limit=None if shown is None else shown + 1,
+        limit=None if shown is None else shown + 1, **finding.shared(conditions),
     )  # fmt: skip
+
+
+def _named(store: StorageEngine, kind: str, reference: str | None) -> str | None:
+    return None if reference is None else items.whole_id(store, kind, reference)
 
 
 def _print_tasks(tasks: list[Task]) -> None:

@@ -192,17 +192,16 @@ class StorageEngine:
 
     def resolve(self, kind: str, reference: str) -> str:
         """
-        Return the complete id for a complete or short one.
-
-        Args:
-            kind: ``task`` or ``document``.
-            reference: A complete id, or at least six characters of its end.
+        Return the complete id of a ``task`` or ``document`` for a complete or short one (six characters of its end or more).
 
         Raises:
-            NotFoundError: No item has this id.
-            AmbiguousIdError: Several items have it.
+            NotFoundError, AmbiguousIdError: No item has this id, or several have it.
         """
         return self.reading.resolve(kind, reference)
+
+    def count(self, query: TaskQuery | DocumentQuery) -> int:
+        """Return how many tasks or documents meet a query's conditions; its limit, offset and ``after`` do not matter."""
+        return self.reading.count(query)
 
     def tags(self) -> list[Tag]:
         """Return all tags, ordered by name."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from edda_sync.crdt import digests, rows, state
 from edda_sync.crdt.keys import kind_and_id
-from edda_sync.engine.matching import with_rows
+from edda_sync.engine.matching import count_with, with_rows
 from edda_sync.fold.texts import Texts
 from edda_sync.fold.view import View
 from edda_sync.store.composed import ComposedReader, over
@@ -93,6 +93,9 @@ class _FreshTables:
 
     def rows(self, plan: Plan) -> list[Row]:
         return with_rows(self._reader, plan, self._of(plan.kind))
+
+    def count(self, plan: Plan) -> int:
+        return count_with(self._reader, plan, self._of(plan.kind))
 
     def _of(self, kind: str) -> dict[str, Row]:
         return {entity: row for (its, entity), row in self._rows.items() if its == kind}

@@ -81,6 +81,6 @@ def set_cells(item: Item, cells: Mapping[str, Any]) -> None:
             setattr(item, name, value)
 
 
-def matches_item(plan: Plan, item: Item, linked: bool) -> bool:
-    """Tell whether an item meets a plan's conditions."""
-    return matches(plan, as_json(item), {values.tag_id(tag) for tag in item.tags}, linked)
+def matches_item(plan: Plan, item: Item, among: bool = True) -> bool:
+    """Tell whether an item meets a plan's conditions; see ``words.query.matches``."""
+    return matches(plan, as_json(item), {values.tag_id(tag) for tag in item.tags}, among)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from edda_sync.store.seams.edges import among
 from edda_sync.words.model import COLUMNS
-from edda_sync.words.query import Plan, Row, in_order, matches, occurrences
+from edda_sync.words.order import in_order
+from edda_sync.words.query import Plan, Row, matches, occurrences, whole
 
 if TYPE_CHECKING:
     from edda_sync.store.seams import StoreReader
@@ -14,11 +16,19 @@ if TYPE_CHECKING:
 
 def matching(reader: StoreReader, plan: Plan) -> list[Row]:
     """Return the rows of a query. Rows that wait for the full-text index are searched for the words one by one."""
+    return with_rows(reader, plan, _waiting(reader, plan))
+
+
+def count(reader: StoreReader, plan: Plan) -> int:
+    """Return how many rows meet a query's conditions."""
+    return count_with(reader, plan, _waiting(reader, plan))
+
+
+def _waiting(reader: StoreReader, plan: Plan) -> dict[str, Row]:
+    """Return the rows that a query's words are not yet looked up in, by id."""
     waiting = reader.tables.unindexed_of(plan.kind) if plan.words else ()
-    if not waiting:
-        return reader.tables.rows(plan)
     shown = ((each, reader.tables.row(plan.kind, each)) for each in waiting)
-    return with_rows(reader, plan, {each: row for each, row in shown if row is not None})
+    return {each: row for each, row in shown if row is not None}
 
 
 def with_rows(reader: StoreReader, plan: Plan, others: Mapping[str, Row]) -> list[Row]:
@@ -36,13 +46,18 @@ def with_rows(reader: StoreReader, plan: Plan, others: Mapping[str, Row]) -> lis
     wide = plan._replace(limit=plan.limit + plan.offset + len(others), offset=0)
     found = [row for row in reader.tables.rows(wide) if row[0] not in others]
     names = COLUMNS[plan.kind]
-    linked = {row[1] for row in reader.edges.links_of(plan.linked_from, None)} if plan.linked_from else set()
+    allowed = among(reader.edges, plan)
     tags = reader.edges.tags_of(plan.kind, list(others))
     matching = []
     for entity, row in others.items():
         columns = dict(zip(names, row, strict=True))
-        if matches(plan, columns, {tag for tag, _ in tags[entity]}, entity in linked):
+        if matches(plan, columns, {tag for tag, _ in tags[entity]}, allowed is None or entity in allowed):
             matching.append((occurrences(plan, columns) if plan.words else 0, row))
     matching.sort(key=lambda each: -each[0])
-    ordered = in_order(plan, found + [row for _, row in matching], lambda row, name: row[names.index(name)])
+    ordered = in_order(plan.order, found + [row for _, row in matching], lambda row, name: row[names.index(name)])
     return ordered[plan.offset : plan.offset + plan.limit]
+
+
+def count_with(reader: StoreReader, plan: Plan, others: Mapping[str, Row]) -> int:
+    """Return how many rows meet a query's conditions, with some rows replaced; see :func:`with_rows`."""
+    return len(with_rows(reader, whole(plan), others)) if others else reader.tables.count(plan)

@@ -17,11 +17,13 @@ from edda_sync.engine.matching import matching
 from edda_sync.engine.reading import tag_names
 from edda_sync.fold.texts import Texts
 from edda_sync.fold.view import View
-from edda_sync.store.seams import StoreReader
+from edda_sync.store.seams import Row, StoreReader
+from edda_sync.store.seams.edges import among
 from edda_sync.words import values
 from edda_sync.words.errors import NotFoundError
-from edda_sync.words.model import TEXT_FIELDS, Item, remember_base
-from edda_sync.words.query import Plan, Query, in_order, plan
+from edda_sync.words.model import TEXT_FIELDS, Item, Task, remember_base
+from edda_sync.words.order import in_order
+from edda_sync.words.query import Plan, Query, TaskQuery, plan, reached, whole
 
 Look = Callable[[str, bytes], None]
 """Called with the kind and id of each entity that is read."""
@@ -74,6 +76,10 @@ class Pending:
         remember_base(item)
         return item
 
+    def has(self, kind: str, entity: bytes) -> bool:
+        """Tell whether there is such a task or document, outside of the trash."""
+        return self.item(kind, entity) is not None
+
     def _stored_item(self, kind: str, entity: bytes) -> Item | None:
         entity_id = values.id_text(entity)
         row = self.reader.tables.row(kind, entity_id)
@@ -98,32 +104,55 @@ class Pending:
         checked = plan(query)
         kind, reader = checked.kind, self.reader
         pending = self._drafts.ids(kind)
-        # Items with drafts may move others out of the page, or leave it. So read enough, and cut the page afterwards.
-        wide = checked._replace(limit=checked.limit + checked.offset + len(pending), offset=0) if pending else checked
         left_out = {values.id_text(entity) for entity in pending}
-        found_rows = [row for row in matching(reader, wide) if row[0] not in left_out]
+        found_rows = [row for row in matching(reader, self._wide(checked, len(pending))) if row[0] not in left_out]
+        allowed = self._among(checked)
+        if allowed is not None:
+            found_rows = [row for row in found_rows if row[0] in allowed]
         names = tag_names(reader, kind, [row[0] for row in found_rows])
         found = [item_of_row(kind, row, names[row[0]]) for row in found_rows]
         for item in found:
             self._look(kind, values.id_bytes("id", item.id))
-        if not pending:
+        items = (self.item(kind, entity) for entity in pending)
+        found += [
+            item
+            for item in items
+            if item is not None and matches_item(checked, item, allowed is None or item.id in allowed)
+        ]
+        if not pending and not self._draws_edges(checked):
             return found
-        found += self._matching(checked, pending)
-        ordered = in_order(checked, found, lambda item, column: getattr(item, column))
+        ordered = in_order(checked.order, found, lambda item, column: getattr(item, column))
         return ordered[checked.offset : checked.offset + checked.limit]
+
+    def count(self, query: Query) -> int:
+        """Return how many tasks or documents meet a query's conditions."""
+        return len(self.query(replace(query, limit=None, offset=0, after=None)))
+
+    def _wide(self, checked: Plan, pending: int) -> Plan:
+        """
+        Return a plan that finds enough rows of the store, so that the page can be cut once items with drafts are added.
+
+        These may move others out of the page, or leave it. Drafts of parents and links change which other rows count.
+        """
+        if self._draws_edges(checked):
+            return whole(checked)._replace(linked_from=None, linked_to=None, under=None, after=checked.after)
+        return checked._replace(limit=checked.limit + checked.offset + pending, offset=0) if pending else checked
+
+    def _draws_edges(self, checked: Plan) -> bool:
+        """Tell whether a plan asks for links or a subtree, which the drafts of tasks may change."""
+        asks = checked.linked_from is not None or checked.linked_to is not None or checked.under is not None
+        return asks and bool(self._drafts.ids("task"))
+
+    def _among(self, checked: Plan) -> set[str] | None:
+        """Return the ids that a plan's links and subtree allow, with the drafts; None for any."""
+        drawn = self._draws_edges(checked)
+        return among(_DraftedEdges(self, self._drafts) if drawn else self.reader.edges, checked)
 
     def stored(self, kind: str, entity: bytes) -> Entity | None:
         """Return an entity as it is stored, without the drafts."""
         key = key_of(kind, entity)
         record = self.reader.states.get([key]).get(key)
         return None if record is None else entity_of(key, record.state)
-
-    def _matching(self, checked: Plan, pending: list[bytes]) -> list[Item]:
-        linked = (
-            {row[1] for row in self.reader.edges.links_of(checked.linked_from, None)} if checked.linked_from else set()
-        )
-        items = (self.item(checked.kind, entity) for entity in pending)
-        return [item for item in items if item is not None and matches_item(checked, item, item.id in linked)]
 
     def _with_draft(self, kind: str, entity: bytes, item: Item | None, draft: Draft) -> Item | None:
         """Return an item with a draft applied."""
@@ -151,6 +180,46 @@ class Pending:
             elif edge.cell == "parent_id" and reader.tables.row("task", target) is not None:
                 parent_id = target
         return item_of_row(kind, rows.row_of(state, Texts().text_of(View(reader), state), parent_id), tags)
+
+
+class _DraftedEdges:
+    """The links and subtrees of a store with drafts on top: what ``store.seams.edges.among`` asks for."""
+
+    def __init__(self, pending: Pending, drafts: Drafts) -> None:
+        self._pending, self._drafts = pending, drafts
+        self._tasks = {values.id_text(each): each for each in drafts.ids("task")}
+
+    def links_of(self, task: str | None, document: str | None) -> list[Row]:
+        """Return pairs of a task and a document that it links to."""
+        stored = self._pending.reader.edges.links_of
+        linked = {row[:2] for row in stored(task, document) if row[0] not in self._tasks}
+        for each, entity in self._tasks.items():
+            if task in (None, each) and self._pending.item("task", entity) is not None:
+                documents = {row[1] for row in stored(each, None)}
+                for draft in self._drafts.of(key_of("task", entity)):
+                    cells = draft.cells.items() if isinstance(draft, Put) else ()
+                    for name, value in cells:
+                        if name.startswith("link."):
+                            (documents.discard if value is None else documents.add)(name[5:])
+                linked |= {(each, to) for to in documents if document in (None, to)}
+        gone = {
+            values.id_text(each) for each in self._drafts.ids("document") if not self._pending.has("document", each)
+        }
+        return sorted(pair for pair in linked if pair[1] not in gone)
+
+    def below(self, task: str) -> set[str]:
+        """Return the ids of the tasks below a task."""
+        is_gone = task in self._tasks and not self._pending.has("task", self._tasks[task])
+        return set() if is_gone else reached(task, self._children)
+
+    def _children(self, task: str) -> list[str]:
+        rows = self._pending.reader.tables.rows(plan(TaskQuery(parent=task)))
+        children = [row[0] for row in rows if row[0] not in self._tasks]
+        for each, entity in self._tasks.items():
+            item = self._pending.item("task", entity)
+            if isinstance(item, Task) and item.parent_id == task:
+                children.append(each)
+        return children
 
 
 def _with_text_draft(text: str, draft: Rewrite | EditText) -> str | None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from edda_sync.crdt.keys import key_of
 from edda_sync.engine import missing
 from edda_sync.engine.items import item_of_row
-from edda_sync.engine.matching import matching
+from edda_sync.engine.matching import count, matching
 from edda_sync.engine.opened import Opened
 from edda_sync.words import values
 from edda_sync.words.errors import (
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from edda_sync.fold.scrub import Damage
     from edda_sync.store.seams import StoreReader, StoreWriter
     from edda_sync.store.sqlite.sql import SqlConnection
-    from edda_sync.words.listed import Conflict, Link, Member, Tag
+    from edda_sync.words.listed import Conflict, Explained, Link, Member, Tag
     from edda_sync.words.metrics import StorageMetrics
     from edda_sync.workspace.lives import Life
 
@@ -130,6 +130,19 @@ class Reading:
         with self._counting:
             self._queries, self._query_s = self._queries + 1, self._query_s + time.perf_counter() - began
         return items
+
+    def count(self, query: Query) -> int:
+        """Return how many tasks or documents meet a query's conditions; its limit, offset and place do not matter."""
+        checked = plan(query)
+        if checked.words:
+            self.index_texts()
+        with self.snapshot() as reader:
+            return count(reader, checked)
+
+    def explain(self, query: Query) -> list[Explained]:
+        """Return how the store finds the rows of a query: what is tried first, and what is done if that does not suffice."""
+        with _STORED, self._opened.store.read() as reader:
+            return reader.tables.explain(plan(query))
 
     def trash(self, kind: str) -> list[Item]:
         """Return the tasks or documents in the trash. A task names its parent, even if that is in the trash, too."""

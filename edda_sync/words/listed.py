@@ -60,3 +60,19 @@ class Member:
     name: str
     certificate: bytes
     added_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """
+    How a store answers a query.
+
+    Attributes:
+        statement: The SQL, with ``?`` for its parameters; empty for a store in memory.
+        steps: What is done, one step each, as SQLite's ``EXPLAIN QUERY PLAN`` says it.
+        indexes: The names of the indexes that are used.
+    """
+
+    statement: str
+    steps: tuple[str, ...]
+    indexes: tuple[str, ...]

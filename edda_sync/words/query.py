@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edda_sync.words import limits, values
 from edda_sync.words.errors import InvalidValueError
+from edda_sync.words.order import Order, Place, cursor_of, is_after, place_in
+from edda_sync.words.tokens import tokens
 from edda_sync.words.values import When
 
-R = TypeVar("R")
+if TYPE_CHECKING:
+    from edda_sync.words.model import Item
+    from edda_sync.words.paths import Condition
+
+Where = Mapping[str, Any] | Sequence[Sequence[Any]]
+"""Conditions on metadata, as :class:`TaskQuery` explains them."""
 
 TASK_ORDERS = ("urgent", "created_at", "updated_at", "due_date", "title", "priority", "relevance")
 DOCUMENT_ORDERS = ("updated_at", "created_at", "title", "relevance")
@@ -25,10 +31,19 @@ class TaskQuery:
     Attributes:
         status: One status or several.
         priority: One priority or several.
+        priority_from, priority_to: Range of the priority, with both ends.
         tags: One name or several. A task must carry all of them.
+        any_tags: A task must carry one of them, if there are any.
+        no_tags: A task must carry none of them.
         parent: Id of a parent; ``""`` finds tasks without one.
+        under: Id of a task; finds its subtasks at any depth.
+        document: Id of a document to which a task must link.
         due_from, due_before: Range of ``due_date``, without its end: text, a ``datetime``, or a ``date``.
-        created_from, created_before, updated_from, updated_before: Ranges of ``created_at`` and ``updated_at``.
+        completed_from, completed_before, created_from, created_before, updated_from, updated_before: Ranges of
+            ``completed_at``, ``created_at`` and ``updated_at``.
+        where: Conditions on ``metadata`` and ``agent_context``: triples such as ``("metadata.estimate", ">=", 3)``, with
+            ``=``, ``!=``, ``<``, ``<=``, ``>`` or ``>=``, or pairs with ``exists`` or ``missing``. Types are compared
+            as well: 3 is not ``"3"``. A mapping means equality: ``{"metadata.owner": "ana"}``.
         text: Words that the title or description must contain, each as a whole word, or with a final ``*`` as the beginning
             of a word.
         order: One of ``urgent`` (by priority, due date with none last, age; the default), ``created_at``, ``updated_at``,
@@ -36,23 +51,34 @@ class TaskQuery:
         descending: Whether to reverse the order.
         limit: How many tasks to find at most.
         offset: How many tasks to skip first.
+        after: A cursor from :func:`cursor`: only tasks behind that place in the order, while others come and go.
     """
 
     status: str | Sequence[str] | None = None
     priority: int | Sequence[int] | None = None
+    priority_from: int | None = None
+    priority_to: int | None = None
     tags: str | Sequence[str] = ()
+    any_tags: str | Sequence[str] = ()
+    no_tags: str | Sequence[str] = ()
     parent: str | None = None
+    under: str | None = None
+    document: str | None = None
     due_from: When | None = None
     due_before: When | None = None
+    completed_from: When | None = None
+    completed_before: When | None = None
     created_from: When | None = None
     created_before: When | None = None
     updated_from: When | None = None
     updated_before: When | None = None
+    where: Where = ()
     text: str | None = None
     order: str = "urgent"
     descending: bool = False
     limit: int | None = None
     offset: int = 0
+    after: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,16 +95,20 @@ class DocumentQuery:
     doc_type: str | Sequence[str] | None = None
     content_type: str | Sequence[str] | None = None
     tags: str | Sequence[str] = ()
+    any_tags: str | Sequence[str] = ()
+    no_tags: str | Sequence[str] = ()
     task: str | None = None
     created_from: When | None = None
     created_before: When | None = None
     updated_from: When | None = None
     updated_before: When | None = None
+    where: Where = ()
     text: str | None = None
     order: str = "updated_at"
     descending: bool = False
     limit: int | None = None
     offset: int = 0
+    after: str | None = None
 
 
 Query = TaskQuery | DocumentQuery
@@ -101,6 +131,12 @@ class Plan(NamedTuple):
         linked_from: Id of a task that must link to the document; None for any.
         words: Words that must occur, each with True if it is the beginning of a word.
         order: Column names, each with True for descending. NULLs come last in both directions. The last one is ``id``.
+        any_tag_ids, no_tag_ids: Ids of tags of which the entity must carry one, and none. Nothing is asked if
+            there are none.
+        linked_to: Id of a document to which the task must link; None for any.
+        under: Id of a task that must be above the task, at any distance; None for any.
+        where: Conditions on JSON columns.
+        after: A place in the order; only rows behind it are found.
     """
 
     kind: str
@@ -109,9 +145,15 @@ class Plan(NamedTuple):
     tag_ids: tuple[str, ...]
     linked_from: str | None
     words: tuple[tuple[str, bool], ...]
-    order: tuple[tuple[str, bool], ...]
+    order: Order
     limit: int
     offset: int
+    any_tag_ids: tuple[str, ...] = ()
+    no_tag_ids: tuple[str, ...] = ()
+    linked_to: str | None = None
+    under: str | None = None
+    where: tuple[Condition, ...] = ()
+    after: Place | None = None
 
 
 def pages(read: Callable[[Plan], Sequence[Row]], kind: str, size: int) -> Iterator[Sequence[Row]]:
@@ -149,10 +191,12 @@ def plan(query: Query) -> Plan:
             equal.append(("status", tuple(values.status(each) for each in _several(query.status))))
         if query.priority is not None:
             equal.append(("priority", tuple(values.priority(each) for each in _several(query.priority))))
+        if query.priority_from is not None or query.priority_to is not None:
+            equal.append(("priority", _priorities(query.priority_from, query.priority_to)))
         if query.parent is not None:
             parent = values.id_text(values.id_bytes("parent", query.parent)) if query.parent else None
             equal.append(("parent_id", (parent,)))
-        ranges.append(_range(query, "due"))
+        ranges += [_range(query, "due"), _range(query, "completed")]
     else:
         for name in ("doc_type", "content_type"):
             if getattr(query, name) is not None:
@@ -161,18 +205,80 @@ def plan(query: Query) -> Plan:
         raise InvalidValueError("limit", f"must be from 0 to {limits.QUERY_LIMIT_MAX:,}", query.limit)
     if not 0 <= query.offset <= limits.QUERY_LIMIT_MAX:
         raise InvalidValueError("offset", f"must be from 0 to {limits.QUERY_LIMIT_MAX:,}", query.offset)
-    linked_from = None if task else query.task  # type: ignore[union-attr]
     return Plan(
         kind="task" if task else "document",
         equal=tuple(equal),
         ranges=tuple(each for each in ranges if each[1:] != (None, None)),
-        tag_ids=tuple(values.tag_id(values.line("tags", name)) for name in _several(query.tags)),
-        linked_from=None if linked_from is None else values.id_text(values.id_bytes("task", linked_from)),
+        tag_ids=_tag_ids(query, "tags"),
+        linked_from=_id(query, "task"),
         words=words,
         order=order,
         limit=limits.QUERY_LIMIT_MAX if query.limit is None else query.limit,
         offset=query.offset,
+        any_tag_ids=_tag_ids(query, "any_tags"),
+        no_tag_ids=_tag_ids(query, "no_tags"),
+        linked_to=_id(query, "document"),
+        under=_id(query, "under"),
+        where=_where(query.where),
+        after=_place(query, order),
     )
+
+
+def whole(plan: Plan) -> Plan:
+    """Return the plan that finds all rows that meet a plan's conditions."""
+    return plan._replace(limit=limits.QUERY_LIMIT_MAX, offset=0, after=None)
+
+
+def cursor(query: Query, item: Item) -> str:
+    """
+    Return a cursor for ``after``: the place of an item in a query's order. The item may be changed or deleted later.
+
+    Raises:
+        InvalidValueError: The order is ``relevance``, in which an item has no fixed place.
+    """
+    order = plan(query).order
+    if order[0][0] == "relevance":
+        raise _no_place()
+    return cursor_of(order, tuple([getattr(item, name) for name, _ in order]))
+
+
+def _no_place() -> InvalidValueError:
+    return InvalidValueError("after", "needs an order with fixed places, so not relevance; use offset", "relevance")
+
+
+def _place(query: Query, order: Order) -> Place | None:
+    if query.after is None:
+        return None
+    if order[0][0] == "relevance":
+        raise _no_place()
+    return place_in(order, query.after)
+
+
+def _where(given: Where) -> tuple[Condition, ...]:
+    if not given:
+        return ()
+    from edda_sync.words.paths import condition  # rarely needed
+
+    if isinstance(given, Mapping):
+        return tuple([condition("where", (path, "=", value)) for path, value in given.items()])
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise InvalidValueError("where", "must be a mapping, or a list of conditions", given)
+    return tuple([condition("where", each) for each in given])
+
+
+def _tag_ids(query: Query, field: str) -> tuple[str, ...]:
+    return tuple([values.tag_id(values.line(field, name)) for name in _several(getattr(query, field))])
+
+
+def _id(query: Query, field: str) -> str | None:
+    given = getattr(query, field, None)
+    return None if given is None else values.id_text(values.id_bytes(field, given))
+
+
+def _priorities(first: int | None, last: int | None) -> tuple[int, ...]:
+    low = 0 if first is None else values.priority(first)
+    high = limits.PRIORITY_MAX if last is None else values.priority(last)
+    return tuple(range(low, high + 1))
 
 
 def _several(value: object) -> Sequence[object]:
@@ -204,7 +310,7 @@ def _words(text: str | None) -> tuple[tuple[str, bool], ...]:
     return words
 
 
-def _order(query: Query, task: bool, has_words: bool) -> tuple[tuple[str, bool], ...]:
+def _order(query: Query, task: bool, has_words: bool) -> Order:
     orders = TASK_ORDERS if task else DOCUMENT_ORDERS
     if query.order not in orders:
         raise InvalidValueError("order", f"must be one of {', '.join(orders)}", query.order)
@@ -221,7 +327,7 @@ def _order(query: Query, task: bool, has_words: bool) -> tuple[tuple[str, bool],
 # --- the same plan over rows in memory: for the memory store, and for what a transaction has not committed yet ---
 
 
-def matches(plan: Plan, row: Mapping[str, Any], tag_ids: Collection[str], linked: bool) -> bool:
+def matches(plan: Plan, row: Mapping[str, Any], tag_ids: Collection[str], among: bool = True) -> bool:
     """
     Tell whether a row meets a plan's conditions.
 
@@ -229,8 +335,10 @@ def matches(plan: Plan, row: Mapping[str, Any], tag_ids: Collection[str], linked
         plan: The checked query.
         row: Column values by name.
         tag_ids: Ids of the tags that the entity carries.
-        linked: Whether the task in ``plan.linked_from`` links to it.
+        among: Whether it is linked and stands below a task as ``linked_from``, ``linked_to`` and ``under`` ask.
     """
+    if not among:
+        return False
     for column, accepted in plan.equal:
         if row[column] not in accepted:
             return False
@@ -238,11 +346,34 @@ def matches(plan: Plan, row: Mapping[str, Any], tag_ids: Collection[str], linked
         value = row[column]
         if value is None or (start is not None and value < start) or (end is not None and value >= end):
             return False
-    if plan.linked_from is not None and not linked:
-        return False
     if not all(tag_id in tag_ids for tag_id in plan.tag_ids):
         return False
+    if plan.any_tag_ids and not any(tag_id in tag_ids for tag_id in plan.any_tag_ids):
+        return False
+    if any(tag_id in tag_ids for tag_id in plan.no_tag_ids):
+        return False
+    if plan.where and not _hold(plan.where, row):
+        return False
+    if plan.after is not None and not is_after(plan.order, plan.after, row):
+        return False
     return not plan.words or occurrences(plan, row) > 0
+
+
+def _hold(where: tuple[Condition, ...], row: Mapping[str, Any]) -> bool:
+    from edda_sync.words.paths import holds  # rarely needed
+
+    return all(holds(each, row) for each in where)
+
+
+def reached(task: str, children: Callable[[str], Iterable[str]]) -> set[str]:
+    """Return everything below a task, given the children of each task."""
+    found: set[str] = set()
+    todo = [task]
+    while todo:
+        new = [each for each in children(todo.pop()) if each not in found]
+        found.update(new)
+        todo += new
+    return found
 
 
 def occurrences(plan: Plan, row: Mapping[str, Any]) -> int:
@@ -262,63 +393,3 @@ def _count(words: list[str], phrase: list[str], begins: bool) -> int:
         if words[at : at + len(whole)] == whole and (end.startswith(last) if begins else end == last):
             found += 1
     return found
-
-
-def tokens(text: str) -> list[str]:
-    """
-    Return a text's words as the full-text index splits them: letters and digits, without case and without the diacritics of
-    Latin letters.
-
-    Source: the tokenizer ``unicode61 remove_diacritics 2`` of SQLite's FTS5. It uses the tables of Unicode 6.1, and may
-    treat newer characters differently.
-    """
-    return text.translate(_FOLDED).split()
-
-
-class _Folded(dict[int, str]):
-    """The folded form of each character, by code point. It is computed when the character first occurs."""
-
-    def __missing__(self, code_point: int) -> str:
-        folded = self[code_point] = _fold(chr(code_point))
-        return folded
-
-
-_FOLDED: Final = _Folded()
-_MARKS: Final = frozenset(
-    "\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u0309\u030a\u030b\u030c\u030f\u0311\u031b\u0323\u0324\u0325\u0326"
-    "\u0327\u0328\u032d\u032e\u0330\u0331"
-)  # the marks of Latin letters; any other mark separates words
-
-
-def _fold(character: str) -> str:
-    if character in _MARKS:
-        return ""
-    category = unicodedata.category(character)
-    if category[0] not in "LN" and category != "Co":
-        return " "
-    one = next((c for c in (character.casefold(), character.lower()) if len(c) == 1), character)
-    base = unicodedata.normalize("NFD", one)[0]
-    return base.lower() if base.isascii() else one
-
-
-def in_order(plan: Plan, rows: list[R], column: Callable[[R, str], Any]) -> list[R]:
-    """Return rows in a plan's order; ``column`` reads one value of a row. For relevance, the given order is kept."""
-    if plan.order[0][0] == "relevance":
-        return rows
-    for name, descending in reversed(plan.order):
-        rows.sort(key=lambda row: _comparable(name, column(row, name)), reverse=descending)
-        if name == "due_date":
-            rows.sort(key=lambda row: column(row, name) is None)
-    return rows
-
-
-def _comparable(name: str, value: Any) -> Any:
-    """Return the sort key of a value. As in SQLite, NULL comes before numbers, and numbers before texts."""
-    if isinstance(value, str):
-        return 2, value.translate(_ASCII_LOWER) if name == "title" else value
-    if value is None:
-        return 0, ""
-    return (1, value) if isinstance(value, (int, float)) else (3, value)
-
-
-_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}

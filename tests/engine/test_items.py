@@ -81,9 +81,9 @@ def test_a_link_is_not_a_field_of_an_item() -> None:
 
 def test_an_item_matches_a_query_as_its_row_does() -> None:
     item = task()
-    assert matches_item(plan(TaskQuery(tags=("HOME",))), item, linked=False)
-    assert not matches_item(plan(TaskQuery(tags=("work",))), item, linked=False)
-    assert not matches_item(plan(TaskQuery(status=("done",))), item, linked=False)
+    assert matches_item(plan(TaskQuery(tags=("HOME",))), item)
+    assert not matches_item(plan(TaskQuery(tags=("work",))), item)
+    assert not matches_item(plan(TaskQuery(status=("done",))), item)
     note = blank_item("document", ID)
-    assert matches_item(plan(DocumentQuery(task=PARENT)), note, linked=True)
-    assert not matches_item(plan(DocumentQuery(task=PARENT)), note, linked=False)
+    assert matches_item(plan(DocumentQuery(task=PARENT)), note, among=True)
+    assert not matches_item(plan(DocumentQuery(task=PARENT)), note, among=False)

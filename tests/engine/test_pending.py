@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import edda_sync as edda
 from edda_sync.crdt.keys import key_of
@@ -123,3 +127,72 @@ def test_a_transaction_finds_words_that_were_written_just_before_it_and_in_it(st
         made = tx.create_task(edda.Task(title="soy beans"))
         assert {each.id for each in tx.query_tasks(edda.TaskQuery(text="soy"))} == {before, other, made}
         assert tx.query_tasks(edda.TaskQuery(text="oat")) == []
+
+
+TITLES, TAGS, VALUES = ("a", "Äpfel", "apple", "b"), ("work", "home"), (1, "1", True, None)
+NUMBERS = st.integers(0, 3)
+IDS = [values.id_text(bytes([number] * 16)) for number in range(1, 5)]
+FILES = [values.id_text(bytes([number] * 16)) for number in range(11, 15)]
+DEEDS = st.one_of(
+    st.tuples(st.just("title"), NUMBERS, st.sampled_from(TITLES)),
+    st.tuples(st.just("priority"), NUMBERS, st.integers(0, 4)),
+    st.tuples(st.just("metadata"), NUMBERS, st.sampled_from(VALUES)),
+    st.tuples(st.just("parent"), NUMBERS, NUMBERS),
+    st.tuples(st.just("tag"), NUMBERS, st.sampled_from(TAGS)),
+    st.tuples(st.just("untag"), NUMBERS, st.sampled_from(TAGS)),
+    st.tuples(st.just("link"), NUMBERS, NUMBERS),
+    st.tuples(st.just("unlink"), NUMBERS, NUMBERS),
+)
+WHERE = [("metadata.a", operator, value) for operator in ("=", "!=") for value in VALUES]
+QUERIES = st.one_of(
+    st.builds(
+        edda.TaskQuery, tags=st.sampled_from([(), *TAGS]), any_tags=st.sampled_from([(), TAGS]),
+        no_tags=st.sampled_from([(), *TAGS]), under=st.none() | st.sampled_from(IDS), parent=st.none() | st.just(""),
+        document=st.none() | st.sampled_from(FILES), where=st.just(()) | st.sampled_from(WHERE).map(lambda each: [each]),
+        priority_to=st.none() | st.integers(0, 4), order=st.sampled_from(["urgent", "title"]), descending=st.booleans(),
+        limit=st.none() | st.integers(0, 3), offset=st.integers(0, 1),
+    ),
+    st.builds(edda.DocumentQuery, task=st.none() | st.sampled_from(IDS), order=st.just("title")),
+)  # fmt: skip
+
+
+def do(tx: edda.Transaction, deed: tuple[str, int, Any]) -> None:
+    what, number, value = deed
+    task = IDS[number]
+    if what == "parent":
+        if value < number:  # so that no ring comes about
+            tx.update_task(edda.Task(id=task, parent_id=IDS[value]))
+    elif what == "metadata":
+        tx.update_task(edda.Task(id=task, metadata={"a": value}))
+    elif what in ("title", "priority"):
+        tx.update_task(edda.Task(id=task, **{what: value}))
+    elif what in ("tag", "untag"):
+        (tx.add_tag if what == "tag" else tx.remove_tag)(task, value)
+    elif what == "link":
+        tx.link(task, FILES[value])
+    else:
+        tx.unlink(task, FILES[value])
+
+
+def found(tx: edda.Transaction, query: edda.TaskQuery | edda.DocumentQuery) -> list[Item]:
+    return [*(tx.query_tasks(query) if isinstance(query, edda.TaskQuery) else tx.query_documents(query))]
+
+
+@given(st.lists(DEEDS, max_size=6), st.lists(DEEDS, max_size=6), st.lists(QUERIES, min_size=1, max_size=6))
+def test_any_query_in_a_transaction_finds_what_it_finds_after_the_commit(
+    stored: list[Any], drafted: list[Any], queries: list[edda.TaskQuery | edda.DocumentQuery]
+) -> None:
+    with edda.open("nowhere", edda.StorageConfig(backend="memory")) as store:
+        with store.begin_transaction() as tx:
+            for task, file in zip(IDS, FILES, strict=True):
+                tx.create_task(edda.Task(id=task, title=task[:2]))
+                tx.create_document(edda.Document(id=file, title=file[:2]))
+            for deed in stored:
+                do(tx, deed)
+        with store.begin_transaction() as tx:
+            for deed in drafted:
+                do(tx, deed)
+            before = [[item.id for item in found(tx, each)] for each in queries]
+        for query, seen in zip(queries, before, strict=True):
+            assert [item.id for item in store.reading.query(query)] == seen
+            assert store.count(replace(query, limit=None)) >= len(seen)

@@ -281,7 +281,7 @@ def test_the_cells_of_a_draft_show_in_its_item() -> None:
 
 def test_an_item_matches_a_plan_as_its_row_does() -> None:
     task, document = read_task(), read_document()
-    assert matches_item(plan(TaskQuery(status="open", tags=["WORK"], text="words")), task, False)
-    assert not matches_item(plan(TaskQuery(tags=["other"])), task, False)
+    assert matches_item(plan(TaskQuery(status="open", tags=["WORK"], text="words")), task)
+    assert not matches_item(plan(TaskQuery(tags=["other"])), task)
     assert matches_item(plan(DocumentQuery(doc_type="spec", task=ID)), document, True)
     assert not matches_item(plan(DocumentQuery(doc_type="spec", task=ID)), document, False)

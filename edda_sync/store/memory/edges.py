@@ -10,7 +10,7 @@ from edda_sync.store.memory.journal import Facet, WriterFacet, refused, text_of
 from edda_sync.store.seams.tables import Pointed, Shown
 from edda_sync.words import values
 from edda_sync.words.model import COLUMNS
-from edda_sync.words.query import Row
+from edda_sync.words.query import Row, reached
 
 PARENT: Final = COLUMNS["task"].index("parent_id")
 
@@ -42,6 +42,12 @@ class MemoryEdges(Facet):
             return key_of("task", values.id_bytes("parent_id", row[PARENT]))
         edges = self._tables["withheld"].get(task, ())
         return next((target for cell, target, why in edges if cell == "parent_id" and why == "ring"), None)
+
+    def below(self, task: str) -> set[str]:
+        children: dict[str | None, list[str]] = {}
+        for entity, row in self._tables["tasks"].items():
+            children.setdefault(row[PARENT], []).append(entity)
+        return reached(task, lambda above: children.get(above, ()))
 
     def parents_among(self, tasks: Collection[bytes]) -> set[bytes]:
         shown = {row[PARENT] for row in self._tables["tasks"].values()}

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from edda_sync.store.memory.edges import PARENT, MemoryEdgesWriter
+from edda_sync.store.memory.edges import PARENT, MemoryEdges, MemoryEdgesWriter
 from edda_sync.store.memory.journal import TABLE, Facet, Journal, WriterFacet, refused, text_of
+from edda_sync.store.seams.edges import among
 from edda_sync.store.seams.tables import Patch, Pointed, Shown
 from edda_sync.words.errors import CorruptError
+from edda_sync.words.listed import Explained
 from edda_sync.words.model import COLUMNS
-from edda_sync.words.query import Plan, Row, in_order, matches, occurrences
+from edda_sync.words.order import in_order
+from edda_sync.words.query import Plan, Row, matches, occurrences
 
 _NULLABLE: Final = {
     "description", "content", "completed_at", "due_date", "parent_id", "metadata", "agent_context", "color",
@@ -24,20 +27,32 @@ class MemoryTables(Facet):
 
     def rows(self, plan: Plan) -> list[Row]:
         names = COLUMNS[plan.kind]
+        found = self._found(plan)
+        if plan.order[0][0] == "relevance":  # more occurrences come first: simpler than SQLite's ranking
+            found.sort(key=lambda each: (-each[0], each[1][0]), reverse=plan.order[0][1])
+        ordered = in_order(plan.order, [row for _, row in found], lambda row, name: row[names.index(name)])
+        return ordered[plan.offset : plan.offset + plan.limit]
+
+    def count(self, plan: Plan) -> int:
+        return len(self._found(plan._replace(after=None)))
+
+    def explain(self, plan: Plan) -> list[Explained]:
+        return [Explained(statement="", steps=(f"LOOK AT ALL {plan.kind}s IN MEMORY",), indexes=())]
+
+    def _found(self, plan: Plan) -> list[tuple[int, Row]]:
+        """Return the rows that meet a plan's conditions, each with the number of occurrences of its words."""
+        names = COLUMNS[plan.kind]
         tagged, indexed = self._tables["entity_tags"], self._tables["search"]
-        linked = {document for document, _, _ in self._tables["task_documents"].get(plan.linked_from, ())}
+        allowed = among(MemoryEdges(self._tables), plan)
         found: list[tuple[int, Row]] = []
         for entity, row in self._tables[TABLE[plan.kind]].items():
             columns = dict(zip(names, row, strict=True))
             if plan.words:  # search what is indexed: a row that waits for the index is found by its former words
                 columns |= indexed.get((plan.kind, entity), {"title": "", "description": "", "content": ""})
             tags = [tag for tag, _ in tagged.get((plan.kind, entity), ())]
-            if matches(plan, columns, tags, entity in linked):
+            if matches(plan, columns, tags, allowed is None or entity in allowed):
                 found.append((occurrences(plan, columns) if plan.words else 0, row))
-        if plan.order[0][0] == "relevance":  # more occurrences come first: simpler than SQLite's ranking
-            found.sort(key=lambda each: (-each[0], each[1][0]), reverse=plan.order[0][1])
-        ordered = in_order(plan, [row for _, row in found], lambda row, name: row[names.index(name)])
-        return ordered[plan.offset : plan.offset + plan.limit]
+        return found
 
     def row(self, kind: str, entity: str) -> Row | None:
         found: Row | None = self._tables[TABLE[kind]].get(entity)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from edda_sync.words.query import Row
+from edda_sync.words.query import Plan, Row
 
 
 class EdgesReader(Protocol):
@@ -21,6 +21,10 @@ class EdgesReader(Protocol):
 
     def parent(self, task: bytes) -> bytes | None:
         """Return the parent that a visible task shows, or that is withheld only because of a ring."""
+        ...
+
+    def below(self, task: str) -> set[str]:
+        """Return the ids of the visible tasks below a task, at any depth."""
         ...
 
     def parents_among(self, tasks: Collection[bytes]) -> set[bytes]:
@@ -50,3 +54,23 @@ class EdgesReader(Protocol):
     def links_of(self, task: str | None, document: str | None) -> list[Row]:
         """Return rows of ``task_documents``: those of a task, those of a document, or all."""
         ...
+
+
+class Hanging(Protocol):
+    """What :func:`among` asks of edges."""
+
+    def links_of(self, task: str | None, document: str | None) -> list[Row]: ...
+
+    def below(self, task: str) -> set[str]: ...
+
+
+def among(edges: Hanging, plan: Plan) -> set[str] | None:
+    """Return the ids that a plan's links and subtree allow; None if it asks for neither."""
+    allowed: list[set[str]] = []
+    if plan.linked_from is not None:
+        allowed.append({row[1] for row in edges.links_of(plan.linked_from, None)})
+    if plan.linked_to is not None:
+        allowed.append({row[0] for row in edges.links_of(None, plan.linked_to)})
+    if plan.under is not None:
+        allowed.append(edges.below(plan.under))
+    return set.intersection(*allowed) if allowed else None

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from edda_sync.words.query import Plan, Row
+
+if TYPE_CHECKING:
+    from edda_sync.words.listed import Explained
 
 
 class Shown(NamedTuple):
@@ -62,6 +65,14 @@ class TablesReader(Protocol):
 
     def rows(self, plan: Plan) -> list[Row]:
         """Return the rows that a query asks for, in its order."""
+        ...
+
+    def count(self, plan: Plan) -> int:
+        """Return how many rows meet a query's conditions. Its limit, offset and place do not matter."""
+        ...
+
+    def explain(self, plan: Plan) -> list[Explained]:
+        """Return how the rows of a query are found: what is tried first, and what is done if that does not suffice."""
         ...
 
     def row(self, kind: str, entity: str) -> Row | None:

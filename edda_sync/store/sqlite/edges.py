@@ -7,6 +7,7 @@ from typing import Final
 
 from edda_sync.crdt.keys import key_of, kind_and_id
 from edda_sync.store.seams.tables import Pointed, Shown
+from edda_sync.store.sqlite import queries
 from edda_sync.store.sqlite.names import COLUMNS_OF, text_of
 from edda_sync.store.sqlite.statements import Facet, WriterStatements, chunks, marks, where
 from edda_sync.words import values
@@ -45,6 +46,9 @@ class SqliteEdges(Facet):
             return None
         parent: bytes | None = row[1] if row[0] is None else key_of("task", values.id_bytes("parent_id", row[0]))
         return parent
+
+    def below(self, task: str) -> set[str]:
+        return set(self._sql.column(queries.UNDER, task))
 
     def parents_among(self, tasks: Collection[bytes]) -> set[bytes]:
         shown = self._sql.in_chunks(

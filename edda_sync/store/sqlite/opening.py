@@ -20,6 +20,7 @@ from sqlcipher3 import dbapi2 as sqlite
 from edda_sync.store.sqlite import journal, schema
 from edda_sync.words import errors, limits
 from edda_sync.words.files import make_file, mend_file, without_links
+from edda_sync.words.order import TITLE_KEY, title_key
 
 if TYPE_CHECKING:
     from edda_sync.store.sqlite.keyed import FileKeys
@@ -200,6 +201,7 @@ def configure(connection: Any, path: Path) -> None:
         CorruptError: The connection would acknowledge what is not on disk.
     """
     execute = connection.execute
+    _add_functions(connection)
     connection.executescript(  # one call for all settings: a call for each takes twice as long
         f"{_SETTINGS}PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES};"
         f"PRAGMA journal_size_limit = {_CHECKPOINT_PAGES * _PAGE_BYTES}"  # a longer journal shrinks again
@@ -215,7 +217,17 @@ def configure(connection: Any, path: Path) -> None:
 
 def configure_to_read(connection: Any) -> None:
     """Make a new connection careful, to a file that can only be read."""
+    _add_functions(connection)
     connection.executescript(_SETTINGS)
+
+
+def _add_functions(connection: Any) -> None:
+    """Add the functions of our queries. No table or index uses them, so other programs can do without."""
+    connection.create_function(TITLE_KEY, 1, _title_key, deterministic=True)
+
+
+def _title_key(title: object) -> object:
+    return title_key(title) if isinstance(title, str) else title  # another program may have written anything
 
 
 def _switch_to_wal(connection: Any) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 from edda_sync.words.model import COLUMNS
+from edda_sync.words.order import TITLE_KEY
 from edda_sync.words.query import Plan
 
 _ACTIVE: Final = frozenset({"open", "in_progress"})
@@ -12,11 +15,19 @@ _ACTIVE_SQL: Final = "status IN ('open', 'in_progress')"  # written out, so that
 _URGENT: Final = tuple((column, False) for column in ("priority", "due_date", "created_at", "id"))
 NEAR: Final = 1_000  # rows at the beginning of an order that are tried before all rows that meet the conditions
 _NEAR_LIMIT: Final = 200  # pages that end after more rows are not looked for there
+_USED: Final = re.compile(r"USING (?:AUTOMATIC )?(?:PARTIAL )?(?:COVERING )?INDEX (\S+)|VIRTUAL TABLE")
 _SETTLED_SQL: Final = "status NOT IN ('open', 'in_progress')"
 # Whether a row carries a tag: from the list of all that carry it, or row by row. The list costs too much for a few rows.
 _IS_ONE: Final = "id IN (SELECT entity_id FROM entity_tags WHERE +entity_type = '{kind}' AND tag_id = ?)"
 _CARRIES: Final = (
     "EXISTS (SELECT 1 FROM entity_tags WHERE entity_type = '{kind}' AND entity_id = {kind}s.id AND tag_id = ?)"
+)
+_NOT_ONE: Final = "NOT " + _CARRIES
+_LINKED_FROM: Final = "id IN (SELECT document_id FROM task_documents WHERE task_id = ?)"
+_LINKED_TO: Final = "id IN (SELECT task_id FROM task_documents WHERE document_id = ?)"
+UNDER: Final = (
+    "WITH RECURSIVE below(id) AS (SELECT id FROM tasks WHERE parent_id = ?"
+    " UNION SELECT tasks.id FROM tasks JOIN below ON tasks.parent_id = below.id) SELECT id FROM below"
 )
 _BROAD: Final = frozenset({"status", "priority", "doc_type", "content_type"})  # columns whose conditions many rows meet
 
@@ -39,6 +50,12 @@ def select(plan: Plan, *, hint: bool = True) -> tuple[str, list[Any]]:
     return _statement(plan, source, conditions), [*parameters, plan.limit, plan.offset]
 
 
+def count(plan: Plan) -> tuple[str, list[Any]]:
+    """Return a statement for the number of rows that meet a plan's conditions, with its parameters."""
+    statement, parameters = select(plan._replace(order=(("id", False),), limit=-1, offset=0, after=None), hint=False)
+    return f"SELECT count(*) FROM ({statement})", parameters
+
+
 def select_near(plan: Plan) -> tuple[str, list[Any]] | None:
     """
     Return a statement that looks for a page among the first rows of the plan's order; None if no index has that order.
@@ -47,16 +64,22 @@ def select_near(plan: Plan) -> tuple[str, list[Any]] | None:
     the store grows, and the first of them are usually near the beginning of the order.
     """
     equal = {column for column, _ in plan.equal}
-    narrow = bool(equal - _BROAD) or plan.linked_from is not None or bool(plan.words)
+    narrow = bool(equal - _BROAD) or _is_listed(plan) or bool(plan.words or plan.where) or plan.after is not None
     if narrow or plan.limit + plan.offset > _NEAR_LIMIT or _is_most_urgent(plan):
         return None
-    conditional = bool(equal or plan.ranges or plan.tag_ids)
+    conditional = bool(equal or plan.ranges or _has_tags(plan))
     first = _first_of_order(plan, NEAR if conditional else plan.limit + plan.offset)
     if first is None:
         return None
     conditions, parameters = _conditions(plan, _CARRIES)
     conditions.insert(0, f"{plan.kind}s.rowid IN ({first})")
     return _statement(plan, plan.kind + "s", conditions), [*parameters, plan.limit, plan.offset]
+
+
+def indexes(steps: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the indexes that the steps of SQLite's plan use, each once."""
+    used = [match[1] for step in steps if (match := _USED.search(step)) is not None]
+    return tuple(dict.fromkeys(used))
 
 
 def _first_of_order(plan: Plan, count: int) -> str | None:
@@ -100,7 +123,7 @@ def _conditions(plan: Plan, carries: str = _IS_ONE) -> tuple[list[str], list[Any
     If the rows come from a list, a plus before a column keeps SQLite from using the index of the status instead. SQLite does
     not know that nearly all rows may have the same status.
     """
-    column_of = "+{}" if carries is _CARRIES or plan.tag_ids or plan.linked_from is not None else "{}"
+    column_of = "+{}" if carries is _CARRIES or plan.tag_ids or _is_listed(plan) else "{}"
     conditions: list[str] = []
     parameters: list[Any] = []
     for column, accepted in plan.equal:
@@ -121,10 +144,42 @@ def _conditions(plan: Plan, carries: str = _IS_ONE) -> tuple[list[str], list[Any
     for tag_id in plan.tag_ids:
         conditions.append(carries.format(kind=plan.kind))
         parameters.append(tag_id)
-    if plan.linked_from is not None:
-        conditions.append("id IN (SELECT document_id FROM task_documents WHERE task_id = ?)")
-        parameters.append(plan.linked_from)
+    if plan.any_tag_ids:
+        conditions.append(f"({' OR '.join([carries.format(kind=plan.kind)] * len(plan.any_tag_ids))})")
+        parameters += plan.any_tag_ids
+    for tag_id in plan.no_tag_ids:
+        conditions.append(_NOT_ONE.format(kind=plan.kind))
+        parameters.append(tag_id)
+    for condition, named in ((_LINKED_FROM, plan.linked_from), (_LINKED_TO, plan.linked_to)):
+        if named is not None:
+            conditions.append(condition)
+            parameters.append(named)
+    if plan.under is not None:
+        conditions.append(f"id IN ({UNDER})")
+        parameters.append(plan.under)
+    if plan.where:
+        from edda_sync.store.sqlite import paths  # rarely needed
+
+        for each in plan.where:
+            condition, values = paths.where(each)
+            conditions.append(condition)
+            parameters += values
+    if plan.after is not None:
+        from edda_sync.store.sqlite import keyset  # rarely needed
+
+        condition, values = keyset.after(plan.order, plan.after, lambda column: _sorted_by(plan.kind + "s", column))
+        conditions.append(condition)
+        parameters += values
     return conditions, parameters
+
+
+def _is_listed(plan: Plan) -> bool:
+    """Tell whether the rows come from a list of the tasks or documents that hang together with another one."""
+    return plan.linked_from is not None or plan.linked_to is not None or plan.under is not None
+
+
+def _has_tags(plan: Plan) -> bool:
+    return bool(plan.tag_ids or plan.any_tag_ids or plan.no_tag_ids)
 
 
 def _is_most_urgent(plan: Plan) -> bool:
@@ -135,7 +190,8 @@ def _is_most_urgent(plan: Plan) -> bool:
     """
     equal = dict(plan.equal)
     active = equal.keys() <= {"status", "priority"} and set(equal.get("status", ())) == _ACTIVE
-    return plan.kind == "task" and plan.order == _URGENT and active and not plan.tag_ids and not plan.words
+    others = _has_tags(plan) or _is_listed(plan) or plan.words or plan.where
+    return plan.kind == "task" and plan.order == _URGENT and active and not others
 
 
 def _order_of(plan: Plan) -> str:
@@ -146,10 +202,12 @@ def _order(table: str, column: str, descending: bool) -> str:
     if column == "relevance":
         return "rank DESC" if descending else "rank"
     direction = " DESC" if descending else ""
-    if column == "title":
-        return f"{table}.title COLLATE NOCASE{direction}"
     nulls_last = "due_date IS NULL, " if column == "due_date" else ""
-    return f"{nulls_last}{table}.{column}{direction}"
+    return f"{nulls_last}{_sorted_by(table, column)}{direction}"
+
+
+def _sorted_by(table: str, column: str) -> str:
+    return f"{TITLE_KEY}({table}.title)" if column == "title" else f"{table}.{column}"
 
 
 def _match(words: tuple[tuple[str, bool], ...]) -> str:

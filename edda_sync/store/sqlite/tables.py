@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlcipher3 import dbapi2 as sqlite
 
@@ -16,6 +16,9 @@ from edda_sync.store.sqlite.statements import Facet, WriterStatements
 from edda_sync.words.errors import CorruptError
 from edda_sync.words.model import COLUMNS
 from edda_sync.words.query import Plan, Row
+
+if TYPE_CHECKING:
+    from edda_sync.words.listed import Explained
 
 _SPECIFIED: Final = {
     "tasks": "id", "documents": "id", "tags": "id", "task_documents": "task_id, document_id",
@@ -50,6 +53,21 @@ class SqliteTables(Facet):
         if found is None or len(found) < plan.limit:
             found = self._rows_by_index(*queries.select(plan))
         return self._all_of(*queries.select(plan, hint=False)) if found is None else found
+
+    def count(self, plan: Plan) -> int:
+        statement, parameters = queries.count(plan)
+        found: int = self._sql.execute(statement, parameters).fetchone()[0]
+        return found
+
+    def explain(self, plan: Plan) -> list[Explained]:
+        from edda_sync.words.listed import Explained  # rarely needed
+
+        near = queries.select_near(plan)
+        explained = []
+        for statement, parameters in [*([] if near is None else [near]), queries.select(plan)]:
+            steps = [row[3] for row in self._sql.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()]
+            explained.append(Explained(statement=statement, steps=tuple(steps), indexes=queries.indexes(steps)))
+        return explained
 
     def _rows_by_index(self, statement: str, parameters: Sequence[Any]) -> list[Row] | None:
         """Return the rows of a statement that names an index; None if somebody dropped that index."""

@@ -18,10 +18,14 @@ from edda_sync.store.seams import Row, Shown, StoreWriter
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.words import values
 from edda_sync.words.config import DATABASE_FILE
-from edda_sync.words.query import DOCUMENT_ORDERS, TASK_ORDERS, DocumentQuery, Plan, Query, TaskQuery, plan, tokens
+from edda_sync.words.model import COLUMNS
+from edda_sync.words.order import cursor_of, place_of
+from edda_sync.words.query import DOCUMENT_ORDERS, TASK_ORDERS, DocumentQuery, Plan, Query, TaskQuery, plan
+from edda_sync.words.tokens import tokens
 from tests.store.samples import AnyStore, document_row, entity, show, task_row, text_id
 
 TAGS = ("work", "Home", "été")
+METADATA = (None, "{}", '{"a":1}', '{"a":2.5,"b":{"c":"x"}}', '{"a":"1"}', '{"a":true}', '{"a":null}', "{broken", "[]")
 TIMES = tuple(f"2026-03-0{day}T00:00:00.000Z" for day in range(1, 5))
 PIECES = (
     "a", "A", "b", "ab", "é", "É", "e\u0301", "ñ", "ß", "SS", "İ", "ı", "ﬁ", "日本", "語", "ひ", "й", "и\u0306", "한",
@@ -62,7 +66,7 @@ def tables(draw: st.DrawFn) -> list[Shown]:
         row = document_row(
             number, title=draw(titles), content=draw(st.none() | texts), doc_type=draw(st.sampled_from(["note", "spec"])),
             content_type=draw(st.sampled_from(["text/plain", "text/markdown"])), created_at=draw(times),
-            updated_at=draw(times),
+            updated_at=draw(times), metadata=draw(st.sampled_from(METADATA)),
         )  # fmt: skip
         tagged = tuple((tag_ids[name], TIMES[0]) for name in draw(tags))
         made.append(Shown("document", entity(number, "document"), row, tagged, (), ()))
@@ -70,7 +74,8 @@ def tables(draw: st.DrawFn) -> list[Shown]:
         row = task_row(
             number, title=draw(titles), description=draw(st.none() | texts), status=draw(st.sampled_from(values.STATUSES)),
             priority=draw(st.integers(0, 4)), created_at=draw(times), updated_at=draw(times),
-            due_date=draw(st.none() | times), parent_id=draw(st.none() | st.integers(21, 20 + tasks).map(text_id)),
+            due_date=draw(st.none() | times), metadata=draw(st.sampled_from(METADATA)),
+            completed_at=draw(st.none() | times), parent_id=draw(st.none() | st.integers(21, 20 + tasks).map(text_id)),
         )  # fmt: skip
         tagged = tuple((tag_ids[name], TIMES[0]) for name in draw(tags))
         linked = draw(st.sets(st.integers(1, documents))) if documents else set()
@@ -79,8 +84,17 @@ def tables(draw: st.DrawFn) -> list[Shown]:
     return made
 
 
+WHERE = (
+    ("metadata.a", "=", 1), ("metadata.a", "!=", 1), ("metadata.a", ">", 1), ("metadata.a", "=", "1"),
+    ("metadata.a", "=", True), ("metadata.a", "=", None), ("metadata.a", "exists"), ("metadata.b", "missing"),
+    ("metadata.b.c", "<=", "x"), ("agent_context.a", "missing"),
+)  # fmt: skip
+rarely = st.sampled_from([()] * 3 + [("work",), ("Home", "été"), ("none",)])
 common: dict[str, st.SearchStrategy[Any]] = {
     "tags": tags,
+    "any_tags": rarely,
+    "no_tags": rarely,
+    "where": st.just(()) | st.lists(st.sampled_from(WHERE), max_size=2),
     **dict.fromkeys(("created_from", "created_before", "updated_from", "updated_before"), st.none() | times),
     "descending": st.booleans(),
     "limit": st.none() | st.integers(0, 6),
@@ -92,8 +106,13 @@ task_queries = st.builds(
     status=st.none() | st.sampled_from(values.STATUSES) | st.lists(st.sampled_from(values.STATUSES), max_size=3),
     priority=st.none() | st.integers(0, 4) | st.lists(st.integers(0, 4), max_size=3),
     parent=st.none() | st.just("") | st.integers(21, 24).map(text_id),
+    priority_from=st.none() | st.integers(0, 4),
+    priority_to=st.none() | st.integers(0, 4),
+    under=st.none() | st.integers(21, 24).map(text_id),
+    document=st.none() | st.integers(1, 4).map(text_id),
     due_from=st.none() | times,
     due_before=st.none() | times,
+    completed_from=st.none() | times,
     order=st.sampled_from([order for order in TASK_ORDERS if order != "relevance"]),
 )
 document_queries = st.builds(
@@ -127,9 +146,30 @@ def test_both_stores_answer_any_plan_with_the_same_rows_in_the_same_order(
 ) -> None:
     for store in stores:
         load(store, shown)
+    memory, sqlite = stores
     for query in queries:
         ours, theirs = answers(stores, plan(query))
         assert ours == theirs
+        with memory.read() as mine, sqlite.read() as other:
+            total = mine.tables.count(plan(query))
+            assert total == other.tables.count(plan(query))
+            assert total == len(mine.tables.rows(plan(replace(query, limit=None, offset=0))))
+
+
+@given(shown=tables(), queries=st.lists(task_queries | document_queries, min_size=1, max_size=4), at=st.integers(0, 3))
+def test_both_stores_continue_behind_any_row_in_any_order(
+    stores: tuple[AnyStore, AnyStore], shown: list[Shown], queries: list[Query], at: int
+) -> None:
+    for store in stores:
+        load(store, shown)
+    for query in queries:
+        everything = plan(replace(query, limit=None, offset=0))
+        listed, _ = answers(stores, everything)
+        if at < len(listed):
+            columns = dict(zip(COLUMNS[everything.kind], listed[at], strict=True))
+            after = cursor_of(everything.order, place_of(everything.order, columns))
+            ours, theirs = answers(stores, plan(replace(query, limit=None, offset=0, after=after)))
+            assert ours == theirs == listed[at + 1 :]
 
 
 @pytest.mark.parametrize("descending", [False, True])

@@ -1,0 +1,109 @@
+"""What the lists of tasks and of documents share: conditions on tags and metadata, pages, counting and explaining."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from functools import reduce
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from edda_sync.cli.common import TagName, note, print_json, say
+from edda_sync.words.errors import InvalidValueError
+from edda_sync.words.model import Item
+from edda_sync.words.query import Query, cursor
+
+if TYPE_CHECKING:
+    from edda_sync.engine.engine import StorageEngine
+
+I = TypeVar("I", bound=Item)  # noqa: E741 - an item
+BEGIN = "begin"
+_WHERE = re.compile(r"(!?)((?:[^\"=<>!]|\"[^\"]*\")+?)(?:(!=|<=|>=|=|<|>)(.*))?", re.DOTALL)
+
+
+def conditions(kind: str) -> Callable[[Any], Any]:
+    """Return what adds the options for conditions that tasks and documents share; ``kind`` is their word, such as tasks."""
+    made = (
+        click.option(
+            "--where", "wheres", metavar="PATH=VALUE", multiple=True,
+            help="metadata.KEY=VALUE, with =, !=, <, <=, > or >=; metadata.KEY if it exists, !metadata.KEY if not.",
+        ),
+        click.option("--no-tag", "no_tags", type=TagName(), metavar="NAME", multiple=True, help="Without this tag."),
+        click.option(
+            "--any-tag", "any_tags", type=TagName(), metavar="NAME", multiple=True,
+            help=f"May be given again, for {kind} that carry one of the tags.",
+        ),
+        click.option(
+            "--tag", "tags", type=TagName(), metavar="NAME", multiple=True,
+            help=f"May be given again, for {kind} that carry all of the tags.",
+        ),
+    )  # fmt: skip
+    return lambda function: reduce(lambda made, option: option(made), made, function)
+
+
+def answers(function: Any) -> Any:
+    """Add the options for what is answered: a page behind another, a number, or how the answer is found."""
+    for option in (
+        click.option("--explain", is_flag=True, help="Show how the list is found, and by which indexes, instead of it."),
+        click.option("--count", "count_only", is_flag=True, help="Show how many there are instead of them."),
+        click.option(
+            "--after", metavar="CURSOR",
+            help=f"Continue behind a page: `{BEGIN}` for the first one; each page says how to get the next.",
+        ),
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def shared(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the conditions of a query from the options of :func:`conditions` and :func:`answers`."""
+    after = given["after"]
+    return {
+        "tags": given["tags"], "any_tags": given["any_tags"], "no_tags": given["no_tags"],
+        "where": [where(each) for each in given["wheres"]], "after": None if after == BEGIN else after,
+    }  # fmt: skip
+
+
+def where(typed: str) -> tuple[Any, ...]:
+    """
+    Return a condition as ``TaskQuery.where`` takes it. What is no number, ``true``, ``false`` or ``null`` is text.
+
+    Raises:
+        InvalidValueError: It is malformed.
+    """
+    match = _WHERE.fullmatch(typed)
+    if match is None or (match[1] and match[3]):
+        raise InvalidValueError("--where", "must be metadata.KEY=VALUE, metadata.KEY or !metadata.KEY", typed)
+    if match[3] is None:
+        return match[2], "missing" if match[1] else "exists"
+    try:
+        value = json.loads(match[4], parse_constant=str)
+    except (ValueError, RecursionError):
+        value = match[4]
+    return match[2], match[3], match[4] if isinstance(value, (dict, list)) else value
+
+
+def answered(store: StorageEngine, query: Query, given: dict[str, Any], *, as_json: bool) -> bool:
+    """Print the number of matches, or how they are found, if that was asked for; tell whether it was."""
+    if given["count_only"]:
+        found = store.count(query)
+        print_json({"count": found}) if as_json else say(str(found))
+    elif given["explain"]:
+        explained = store.reading.explain(query)
+        if as_json:
+            print_json([asdict(each) for each in explained])
+        for at, each in enumerate(explained if not as_json else ()):
+            say(("\nif that does not fill the list:\n" if at else "") + each.statement)
+            for step in each.steps:
+                say(f"  {step}")
+            say(f"indexes: {', '.join(each.indexes) or 'none'}")
+    return bool(given["count_only"] or given["explain"])
+
+
+def note_next(query: Query, given: dict[str, Any], listed: Sequence[I], shown: Sequence[I]) -> None:
+    """Say how to get the next page, if pages were asked for and there is one."""
+    if given["after"] is not None and shown and len(listed) > len(shown):
+        note(f"More follow: --after {cursor(replace(query, after=None), shown[-1])}")

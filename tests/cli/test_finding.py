@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from edda_sync.cli.finding import where
+from edda_sync.words.errors import InvalidValueError
+
+
+@pytest.mark.parametrize(
+    ("typed", "condition"),
+    [
+        ("metadata.a=3", ("metadata.a", "=", 3)),
+        ('metadata.a="3"', ("metadata.a", "=", "3")),
+        ("metadata.owner!=ana", ("metadata.owner", "!=", "ana")),
+        ("metadata.a<=2.5", ("metadata.a", "<=", 2.5)),
+        ("metadata.a=true", ("metadata.a", "=", True)),
+        ("metadata.a=null", ("metadata.a", "=", None)),
+        ("metadata.a=", ("metadata.a", "=", "")),
+        ("metadata.a=[1]", ("metadata.a", "=", "[1]")),
+        ("metadata.a=NaN", ("metadata.a", "=", "NaN")),
+        ('metadata."x=y">z', ('metadata."x=y"', ">", "z")),
+        ("agent_context.a", ("agent_context.a", "exists")),
+        ("!agent_context.a", ("agent_context.a", "missing")),
+    ],
+)
+def test_a_condition_is_typed_as_people_write_it(typed: str, condition: tuple[Any, ...]) -> None:
+    assert where(typed) == condition
+
+
+@pytest.mark.parametrize("typed", ["", "=3", "!metadata.a=3", '"'])
+def test_a_malformed_condition_is_refused(typed: str) -> None:
+    with pytest.raises(InvalidValueError):
+        where(typed)
+
+
+def test_tasks_are_found_by_tags_subtree_links_and_metadata(edda: Any) -> None:
+    root = edda.id_of("task", "add", "root", "--tag", "work", "--metadata", '{"size": 3}')
+    child = edda.id_of("task", "add", "child", "--tag", "home", "--parent", root, "--metadata", '{"size": "3"}')
+    edda("task", "add", "leaf", "--parent", child)
+
+    def found(*options: str) -> set[str]:
+        return {each["title"] for each in edda.json("task", "list", *options)}
+
+    assert found("--any-tag", "work", "--any-tag", "home") == {"root", "child"}
+    assert found("--no-tag", "work") == {"child", "leaf"}
+    assert found("--under", root[-6:]) == {"child", "leaf"}
+    assert found("--where", "metadata.size=3") == {"root"}
+    assert found("--where", "!metadata.size") == {"leaf"}
+    assert edda("task", "list", "--count").stdout.strip() == "3"
+    assert edda.json("task", "list", "--count", "--where", "metadata.size") == {"count": 2}
+
+
+def test_explaining_names_the_indexes(edda: Any) -> None:
+    edda("task", "add", "one")
+    assert "idx_tasks_urgent" in edda("task", "list", "--explain").stdout
+    explained = edda.json("task", "list", "--all", "--order", "updated_at", "--explain")
+    assert explained[0]["indexes"][0] == "idx_tasks_updated_at"
+
+
+def test_each_page_says_how_to_get_the_next_while_tasks_come_and_go(edda: Any) -> None:
+    ids = {title: edda.id_of("task", "add", title) for title in ("Zebra", "apple", "Äpfel", "banana")}
+    first = edda("task", "list", "--order", "title", "--limit", "2", "--after", "begin")
+    edda("task", "rm", ids["apple"])
+    edda("task", "add", "aardvark")
+    following = first.stderr.rsplit(" ", 1)[-1].strip()
+    second = edda("task", "list", "--order", "title", "--limit", "2", "--after", following, "--json")
+    assert [each["title"] for each in json.loads(second.stdout)] == ["banana", "Zebra"]
+    assert "--after" not in second.stderr
+    assert "another order" in edda("task", "list", "--after", following, code=2).stderr
