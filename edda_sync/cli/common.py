@@ -12,7 +12,6 @@ import os
 import re
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,8 +40,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 NONE: Final = "none"  # the word that clears a date or a parent
 SHOWN_MAX: Final = 50  # rows of a list, unless --limit or --all says otherwise
 PROGRESS_AFTER_S: Final = 1.0  # shorter work needs no progress
-PROGRESS_EVERY_S: Final = 0.1
-LINE_EVERY_S: Final = 5.0  # for progress that is printed in lines
 
 # What a terminal would obey, or a reader could be fooled by: controls, bidirectional overrides, surrogates.
 _UNSAFE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -77,9 +74,25 @@ def home() -> Path:
     return absolute(user_folder("data"))
 
 
+def configuration(config: StorageConfig | None = None) -> StorageConfig:
+    """
+    Return the configuration of the store, with what the command itself says.
+
+    Raises:
+        UsageError: It is to be in memory, and would end with the command.
+    """
+    found = configured(home(), config)
+    if found.backend == "memory":
+        raise UsageError(
+            'A store whose backend is "memory" ends with the command that makes it, so commands do not use one; unset '
+            "EDDA_BACKEND."
+        )
+    return found
+
+
 def database() -> Path:
     """Return the path of the store's SQLite file, as it is configured."""
-    return configured(home()).database(home())
+    return configuration().database(home())
 
 
 def say_made() -> None:
@@ -93,7 +106,7 @@ def opened(config: StorageConfig | None = None) -> Iterator[StorageEngine]:
     from edda_sync.engine.engine import StorageEngine  # imported here, since help and completion need no engine
 
     folder = home()
-    config = configured(folder, config)
+    config = configuration(config)
     file = config.database(folder)
     fresh = not file.exists()
     with StorageEngine(folder) as store:
@@ -338,48 +351,6 @@ class TagName(click.ParamType):  # type: ignore[type-arg]  # generic only since 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002 - click's
         """Return its name."""
         return str(value).removeprefix("#") or str(value)
-
-
-# --- progress ---------------------------------------------------------------------------------------------------------
-
-
-class Progress:
-    """
-    A line on stderr that tells a person how far long work is. It is silent for a program, and during the first second.
-
-    Call it with the count so far. Use it in a ``with`` block, which removes the line at its end.
-
-    Args:
-        doing: What is being done, such as ``Importing``.
-        total: How many there are in all; 0 if unknown.
-        now: A clock, in seconds.
-    """
-
-    def __init__(self, doing: str, total: int = 0, now: Callable[[], float] = time.monotonic) -> None:
-        self._doing, self._total, self._now = doing, total, now
-        self._next = now() + PROGRESS_AFTER_S
-        self._shown = False
-
-    def __call__(self, done: int) -> None:
-        """Show how many are done, at intervals."""
-        now = self._now()
-        if now < self._next or not sys.stderr.isatty():
-            return
-        of = f" of {self._total:,}" if self._total else ""
-        if not can_redraw():
-            self._next = now + LINE_EVERY_S
-            note(f"{self._doing} {done:,}{of}")
-            return
-        self._next = now + PROGRESS_EVERY_S
-        self._shown = True
-        click.echo(f"\r\x1b[K{self._doing} {done:,}{of}", nl=False, err=True)
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._shown:
-            click.echo("\r\x1b[K", nl=False, err=True)
 
 
 def count(number: int, what: str) -> str:

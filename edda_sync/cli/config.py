@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from edda_sync.cli.columns import NOTHING, print_table
 from edda_sync.cli.commands import Group
 from edda_sync.cli.common import home, json_option, note, print_json, safe_line, say
 from edda_sync.engine import moving
 from edda_sync.words.config import StorageConfig
-from edda_sync.words.config_edit import editing
 from edda_sync.words.config_file import CONFIG_FILE
 from edda_sync.words.configured import resolved
 from edda_sync.words.errors import EddaError
@@ -20,13 +20,23 @@ from edda_sync.words.resolved import Origin, Resolved
 from edda_sync.words.settings import OTHER_VARIABLES, SETTINGS, VARIABLES, Setting, nearest, no_setting
 
 
+class Key(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.3
+    """The key of a setting. Whether it is one is checked later, with the nearest one in the error."""
+
+    name = "key"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 - click's
+        """Let the shell complete keys."""
+        return [CompletionItem(key) for key in SETTINGS if key.startswith(incomplete)]
+
+
 @click.group("config", cls=Group)
 def config() -> None:
     """How the store is kept. A variable wins over config.toml in the store's folder."""
 
 
 @config.command("show")
-@click.argument("keys", nargs=-1, metavar="[KEY]...")
+@click.argument("keys", nargs=-1, metavar="[KEY]...", type=Key())
 @json_option
 def show(keys: tuple[str, ...], as_json: bool) -> None:
     """Show each setting, its value, and where that comes from."""
@@ -47,7 +57,7 @@ def show(keys: tuple[str, ...], as_json: bool) -> None:
 
 
 @config.command("set")
-@click.argument("key")
+@click.argument("key", type=Key())
 @click.argument("value")
 def set_(key: str, value: str) -> None:
     """
@@ -66,7 +76,7 @@ def set_(key: str, value: str) -> None:
 
 
 @config.command("unset")
-@click.argument("key")
+@click.argument("key", type=Key())
 def unset(key: str) -> None:
     """Take a setting out of config.toml. Its default, or its variable, counts again."""
     if not _edit(key, None):
@@ -79,6 +89,8 @@ def unset(key: str) -> None:
 
 def _edit(key: str, typed: str | None) -> bool:
     """Change a setting in the file; tell whether everything in it is acceptable now."""
+    from edda_sync.words.config_edit import editing  # with a library that showing does not need
+
     with editing(home(), key, typed) as edit:
         if edit.after is not None:
             before = _before()

@@ -9,7 +9,6 @@ import click
 
 from edda_sync.cli.commands import Command
 from edda_sync.cli.common import (
-    Progress,
     count,
     database,
     home,
@@ -22,6 +21,7 @@ from edda_sync.cli.common import (
 )
 from edda_sync.cli.damaged import forget, remember
 from edda_sync.cli.interrupts import keep
+from edda_sync.cli.progress import Progress
 from edda_sync.engine import aside as asides
 from edda_sync.engine import doctor as doctors
 from edda_sync.words import exits

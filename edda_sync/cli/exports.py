@@ -17,8 +17,9 @@ import click
 from click.core import ParameterSource
 
 from edda_sync.cli.commands import Command
-from edda_sync.cli.common import FilePath, Progress, check_free, count, force_option, note, opened, safe_line
+from edda_sync.cli.common import FilePath, check_free, count, force_option, note, opened, safe_line
 from edda_sync.cli.interrupts import keep
+from edda_sync.cli.progress import Progress
 from edda_sync.engine.items import item_of_row
 from edda_sync.imports.markdown import PATH_KEY
 from edda_sync.words.errors import UsageError

@@ -12,7 +12,8 @@ import click
 
 from edda_sync.cli import streams
 from edda_sync.cli.commands import Group
-from edda_sync.cli.common import FilePath, Progress, count, note, opened, safe_line, say, settings
+from edda_sync.cli.common import FilePath, count, note, opened, safe_line, say, settings
+from edda_sync.cli.progress import Progress
 from edda_sync.words import exits, limits
 from edda_sync.words.errors import UsageError
 from edda_sync.words.model import Task

@@ -26,6 +26,7 @@ from edda_sync.engine.engine import StorageEngine
 from edda_sync.words import exits, limits, values
 from edda_sync.words.addresses import host_port
 from edda_sync.words.config import DATABASE_FILE, StorageConfig
+from edda_sync.words.configured import configured
 from edda_sync.words.errors import UsageError
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def _join(code: str, at: tuple[str, int] | None, checked: str | None, *, bring: 
         may_stay = held is not None and (held.is_shut_out or (held.others and can_ask()))
         if held is not None and has_content and along is None and not may_stay:
             along = _ask(held)
-        called = checked or (held.name if held is not None else _host_name())
+        called = checked or (held.name if held is not None else configured(home()).name or _host_name())
         welcome, inviter = asyncio.run(_pair(code, at, called))
         keep()
         before = asides.outstanding(home())

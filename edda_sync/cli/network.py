@@ -26,6 +26,7 @@ from edda_sync.cli.common import (
 )
 from edda_sync.cli.happenings import Lines
 from edda_sync.cli.running import (
+    LOOPBACK,
     NO_NETWORK,
     QUIET_S,
     SHORT_DEVICE,
@@ -107,6 +108,8 @@ async def _up(
         async with _figures(device, metrics) as url:
             if url:
                 say(f"Figures for Prometheus: {url}")
+                if metrics is not None and metrics[0] not in (LOOPBACK, "::1", "localhost"):
+                    note("Whoever reaches that address can read them.")
             _print_banner(found, service.addresses())
             lines.check_printed()
             lines.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -99,7 +100,9 @@ def _print_status(found: Answer) -> None:
     say(f"{found['name']} ({found['device'][:SHORT_DEVICE]}), {state}")
     held = ", ".join(count(found[key], key[:-1]) for key in ("tasks", "documents", "tags"))
     size = (found["database_bytes"] + found["wal_bytes"]) / 1_000_000
-    say(f"store: {held}; {size:,.1f} MB in {found['home']}; digest {found['digest'][:12]}")
+    file = found["database"]
+    place = found["home"] if file is None or Path(file).parent == Path(found["home"]) else file
+    say(f"store: {held}; {size:,.1f} MB in {place}; digest {found['digest'][:12]}")
     if found["running"]:
         say(_figures(found["metrics"]))
     if found["to_bring"]:

@@ -94,6 +94,7 @@ def facts(engine: StorageEngine) -> Facts:
         "name": own_name(engine),
         "workspace": engine.workspace.hex(),
         "home": str(engine.home),
+        "database": None if engine.database is None else str(engine.database),
         "digest": engine.digest(),
         "frontier": {actor.hex(): seq for actor, seq in sorted(engine.frontier().items())},
         "waiting": engine.waiting(),

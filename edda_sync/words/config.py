@@ -344,7 +344,9 @@ class StorageConfig(Section):
         "can be told from the original. By default it is in the user's state folder.",
     )
     name: str | None = setting(
-        default=None, kind=Line(), about="What people call this device; its host name by default."
+        default=None,
+        kind=Line(),
+        about="What people call this device; its host name by default. A device keeps the name with which it was made.",
     )
 
     def database(self, home: Path) -> Path:

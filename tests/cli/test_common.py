@@ -7,7 +7,6 @@ import os
 import re
 import sqlite3
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -138,31 +137,6 @@ def test_a_person_who_types_a_text_is_told_how_to_end_it_and_what_was_done_with_
     assert code == 0
     assert "Type the text" in printed
     assert "Typed" in [each["title"] for each in edda.json("doc", "list")]
-
-
-def test_progress_is_silent_for_a_second_and_then_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
-    import io
-
-    from edda_sync.cli.common import Progress
-
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    screen = Terminal()
-    monkeypatch.setattr(sys, "stderr", screen)
-    times = iter([0.0, 0.5, 1.0, 1.05, 1.2])
-    with Progress("Importing", 3_000, lambda: next(times)) as progress:
-        progress(1)
-        assert screen.getvalue() == ""
-        progress(1_000)
-        assert screen.getvalue().endswith("Importing 1,000 of 3,000")
-        shown = screen.getvalue()
-        progress(1_001)
-        assert screen.getvalue() == shown
-        progress(2_000)
-        assert screen.getvalue().endswith("Importing 2,000 of 3,000")
-    assert screen.getvalue().endswith("\r\x1b[K")
 
 
 def test_a_person_who_waits_at_a_terminal_for_another_writing_program_is_told_so(edda: Any) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import pytest
 
 from edda_sync.words.settings import SETTINGS
+from tests.cli.meeting import Machines, titles
 
 
 @pytest.fixture
@@ -133,3 +136,74 @@ def test_a_file_with_two_mistakes_is_mended_by_the_command(edda: Any) -> None:
     assert said.startswith("It is written, but the store does not open yet: ")
     edda("config", "set", "connection_pool_size", "4")
     edda("task", "list")
+
+
+def test_the_shell_completes_keys(edda: Any) -> None:
+    words = {"_EDDA_COMPLETE": "bash_complete", "COMP_WORDS": "edda config set cache.", "COMP_CWORD": "3"}
+    done = subprocess.run(
+        [sys.executable, "-m", "edda_sync.cli"], env=os.environ | words, capture_output=True, check=True
+    )
+    assert [line.partition(",")[2] for line in done.stdout.decode().split()] == [
+        key for key in SETTINGS if key.startswith("cache.")
+    ]
+
+
+def test_a_command_does_not_use_a_store_that_would_end_with_it(bare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDDA_BACKEND", "memory")
+    for command in (("task", "add", "x"), ("task", "list"), ("init",), ("up",), ("status",), ("sync",)):
+        assert "ends with the command that makes it" in bare(*command, code=2).stderr, command
+    assert not bare.home.exists()
+
+
+def test_the_status_says_where_a_configured_database_is(bare: Any) -> None:
+    bare("config", "set", "database_path", "data/notes.db")
+    assert f"MB in {bare.home}/data/notes.db;" in bare("status").stdout
+    assert bare.json("status")["database"] == f"{bare.home}/data/notes.db"
+
+
+def test_a_configured_name_is_that_of_a_new_device(bare: Any) -> None:
+    bare("config", "set", "name", "Ann's laptop")
+    assert """this device is called "Ann's laptop".""" in bare("init").stdout
+
+
+def test_only_a_command_that_changes_the_file_loads_what_edits_it(bare: Any) -> None:
+    code = "import sys; from edda_sync.cli.main import main\ntry: main()\nexcept SystemExit: print(*sys.modules)"
+    for command, edits in ((["show"], False), (["set", "cache.ttl", "5"], True)):
+        run = [sys.executable, "-c", code, "--home", str(bare.home), "config", *command]
+        loaded = subprocess.run(run, capture_output=True, check=True).stdout.split()
+        assert (b"tomlkit" in loaded) is edits
+
+
+def test_a_device_joins_with_its_settings_and_brings_along_what_lies_elsewhere(
+    machine: Machines, tmp_path: Path
+) -> None:
+    laptop, phone, tablet = machine("laptop"), machine("phone"), machine("tablet")
+    laptop.run("init", "--name", "laptop")
+    laptop.run("task", "add", "Buy milk")
+    for each in (phone, tablet):
+        each.run("config", "set", "database_path", f"../data/{each.home.name}.db")
+        each.run("config", "set", "name", f"Ann's {each.home.name}")
+    phone.run("task", "add", "Mine")
+    for each in (phone, tablet):
+        invitation, code, address = laptop.invite()
+        each.run("join", code, "--at", address, "--bring")
+        assert invitation.wait() == 0
+    assert titles(phone) == {"Buy milk", "Mine"}
+    assert [path.name for path in phone.home.glob("left-*/edda.db")] == ["edda.db"]
+    for each in (phone, tablet):
+        assert (tmp_path / "data" / f"{each.home.name}.db").stat().st_size > 0
+        assert not (each.home / "edda.db").exists()
+    named = {each["name"] for each in laptop.json("devices")}
+    assert named == {"laptop", "Ann's phone", "Ann's tablet"}
+
+
+def test_a_store_put_aside_is_brought_along_whatever_a_variable_says(machine: Machines, tmp_path: Path) -> None:
+    laptop, phone = machine("laptop"), machine("phone")
+    laptop.run("init", "--name", "laptop")
+    phone.environment["EDDA_DATABASE_PATH"] = str(tmp_path / "phone.db")
+    phone.run("task", "add", "Mine")
+    invitation, code, address = laptop.invite()
+    phone.run("join", code, "--at", address, "--bring")
+    assert invitation.wait() == 0
+    assert titles(phone) == {"Mine"}
+    assert not (phone.home / "edda.db").exists()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.cli.processes import Machine
+from tests.cli.processes import EDDA, Machine, Running
 
 
 def scrape(url: str) -> dict[str, float]:
@@ -55,3 +56,14 @@ def test_what_is_no_address_is_refused_before_anything_is_opened(another_edda: o
         said = bare("up", "--metrics", wrong, code=2).stderr
         assert "is no port or address such as 9464 or 192.168.1.20:9464" in said, wrong
     assert not bare.home.exists()
+
+
+def test_the_library_is_loaded_only_when_it_is_asked_for(machine: Callable[[str], Machine]) -> None:
+    laptop = machine("laptop")
+    laptop.environment["PYTHONPROFILEIMPORTTIME"] = "1"
+    for asked in (True, False):
+        arguments = [*EDDA, "up", "--no-discovery", *(["--metrics", "0"] if asked else [])]
+        up = Running(arguments, laptop.environment)  # started anew, so that it loads everything itself
+        up.wait_for(r"^Ctrl-C stops it\.$")
+        assert up.end() == 0
+        assert any("prometheus_client" in line for line in up.lines) is asked
