@@ -56,17 +56,17 @@ def show(keys: tuple[str, ...], as_json: bool) -> None:
         note(f"{safe_line(name)} is no variable of edda{f'; did you mean {meant}?' if meant else '.'}")
 
 
-@config.command("set")
+@config.command("set", context_settings={"ignore_unknown_options": True})  # -1 is a value, if not a good one
 @click.argument("key", type=Key())
-@click.argument("value")
-def set_(key: str, value: str) -> None:
+@click.argument("value", nargs=-1, required=True, metavar="VALUE")
+def set_(key: str, value: tuple[str, ...]) -> None:
     """
     Write a setting into config.toml.
 
-    Comments and the order of lines stay. A size or duration may have a unit, as in `edda config set cache.max_size "64 MB"`.
+    Comments and the order of lines stay. A size or duration may have a unit, as in `edda config set cache.max_size 64 MB`.
     A path is in the store's folder, unless it begins with / or ~.
     """
-    if not _edit(key, value):
+    if not _edit(key, " ".join(value)):
         return
     now = resolved(home())
     say(f"{key} is {_shown(SETTINGS[key], now.config)} now.")

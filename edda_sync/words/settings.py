@@ -56,10 +56,10 @@ class Setting:
         return _OWN_VARIABLES.get(self.key) or PREFIX + self.key.replace(".", "_").upper()
 
     def value(self, config: StorageConfig) -> Any:
-        """Return its value in a configuration; the default if its section is left out there."""
+        """Return its value in a configuration; None if its section is left out there."""
         found: Any = config
         for name in self.fields:
-            found = self.default if found is None else getattr(found, name)
+            found = None if found is None else getattr(found, name)
         return found
 
 

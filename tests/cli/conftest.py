@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -88,3 +91,14 @@ def pair(machine: Machines) -> tuple[Machine, Machine]:
 def evil_pair(machine: Machines) -> tuple[Machine, Machine]:
     """Two members of one workspace; the name of one contains control codes for a terminal."""
     return joined(machine("laptop"), machine("phone"), EVIL)
+
+
+@pytest.fixture
+def obedient() -> list[str]:
+    """The words before a command that make it obey permissions, even if root runs the tests."""
+    if os.geteuid() != 0:
+        return []
+    prefix = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+    if shutil.which("setpriv") is None or subprocess.run([*prefix, "true"], check=False).returncode != 0:
+        pytest.skip("root may write everywhere, and cannot give that up here")
+    return prefix

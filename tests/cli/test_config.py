@@ -11,6 +11,7 @@ import pytest
 
 from edda_sync.words.settings import SETTINGS
 from tests.cli.meeting import Machines, titles
+from tests.cli.processes import EDDA
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def test_each_setting_is_shown_with_its_value_and_where_that_comes_from(
     assert list(shown) == list(SETTINGS)
     assert {source for _, source in shown.values()} == {"default"}
     assert shown["database_path"] == (str(bare.home / "edda.db"), "default")
-    assert shown["cache.ttl"] == ("-", "default")
+    assert shown["cache.ttl"] == shown["encryption.kdf"] == ("-", "default"), "nothing is encrypted"
     bare("config", "set", "cache.max_size", "64 MB")
     monkeypatch.setenv("EDDA_CACHE_TTL", "600")
     assert rows(bare, "cache.max_size", "cache.ttl") == {
@@ -69,6 +70,8 @@ def test_an_unknown_variable_is_named_with_the_nearest_right_one(bare: Any, monk
 
 def test_a_setting_is_set_and_taken_out_again(bare: Any) -> None:
     assert bare("config", "set", "connection_pool_size", "3").stdout == "connection_pool_size is 3 now.\n"
+    assert bare("config", "set", "cache.ttl", "10", "minutes").stdout == "cache.ttl is 10 minutes now.\n"
+    bare("config", "unset", "cache.ttl")
     assert bare("config", "set", "cache.compression", "yes").stdout == "cache.compression is true now.\n"
     assert bare("config", "unset", "connection_pool_size").stdout == "connection_pool_size is 8 again.\n"
     assert (bare.home / "config.toml").read_text().lstrip() == "[cache]\ncompression = true\n"
@@ -92,6 +95,7 @@ def test_a_variable_that_wins_is_named(bare: Any, monkeypatch: pytest.MonkeyPatc
             "backend is 'rocks', and must be sqlite, rocksdb or memory; did you mean rocksdb?",
         ),
         (("set", "cache.ttl", "soon"), "cache.ttl is 'soon', and must be a duration from 1 ms to 3650 days, such as"),
+        (("set", "connection_pool_size", "-1"), "connection_pool_size is -1, and must be a whole number from 1 to 64."),
         (("get", "cache.ttl"), "Did you mean `edda config show KEY`?"),
     ],
 )
@@ -207,3 +211,44 @@ def test_a_store_put_aside_is_brought_along_whatever_a_variable_says(machine: Ma
     assert invitation.wait() == 0
     assert titles(phone) == {"Mine"}
     assert not (phone.home / "edda.db").exists()
+
+
+def test_a_file_that_may_not_be_read_or_written_is_told_in_one_sentence(edda: Any, obedient: list[str]) -> None:
+    path = edda.home / "config.toml"
+    edda("config", "set", "cache.ttl", "5")
+    before = path.read_bytes()
+
+    def refused(*args: str) -> str:
+        done = subprocess.run([*obedient, *EDDA, "--home", str(edda.home), *args], capture_output=True, check=False)
+        assert (done.returncode, done.stdout) == (1, b"")
+        return done.stderr.decode()
+
+    path.chmod(0)
+    for args in (("task", "list"), ("config", "show"), ("config", "set", "cache.ttl", "6")):
+        assert (
+            refused(*args) == f"{path} cannot be read; nothing was touched: check its permissions, and whose it is.\n"
+        )
+    path.chmod(0o600)
+    edda.home.chmod(0o500)
+    said = refused("config", "set", "cache.ttl", "6")
+    edda.home.chmod(0o700)
+    assert said == f"{path} cannot be written (read-only); nothing was changed: check its permissions or its disk.\n"
+    assert path.read_bytes() == before
+
+
+def test_what_is_no_file_of_settings_stops_every_command_before_it_opens_a_store(bare: Any) -> None:
+    path = bare.home / "config.toml"
+    path.mkdir(parents=True)
+    for args in (("task", "add", "x"), ("config", "show"), ("config", "set", "name", "x"), ("status",), ("up",)):
+        said = bare(*args, code=2).stderr
+        assert said == f"{path} is no ordinary file; nothing was opened or changed: move it away.\n", args
+    path.rmdir()
+    path.write_bytes('name = "Zoë"'.encode("utf-16"))
+    assert "is not UTF-8 text (byte 0)" in bare("task", "add", "x", code=2).stderr
+    path.write_text("name = Zoe\n")
+    said = bare("task", "list", code=2).stderr
+    assert said == (
+        f"{path} is no TOML (Invalid value (at line 1, column 8)); nothing was opened or changed: "
+        "mend it, or take it away and use `edda config set`.\n"
+    )
+    assert os.listdir(bare.home) == ["config.toml"]

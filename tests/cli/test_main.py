@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -85,17 +84,6 @@ def test_the_store_of_a_newer_version_is_left_alone(edda: Any) -> None:
     assert "newer" in refused
     assert refused.count("\n") == 1
     assert (edda.home / "edda.db").read_bytes() == before
-
-
-@pytest.fixture
-def obedient() -> list[str]:
-    """The words before a command that make it obey permissions, even if root runs the tests."""
-    if os.geteuid() != 0:
-        return []
-    prefix = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
-    if shutil.which("setpriv") is None or subprocess.run([*prefix, "true"], check=False).returncode != 0:
-        pytest.skip("root may write everywhere, and cannot give that up here")
-    return prefix
 
 
 def test_a_read_only_folder_can_be_read_and_a_write_is_refused_in_one_sentence(
