@@ -24,6 +24,7 @@ from edda_sync.cli.interrupts import keep
 from edda_sync.cli.progress import Progress
 from edda_sync.engine import aside as asides
 from edda_sync.engine import doctor as doctors
+from edda_sync.engine.file_checks import Finding
 from edda_sync.words import exits
 from edda_sync.words.errors import WAYS_BACK, CorruptError, DamagedStoreError
 
@@ -58,9 +59,9 @@ def doctor(rebuild: bool, as_json: bool) -> None:
     waiting = asides.outstanding(home())
     outstanding = asides.sentence([safe_line(str(folder)) for folder in waiting]) if waiting else ""
     if as_json:
-        made = [doctors.Finding("rebuilt", True, rebuilt)] if rebuilt is not None else []
+        made = [Finding("rebuilt", True, rebuilt)] if rebuilt is not None else []
         if outstanding:
-            findings.append(doctors.Finding("outstanding", True, outstanding))
+            findings.append(Finding("outstanding", True, outstanding))
         print_json([dataclasses.asdict(each) for each in (*made, *findings)])
     else:
         if rebuilt is not None:

@@ -13,6 +13,7 @@ from edda_sync.cli import streams
 from edda_sync.cli.commands import Command
 from edda_sync.cli.common import GivenUpError, can_redraw, count, note, on_terminal, safe_line, say
 from edda_sync.cli.running import Waiting, answers
+from edda_sync.cli.secrets import unlock_first
 from edda_sync.words import exits
 from edda_sync.words.addresses import host_port
 from edda_sync.words.errors import UsageError
@@ -43,6 +44,7 @@ def invite(ctx: click.Context, port: int, window: float) -> None:
 
     A code is good for one device and one try.
     """
+    unlock_first()
     if not asyncio.run(_invite(port, window)):
         ctx.exit(exits.NOT_EQUAL)
 

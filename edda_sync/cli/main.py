@@ -27,6 +27,7 @@ from edda_sync.cli.commands import Group
 from edda_sync.cli.common import FilePath, Settings, drop_stdout, note, safe_line
 from edda_sync.cli.interrupts import interrupted
 from edda_sync.words import exits
+from edda_sync.words.asking import ask_with
 from edda_sync.words.config import absolute
 from edda_sync.words.errors import EddaError
 
@@ -45,6 +46,8 @@ COMMANDS: Final = {
     "devices": ("status:devices", "List the devices of the workspace."),
     "sync": ("network:sync", "Sync once, until every reachable device is proved equal."),
     "status": ("status:status", "Show peers, and how far each is."),
+    "store": ("store:store", "How the store lies on disk: encrypt, decrypt."),
+    "key": ("key:key", "Replace the keys of an encrypted store."),
     "config": ("config:config", "Settings: show, set, unset."),
     "doctor": ("doctor:doctor", "Check the store, and fold its tables anew."),
     "demo": ("demo:demo", "Show the main job on this machine, in half a minute."),
@@ -200,6 +203,13 @@ def root(ctx: click.Context, home: Path | None, agent: str | None, reason: str |
     noticed. Ids may be shortened to their last 6 or more characters.
     """
     ctx.obj = Settings(None if home is None else absolute(home), agent, reason)
+    ask_with(_ask)
+
+
+def _ask(prompt: str, is_new: bool) -> str | None:
+    from edda_sync.cli.secrets import ask  # rarely needed
+
+    return ask(prompt, is_new)
 
 
 main: Callable[[], Any] = root

@@ -37,6 +37,7 @@ from edda_sync.cli.running import (
     on_network,
     port_option,
 )
+from edda_sync.cli.secrets import unlock_first
 from edda_sync.cli.status import apart, losses, names_of
 from edda_sync.words import exits, limits
 from edda_sync.words.addresses import host_port
@@ -67,6 +68,7 @@ def up(port: int, at: tuple[tuple[str, int], ...], no_discovery: bool, metrics: 
     Other commands may be used meanwhile; what they write is noticed at once.
     """
     fresh = not database().exists()
+    unlock_first()
     asyncio.run(_up(port, at, not no_discovery, fresh, metrics))
 
 
@@ -172,6 +174,7 @@ def sync(ctx: click.Context, at: tuple[tuple[str, int], ...], timeout: float, as
 
     Ends with 0 when they are, and with 4 when one is not within the time, or none could be reached.
     """
+    unlock_first()
     final = asyncio.run(_sync(at, timeout))
     if as_json:
         fault = final.get("fault", "")

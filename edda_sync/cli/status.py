@@ -105,6 +105,8 @@ def _print_status(found: Answer) -> None:
     say(f"store: {held}; {size:,.1f} MB in {place}; digest {found['digest'][:12]}")
     if found["running"]:
         say(_figures(found["metrics"]))
+    if found["encryption"]:
+        say(f"encrypted: its key is {safe_line(found['encryption']['key'])}")
     if found["to_bring"]:
         say(f"outstanding: {asides.sentence([safe_line(each) for each in found['to_bring']])}")
     if found["running"] and not found["discovery"]["available"]:

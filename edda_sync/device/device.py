@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from edda_sync.crdt.frontier import Frontier, covers
-from edda_sync.device import control, service
+from edda_sync.device import control, rotation, service
 from edda_sync.device.happening import Happening
 from edda_sync.device.invite import invite
 from edda_sync.device.peers import DIAL_AGAIN_S, Peers
@@ -129,6 +129,9 @@ class Device:
             for endpoint in self._at:
                 runner.tasks.start(self.dial(*endpoint))
             runner.begin()
+            if rotation.has_policy(self.store):
+                tell = lambda text: self._tell(Happening("trouble", text=text))  # noqa: E731 - like the runner's
+                runner.tasks.start(rotation.rotate_when_due(self.run, tell))
             if self._is_on_disk:
                 await self._stack.enter_async_context(control.serve(self.home, service.handler(self)))
         except BaseException:

@@ -11,15 +11,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
-
-from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync.changes import change as changes
 from edda_sync.changes.chains import Chains
 from edda_sync.crdt.records import told_apart
 from edda_sync.engine import missing, standing
 from edda_sync.engine.engine import StorageEngine
+from edda_sync.engine.file_checks import Finding, check_file, some
 from edda_sync.engine.scratch import Progress, scratch_of
 from edda_sync.fold.scrub import PAGE, Damage, scrub_texts
 from edda_sync.fold.texts import Texts
@@ -27,24 +25,12 @@ from edda_sync.ledger.ledger import Ledger
 from edda_sync.ledger.refold import verify_logged
 from edda_sync.segments import segment as segments
 from edda_sync.store.seams import Row, StoreReader
-from edda_sync.store.sqlite import damage, migrations, schema, shape
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.sync.merging import open_taken
 from edda_sync.words import limits, values
 from edda_sync.words.callbacks import Callback
 from edda_sync.words.errors import CorruptError, RemoteProtocolError, StorageError
 from edda_sync.workspace.lives import Life
-
-NAMED_MAX: Final = 3  # damaged items that a finding names
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The result of one check: whether all is sound, and in words what was checked or what is wrong."""
-
-    check: str
-    sound: bool
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +60,7 @@ def check(engine: StorageEngine, progress: Progress = lambda _done: None) -> lis
             checked. If it raises an exception, this is logged, and it is not called again.
     """
     progress = Callback(progress, "The progress of the doctor")
-    findings = _check_file(engine)
+    findings = check_file(engine.store) if isinstance(engine.store, SqliteStore) else []
     if any(each.check == "tables" for each in findings):
         return [*findings, _check_log(engine)]  # the tables can be made again from the log
     if any(each.check in ("file", "schema") and not each.sound for each in findings):
@@ -117,53 +103,6 @@ def rebuild(engine: StorageEngine, progress: Progress = lambda _done: None) -> R
         changed = [*changed, f"damage in {', '.join(parts)}"]
     different = {} if changed else _compare_with_log(engine, Callback(progress, "The progress of the doctor"))
     return Rebuilt(engine.rebuild(), different, changed)
-
-
-# --- the file ---------------------------------------------------------------------------------------------------------
-
-
-def _check_file(engine: StorageEngine) -> list[Finding]:
-    store = engine.store
-    if not isinstance(store, SqliteStore):
-        return []
-    connection = store.connect()
-    try:
-        if parts := store.damaged_parts(thorough=True):
-            what = f"edda.db is not what was written: it is damaged in {', '.join(parts)}"
-            return [Finding("tables" if damage.can_be_made_anew(parts) else "file", False, what)]
-        if changed := store.changed_shape():
-            what = f"{_some(changed)}; another program did that, and `edda doctor --rebuild` puts it right"
-            return [Finding("file", True, "SQLite finds it whole"), Finding("schema", False, what)]
-        version = _version(store, migrations.applied(connection.execute))
-        dangling = shape.dangling(connection.execute)
-        referring = shape.referring(connection.execute)
-    except (sqlite.Error, UnicodeDecodeError) as error:
-        return [Finding("file", False, f"edda.db cannot be read whole ({error})")]
-    finally:
-        connection.close()
-    return [
-        Finding("file", True, "SQLite finds it whole"),
-        Finding("version", True, version),
-        Finding(
-            "references",
-            not dangling,
-            f"rows that point at nothing: {dangling:,}" if dangling else "every row points at rows that are there",
-        ),
-        *(Finding("schema", True, _reference(name, table)) for name, table in referring),
-    ]
-
-
-def _version(store: SqliteStore, applied: Sequence[migrations.Applied]) -> str:
-    """Return which migrations a store has, and what to say about copies from before them."""
-    names = _some([f"{each.name} ({each.at[:10]})" for each in reversed(applied)])
-    copies = [path.name for path in migrations.copies(store.path)]
-    kept = f"; as it was before, yours to delete: {_some(copies)}" if copies else ""
-    return f"{len(applied)} of {schema.VERSION}, {names}{kept}"
-
-
-def _reference(name: str, table: str) -> str:
-    """Return what to say about a table of another program that refers to one of ours."""
-    return f"table {name} of another program refers to {table}: edda deletes what its rows point at all the same"
 
 
 def _changed_shape(engine: StorageEngine) -> list[str]:
@@ -239,7 +178,9 @@ def _check_tables(engine: StorageEngine, progress: Progress) -> Finding:
 
 def _compare_with_log(engine: StorageEngine, progress: Progress) -> dict[str, int]:
     """Fold the log into a scratch store, and count the rows of each table that differ."""
-    with engine.snapshot() as reader, scratch_of(reader, progress) as scratch:
+    store = engine.store
+    key = store.keys.data.current.pragma if isinstance(store, SqliteStore) and store.keys is not None else None
+    with engine.snapshot() as reader, scratch_of(reader, progress, key) as scratch:
         Ledger(Texts()).rebuild(scratch, open_taken)
         different = {
             table: _count_differences(ours, theirs, columns)
@@ -301,7 +242,7 @@ def _check_digest(engine: StorageEngine, progress: Progress, *, compared: bool) 
         damaged += [each.what for each in page]
         progress(looked * PAGE)
     if damaged:
-        return Finding("digest", False, f"what does not fit its hash ({len(damaged):,}): {_some(damaged)}")
+        return Finding("digest", False, f"what does not fit its hash ({len(damaged):,}): {some(damaged)}")
     return Finding("digest", True, f"{engine.digest()} fits every entity")
 
 
@@ -328,7 +269,7 @@ def _check_lives(engine: StorageEngine) -> Finding:
         detail += f"; begun anew: {', '.join(f'{number:,} ({why})' for why, number in sorted(reasons.items()))}"
     crowded = sorted(d for d in {life.device for life in lives} if _leaves(lives, d) > limits.LEAVES_MAX)
     if crowded:
-        detail += f"; more stores write than can be meant, of {_some([device[:12] for device in crowded])}"
+        detail += f"; more stores write than can be meant, of {some([device[:12] for device in crowded])}"
     copies = engine.reading.copies()
     if copies:
         wrote = values.time_of(copies[0].wrote_ms)[:10]
@@ -336,7 +277,7 @@ def _check_lives(engine: StorageEngine) -> Finding:
             f"; this device's store exists more than once (a copy wrote on {wrote}); each goes on in its own lives"
         )
     if forked:
-        detail += f"; two stores wrote in one life, of {_some([device[:12] for device in forked])}: both are kept"
+        detail += f"; two stores wrote in one life, of {some([device[:12] for device in forked])}: both are kept"
     return Finding("lives", not crowded, detail)
 
 
@@ -385,14 +326,9 @@ def _check_sizes(engine: StorageEngine) -> list[Finding]:
     names = [f"{kind} {entity_id}" for kind, entity_id in engine.reading.overfull()]
     if not names:
         return []
-    what = f"larger than can be shown: {_some(names)}; what was written into it is in the log: go on in a new one"
+    what = f"larger than can be shown: {some(names)}; what was written into it is in the log: go on in a new one"
     return [Finding("size", True, what)]
 
 
 def _leaves(lives: Sequence[Life], device: str) -> int:
     return sum(life.device == device and life.is_leaf and not life.is_closed for life in lives)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED_MAX:,} more" if len(names) > NAMED_MAX else ""
-    return ", ".join(names[:NAMED_MAX]) + more

@@ -37,7 +37,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from edda_sync.words.files import disk_error, make_folders, open_file
+from edda_sync.words.files import disk_error, make_folders, open_file, replace_file
 from edda_sync.words.process import Owner
 
 if TYPE_CHECKING:
@@ -165,16 +165,13 @@ class Sidecar:
         raw = self._slot.read()[_RECORD.size :]
         if len(raw) != _EXTENT.size or self.remembered() is None:
             return 0
-        position, checksum = _EXTENT.unpack(raw)
-        return int(position) if checksum == self._checksum_of(position) else 0
+        position: int = _EXTENT.unpack(raw)[0]
+        return position if raw == _extent(position, self._inode) else 0
 
     def note_extent(self, position: int) -> None:
         """Remember the position that the log has reached."""
         self._owner.check()
-        self._slot.write(_EXTENT.pack(position, self._checksum_of(position)), _RECORD.size)
-
-    def _checksum_of(self, position: int) -> bytes:
-        return _checksum(position.to_bytes(8, "big") + self._inode.to_bytes(8, "big"))
+        self._slot.write(_extent(position, self._inode), _RECORD.size)
 
     def close(self) -> None:
         """Note that the store is closed, if it was the last to write, and release the slot."""
@@ -245,6 +242,37 @@ def open_sidecar(folder: Path, store_id: bytes, database: Path, *, boot: bytes |
     return Sidecar(_FileSlot(path), machine_id(), inode, boot or boot_id(), alone=alone)
 
 
+def carry(folder: Path, store_id: bytes, before: int, database: Path) -> None:
+    """
+    Let the sidecar of a file go on for the file that took its place with the same content, so that no new life begins.
+
+    Args:
+        folder: The folder of sidecars.
+        store_id: The id of the store, 16 bytes.
+        before: The inode of the former file. Nobody uses its sidecar.
+        database: The new file.
+
+    Raises:
+        StorageError: The new sidecar cannot be written. The store will begin a new life, which does no harm.
+    """
+    inode = os.stat(database).st_ino
+    path = folder / f"{store_id.hex()}-{before:x}"
+    raw = path.read_bytes() if path.exists() else b""
+    known, extent = _remembered(raw[: _RECORD.size]), raw[_RECORD.size :]
+    if known is None or known.inode != before:
+        return
+    record = _RECORD.pack(_MAGIC, known.actor, known.seq, known.hash, known.machine, inode, known.boot, b"")[:-16]
+    whole = record + _checksum(record)
+    if len(extent) == _EXTENT.size:
+        position: int = _EXTENT.unpack(extent)[0]
+        whole += _extent(position, inode) if extent == _extent(position, before) else b""
+    try:
+        replace_file(folder / f"{store_id.hex()}-{inode:x}", lambda file: file.write(whole))
+        path.unlink()
+    except OSError as error:
+        raise disk_error(folder, error) from None
+
+
 def is_remembered(folder: Path, database: Path) -> bool:
     """Tell whether this file was remembered as a store's on this machine, whatever it contains now."""
     with suppress(OSError):
@@ -258,6 +286,11 @@ def _remembered(raw: bytes) -> _Remembered | None:
     if len(raw) != _RECORD.size or _checksum(raw[:-16]) != raw[-16:] or not raw.startswith(_MAGIC):
         return None
     return _Remembered(*_RECORD.unpack(raw)[1:7])
+
+
+def _extent(position: int, inode: int) -> bytes:
+    """Return the record of how far the log reached. It holds for one file only."""
+    return _EXTENT.pack(position, _checksum(position.to_bytes(8, "big") + inode.to_bytes(8, "big")))
 
 
 def _checksum(record: bytes) -> bytes:

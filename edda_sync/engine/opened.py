@@ -103,6 +103,10 @@ class Opened:
                     make_folder(database.parent)
             opening.check_not_moved(self.home, database)
             opening.check_not_lost(self.home, database, state, anew=anew)
+            if config.encryption_config is not None:
+                from edda_sync.sealing import datakeys  # only for encrypted stores
+
+                datakeys.create(database, config.encryption_config)
         is_usual, pool_size = config.database_path is None, config.connection_pool_size
         with opening.naming_path(config.database_path):
             try:
@@ -110,6 +114,11 @@ class Opened:
             except NotAStoreError:
                 opening.check_not_overwritten(self.home, database)
                 raise
+        if config.encryption_config is not None and store.keys is None:
+            store.close()
+            raise UsageError(
+                f"{database} is not encrypted, as its configuration says; `edda store encrypt` encrypts it."
+            )
         store.on_idle = on_idle
         self._store = self.file = store
         is_whole = False

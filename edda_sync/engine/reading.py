@@ -314,6 +314,11 @@ class Reading:
         with _STORED, self._opened.store.read() as reader:
             return missing.count(reader)
 
+    def encryption(self) -> dict[str, str] | None:
+        """Return where the key of an encrypted store is kept, and when its data key was made; None for a plain one."""
+        keys = None if self._opened.file is None else self._opened.file.keys
+        return None if keys is None else {"key": keys.kept, "data_key_made": keys.data.current.made}
+
     def journals_aside(self) -> list[str]:
         """Return the names of journals beside the file that were put aside: those of another file, and damaged ones."""
         return [] if self._opened.file is None else self._opened.file.journals_aside()

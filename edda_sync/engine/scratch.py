@@ -56,9 +56,14 @@ def _beside(whole: StoreReader, scratch: StoreWriter, progress: Progress) -> Sto
 
 
 @contextmanager
-def scratch_of(whole: StoreReader, progress: Progress) -> Iterator[StoreWriter]:
+def scratch_of(whole: StoreReader, progress: Progress, key: str | None = None) -> Iterator[StoreWriter]:
     """
     Make a temporary store in a private file without a name. In memory it would be as large as the store.
+
+    Args:
+        whole: The store.
+        progress: Called with the position in the log of each change that is folded.
+        key: What the file is encrypted with, as SQLCipher takes it; None for a plain one.
 
     SQLite's own nameless files are not used: SQLCipher is built so that they stay in memory.
     """
@@ -66,6 +71,10 @@ def scratch_of(whole: StoreReader, progress: Progress) -> Iterator[StoreWriter]:
         path = Path(folder) / "scratch.db"
         connection = sqlite.connect(str(path), isolation_level=None)
         try:
+            if key is not None:
+                from edda_sync.store.sqlite import keyed  # only for encrypted stores
+
+                keyed.give(connection, key)
             with translated(path):
                 connection.execute("PRAGMA journal_mode = OFF")
                 connection.execute("PRAGMA synchronous = OFF")

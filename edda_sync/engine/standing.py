@@ -104,6 +104,7 @@ def facts(engine: StorageEngine) -> Facts:
         "missing": engine.reading.missing(),
         "journals_aside": engine.reading.journals_aside(),
         "lives": _lives(engine),
+        "encryption": engine.reading.encryption(),
         **_segment(engine),
         **_admission(engine),
         "conflicts": len(engine.conflicts()),

@@ -127,10 +127,10 @@ def create(
     now: Callable[[], float] = time.time,
 ) -> DataKeys:
     """
-    Make the key file of a store, with a first data key.
+    Make the key file of a store, with a first data key. If there is a key file already, it stays, and its keys are returned.
 
     Args:
-        database: The store's file. It has no key file.
+        database: The store's file.
         config: Where the wrapping key is to be kept.
         random: Source of random bytes.
         now: A clock, in seconds since 1970.
@@ -139,10 +139,13 @@ def create(
         UsageError: The wrapping key cannot be kept there.
         StorageError: The key file cannot be written.
     """
-    kept, key = wrapping.new(config, database, random)
-    _check_kept(kept, key, database)
-    made = DataKeys(database, kept, [_new_key(random, now)])
-    _save(made, key, random)
+    with keyfile.locked(database):
+        if keyfile.path_of(database).exists():  # another process was faster
+            return unlock(database)
+        kept, key = wrapping.new(config, database, random)
+        _check_kept(kept, key, database)
+        made = DataKeys(database, kept, [_new_key(random, now)])
+        _save(made, key, random)
     return made
 
 
@@ -160,7 +163,7 @@ def wrap_anew(database: Path, config: EncryptionConfig, random: Callable[[int], 
     """
     with keyfile.locked(database):
         before = unlock(database)
-        kept, key = wrapping.new(config, database, random)
+        kept, key = wrapping.new(config, database, random, before.wrapping)
         if kept.id == before.wrapping.id:  # a key file was named that has the present key
             raise UsageError(f"The key of this store is {kept} already; nothing was changed: name a new file.")
         _check_kept(kept, key, database)

@@ -30,7 +30,7 @@ from edda_sync.sealing.seal import KEY_ID_BYTES
 from edda_sync.sealing.wrapping import Wrapping
 from edda_sync.words import limits
 from edda_sync.words.errors import CorruptError, StoreKeyError
-from edda_sync.words.files import disk_error, mend_open_file, replace_file
+from edda_sync.words.files import disk_error, mend_open_file, replace_file, sync_folder
 
 FORMAT: Final = 1
 SUFFIX: Final = "-key"
@@ -113,6 +113,28 @@ def save(database: Path, content: KeyFile) -> None:
         replace_file(path, lambda file: file.write(encoded))
     except OSError as error:
         raise disk_error(path, error) from None
+
+
+def put_aside(database: Path) -> Path | None:
+    """
+    Rename the key file of a store that is plain now, and return its new name; None if there is none.
+
+    It stays, since older copies of the store need it.
+
+    Raises:
+        StorageError: It cannot be renamed.
+    """
+    path, number = path_of(database), 1
+    while (aside := Path(f"{path}-before-{number}")).exists():
+        number += 1
+    try:
+        path.rename(aside)
+        sync_folder(path.parent)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise disk_error(path, error) from None
+    return aside
 
 
 @contextmanager

@@ -1,34 +1,18 @@
-"""
-Passphrases: from the file that ``EDDA_PASSPHRASE_FILE`` names, or from a person.
-
-A process has one terminal, so it sets once who asks there: ``ask_with``. Programs that use edda as a library set their own,
-or the variable.
-"""
+"""Passphrases: from the file that ``EDDA_PASSPHRASE_FILE`` names, or from a person, whom ``words.asking`` asks."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from edda_sync.sealing.kdf import check_passphrase
-from edda_sync.words import limits
+from edda_sync.words import asking, limits
 from edda_sync.words.errors import NotPrivateError, UsageError
 
 VARIABLE: Final = "EDDA_PASSPHRASE_FILE"
-
-Ask = Callable[[str, bool], str]
-"""Asks a person with a prompt; if it is a new passphrase, a second time, to see that both are the same."""
-
-_ask: Ask | None = None
-
-
-def ask_with(ask: Ask | None) -> None:
-    """Set who asks a person for a passphrase in this process; None for nobody."""
-    global _ask
-    _ask = ask
+NEW_VARIABLE: Final = "EDDA_NEW_PASSPHRASE_FILE"
 
 
 def existing(path: Path) -> str:
@@ -41,33 +25,40 @@ def existing(path: Path) -> str:
     Raises:
         UsageError: There is no file with it, and nobody can be asked.
     """
-    return _given(f"Passphrase of {path}", path, new=False)
+    return _given(f"Passphrase of {path}", path, VARIABLE, is_new=False)
 
 
-def new(path: Path) -> str:
+def new(path: Path, *, is_another: bool = False) -> str:
     """
     Return a new passphrase for a store.
+
+    Args:
+        path: The store's file, for the prompt.
+        is_another: Whether it replaces a passphrase. Then ``EDDA_NEW_PASSPHRASE_FILE`` names its file.
 
     Raises:
         InvalidValueError: It is too short.
         UsageError: As :func:`existing`.
     """
-    return check_passphrase(_given(f"New passphrase for {path}", path, new=True))
+    variable = NEW_VARIABLE if is_another else VARIABLE
+    return check_passphrase(_given(f"New passphrase for {path}", path, variable, is_new=True))
 
 
-def _given(prompt: str, path: Path, *, new: bool) -> str:
-    named = os.environ.get(VARIABLE)
+def _given(prompt: str, path: Path, variable: str, *, is_new: bool) -> str:
+    named = os.environ.get(variable)
     if named:
-        return _from_file(Path(named))
-    if _ask is None:
+        return _from_file(Path(named), variable)
+    ask = asking.asker()
+    given = None if ask is None else ask(prompt, is_new)
+    if given is None:
         raise UsageError(
-            f"{path} needs its passphrase, and nobody can be asked here; nothing was changed: set {VARIABLE} to a file "
+            f"{path} needs its passphrase, and nobody can be asked here; nothing was changed: set {variable} to a file "
             "that holds it."
         )
-    return _ask(prompt, new)
+    return given
 
 
-def _from_file(path: Path) -> str:
+def _from_file(path: Path, variable: str) -> str:
     """Return the first line of a file. It may also be a pipe, as of a shell's ``<(...)``."""
     try:
         with path.open("rb") as file:
@@ -77,7 +68,7 @@ def _from_file(path: Path) -> str:
             raw = file.read(4 * limits.PASSPHRASE_CODE_POINTS_MAX + 2)
     except OSError as error:
         raise UsageError(
-            f"The passphrase cannot be read from {path}, which {VARIABLE} names ({error.strerror}); nothing was changed."
+            f"The passphrase cannot be read from {path}, which {variable} names ({error.strerror}); nothing was changed."
         ) from None
     try:
         found = raw.decode("utf-8").split("\n")[0].removesuffix("\r")
@@ -85,6 +76,6 @@ def _from_file(path: Path) -> str:
         found = ""
     if not found:
         raise UsageError(
-            f"{path}, which {VARIABLE} names, has no passphrase in its first line, as UTF-8; nothing was changed."
+            f"{path}, which {variable} names, has no passphrase in its first line, as UTF-8; nothing was changed."
         )
     return found

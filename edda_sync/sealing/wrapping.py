@@ -160,7 +160,9 @@ class InFile:
 Wrapping = InKeyring | UnderPassphrase | InFile
 
 
-def new(config: EncryptionConfig, database: Path, random: Random) -> tuple[Wrapping, bytes]:
+def new(
+    config: EncryptionConfig, database: Path, random: Random, before: Wrapping | None = None
+) -> tuple[Wrapping, bytes]:
     """
     Make a wrapping key, and keep it where the configuration says.
 
@@ -168,6 +170,7 @@ def new(config: EncryptionConfig, database: Path, random: Random) -> tuple[Wrapp
         config: Where it is to be kept, and how a passphrase becomes a key.
         database: The store's file.
         random: Source of random bytes.
+        before: Where the key was kept that it replaces.
 
     Returns:
         Where it is kept, and the key, 32 bytes.
@@ -178,7 +181,7 @@ def new(config: EncryptionConfig, database: Path, random: Random) -> tuple[Wrapp
     key_id = random(KEY_ID_BYTES)
     if config.key_storage is KeyStorage.PASSPHRASE:
         made = UnderPassphrase(key_id, kdf.new(config.kdf, random))
-        return made, made.function.derive(passphrase.new(database))
+        return made, made.function.derive(passphrase.new(database, is_another=isinstance(before, UnderPassphrase)))
     if config.key_storage is KeyStorage.FILE:
         return _in_file(config, database, key_id, random)
     kept, key = InKeyring(key_id), random(KEY_BYTES)

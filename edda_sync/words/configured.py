@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 _FILE: Final = "config.toml"
 _PREFIX: Final = "EDDA_"
 _READ_ELSEWHERE: Final = frozenset(
-    ("EDDA_HOME", "EDDA_AGENT", "EDDA_REASON", "EDDA_KEYRING", "EDDA_STATE", "EDDA_PASSPHRASE_FILE")
+    (
+        "EDDA_HOME",
+        "EDDA_AGENT",
+        "EDDA_REASON",
+        "EDDA_KEYRING",
+        "EDDA_STATE",
+        "EDDA_PASSPHRASE_FILE",
+        "EDDA_NEW_PASSPHRASE_FILE",
+        "EDDA_KEY_FILE",
+    )
 )
 
 

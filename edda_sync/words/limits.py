@@ -221,5 +221,6 @@ KDF_LANES_MAX = 16  # threads that work on one passphrase
 PASSPHRASE_CODE_POINTS_MIN = 8  # of a new one: the least that NIST SP 800-63B allows
 PASSPHRASE_CODE_POINTS_MAX = 1_024  # more is a file that was given by mistake
 KEY_FILE_BYTES_MAX = 64 * 1024  # the file with a store's keys: ten times as much as its longest content
+KEY_LOOKED_AT_EVERY_S = 3600.0  # how often a running device checks whether its data key is due to be replaced
 REKEYED_MAX = 10  # times that a transaction begins again because the data key was replaced: more are no accident
 DATA_KEYS_MAX = 16  # in that file: older ones open an older copy of the store that was put back

@@ -26,6 +26,8 @@ OTHER_VARIABLES: Final[Mapping[str, str]] = {
     "EDDA_KEYRING": "`off`: the device's key is kept in a file, and not in the system's keyring.",
     "EDDA_STATE": "As `state_path`.",
     "EDDA_PASSPHRASE_FILE": "A file with the passphrase of an encrypted store.",
+    "EDDA_NEW_PASSPHRASE_FILE": "A file with the passphrase that is to replace it.",
+    "EDDA_KEY_FILE": "Where the file with the key of an encrypted store is now, if it was moved.",
 }
 """Variables that are read without this table."""
 _OWN_VARIABLES: Final = {"state_path": "EDDA_STATE"}  # it is older than the scheme

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -46,6 +46,34 @@ def on_a_terminal(home: Path, *args: str, typed: bytes = b"", term: str = "xterm
             printed += piece
     os.close(ours)
     return process.wait(), printed.decode()
+
+
+def asked_on_a_terminal(home: Path, *args: str, answers: Sequence[bytes]) -> tuple[int, str]:
+    """
+    Run a command that asks for secrets, and answer each time it asks; return its code and what it printed.
+
+    What is typed before a secret is asked for is thrown away by the terminal. A question ends with a colon and a space.
+    """
+    ours, theirs = pty.openpty()
+    left = list(answers)
+    with starting.start(
+        ["--home", str(home), *args], dict(os.environ), stdin=theirs, stdout=theirs, stderr=theirs
+    ) as run:
+        os.close(theirs)
+        printed, seen = b"", 0
+        while True:
+            try:
+                piece = os.read(ours, 65536)
+            except OSError:  # the other end is closed
+                break
+            if not piece:
+                break
+            printed += piece
+            if printed.endswith(b": ") and len(printed) > seen and left:
+                seen = len(printed)
+                os.write(ours, left.pop(0) + b"\n")
+    os.close(ours)
+    return run.wait(), printed.decode()
 
 
 class Running:

@@ -4,6 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.encrypted import holds
+
 
 def test_the_first_command_makes_the_store_and_says_so_once(tmp_path: Path, another_edda: Callable[[str], Any]) -> None:
     edda = another_edda("fresh")
@@ -18,3 +22,19 @@ def test_init_names_the_device_and_says_when_there_is_a_store_already(another_ed
     assert '"my laptop"' in edda("init", "--name", "my laptop").stdout
     assert "already" in edda("init", "--name", "other").stdout
     another_edda("other")("init", "--name", "", code=2)
+
+
+def test_an_encrypted_store_is_made_only_anew_and_its_key_is_named(
+    another_edda: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDDA_KEYRING", "off")
+    key = tmp_path / "stick.key"
+    edda = another_edda("fresh")
+    said = edda("init", "--encrypt", "--name", "laptop", "--key-file", str(key)).stdout
+    assert said.endswith(f'this device is called "laptop". It is encrypted, and its key is in the file {key}.\n')
+    edda("task", "add", "nobody may read this")
+    assert holds(tmp_path / "fresh", b"nobody may read") == []
+    assert "`edda store encrypt` encrypts it" in edda("init", "--encrypt", code=2).stderr
+    assert "is said with --encrypt" in another_edda("other")("init", "--passphrase", code=2).stderr
+    assert "--passphrase, or --key-file" in another_edda("other")("init", "--encrypt", code=2).stderr
+    assert not (tmp_path / "other" / "edda.db").exists()

@@ -215,6 +215,33 @@ def test_another_file_of_the_same_store_takes_another_life(tmp_path: Path, datab
     of_copy.close()
 
 
+@pytest.mark.parametrize("extent", [0, 7])
+def test_a_file_that_took_the_place_of_another_with_the_same_content_goes_on_in_its_life(
+    tmp_path: Path, database: Path, sidecar: Sidecar, extent: int
+) -> None:
+    sidecar.remember(head(ACTOR, 3))
+    if extent:
+        sidecar.note_extent(extent)
+    before, other = database.stat().st_ino, tmp_path / "other.db"
+    other.write_bytes(b"the same, encrypted")
+    other.replace(database)
+    life.carry(tmp_path / "lives", STORE_ID, before, database)
+    after = open_sidecar(tmp_path / "lives", STORE_ID, database)
+    assert is_same(after, chain((ACTOR, 3)), head(ACTOR, 3))
+    assert after.extent() == extent
+    assert len(list((tmp_path / "lives").iterdir())) == 1
+    after.close()
+
+
+def test_a_sidecar_that_says_nothing_is_not_carried(tmp_path: Path, database: Path, sidecar: Sidecar) -> None:
+    before, other = database.stat().st_ino, tmp_path / "other.db"
+    other.write_bytes(b"the same, encrypted")
+    other.replace(database)
+    life.carry(tmp_path / "lives", STORE_ID, before, database)
+    life.carry(tmp_path / "lives", bytes(16), before, database)
+    assert len(list((tmp_path / "lives").iterdir())) == 1
+
+
 def test_a_renamed_store_keeps_its_life(tmp_path: Path, database: Path, sidecar: Sidecar) -> None:
     sidecar.remember(head(ACTOR, 3))
     renamed = open_sidecar(tmp_path / "lives", STORE_ID, database.rename(tmp_path / "renamed.db"))

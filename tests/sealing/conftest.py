@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from edda_sync.sealing import datakeys, passphrase, wrapping
+from edda_sync.words import asking
 from tests.keyrings import ShelfKeyring, using
 
 
@@ -25,4 +26,4 @@ def new_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     datakeys.forget_unlocked()
     yield
     datakeys.forget_unlocked()
-    passphrase.ask_with(None)
+    asking.ask_with(None)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from edda_sync.sealing import datakeys, keyfile, passphrase
+from edda_sync.sealing import datakeys, keyfile
 from edda_sync.sealing.datakeys import DataKey
-from edda_sync.words import limits
+from edda_sync.words import asking, limits
 from edda_sync.words.config import EncryptionAlgorithm, EncryptionConfig, KeyDerivationFunction, KeyStorage
 from edda_sync.words.errors import StoreKeyError, UsageError
 from tests.keyrings import ShelfKeyring
@@ -31,7 +31,7 @@ def config(place: KeyStorage, tmp_path: Path) -> EncryptionConfig:
 @pytest.mark.parametrize("place", KeyStorage)
 @pytest.mark.usefixtures("shelf")
 def test_the_data_key_is_the_same_in_the_next_process(place: KeyStorage, database: Path, tmp_path: Path) -> None:
-    passphrase.ask_with(lambda _prompt, _new: "correct horse")
+    asking.ask_with(lambda _prompt, _new: "correct horse")
     made = datakeys.create(database, config(place, tmp_path))
     datakeys.forget_unlocked()
     found = datakeys.unlock(database)
@@ -53,7 +53,7 @@ def test_a_passphrase_is_asked_for_once_in_a_process(database: Path) -> None:
         asked.append(new)
         return "correct horse"
 
-    passphrase.ask_with(ask)
+    asking.ask_with(ask)
     datakeys.create(database, PASSPHRASE)
     for _ in range(3):
         datakeys.unlock(database)
@@ -66,15 +66,15 @@ def test_a_passphrase_is_asked_for_once_in_a_process(database: Path) -> None:
 
 
 def test_a_wrong_passphrase_opens_nothing_and_is_asked_for_again(database: Path) -> None:
-    passphrase.ask_with(lambda _prompt, _new: "correct horse")
+    asking.ask_with(lambda _prompt, _new: "correct horse")
     datakeys.create(database, PASSPHRASE)
     before = keyfile.path_of(database).read_bytes()
     datakeys.forget_unlocked()
-    passphrase.ask_with(lambda _prompt, _new: "wrong horse")
+    asking.ask_with(lambda _prompt, _new: "wrong horse")
     with pytest.raises(StoreKeyError, match=r"that is not its passphrase.*nothing was changed: try again"):
         datakeys.unlock(database)
     assert keyfile.path_of(database).read_bytes() == before
-    passphrase.ask_with(lambda _prompt, _new: "correct horse")
+    asking.ask_with(lambda _prompt, _new: "correct horse")
     datakeys.unlock(database)
 
 
@@ -106,7 +106,7 @@ def test_the_wrapping_key_is_replaced_and_the_data_key_stays(database: Path, she
     assert anew.keys == made.keys
     assert before not in shelf.entries
     assert len(shelf.entries) == 1
-    passphrase.ask_with(lambda _prompt, _new: "correct horse")
+    asking.ask_with(lambda _prompt, _new: "correct horse")
     datakeys.wrap_anew(database, PASSPHRASE)
     assert shelf.entries == {}
     datakeys.forget_unlocked()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from edda_sync.sealing import passphrase
+from edda_sync.words import asking
 from edda_sync.words.errors import InvalidValueError, NotPrivateError, UsageError
 
 STORE = Path("/home/ada/edda.db")
@@ -16,7 +17,7 @@ STORE = Path("/home/ada/edda.db")
 def nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv(passphrase.VARIABLE, raising=False)
     yield
-    passphrase.ask_with(None)
+    asking.ask_with(None)
 
 
 def written(path: Path, raw: bytes) -> Path:
@@ -32,7 +33,7 @@ def test_a_person_is_asked_and_for_a_new_one_twice() -> None:
         asked.append((prompt, new))
         return "correct horse"
 
-    passphrase.ask_with(ask)
+    asking.ask_with(ask)
     assert passphrase.existing(STORE) == passphrase.new(STORE) == "correct horse"
     assert asked == [(f"Passphrase of {STORE}", False), (f"New passphrase for {STORE}", True)]
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from edda_sync.sealing import kdf, passphrase, wrapping
+from edda_sync.sealing import kdf, wrapping
 from edda_sync.sealing.wrapping import InFile, InKeyring, UnderPassphrase
+from edda_sync.words import asking
 from edda_sync.words.config import EncryptionConfig, KeyDerivationFunction, KeyStorage
 from edda_sync.words.errors import CorruptError, StoreKeyError, UsageError
 from tests.keyrings import DeafKeyring, ShelfKeyring, using
@@ -68,12 +69,12 @@ def test_a_damaged_entry_of_the_keyring_is_noticed(database: Path, shelf: ShelfK
 
 @pytest.mark.parametrize("function", KeyDerivationFunction)
 def test_a_passphrase_gives_the_same_key_again(database: Path, function: KeyDerivationFunction) -> None:
-    passphrase.ask_with(lambda _prompt, _new: "correct horse")
+    asking.ask_with(lambda _prompt, _new: "correct horse")
     kept, key = wrapping.new(EncryptionConfig(kdf=function, key_storage=KeyStorage.PASSPHRASE), database, os.urandom)
     assert isinstance(kept, UnderPassphrase)
     assert kept.function.NAME is function
     assert wrapping.fetch(kept, database) == key
-    passphrase.ask_with(lambda _prompt, _new: "correct horses")
+    asking.ask_with(lambda _prompt, _new: "correct horses")
     assert wrapping.fetch(kept, database) != key
 
 

@@ -40,7 +40,7 @@ class translated:  # noqa: N801 - used like `contextlib.suppress`; a class is fa
 
 def _translation(path: Path, error: sqlite.Error) -> errors.EddaError:
     name = getattr(error, "sqlite_errorname", "") or ""
-    if name.startswith("SQLITE_FULL") or (not name and "disk is full" in str(error)):  # a copy names none of its errors
+    if name.startswith("SQLITE_FULL") or "disk is full" in str(error):  # a copy names none of its errors
         return errors.DiskFullError(str(path))
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
         return errors.ReadOnlyError(str(path))

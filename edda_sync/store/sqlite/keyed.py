@@ -79,6 +79,16 @@ class FileKeys:
             rounds = rounds + 1 if set(self.data.keys) == set(tried) else 0
         raise self._not_opened()
 
+    @property
+    def kept(self) -> str:
+        """Where the key is kept that opens the key file, in words. Another process may have moved it."""
+        return str(keyfile.load(self._path).wrapping)
+
+    @property
+    def is_salt_whole(self) -> bool:
+        """Whether the file began with the salt of one of its keys when it was opened. SQLCipher does not check that."""
+        return not self._head or any(self._head.startswith(each.salt) for each in self.data.keys)
+
     def first_block(self, page: bytes, start: bytes) -> bytes:
         """
         Return a page of the journal, decrypted, if it begins with some bytes; nothing otherwise.
@@ -105,7 +115,7 @@ class FileKeys:
             self.data, self._seen = datakeys.unlock(self._path), seen
 
     def _not_opened(self) -> errors.StorageError:
-        if self._last is not None or any(self._head.startswith(each.salt) for each in self.data.keys):
+        if self._last is not None or (self._head and self.is_salt_whole):
             return errors.CorruptError(str(self._path))
         name = keyfile.path_of(self._path).name
         return errors.StoreKeyError(

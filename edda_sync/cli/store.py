@@ -1,0 +1,50 @@
+"""``edda store``: encrypt, decrypt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edda_sync.cli.commands import Group
+from edda_sync.cli.common import home, note, safe_line, say
+from edda_sync.cli.secrets import Doing, chosen, key_options, nobody_else
+from edda_sync.engine import encryption
+from edda_sync.store.sqlite.converting import plain_files
+from edda_sync.words.configured import configured
+
+
+@click.group("store", cls=Group)
+def store() -> None:
+    """How the store lies on disk: encrypt, decrypt."""
+
+
+@store.command("encrypt")
+@key_options
+def encrypt(keyring: bool, passphrase: bool, key_file: Path | None) -> None:
+    """
+    Encrypt the store, in place. Nobody may use it meanwhile.
+
+    The store is written anew, compared with what it was, and takes its place in one step. If this is interrupted, run it
+    again. docs/encryption.md says what this protects, and what not.
+    """
+    with nobody_else(), Doing() as doing:
+        config = configured(home())
+        wanted = chosen(keyring, passphrase, key_file, config.encryption_config)
+        done = encryption.encrypt(home(), config.changed(encryption_config=wanted), doing)
+    say(f"The store is encrypted; its key is {done.keys.wrapping}.")
+    note(
+        f"Keep {done.file.name} with {done.keys.database.name}, also in backups: nobody can read the store without both."
+    )
+    if plain := plain_files(done.keys.database):
+        note(f"These files are from before, are not encrypted, and are yours to delete: {safe_line(', '.join(plain))}.")
+
+
+@store.command("decrypt")
+def decrypt() -> None:
+    """Make an encrypted store plain, in place. Nobody may use it meanwhile. If this is interrupted, run it again."""
+    with nobody_else(), Doing() as doing:
+        done = encryption.decrypt(home(), configured(home()).changed(encryption_config=None), doing)
+    say("The store is not encrypted any more.")
+    if done.aside is not None:
+        note(f"{done.aside.name} is its former key file, for encrypted copies from before; without such, delete it.")

@@ -1,0 +1,267 @@
+"""The encryption of a store: made encrypted, converted, and its keys replaced."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import edda_sync as edda
+from edda_sync.engine import doctor, encryption
+from edda_sync.engine.encryption import EncryptionManager
+from edda_sync.sealing import datakeys, keyfile
+from edda_sync.store.sqlite.rekeying import key_in_use
+from edda_sync.store.sqlite.store import SqliteStore
+from edda_sync.words.config import EncryptionAlgorithm, EncryptionConfig, KeyRotationPolicy, KeyStorage, StorageConfig
+from edda_sync.words.errors import BusyError, CorruptError, StoreKeyError, UsageError
+from tests.encrypted import config_of, holds
+
+PLANTED = "a string that nobody may read"
+
+
+@pytest.fixture(autouse=True)
+def new_process() -> Iterator[None]:
+    datakeys.forget_unlocked()
+    yield
+    datakeys.forget_unlocked()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+def encrypted(home: Path, **policy: Any) -> StorageConfig:
+    wanted = config_of(home / "edda.db").changed(key_rotation=KeyRotationPolicy(**policy))
+    return StorageConfig(encryption_config=wanted)
+
+
+def fill(home: Path, config: StorageConfig | None = None) -> str:
+    with edda.open(home, config) as store:
+        for number in range(20):
+            store.create_task(edda.Task(title=f"{PLANTED} {number}", description=PLANTED, tags={"tag of it"}))
+        store.create_document(edda.Document(title="d", content=PLANTED * 100))
+        return store.digest()
+
+
+def sound(home: Path) -> str:
+    """Return the digest of a store, after a check that it is sound and can be found by its words."""
+    with edda.open(home) as store:
+        assert [each for each in doctor.check(store) if not each.sound] == []
+        assert len(store.query_tasks(edda.TaskQuery(text="nobody", limit=100))) == 20
+        return store.digest()
+
+
+def test_a_new_store_is_encrypted_from_its_first_byte_on(home: Path) -> None:
+    digest = fill(home, encrypted(home))
+    assert holds(home, PLANTED.encode()) == holds(home, b"tag of it") == holds(home, b"SQLite format") == []
+    assert sound(home) == digest
+
+
+def test_a_plain_store_whose_configuration_asks_for_encryption_is_refused(home: Path) -> None:
+    fill(home)
+    with pytest.raises(UsageError, match="`edda store encrypt` encrypts it"):
+        edda.open(home, encrypted(home))
+    sound(home)
+
+
+def test_a_store_is_encrypted_and_decrypted_and_stays_the_same_in_the_same_life(home: Path) -> None:
+    digest = fill(home)
+    with edda.open(home) as store:
+        frontier = store.frontier()
+    done = encryption.encrypt(home, encrypted(home))
+    assert holds(home, PLANTED.encode()) == []
+    assert done.keys.wrapping == datakeys.unlock(home / "edda.db").wrapping
+    assert sound(home) == digest
+    with edda.open(home) as store:
+        task_id = store.create_task(edda.Task(title="later"))
+        assert set(store.frontier()) == set(frontier), "no new life began"
+        store.delete_task(task_id)
+    undone = encryption.decrypt(home, StorageConfig())
+    assert undone.aside == home / "edda.db-key-before-1"
+    assert holds(home, PLANTED.encode()) == ["edda.db"]
+    sound(home)
+    with edda.open(home) as store:
+        store.create_task(edda.Task(title="later"))
+        assert set(store.frontier()) == set(frontier)
+
+
+def test_what_cannot_be_converted_says_why(home: Path) -> None:
+    with pytest.raises(UsageError, match="no store"):
+        encryption.encrypt(home, encrypted(home))
+    fill(home)
+    with pytest.raises(UsageError, match="is not encrypted"):
+        encryption.decrypt(home, StorageConfig())
+    encryption.encrypt(home, encrypted(home))
+    with pytest.raises(UsageError, match="encrypted already"):
+        encryption.encrypt(home, encrypted(home))
+
+
+def test_an_interrupted_encryption_goes_on_with_the_keys_that_it_had_made(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = fill(home)
+
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(encryption, "convert", fail)
+        with pytest.raises(KeyboardInterrupt):
+            encryption.encrypt(home, encrypted(home))
+    made = datakeys.unlock(home / "edda.db")
+    assert sound(home) == digest, "it is plain, and opens"
+    assert encryption.encrypt(home, encrypted(home)).keys.keys == made.keys
+    with monkeypatch.context() as patched:
+        patched.setattr(keyfile, "put_aside", fail)
+        with pytest.raises(KeyboardInterrupt):
+            encryption.decrypt(home, StorageConfig())
+    assert sound(home) == digest
+    assert encryption.decrypt(home, StorageConfig()).aside is not None
+    assert sound(home) == digest
+
+
+def test_keys_of_an_interrupted_run_that_cannot_be_had_are_put_aside(home: Path) -> None:
+    fill(home)
+    datakeys.create(home / "edda.db", config_of(home / "edda.db"))
+    home.with_name("home.key").unlink()
+    datakeys.forget_unlocked()
+    encryption.encrypt(home, encrypted(home))
+    assert (home / "edda.db-key-before-1").exists()
+    sound(home)
+
+
+def test_the_status_says_where_the_key_is_and_how_old_it_is(home: Path) -> None:
+    fill(home, encrypted(home, max_bytes="1 MiB"))
+    with edda.open(home, encrypted(home, max_bytes="1 MiB")) as store:
+        manager = EncryptionManager(store)
+        found = manager.status()
+        assert found is not None
+        assert found.storage is KeyStorage.FILE
+        assert found.kept == f"in the file {home.with_name('home.key')}"
+        assert 0 <= found.age_days < 1
+        assert found.bytes_written is not None
+        assert 3_000 < found.bytes_written < 100_000
+        assert not found.is_unfinished
+        assert store.reading.encryption() == {"key": found.kept, "data_key_made": found.made}
+    with edda.open(home.with_name("plain")) as store:
+        assert EncryptionManager(store).status() is None
+        assert store.reading.encryption() is None
+        with pytest.raises(UsageError, match="not encrypted"):
+            EncryptionManager(store).rotate_data_key()
+
+
+# --- rotation ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_wrapping_key_is_replaced_while_the_store_is_open_and_no_data_is_written(home: Path) -> None:
+    digest = fill(home, encrypted(home))
+    with edda.open(home) as store:
+        before = (home / "edda.db").read_bytes()
+        another = EncryptionConfig(key_storage=KeyStorage.FILE, key_file=home.with_name("other.key"))
+        EncryptionManager(store).rotate_wrapping_key(another)
+        assert (home / "edda.db").read_bytes() == before
+        store.create_task(edda.Task(title="later"))
+    home.with_name("home.key").unlink()
+    datakeys.forget_unlocked()
+    with edda.open(home) as store:
+        assert store.digest() != digest
+        assert store.reading.encryption() == {"key": f"in the file {home.with_name('other.key')}"} | {
+            "data_key_made": datakeys.unlock(home / "edda.db").current.made
+        }
+
+
+def test_the_data_key_is_replaced_while_the_store_is_open(home: Path) -> None:
+    digest = fill(home, encrypted(home))
+    with edda.open(home) as store:
+        assert isinstance(store.store, SqliteStore)
+        before = key_in_use(store.store)
+        EncryptionManager(store).rotate_data_key()
+        assert key_in_use(store.store) != before
+        assert store.digest() == digest
+    assert sound(home) == digest
+
+
+def test_an_interrupted_replacement_is_finished_with_the_key_that_waits(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(home, encrypted(home))
+    with edda.open(home) as store:
+        manager = EncryptionManager(store)
+
+        def fail(*_: object) -> None:
+            raise BusyError("edda.db")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(encryption, "rekey", fail)
+            with pytest.raises(BusyError):
+                manager.rotate_data_key()
+        waiting = datakeys.unlock(home / "edda.db").current
+        found = manager.status()
+        assert found is not None
+        assert found.is_unfinished
+        assert manager.is_due(), "whatever the policy says"
+        assert manager.rotate_if_due()
+        assert isinstance(store.store, SqliteStore)
+        assert key_in_use(store.store) == waiting
+    sound(home)
+
+
+def test_the_policy_replaces_an_old_data_key(home: Path) -> None:
+    config = encrypted(home, max_age=timedelta(days=30))
+    fill(home, config)
+    with edda.open(home, config) as store:
+        day = 86_400
+        made = EncryptionManager(store).status()
+        assert made is not None
+        began = time.time()
+        assert not EncryptionManager(store, lambda: began + 29 * day).rotate_if_due()
+        assert EncryptionManager(store, lambda: began + 31 * day).rotate_if_due()
+    sound(home)
+
+
+def test_the_policy_replaces_a_data_key_under_which_much_was_written(home: Path) -> None:
+    config = encrypted(home, max_bytes="1 MiB")
+    fill(home, config)
+    with edda.open(home, config) as store:
+        manager = EncryptionManager(store)
+        assert not manager.rotate_if_due()
+        first = manager.status()
+        assert not manager.rotate_if_due(), "what was added up before is not counted twice"
+        assert manager.status() == first or first is not None
+        for _ in range(12):
+            store.create_document(edda.Document(title="d", content=os.urandom(50_000).hex()))
+        assert manager.rotate_if_due()
+        found = manager.status()
+        assert found is not None
+        assert found.bytes_written == 0
+        assert not manager.rotate_if_due()
+
+
+def test_each_purpose_gets_a_sealer_that_survives_a_new_data_key(home: Path) -> None:
+    config = encrypted(home)
+    config = config.changed(encryption_config=config_of(home / "edda.db").changed(algorithm="xchacha20-poly1305"))
+    fill(home, config)
+    with edda.open(home, config) as store:
+        manager = EncryptionManager(store)
+        sealed = manager.sealer("values").seal(b"plain", b"about")
+        manager.rotate_data_key()
+        assert manager.sealer("values").unseal(sealed, b"about", "it") == b"plain"
+        with pytest.raises(CorruptError):
+            manager.sealer("files").unseal(sealed, b"about", "it")
+    assert sealed[1] == list(EncryptionAlgorithm).index(EncryptionAlgorithm.XCHACHA20_POLY1305) + 1
+
+
+def test_a_store_whose_key_is_gone_is_refused_in_one_sentence_and_stays_as_it_is(home: Path) -> None:
+    fill(home, encrypted(home))
+    home.with_name("home.key").unlink()
+    datakeys.forget_unlocked()
+    before = {each: each.read_bytes() for each in home.iterdir()}
+    with pytest.raises(StoreKeyError, match=r"home\.key is missing; nothing was changed: put it back"):
+        edda.open(home)
+    assert {each: each.read_bytes() for each in home.iterdir()} == before
