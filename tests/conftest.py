@@ -120,3 +120,14 @@ def _own_state(request: pytest.FixtureRequest) -> None:
     monkeypatch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
     monkeypatch.setenv("EDDA_KEYRING", "off")
     monkeypatch.setenv("EDDA_STATE", str(state))
+
+
+@pytest.fixture
+def other_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on another disk than the test's own."""
+    for place in ("/dev/shm", "/tmp", "/var/tmp"):
+        if os.access(place, os.W_OK) and os.stat(place).st_dev != tmp_path.stat().st_dev:
+            with tempfile.TemporaryDirectory(dir=place) as folder:
+                yield Path(folder)
+            return
+    pytest.skip("this machine has one disk only")

@@ -86,7 +86,7 @@ def _join(code: str, at: tuple[str, int] | None, checked: str | None, *, bring: 
     from edda_sync.device.control import only_runner
 
     along = bring if bring or leave else None
-    with only_runner(home()):
+    with only_runner(home(), configured(home())):
         held = joining.holdings(home())
         has_content = held is not None and not held.is_empty
         may_stay = held is not None and (held.is_shut_out or (held.others and can_ask()))

@@ -16,11 +16,12 @@ import os
 import socket
 import stat
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from edda_sync.words.config import absolute
+from edda_sync.engine import opening
+from edda_sync.words.config import StorageConfig, absolute
 from edda_sync.words.errors import EddaError, UsageError
 from edda_sync.words.files import disk_error, mend_file, open_file
 from edda_sync.words.folders import make_folder, socket_path
@@ -35,9 +36,13 @@ Handler = Callable[[Answer], AsyncIterator[Answer]]
 
 
 @contextlib.contextmanager
-def only_runner(home: Path) -> Any:
+def only_runner(home: Path, config: StorageConfig | None = None) -> Iterator[None]:
     """
     Hold the store's lock, so that only this process syncs the store.
+
+    Args:
+        home: The store's folder.
+        config: How the store is kept. Several folders may say that it is in one file elsewhere, which is locked, too.
 
     Raises:
         UsageError: Another process holds it.
@@ -46,12 +51,12 @@ def only_runner(home: Path) -> Any:
     """
     home = absolute(home)
     is_new = not home.exists()
-    fd = _locked(home)
+    fd = _locked(home / "run" / LOCK_FILE, home)
     try:
         with contextlib.suppress(OSError):  # a full disk is no reason not to run
             os.ftruncate(fd, 0)
             os.pwrite(fd, f"process {os.getpid()}, {Path(sys.argv[0]).name or 'python'}".encode(), 0)
-        with held(fd):
+        with held(fd), _file_locked(config):
             yield
     finally:
         if is_new:
@@ -59,20 +64,37 @@ def only_runner(home: Path) -> Any:
         os.close(fd)
 
 
-def _locked(home: Path) -> int:
-    """Return an open descriptor of the store's lock, which this process holds."""
-    folder = home / "run"
-    mend_file(folder)
+@contextlib.contextmanager
+def _file_locked(config: StorageConfig | None) -> Iterator[None]:
+    """Hold the lock beside a store's file that is not in the store's folder."""
+    if config is None or config.database_path is None:
+        yield
+        return
+    path = config.database_path
+    with opening.naming_path(path):
+        make_folder(path.parent)
+    fd = _locked(path.with_name(f"{path.name}-lock"), path)
+    try:
+        with held(fd):
+            yield
+    finally:
+        os.close(fd)
+
+
+def _locked(path: Path, what: Path) -> int:
+    """Return an open descriptor of a lock, which this process holds; ``what`` is what it stands for."""
+    folder = path.parent
+    if path.name == LOCK_FILE:
+        mend_file(folder)
     while True:
         make_folder(folder)
-        path = folder / LOCK_FILE
         fd = open_file(path)
         try:
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise UsageError(
-                    f"Another edda is syncing {home} already{_holder(fd)}; stop it first, or use commands beside it."
+                    f"Another edda is syncing {what} already{_holder(fd)}; stop it first, or use commands beside it."
                 ) from None
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(fd), path.stat()):

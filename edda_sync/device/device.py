@@ -111,7 +111,7 @@ class Device:
             self.store, self._status, self._meet, lambda text: self._tell(Happening("trouble", text=text))
         )
         if self._is_on_disk:
-            self._stack.enter_context(control.only_runner(self.home))
+            self._stack.enter_context(control.only_runner(self.home, self._config))
         hold_loop(self, asyncio.get_running_loop())
         self._stack.callback(release_loop, self)
         self._stack.push_async_callback(runner.close)

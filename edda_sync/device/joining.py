@@ -28,7 +28,7 @@ from edda_sync.words import limits
 from edda_sync.words.config import DATABASE_FILE, StorageConfig, absolute
 from edda_sync.words.configured import configured
 from edda_sync.words.errors import CorruptError, DamagedStoreError, NotReachableError, PairingError, UsageError, damage
-from edda_sync.words.files import disk_error
+from edda_sync.words.files import disk_error, move_file
 from edda_sync.words.folders import make_folder, state_folder
 from edda_sync.workspace import welcome as membership
 from edda_sync.workspace.keys import BIRTH_KEY, WORKSPACE_KEY
@@ -254,6 +254,6 @@ def _clear(home: Path, database: Path, held: Holdings, aside: Path | None) -> No
         path = Path(f"{database}{suffix}")
         try:
             if path.exists():
-                path.unlink() if aside is None else path.rename(aside / f"{DATABASE_FILE}{suffix}")
+                path.unlink() if aside is None else move_file(path, aside / f"{DATABASE_FILE}{suffix}")
         except OSError as error:
             raise disk_error(path, error) from None

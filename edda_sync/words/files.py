@@ -189,6 +189,25 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object], *, keep_mode:
     sync_folder(path.parent)
 
 
+def move_file(path: Path, target: Path) -> None:
+    """
+    Move a file. To another disk it is copied first, whole or not at all, and only then removed here.
+
+    Raises:
+        OSError: It cannot be moved, and is where it was. The error names the file or folder at fault.
+    """
+    try:
+        path.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        import shutil
+
+        with path.open("rb") as source:
+            replace_file(target, lambda file: shutil.copyfileobj(source, file))
+        path.unlink()
+
+
 def sync_folder(path: Path) -> None:
     """Wait until the names of the files in a folder are on disk."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -15,6 +15,7 @@ import pytest
 from edda_sync.device import control
 from edda_sync.device.control import Answer, ask, only_runner, serve
 from edda_sync.words import folders
+from edda_sync.words.config import StorageConfig
 from edda_sync.words.errors import NotFoundError, UsageError
 from edda_sync.words.files import open_file
 from edda_sync.words.folders import socket_path
@@ -214,3 +215,18 @@ def test_a_lock_that_was_taken_away_meanwhile_is_made_anew(home: Path, monkeypat
     monkeypatch.setattr("edda_sync.device.control.open_file", open_and_lose)
     with only_runner(home), pytest.raises(UsageError), only_runner(home):
         raise AssertionError("two hold the lock")
+
+
+def test_a_file_that_several_folders_name_is_synced_by_one_process_only(tmp_path: Path) -> None:
+    config = StorageConfig(database_path=tmp_path / "data" / "notes.db")
+    with only_runner(tmp_path / "one", config):
+        with (
+            pytest.raises(UsageError, match=r"Another edda is syncing .*/notes\.db already"),
+            only_runner(tmp_path / "other", config),
+        ):
+            raise AssertionError("two run one store")
+        with only_runner(tmp_path / "other"):  # it has a store of its own
+            pass
+    with only_runner(tmp_path / "other", config):
+        pass
+    assert (tmp_path / "data" / "notes.db-lock").stat().st_mode & 0o777 == 0o600

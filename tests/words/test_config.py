@@ -205,8 +205,11 @@ def test_a_store_in_memory_uses_no_disk_space(tmp_path: Path) -> None:
     assert not (tmp_path / "home").exists()
 
 
-def test_a_database_elsewhere_is_moved_away_for_a_joined_workspace(tmp_path: Path) -> None:
-    home, config = tmp_path / "home", elsewhere(tmp_path, "phone")
+@pytest.mark.parametrize("disk", ["tmp_path", "other_disk"])
+def test_a_database_elsewhere_is_moved_away_for_a_joined_workspace(
+    tmp_path: Path, request: pytest.FixtureRequest, disk: str
+) -> None:
+    home, config = tmp_path / "home", elsewhere(request.getfixturevalue(disk), "phone")
     with edda.open(home, config) as store:
         store.create_task(edda.Task(title="Mine"))
         before = store.digest()

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from edda_sync.words.errors import DiskFaultError, DiskFullError, LinkError, ReadOnlyError, StorageError
-from edda_sync.words.files import disk_error, make_file, mend_file, open_file, replace_file
+from edda_sync.words.files import disk_error, make_file, mend_file, move_file, open_file, replace_file
 
 UMASKS = [0o000, 0o022, 0o077]
 NOBODY = 65534
@@ -188,3 +188,22 @@ def test_a_file_that_cannot_be_made_is_an_error_with_its_place(tmp_path: Path) -
     for use in (make_file, open_file):
         with pytest.raises(DiskFaultError, match="missing"):
             use(tmp_path / "missing" / "file")
+
+
+def test_a_file_is_moved_within_a_disk_and_to_another_one(tmp_path: Path, other_disk: Path) -> None:
+    for target in (tmp_path / "moved", other_disk / "moved"):
+        source = tmp_path / "file"
+        source.write_bytes(b"content")
+        source.chmod(0o600)
+        move_file(source, target)
+        assert not source.exists()
+        assert (target.read_bytes(), mode(target)) == (b"content", 0o600)
+
+
+def test_a_file_that_cannot_be_moved_stays(tmp_path: Path, other_disk: Path) -> None:
+    source = tmp_path / "file"
+    source.write_bytes(b"content")
+    for target in (tmp_path / "missing" / "moved", other_disk / "missing" / "moved"):
+        with pytest.raises(OSError, match=r"No such file or directory"):
+            move_file(source, target)
+        assert source.read_bytes() == b"content"
