@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edda_sync.engine.opening import has_store
+from edda_sync.sealing import keyfile
 from edda_sync.words.config import StorageConfig
 from edda_sync.words.errors import UsageError
 
@@ -29,6 +30,11 @@ def check(home: Path, before: StorageConfig, after: StorageConfig) -> None:
         raise UsageError(
             f"The store in {home} is kept by {before.backend}; nothing was changed: `edda store migrate --to "
             f"{after.backend}` makes it one of {after.backend}."
+        )
+    if after.encryption_config is not None and not keyfile.path_of(before.database(home)).exists():
+        raise UsageError(
+            f"The store in {home} is not encrypted; nothing was changed: `edda store encrypt` encrypts it, and then this "
+            "can be set."
         )
     if after.name != before.name:
         raise UsageError(

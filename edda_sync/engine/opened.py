@@ -117,7 +117,8 @@ class Opened:
         if config.encryption_config is not None and store.keys is None:
             store.close()
             raise UsageError(
-                f"{database} is not encrypted, as its configuration says; `edda store encrypt` encrypts it."
+                f"{database} is not encrypted, as its configuration says: `edda store encrypt` encrypts it, or take the "
+                "settings of encryption out, which `edda config show` lists."
             )
         store.on_idle = on_idle
         self._store = self.file = store

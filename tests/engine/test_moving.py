@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 import edda_sync as edda
 from edda_sync.engine import moving
-from edda_sync.words.config import StorageConfig
+from edda_sync.words.config import (
+    EncryptionConfig,
+    KeyDerivationFunction,
+    KeyRotationPolicy,
+    KeyStorage,
+    StorageConfig,
+)
 from edda_sync.words.errors import UsageError
 
 USUAL = StorageConfig()
@@ -32,6 +39,20 @@ def test_what_does_not_move_a_store_may_be_changed(home: Path) -> None:
 def test_another_backend_names_the_command_that_moves_the_store(home: Path) -> None:
     with pytest.raises(UsageError, match="`edda store migrate --to rocksdb`"):
         moving.check(home, USUAL, StorageConfig(backend="rocksdb"))
+
+
+def test_a_plain_store_is_encrypted_before_settings_say_so(home: Path) -> None:
+    after = StorageConfig(encryption_config=EncryptionConfig(kdf=KeyDerivationFunction.SCRYPT))
+    with pytest.raises(UsageError, match="`edda store encrypt` encrypts it, and then this can be set"):
+        moving.check(home, USUAL, after)
+    moving.check(home.parent / "new", USUAL, after)
+
+
+def test_a_policy_is_set_for_a_store_that_is_encrypted(tmp_path: Path) -> None:
+    home, key = tmp_path / "sealed", EncryptionConfig(key_storage=KeyStorage.FILE, key_file=tmp_path / "stick.key")
+    edda.open(home, StorageConfig(encryption_config=key)).close()
+    policy = EncryptionConfig(key_rotation=KeyRotationPolicy(max_age=timedelta(days=90)))
+    moving.check(home, USUAL, StorageConfig(encryption_config=policy))
 
 
 def test_a_device_keeps_its_name(home: Path) -> None:
