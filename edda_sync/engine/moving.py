@@ -26,7 +26,7 @@ def check(home: Path, before: StorageConfig, after: StorageConfig) -> None:
     """
     if not has_store(before.database(home)):
         return
-    if after.backend != before.backend:
+    if "backend" in after.given and after.backend != before.backend:  # unset, the store itself says it
         raise UsageError(
             f"The store in {home} is kept by {before.backend}; nothing was changed: `edda store migrate --to "
             f"{after.backend}` makes it one of {after.backend}."

@@ -41,6 +41,10 @@ def test_another_backend_names_the_command_that_moves_the_store(home: Path) -> N
         moving.check(home, USUAL, StorageConfig(backend="rocksdb"))
 
 
+def test_a_setting_of_the_backend_may_be_taken_out(home: Path) -> None:
+    moving.check(home, StorageConfig(backend="rocksdb"), USUAL)
+
+
 def test_a_plain_store_is_encrypted_before_settings_say_so(home: Path) -> None:
     after = StorageConfig(encryption_config=EncryptionConfig(kdf=KeyDerivationFunction.SCRYPT))
     with pytest.raises(UsageError, match="`edda store encrypt` encrypts it, and then this can be set"):
