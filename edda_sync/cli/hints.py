@@ -119,6 +119,7 @@ OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "--as": ("type", "kind", "relationship"),
     "--recursive": ("recurse", "subtasks"),
     "--force": ("overwrite", "yes"),
+    "--metrics": ("prometheus", "stats", "figures", "exporter"),
     "--no-discovery": ("no-mdns", "offline"),
     "--rebuild": ("repair", "fix"),
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -67,3 +69,13 @@ def test_the_library_is_loaded_only_when_it_is_asked_for(machine: Callable[[str]
         up.wait_for(r"^Ctrl-C stops it\.$")
         assert up.end() == 0
         assert any("prometheus_client" in line for line in up.lines) is asked
+
+
+def test_a_person_is_told_that_others_can_read_the_figures(machine: Callable[[str], Machine]) -> None:
+    with closing(socket.create_server(("0.0.0.0", 0))) as found:
+        port = found.getsockname()[1]
+    up = machine("laptop").start("up", "--no-discovery", "--metrics", f"0.0.0.0:{port}")
+    up.wait_for(rf"^Figures for Prometheus: http://0\.0\.0\.0:{port}/metrics$")
+    up.wait_for(r"^Whoever reaches that address can read them\.$")
+    up.wait_for(r"^Ctrl-C stops it\.$")
+    assert up.end() == 0

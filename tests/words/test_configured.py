@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,9 @@ from edda_sync.words.config import DATABASE_FILE, StorageConfig
 from edda_sync.words.config_file import CONFIG_FILE
 from edda_sync.words.configured import configured, has_settings, resolved
 from edda_sync.words.errors import SettingError, UsageError
-from edda_sync.words.settings import OTHER_VARIABLES, PREFIX
+from edda_sync.words.settings import OTHER_VARIABLES, PREFIX, VARIABLES
+
+PACKAGE = Path(edda.__file__).parent
 
 
 @pytest.fixture
@@ -179,3 +182,27 @@ def test_a_store_on_disk_is_not_hidden_by_one_in_memory(home: Path, monkeypatch:
         edda.open(home)
     with edda.open(home.parent / "new") as store:
         assert store.database is None
+
+
+# --- nobody passes by it ----------------------------------------------------------------------------------------------
+
+SOURCES = {str(path.relative_to(PACKAGE)): path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
+USUAL_PLACE = {
+    # modules that name the file of a store where no setting can say otherwise: (why)
+    "words/config.py": "it says where the file is by default",
+    "engine/opening.py": "a store in the usual place is not given up for one that is configured",
+    "engine/aside.py": "a store that was put aside is a plain folder",
+    "device/joining.py": "a store that is put aside becomes a plain folder",
+    "cli/join.py": "it looks for folders that were put aside",
+    "simulations/disk.py": "a simulated disk has one store, which nobody configures",
+}
+
+
+def test_nobody_else_takes_the_usual_place_of_the_database_for_its_place() -> None:
+    naming = {name for name, text in SOURCES.items() if re.search(r'DATABASE_FILE|["/]edda\.db["]', text)}
+    assert naming == set(USUAL_PLACE)
+
+
+def test_every_variable_that_the_product_names_is_known_and_documented() -> None:
+    named = {each for text in SOURCES.values() for each in re.findall(r"\bEDDA_[A-Z_]*[A-Z]\b", text)}
+    assert named <= set(VARIABLES) | set(OTHER_VARIABLES)
