@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from edda_sync.crdt import frontier, records
+from edda_sync.crdt import attachments, frontier, records
 from edda_sync.crdt.entity import OWN_TIME, Entity
 from edda_sync.words import values
 from edda_sync.words.errors import InvalidValueError
@@ -170,6 +170,11 @@ def _link(_group: str, document_id: str) -> _Check:
     return _linked
 
 
+def _file(_group: str, attachment: str) -> _Check:
+    attachments.check_cell(attachment, None)
+    return lambda value: attachments.check_cell(attachment, value)
+
+
 def _epoch(_group: str, name: str) -> _Check:
     return lambda value: records.check_epoch(name, value)
 
@@ -202,6 +207,6 @@ _FIELDS: Final[dict[str, dict[str, _Check]]] = {
 }
 _GROUPS: Final[dict[str, dict[str, Callable[[str, str], _Check]]]] = {
     "task": {"metadata": _json, "agent_context": _json, "tag": _tag, "link": _link},
-    "document": {"metadata": _json, "agent_context": _json, "tag": _tag},
+    "document": {"metadata": _json, "agent_context": _json, "tag": _tag, "file": _file},
     "workspace": {"epoch": _epoch},
 }

@@ -77,7 +77,7 @@ def set_cells(item: Item, cells: Mapping[str, Any]) -> None:
         elif name == "created_at":
             if isinstance(value, str):
                 item.created_at = value
-        elif group != "link":
+        elif group not in ("link", "file"):
             setattr(item, name, value)
 
 

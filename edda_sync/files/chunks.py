@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from hashlib import blake2b
-from typing import Final, Protocol
+from typing import Protocol
 
-HASH_BYTES: Final = 32
+from edda_sync.crdt.attachments import HASH_BYTES
 
 
 def name_of(chunk: bytes | memoryview) -> bytes:

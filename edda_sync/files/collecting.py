@@ -13,8 +13,9 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
+from edda_sync.crdt.attachments import File
 from edda_sync.files.chunks import Chunks
-from edda_sync.files.tree import File, decode
+from edda_sync.files.tree import decode
 from edda_sync.words import limits
 from edda_sync.words.errors import DamagedFileError, InvalidValueError
 

@@ -21,7 +21,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from edda_sync.files.chunks import HASH_BYTES, name_of
+from edda_sync.crdt.attachments import HASH_BYTES
+from edda_sync.files.chunks import name_of
 from edda_sync.files.packing import pack, unpack
 from edda_sync.words import limits
 from edda_sync.words.errors import DamagedFileError, LinkError, StorageError, UnreadableError

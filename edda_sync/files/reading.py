@@ -7,8 +7,9 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from edda_sync.crdt.attachments import File
 from edda_sync.files.chunks import Chunks
-from edda_sync.files.tree import File, Piece, pieces
+from edda_sync.files.tree import Piece, pieces
 from edda_sync.words.errors import FileNotHereError, InvalidValueError
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from edda_sync.crdt.attachments import File
 from edda_sync.files.chunks import Adding
-from edda_sync.files.tree import File, Part, encode
+from edda_sync.files.tree import Part, encode
 from edda_sync.words import limits
 from edda_sync.words.errors import InvalidValueError, LimitError
 

@@ -20,28 +20,12 @@ from collections.abc import Callable, Iterator, Sequence
 from struct import Struct
 from typing import Final, NamedTuple
 
-from edda_sync.files.chunks import HASH_BYTES
+from edda_sync.crdt.attachments import HASH_BYTES, File, size_max
 from edda_sync.words import limits
 from edda_sync.words.errors import InvalidValueError
 
 _FORMAT: Final = b"\1"
 _PART: Final = Struct(f">{HASH_BYTES}sQ")
-DEPTH_MAX: Final = 2
-
-
-class File(NamedTuple):
-    """
-    The content of a file.
-
-    Attributes:
-        root: The name of its only chunk, or of a manifest.
-        size: In bytes.
-        depth: How many manifests are between the root and a chunk: 0, 1 or 2.
-    """
-
-    root: bytes
-    size: int
-    depth: int
 
 
 class Part(NamedTuple):
@@ -57,25 +41,6 @@ class Piece(NamedTuple):
     name: bytes
     size: int
     at: int
-
-
-def size_max(depth: int) -> int:
-    """Return how many bytes a file of some depth has at most."""
-    reach: int = limits.CHUNK_BYTES * limits.MANIFEST_PARTS_MAX**depth
-    return min(reach, limits.FILE_BYTES_MAX)
-
-
-def check(file: File) -> None:
-    """
-    Check what somebody says about a file.
-
-    Raises:
-        InvalidValueError: There is no such file.
-    """
-    if len(file.root) != HASH_BYTES or not 0 <= file.depth <= DEPTH_MAX:
-        raise InvalidValueError("file", "has no root of a known depth", file)
-    if not 0 <= file.size <= size_max(file.depth) or (file.depth and not file.size):
-        raise InvalidValueError("file", f"cannot have {file.size:,} bytes at depth {file.depth}", file.size)
 
 
 def encode(parts: Sequence[Part]) -> bytes:

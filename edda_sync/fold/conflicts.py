@@ -10,7 +10,7 @@ from edda_sync.crdt.entity import Entity
 from edda_sync.fold.texts import Texts
 from edda_sync.words.model import TEXT_FIELDS
 
-_OWN_SIBLINGS: Final = ("tag.", "link.", "created_at", "record")  # several values of these are no conflict
+_OWN_SIBLINGS: Final = ("tag.", "link.", "file.", "created_at", "record")  # several values of these are no conflict
 
 
 def conflicts_of(entity: Entity, texts: Texts) -> dict[str, list[Write]]:

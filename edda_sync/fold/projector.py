@@ -10,6 +10,7 @@ from typing import Final
 from edda_sync.crdt import digests, integrity, rows, state
 from edda_sync.crdt.entity import Entity
 from edda_sync.crdt.keys import key_of
+from edda_sync.fold import attachments
 from edda_sync.fold.conflicts import conflicts_of
 from edda_sync.fold.entities import Entities
 from edda_sync.fold.rings import Rings
@@ -102,7 +103,7 @@ class Projector:
         overfull = [key for key in self._changed if entities[key].overfull]
         for key in overfull:
             self._texts.forget_of(key)
-        records, conflicted, added = [], {}, 0
+        records, conflicted, added, attached = [], {}, 0, {}
         hidden = defaultdict[str, list[bytes]](list)
         for key, became in self._changed.items():
             record, growth = self._record(key, became)
@@ -110,6 +111,8 @@ class Projector:
             added += growth
             entity = entities[key]
             conflicted[key] = not record.hidden and bool(conflicts_of(entity, self._texts))
+            if became is not Became.EDITED and entity.kind == "document" and attachments.is_any(entity.cells):
+                attached[key] = attachments.attached(entity)
             if record.hidden and entities.was_visible(key):
                 hidden[entity.kind].append(key)
         ends = self._reader.index.stale_among([key for key, became in self._changed.items() if became is Became.SHOWN])
@@ -119,13 +122,15 @@ class Projector:
             added = digests.add(added % _SUM_END, record.hash)
             records.append(record)
             conflicted[record.key] = False
+            if newborn.kind == "document" and attachments.is_any(newborn.cells):
+                attached[record.key] = attachments.attached(newborn.entity())
         stale = {key: True for key, became in self._changed.items() if became is Became.EDITED}
         stale |= {key: False for key in self._changed if key in ends}
         self._changed, self._written, self._strange = {}, {}, set()
         return Delta(
             mentions=mentions, unapplied=unapplied, texts=self._view.take(), overfull=overfull, records=records,
             conflicted=conflicted, digest=added % _SUM_END, hidden=hidden, shown=shown, new=new, patches=patches,
-            pointed=pointed, stale=stale,
+            pointed=pointed, attached=attached, stale=stale,
         )  # fmt: skip
 
     def _record(self, key: bytes, became: Became) -> tuple[Record, int]:
@@ -216,6 +221,7 @@ class Projector:
             self._reader.tables.row(entity.kind, entity_id) == shown.row
             and tags == {tag for tag, _ in shown.tags}
             and links == {document for document, _, _ in shown.links}
+            and [*self._reader.attachments.of(entity.key)] == attachments.attached(entity)
         )
 
     def _text_hashes(self, entity: Entity) -> list[bytes]:

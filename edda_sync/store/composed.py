@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from edda_sync.store.seams import (
+    AttachmentsReader,
+    AttachmentsWriter,
     BlobsReader,
     BlobsWriter,
     EdgesReader,
@@ -61,6 +63,7 @@ class ComposedReader:
     unapplied: UnappliedReader
     tables: TablesReader
     edges: EdgesReader
+    attachments: AttachmentsReader
     meta: MetaReader
 
     @classmethod
@@ -79,6 +82,7 @@ class ComposedReader:
             unapplied=reader.unapplied,
             tables=reader.tables,
             edges=reader.edges,
+            attachments=reader.attachments,
             meta=reader.meta,
         )
 
@@ -99,6 +103,7 @@ class ComposedWriter:
     unapplied: UnappliedWriter
     tables: TablesWriter
     edges: EdgesReader
+    attachments: AttachmentsWriter
     meta: MetaWriter
     beneath: StoreWriter
 
@@ -118,6 +123,7 @@ class ComposedWriter:
             unapplied=tx.unapplied,
             tables=tx.tables,
             edges=tx.edges,
+            attachments=tx.attachments,
             meta=tx.meta,
             beneath=tx,
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from edda_sync.store.seams import Patch, Pointed, Record, Shown, StoreWriter, Unapplied
+from edda_sync.store.seams import Attached, Patch, Pointed, Record, Shown, StoreWriter, Unapplied
 
 
 class TextSaved(NamedTuple):
@@ -54,6 +54,7 @@ class Delta(NamedTuple):
         new: The keys of those in ``shown`` that have no row in any table yet.
         patches: What changed in rows that are already shown.
         pointed: New targets of tags and links of entities that are already shown.
+        attached: All attachments of some documents.
         stale: For each of these entities, whether its row and hash wait for its text.
     """
 
@@ -69,6 +70,7 @@ class Delta(NamedTuple):
     new: frozenset[bytes]
     patches: Sequence[Patch]
     pointed: Sequence[Pointed]
+    attached: Mapping[bytes, Sequence[Attached]]
     stale: Mapping[bytes, bool]
 
 
@@ -98,5 +100,7 @@ def apply(tx: StoreWriter, delta: Delta) -> None:
         tx.tables.patch(delta.patches)
     if delta.pointed:
         tx.tables.point(delta.pointed)
+    if delta.attached:
+        tx.attachments.put(delta.attached)
     if delta.stale:
         tx.index.set_stale(delta.stale)

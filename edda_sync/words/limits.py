@@ -72,6 +72,8 @@ MANIFEST_PARTS_MAX = 4_096  # parts that one manifest lists (format): it has 160
 FILE_BYTES_MAX = 64 * 1024 * 1024 * 1024  # one file (wire): 65,536 chunks. Whoever fetches it decides that by itself
 # Chunks that nothing refers to are kept for this long: whoever detached something by mistake can attach it again at once.
 FILE_GRACE_S = 24 * 3600
+FILE_NAME_CODE_POINTS_MAX = 255  # the name of an attachment (wire): what file systems take
+ATTACHMENT_BYTES_MAX = 4_096  # the record of an attachment (wire): its names, a hash, and room to grow
 COLLECTED_CHUNKS = 1_000  # chunks that are looked at while nobody can add any: a few milliseconds
 FILE_NAME_BYTES_MAX = 240  # of the name under which an attachment is saved: every file system takes 255
 

@@ -7,11 +7,11 @@ import random
 
 import pytest
 
+from edda_sync.crdt.attachments import File
 from edda_sync.files.collecting import Collected, collect, tree_of
 from edda_sync.files.memory import MemoryChunks
 from edda_sync.files.reading import FileReader
 from edda_sync.files.storing import store
-from edda_sync.files.tree import File
 from edda_sync.words import limits
 
 

@@ -9,10 +9,10 @@ import time
 
 import pytest
 
+from edda_sync.crdt.attachments import File
 from edda_sync.files.memory import MemoryChunks
 from edda_sync.files.reading import FileReader
 from edda_sync.files.storing import store
-from edda_sync.files.tree import File
 from edda_sync.words import limits
 from edda_sync.words.errors import DamagedFileError, FileNotHereError, InvalidValueError
 

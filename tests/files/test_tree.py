@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edda_sync.files.tree import DEPTH_MAX, File, Part, Piece, check, decode, encode, pieces, size_max
+from edda_sync.crdt.attachments import File
+from edda_sync.files.tree import Part, Piece, decode, encode, pieces
 from edda_sync.words import limits
 from edda_sync.words.errors import InvalidValueError
 
@@ -37,32 +38,6 @@ def test_the_bytes_of_a_manifest_stay_as_they_are() -> None:
 def test_a_manifest_that_does_not_describe_its_file_is_refused(manifest: bytes, file: File) -> None:
     with pytest.raises(InvalidValueError):
         decode(manifest, file)
-
-
-@pytest.mark.parametrize(
-    "file",
-    [
-        File(b"short", 1, 0),
-        File(A, -1, 0),
-        File(A, 1, -1),
-        File(A, 1, DEPTH_MAX + 1),
-        File(A, limits.CHUNK_BYTES + 1, 0),
-        File(A, 0, 1),
-        File(A, size_max(1) + 1, 1),
-        File(A, limits.FILE_BYTES_MAX + 1, 2),
-    ],
-    ids=repr,
-)
-def test_a_file_that_cannot_exist_is_refused(file: File) -> None:
-    with pytest.raises(InvalidValueError):
-        check(file)
-
-
-@pytest.mark.parametrize(
-    "file", [File(A, 0, 0), File(A, limits.CHUNK_BYTES, 0), File(A, 1, 1), File(A, limits.FILE_BYTES_MAX, 2)], ids=repr
-)
-def test_a_file_that_can_exist_is_accepted(file: File) -> None:
-    check(file)
 
 
 def test_the_pieces_of_a_file_come_in_order_and_only_the_manifests_on_the_way_are_read() -> None:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from edda_sync.crdt.keys import key_of
 from edda_sync.store.seams import (
+    Attached,
     Head,
     Logged,
     Patch,
@@ -175,6 +176,11 @@ def fill(tx: StoreWriter) -> None:
     show(tx, shown_task(1, tags=(3,), links=(2,), withheld=withheld))
     tx.tables.index_texts()
     show(tx, shown_document(2, content="new words"), new=False)
+    attached = Attached("file.1", EVERY_BYTE, bytes(32), 7, TIME)
+    tx.attachments.put(
+        {entity(2, "document"): [attached], entity(9, "document"): [attached._replace(root=bytes([1] * 32))]}
+    )
+    tx.attachments.hold(bytes(32))
     tx.states.put_text(entity(2), "content", GENESIS, b"state", 0)
     tx.states.append_text(entity(2), "content", GENESIS, ACTOR, 1, b"edit")
     tx.index.set_stale({entity(2): True})
@@ -210,6 +216,8 @@ def change_all(tx: StoreWriter) -> None:
     tx.tables.index_texts()
     tx.states.append_text(entity(9), "description", ANOTHER_GENESIS, OTHER, 2, b"edit")
     tx.states.put_text(entity(9), "description", ANOTHER_GENESIS, b"state", 0)
+    tx.attachments.put({entity(9, "document"): [Attached("file.2", b"", bytes([2] * 32), 8, LATER)]})
+    tx.attachments.release([bytes(32)])
     tx.unapplied.add([Unapplied(4, 1, entity(9), False, "newer")])
 
 
@@ -266,6 +274,13 @@ def dump(reader: StoreReader) -> dict[str, Any]:
             reader.unapplied.waiting(),
             [list(reader.unapplied.waiting_at(each)) for each in KEYS],
             list(reader.unapplied.waiting_numbers()),
+        ),
+        "attachments": (
+            list(reader.attachments.scan()),
+            [list(reader.attachments.of(each)) for each in KEYS],
+            list(reader.attachments.missing(1 << 40, 10)),
+            reader.attachments.lacking(),
+            reader.attachments.holds(bytes(32)),
         ),
         "digest": reader.index.digest(),
         "tables": [reader.tables.all(name) for name in ("tasks", "documents", "tags", "entity_tags", "task_documents")],

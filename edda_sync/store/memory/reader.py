@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edda_sync.store.memory.attachments import MemoryAttachments
 from edda_sync.store.memory.blobs import MemoryBlobs
 from edda_sync.store.memory.edges import MemoryEdges
 from edda_sync.store.memory.evidence import MemoryEvidence
@@ -27,8 +28,8 @@ class MemoryReader:
     """
 
     __slots__ = (
-        "blobs", "edges", "evidence", "incoming", "index", "log", "mentions", "meta", "segments", "signatures", "states",
-        "tables", "unapplied",
+        "attachments", "blobs", "edges", "evidence", "incoming", "index", "log", "mentions", "meta", "segments",
+        "signatures", "states", "tables", "unapplied",
     )  # fmt: skip
 
     def __init__(self, tables: Tables) -> None:
@@ -37,4 +38,5 @@ class MemoryReader:
         self.segments = MemorySegments(tables)
         self.states, self.index, self.unapplied = MemoryStates(tables), MemoryIndex(tables), MemoryUnapplied(tables)
         self.tables, self.edges = MemoryTables(tables), MemoryEdges(tables)
+        self.attachments = MemoryAttachments(tables)
         self.blobs, self.meta = MemoryBlobs(tables), MemoryMeta(tables)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from edda_sync.crdt.keys import kind_and_id
+from edda_sync.store.memory.attachments import MemoryAttachmentsWriter
 from edda_sync.store.memory.blobs import MemoryBlobsWriter
 from edda_sync.store.memory.edges import MemoryEdgesWriter
 from edda_sync.store.memory.evidence import MemoryEvidenceWriter
@@ -44,6 +45,7 @@ class MemoryWriter:
         self.unapplied = MemoryUnappliedWriter(journal)
         self.edges = MemoryEdgesWriter(journal)
         self.tables = MemoryTablesWriter(journal, self.edges)
+        self.attachments = MemoryAttachmentsWriter(journal)
         self.blobs, self.meta = MemoryBlobsWriter(journal), MemoryMetaWriter(journal)
 
     def check(self) -> None:
@@ -69,6 +71,7 @@ class MemoryWriter:
         self.states.drop(entities)
         self.index.drop(entities)
         self.unapplied.drop(entities)
+        self.attachments.drop(entities)
 
     def clear_view(self) -> None:
         """See ``StoreWriter.clear_view``."""

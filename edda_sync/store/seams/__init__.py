@@ -9,7 +9,7 @@ same facets, as those that write. The facets form five seams:
 1. *Log*, the truth: ``log``, ``signatures``, ``evidence``, ``mentions``, ``incoming``, ``segments``. It is always in SQL.
 2. *States*, what is folded from the log: ``states``, which something else than SQL may keep. Beside it, always in SQL, are
    ``index`` (what is known about all states without reading them) and ``unapplied`` (what is not folded).
-3. *Tables*, what people see: ``tables`` and ``edges``.
+3. *Tables*, what people see: ``tables``, ``edges`` and ``attachments``.
 4. *Blobs*: ``blobs``.
 5. *Meta*: ``meta``.
 
@@ -28,6 +28,7 @@ promises:
 Where an entity is given or returned as bytes, that is its key (``crdt.keys.key_of``): its kind, then its id.
 """
 
+from edda_sync.store.seams.attachments import Attached, AttachmentsReader, AttachmentsWriter
 from edda_sync.store.seams.blobs import BlobsReader, BlobsWriter
 from edda_sync.store.seams.edges import EdgesReader
 from edda_sync.store.seams.evidence import EvidenceReader, EvidenceWriter
@@ -45,6 +46,9 @@ from edda_sync.store.seams.unapplied import Unapplied, UnappliedReader, Unapplie
 from edda_sync.words.query import Row
 
 __all__ = [
+    "Attached",
+    "AttachmentsReader",
+    "AttachmentsWriter",
     "BlobsReader",
     "BlobsWriter",
     "EdgesReader",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
+from edda_sync.store.seams.attachments import AttachmentsReader, AttachmentsWriter
 from edda_sync.store.seams.blobs import BlobsReader, BlobsWriter
 from edda_sync.store.seams.edges import EdgesReader
 from edda_sync.store.seams.evidence import EvidenceReader, EvidenceWriter
@@ -63,6 +64,9 @@ class StoreReader(Protocol):
     def edges(self) -> EdgesReader: ...
 
     @property
+    def attachments(self) -> AttachmentsReader: ...
+
+    @property
     def meta(self) -> MetaReader: ...
 
 
@@ -105,6 +109,9 @@ class StoreWriter(StoreReader, Protocol):
 
     @property
     def tables(self) -> TablesWriter: ...
+
+    @property
+    def attachments(self) -> AttachmentsWriter: ...
 
     @property
     def meta(self) -> MetaWriter: ...

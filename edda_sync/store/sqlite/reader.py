@@ -9,6 +9,7 @@ from typing import NoReturn
 from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync.store.sqlite import schema, shape
+from edda_sync.store.sqlite.attachments import SqliteAttachments
 from edda_sync.store.sqlite.blobs import SqliteBlobs
 from edda_sync.store.sqlite.connections import Connection
 from edda_sync.store.sqlite.edges import SqliteEdges
@@ -39,8 +40,8 @@ class SqliteReader:
     """
 
     __slots__ = (
-        "_is_ending", "_sql", "blobs", "connection", "edges", "evidence", "incoming", "index", "log", "mentions", "meta",
-        "segments", "signatures", "states", "tables", "unapplied",
+        "_is_ending", "_sql", "attachments", "blobs", "connection", "edges", "evidence", "incoming", "index", "log",
+        "mentions", "meta", "segments", "signatures", "states", "tables", "unapplied",
     )  # fmt: skip
 
     def __init__(self, connection: Connection) -> None:
@@ -53,6 +54,7 @@ class SqliteReader:
         self.states, self.index = SqliteStates(sql, summary), SqliteIndex(sql, summary)
         self.unapplied = SqliteUnapplied(sql)
         self.tables, self.edges = SqliteTables(sql), SqliteEdges(sql)
+        self.attachments = SqliteAttachments(sql)
         self.blobs, self.meta = SqliteBlobs(sql), SqliteMeta(sql)
 
     def begin(self) -> None:

@@ -168,9 +168,19 @@ CREATE INDEX idx_unapplied_waiting ON _unapplied(entity, position) WHERE NOT ref
 CREATE TABLE _unindexed (kind TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID
 """
 
+# which files documents refer to: a part of the view; and which of these files are complete on this device
+_ATTACHMENTS: Final = """
+CREATE TABLE _attachments (
+    entity BLOB NOT NULL, cell TEXT NOT NULL, record BLOB NOT NULL, root BLOB NOT NULL, size INTEGER NOT NULL,
+    created_at TEXT NOT NULL, PRIMARY KEY (entity, cell)
+) WITHOUT ROWID;
+CREATE INDEX idx_attachments_root ON _attachments(root);
+CREATE TABLE _held_files (root BLOB PRIMARY KEY) WITHOUT ROWID
+"""
+
 VIEW_TABLES: Final = (
     "entity_tags", "task_documents", "tasks", "documents", "tags", "_entities", "_withheld", "_texts", "_text_tail",
-    "_stale", "_unapplied", "_unindexed",
+    "_stale", "_unapplied", "_unindexed", "_attachments",
 )  # fmt: skip
 
 
@@ -193,6 +203,7 @@ MIGRATIONS: Final = (
         "first",
         (*_statements(SPECIFICATION), *_statements(_OURS), *fulltext.SCHEMA, summary.SCHEMA, summary.BEGIN),
     ),
+    Migration("attachments", tuple(_statements(_ATTACHMENTS))),
 )
 VERSION: Final = len(MIGRATIONS)
 

@@ -10,6 +10,7 @@ from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync.crdt.keys import kind_and_id
 from edda_sync.store.sqlite import fulltext, schema, shape
+from edda_sync.store.sqlite.attachments import SqliteAttachmentsWriter
 from edda_sync.store.sqlite.blobs import SqliteBlobsWriter
 from edda_sync.store.sqlite.edges import SqliteEdgesWriter
 from edda_sync.store.sqlite.errors import is_busy
@@ -52,6 +53,7 @@ class SqliteWriter:
         self.states, self.index = SqliteStatesWriter(sql, self._summary), SqliteIndexWriter(sql, self._summary)
         self.edges = SqliteEdgesWriter(sql)
         self.tables = SqliteTablesWriter(sql, self.edges)
+        self.attachments = SqliteAttachmentsWriter(sql)
         self.blobs, self.meta = SqliteBlobsWriter(sql), SqliteMetaWriter(sql)
         self._version = -1
 
@@ -159,6 +161,7 @@ class SqliteWriter:
         self.states.drop(entities)
         self.index.drop(entities)
         self.unapplied.drop(entities)
+        self.attachments.drop(entities)
 
     def clear_view(self) -> None:
         """See ``StoreWriter.clear_view``. This also mends tables, indexes and triggers that other programs changed."""
