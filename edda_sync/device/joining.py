@@ -17,6 +17,7 @@ from edda_sync.device.peers import Endpoint
 from edda_sync.engine import aside as asides
 from edda_sync.engine import opening, standing
 from edda_sync.engine.engine import StorageEngine
+from edda_sync.sealing import keyfile
 from edda_sync.store.sqlite.damage import can_be_made_anew
 from edda_sync.sync import readmission
 from edda_sync.transport import identity as identities
@@ -250,6 +251,7 @@ def _clear(home: Path, database: Path, held: Holdings, aside: Path | None) -> No
         identity = identities.load(home)
         if identity is not None and identity.device == held.device:
             identities.save(aside, identity)
+        keyfile.copy(database, aside / DATABASE_FILE)  # first: both stores are encrypted, or none
     for suffix in ("", "-wal", "-shm"):
         path = Path(f"{database}{suffix}")
         try:

@@ -9,7 +9,7 @@ from typing import Final
 from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync.store.sqlite import converting, damage, migrations, schema, shape
-from edda_sync.store.sqlite.connections import Connection
+from edda_sync.store.sqlite.keyed import damaged_pages
 from edda_sync.store.sqlite.store import SqliteStore
 
 _NAMED_MAX: Final = 3  # damaged items that a finding names
@@ -35,7 +35,7 @@ def check_file(store: SqliteStore) -> list[Finding]:
             what = f"{some(changed)}; another program did that, and `edda doctor --rebuild` puts it right"
             return [Finding("file", True, "SQLite finds it whole"), Finding("schema", False, what)]
         version = _version(store, migrations.applied(connection.execute))
-        encryption = [] if store.keys is None else [_check_encryption(store, connection)]
+        encryption = [] if store.keys is None else [_check_encryption(store)]
         dangling = shape.dangling(connection.execute)
         referring = shape.referring(connection.execute)
     except (sqlite.Error, UnicodeDecodeError) as error:
@@ -55,11 +55,10 @@ def check_file(store: SqliteStore) -> list[Finding]:
     ]
 
 
-def _check_encryption(store: SqliteStore, connection: Connection) -> Finding:
+def _check_encryption(store: SqliteStore) -> Finding:
     """Check the code of each page of an encrypted file, and whether something beside it is plain."""
     assert store.keys is not None, "it is encrypted"
-    damaged = [what for (what,) in connection.execute("PRAGMA cipher_integrity_check")]
-    if damaged:
+    if not store.is_read_only and (damaged := damaged_pages(store.connect)):
         return Finding("encryption", False, f"pages that are not what was encrypted: {some(damaged)}")
     if not store.keys.is_salt_whole:
         what = (

@@ -115,6 +115,23 @@ def save(database: Path, content: KeyFile) -> None:
         raise disk_error(path, error) from None
 
 
+def copy(database: Path, other: Path) -> None:
+    """
+    Copy the key file of a store, if it has one, beside the file to which the store will be moved.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
+    try:
+        raw = path_of(database).read_bytes()
+    except FileNotFoundError:
+        return
+    try:
+        replace_file(path_of(other), lambda file: file.write(raw))
+    except OSError as error:
+        raise disk_error(path_of(other), error) from None
+
+
 def put_aside(database: Path) -> Path | None:
     """
     Rename the key file of a store that is plain now, and return its new name; None if there is none.

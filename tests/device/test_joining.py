@@ -17,6 +17,7 @@ from edda_sync.words.config import StorageConfig
 from edda_sync.words.errors import InvalidValueError, NotReachableError, PairingError, StorageError, UsageError
 from edda_sync.workspace import welcome as membership
 from edda_sync.workspace.welcome import DeviceCard, Welcome
+from tests.encrypted import config_of, holds
 
 HOST = "127.0.0.1"
 PATIENCE_S = 20.0
@@ -130,6 +131,25 @@ def test_a_store_that_is_set_aside_is_whole_and_can_be_written(tmp_path: Path) -
         assert left.digest() == before
         left.create_task(edda.Task(title="Still mine"))
         assert left.identity.device == left.members()[0].device
+
+
+def test_of_an_encrypted_store_both_the_one_set_aside_and_the_new_one_are_encrypted(tmp_path: Path) -> None:
+    home, aside = tmp_path / "home", tmp_path / "home" / "left"
+    with edda.open(home, StorageConfig(encryption_config=config_of(home / "edda.db"))) as store:
+        store.create_task(edda.Task(title="Nobody may read this"))
+        before = store.digest()
+    with testing.devices(1) as (laptop,):
+        laptop.create_task(edda.Task(title="Nor may anybody read this"))
+        joining.enter(home, welcome_of(laptop, home), "phone", aside)
+        with StorageEngine(home) as store:
+            store.open_store()
+            testing.sync(laptop, store)
+            assert store.digest() == laptop.digest()
+            assert store.reading.encryption() is not None
+            assert holds(home, b"may read this") == holds(home, b"anybody read this") == []
+    with edda.open(aside) as left:
+        assert left.digest() == before
+        assert left.reading.encryption() is not None
 
 
 def test_an_empty_store_makes_room_and_one_with_content_does_not_without_a_word(tmp_path: Path) -> None:

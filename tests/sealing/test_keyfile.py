@@ -59,6 +59,22 @@ def test_a_missing_one_says_what_to_do(tmp_path: Path) -> None:
         keyfile.load(tmp_path / "edda.db")
 
 
+def test_a_store_that_is_moved_keeps_a_copy_and_one_without_a_key_file_needs_none(tmp_path: Path) -> None:
+    keyfile.copy(tmp_path / "edda.db", tmp_path / "other.db")
+    assert list(tmp_path.iterdir()) == []
+    keyfile.save(tmp_path / "edda.db", CONTENT)
+    keyfile.copy(tmp_path / "edda.db", tmp_path / "other.db")
+    assert keyfile.load(tmp_path / "other.db") == keyfile.load(tmp_path / "edda.db") == CONTENT
+
+
+def test_a_key_file_that_is_put_aside_gets_a_name_of_its_own(tmp_path: Path) -> None:
+    database = tmp_path / "edda.db"
+    assert keyfile.put_aside(database) is None
+    for number in (1, 2):
+        keyfile.save(database, CONTENT)
+        assert keyfile.put_aside(database) == tmp_path / f"edda.db-key-before-{number}"
+
+
 def changed(**fields: Any) -> bytes:
     return json.dumps({**json.loads(GOLDEN), **fields}).encode()
 

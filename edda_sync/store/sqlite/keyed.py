@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -128,6 +128,29 @@ class FileKeys:
 def give(connection: Any, key: str) -> None:
     """Give a new connection its key, before anything else. What SQLCipher would print about a wrong one is not printed."""
     connection.executescript(f'PRAGMA cipher_log_level = NONE; PRAGMA key = "{key}"')
+
+
+def damaged_pages(connect: Callable[[], Any]) -> list[str]:
+    """
+    Return which pages of a file do not have the code that belongs to their content, in SQLCipher's words.
+
+    SQLCipher reads the file for this, and not its journal. So while the journal holds pages under a new key, or is being
+    copied into the file, it would find damage where there is none. What it finds is therefore looked at again, with the
+    journal in the file and while nobody writes. If that cannot be, since somebody reads an old state, nothing is known.
+
+    Args:
+        connect: Makes a connection to the file, which can be written.
+    """
+    with closing(connect()) as connection, closing(connect()) as other:
+        if not (found := _check(connection)):
+            return []
+        other.execute("BEGIN IMMEDIATE")
+        _, pages, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        return _check(connection) if found and pages == copied else []
+
+
+def _check(connection: Any) -> list[str]:
+    return [what for (what,) in connection.execute("PRAGMA cipher_integrity_check")]
 
 
 def _look(path: Path) -> tuple[int, int, int]:
