@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edda_sync.cli.commands import Command
-from edda_sync.cli.common import GivenUpError, can_ask, count, home, note, opened, safe_line, say
+from edda_sync.cli.common import GivenUpError, can_ask, configuration, count, home, note, opened, safe_line, say
 from edda_sync.cli.first_sync import LOST_S_MAX, until_equal
 from edda_sync.cli.interrupts import keep
 from edda_sync.cli.network import sync
@@ -26,7 +26,6 @@ from edda_sync.engine.engine import StorageEngine
 from edda_sync.words import exits, limits, values
 from edda_sync.words.addresses import host_port
 from edda_sync.words.config import DATABASE_FILE, StorageConfig
-from edda_sync.words.configured import configured
 from edda_sync.words.errors import UsageError
 
 if TYPE_CHECKING:
@@ -86,13 +85,14 @@ def _join(code: str, at: tuple[str, int] | None, checked: str | None, *, bring: 
     from edda_sync.device.control import only_runner
 
     along = bring if bring or leave else None
-    with only_runner(home(), configured(home())):
+    config = configuration()
+    with only_runner(home(), config):
         held = joining.holdings(home())
         has_content = held is not None and not held.is_empty
         may_stay = held is not None and (held.is_shut_out or (held.others and can_ask()))
         if held is not None and has_content and along is None and not may_stay:
             along = _ask(held)
-        called = checked or (held.name if held is not None else configured(home()).name or _host_name())
+        called = checked or (held.name if held is not None else config.name or _host_name())
         welcome, inviter = asyncio.run(_pair(code, at, called))
         keep()
         before = asides.outstanding(home())
