@@ -18,12 +18,13 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from edda_sync.words import config_file
-from edda_sync.words.config import StorageConfig, take
+from edda_sync.words.config import StorageConfig
 from edda_sync.words.config_file import CONFIG_FILE
 from edda_sync.words.errors import ConfigFileError, EddaError, SettingError
 from edda_sync.words.files import disk_error, replace_file
 from edda_sync.words.folders import make_folder
 from edda_sync.words.resolved import combine
+from edda_sync.words.section import take
 from edda_sync.words.settings import SETTINGS, no_setting
 
 

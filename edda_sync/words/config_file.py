@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from edda_sync.words import limits
-from edda_sync.words.config import take
 from edda_sync.words.errors import ConfigFileError, SettingError, UnreadableError
 from edda_sync.words.files import disk_error
 from edda_sync.words.kinds import Location
+from edda_sync.words.section import take
 from edda_sync.words.settings import SETTINGS, TABLES, no_setting
 
 CONFIG_FILE: Final = "config.toml"

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from edda_sync.words import config_file
-from edda_sync.words.config import StorageBackend, StorageConfig, absolute, take
+from edda_sync.words.config import StorageBackend, StorageConfig, absolute
 from edda_sync.words.config_file import CONFIG_FILE
 from edda_sync.words.errors import SettingError
 from edda_sync.words.kinds import Location
+from edda_sync.words.section import take
 from edda_sync.words.settings import OTHER_VARIABLES, PREFIX, SETTINGS, VARIABLES, build, given
 
 DEFAULT: Final = "default"

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final, TypeVar
 
-from edda_sync.words.config import Section, StorageConfig
+from edda_sync.words.config import StorageConfig
 from edda_sync.words.errors import SettingError
 from edda_sync.words.kinds import Kind
+from edda_sync.words.section import Section
 
 S = TypeVar("S", bound=Section)
 

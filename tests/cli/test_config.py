@@ -154,7 +154,8 @@ def test_the_shell_completes_keys(edda: Any) -> None:
 
 def test_a_command_does_not_use_a_store_that_would_end_with_it(bare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDDA_BACKEND", "memory")
-    for command in (("task", "add", "x"), ("task", "list"), ("init",), ("up",), ("status",), ("sync",), ("join", "12-3456-7890")):
+    online = (("up",), ("sync",), ("join", "12-3456-7890"))
+    for command in (("task", "add", "x"), ("task", "list"), ("init",), ("status",), *online):
         assert "ends with the command that makes it" in bare(*command, code=2).stderr, command
     assert not bare.home.exists()
 
