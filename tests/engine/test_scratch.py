@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.scratch import scratch_of
 from edda_sync.fold.texts import Texts
 from edda_sync.ledger.ledger import Ledger
+from edda_sync.store.sqlite.writer import SqliteWriter
 from edda_sync.sync.merging import open_taken
 from edda_sync.testing import devices
 
@@ -49,6 +52,26 @@ def test_it_is_gone_at_the_end_also_after_a_fault(
     with pytest.raises(ZeroDivisionError):
         fail()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("key", [None, f"x'{'5a' * 48}'"], ids=["plain", "with a key"])
+def test_what_is_folded_into_it_can_be_read_on_the_disk_only_without_a_key(
+    store: StorageEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str | None
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    made = list[SqliteWriter]()
+
+    class Kept(SqliteWriter):
+        def __init__(self, connection: Any) -> None:
+            super().__init__(connection)
+            made.append(self)
+
+    monkeypatch.setattr("edda_sync.engine.scratch.SqliteWriter", Kept)
+    with store.snapshot() as reader, scratch_of(reader, lambda _: None, key) as scratch:
+        Ledger(Texts()).rebuild(scratch, open_taken)
+        made[0].commit()  # so that it is in the file
+        (file,) = [each for each in Path("/proc/self/fd").iterdir() if f"{tmp_path}/" in os.path.realpath(each)]
+        assert (b"task 3" in file.read_bytes()) is (key is None)
 
 
 def test_its_content_is_in_a_folder_that_others_cannot_read(
