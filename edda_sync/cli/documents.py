@@ -240,7 +240,8 @@ def edit(
 
 
 def _edit_in_editor(store: StorageEngine, found: Document, reference: str, allow_empty: bool, *, quiet: bool) -> None:
-    with editing.edited(found.content or "", ".md" if found.content_type == "text/markdown" else ".txt") as new:
+    suffix, is_secret = ".md" if found.content_type == "text/markdown" else ".txt", store.reading.is_encrypted()
+    with editing.edited(found.content or "", suffix, is_secret=is_secret) as new:
         if new == (found.content or ""):
             note("Nothing was changed.")
             items.note_if_gone(store, "document", found.id)

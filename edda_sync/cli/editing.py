@@ -26,9 +26,14 @@ allow_empty_option = click.option(ALLOW, is_flag=True, help="Let a text that hel
 
 
 @contextmanager
-def edited(text: str, suffix: str) -> Iterator[str]:
+def edited(text: str, suffix: str, *, is_secret: bool = False) -> Iterator[str]:
     """
     Let a person edit a text in their editor (VISUAL, EDITOR, or vi), byte for byte; yield the result.
+
+    Args:
+        text: The text.
+        suffix: The end of the file's name, by which editors know what it is.
+        is_secret: Whether the text is of an encrypted store. Its file is then in memory, where the system has such a folder.
 
     If anything goes wrong from then on, in the editor or in the block, the file with the result is kept, and the person
     is told. The file is also kept if the editor returned at once without a change, because it may still be open in a
@@ -39,7 +44,7 @@ def edited(text: str, suffix: str) -> Iterator[str]:
         ClickException: The editor failed, or removed the file.
         InvalidValueError: The result is not text, or too long.
     """
-    path = _written(text, suffix)
+    path = _written(text, suffix, _memory() if is_secret else None)
     began = time.monotonic()
     try:
         _run_editor(path)
@@ -112,11 +117,19 @@ def _run_editor(path: Path) -> None:
         raise click.ClickException(f"The editor {shown} took the file away; nothing was changed.")
 
 
-def _written(text: str, suffix: str) -> Path:
+def _memory() -> str | None:
+    """Return a folder in memory: the user's own until they log out, or the one that all share; None if there is none."""
+    for folder in (os.environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm"):  # noqa: S108 - the file in it is made private
+        if os.path.isabs(folder) and os.access(folder, os.W_OK | os.X_OK):
+            return folder
+    return None
+
+
+def _written(text: str, suffix: str, folder: str | None = None) -> Path:
     """Write a text into a new temporary file that only its owner can read."""
     import tempfile
 
-    descriptor, path = tempfile.mkstemp(prefix="edda-", suffix=suffix)
+    descriptor, path = tempfile.mkstemp(prefix="edda-", suffix=suffix, dir=folder)
     with os.fdopen(descriptor, "wb") as file:
         file.write(text.encode())
     return Path(path)

@@ -12,6 +12,7 @@ from edda_sync.cli.secrets import Doing, chosen, key_options, nobody_else
 from edda_sync.engine import encryption
 from edda_sync.store.sqlite.converting import plain_files
 from edda_sync.words.configured import configured
+from edda_sync.words.errors import UsageError
 
 
 @click.group("store", cls=Group)
@@ -43,8 +44,14 @@ def encrypt(keyring: bool, passphrase: bool, key_file: Path | None) -> None:
 @store.command("decrypt")
 def decrypt() -> None:
     """Make an encrypted store plain, in place. Nobody may use it meanwhile. If this is interrupted, run it again."""
+    config = configured(home())
+    if config.encryption_config is not None:
+        raise UsageError(
+            "The configuration asks for an encrypted store; nothing was changed: take its settings of encryption out first, "
+            "which `edda config show` lists, with `edda config unset KEY`."
+        )
     with nobody_else(), Doing() as doing:
-        done = encryption.decrypt(home(), configured(home()).changed(encryption_config=None), doing)
+        done = encryption.decrypt(home(), config, doing)
     say("The store is not encrypted any more.")
     if done.aside is not None:
         note(f"{done.aside.name} is its former key file, for encrypted copies from before; without such, delete it.")

@@ -314,6 +314,10 @@ class Reading:
         with _STORED, self._opened.store.read() as reader:
             return missing.count(reader)
 
+    def is_encrypted(self) -> bool:
+        """Tell whether the store is encrypted on disk."""
+        return self._opened.file is not None and self._opened.file.keys is not None
+
     def encryption(self) -> dict[str, str] | None:
         """Return where the key of an encrypted store is kept, and when its data key was made; None for a plain one."""
         keys = None if self._opened.file is None else self._opened.file.keys

@@ -259,3 +259,28 @@ def test_a_document_that_was_deleted_while_the_editor_was_open_is_named_with_the
     kept = KEPT.search(said)
     assert kept is not None
     assert Path(kept[1]).read_text() == "mine"
+
+
+# --- of an encrypted store --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_encrypted", [True, False])
+def test_a_text_of_an_encrypted_store_is_edited_in_memory(
+    edda: Any,
+    document: str,
+    editor: Editor,
+    temporary: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    is_encrypted: bool,
+) -> None:
+    memory, seen = tmp_path / "memory", tmp_path / "seen"
+    memory.mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(memory))
+    if is_encrypted:
+        edda("store", "encrypt", "--key-file", str(tmp_path / "key"))
+    editor(f"path.write_text('new'); pathlib.Path({str(seen)!r}).write_text(str(path.parent))")
+    edda("doc", "edit", document)
+    assert seen.read_text() == str(memory if is_encrypted else temporary)
+    assert content(edda, document) == "new"
+    assert list(memory.iterdir()) == list(temporary.iterdir()) == []

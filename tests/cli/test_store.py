@@ -50,6 +50,16 @@ def test_a_store_is_encrypted_in_place_used_and_decrypted(edda: Edda, key: str) 
     assert "lives:" not in edda("status").stdout
 
 
+def test_a_store_that_is_to_be_encrypted_by_its_settings_is_not_decrypted(edda: Edda, key: str) -> None:
+    edda("store", "encrypt", "--key-file", key)
+    edda("config", "set", "encryption.key_rotation.max_age", "90 days")
+    assert "`edda config unset KEY`" in edda("store", "decrypt", code=2).stderr
+    edda("task", "list")
+    edda("config", "unset", "encryption.key_rotation.max_age")
+    edda("store", "decrypt")
+    edda("task", "list")
+
+
 def test_what_is_left_in_plain_files_is_said(edda: Edda, key: str) -> None:
     (edda.home / "edda.db-wal-aside-1").write_bytes(b"a journal")
     assert "yours to delete: edda.db-wal-aside-1." in edda("store", "encrypt", "--key-file", key).stderr
