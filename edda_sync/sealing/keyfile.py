@@ -162,7 +162,10 @@ def locked(database: Path) -> Iterator[None]:
     except OSError as error:
         raise disk_error(database.parent, error) from None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:  # a file system without locks
+            raise disk_error(database.parent, error) from None
         yield
     finally:
         os.close(descriptor)

@@ -91,6 +91,23 @@ def test_a_key_file_in_which_something_was_changed_does_not_open(field: str, dat
         datakeys.unlock(database)
 
 
+def test_no_flipped_bit_of_a_key_file_opens_it_with_other_keys(database: Path, tmp_path: Path) -> None:
+    made = datakeys.create(database, config(KeyStorage.FILE, tmp_path))
+    path = keyfile.path_of(database)
+    whole = path.read_bytes()
+    refused = 0
+    for bit in range(len(whole) * 8):
+        flipped = bytearray(whole)
+        flipped[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(flipped)
+        datakeys.forget_unlocked()
+        try:
+            assert datakeys.unlock(database).keys == made.keys  # a space more or less changes nothing
+        except StoreKeyError:
+            refused += 1
+    assert refused > len(whole) * 6
+
+
 def test_an_entry_of_the_keyring_that_is_gone_says_so(database: Path, shelf: ShelfKeyring) -> None:
     datakeys.create(database, KEYRING)
     shelf.entries.clear()

@@ -82,7 +82,8 @@ def test_of_a_chain_of_keyrings_the_safe_one_is_used(shelf: ShelfKeyring) -> Non
     assert shelf.entries == {("edda-sync", "a name"): "a secret"}
 
 
-def test_a_keyring_that_keeps_nothing_is_noticed() -> None:
+def test_a_keyring_that_keeps_nothing_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EDDA_KEYRING", raising=False)
     with using(DeafKeyring()):
         assert not vault.put("a name", "a secret")
 

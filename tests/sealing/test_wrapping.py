@@ -45,7 +45,10 @@ def test_a_key_in_the_keyring_is_fetched_again_and_dropped(database: Path, shelf
         wrapping.fetch(kept, database)
 
 
-def test_without_a_keyring_that_keeps_it_no_key_is_made_and_another_place_is_named(database: Path) -> None:
+def test_without_a_keyring_that_keeps_it_no_key_is_made_and_another_place_is_named(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EDDA_KEYRING", raising=False)
     with using(DeafKeyring()), pytest.raises(UsageError, match="--passphrase, or --key-file"):
         wrapping.new(KEYRING, database, os.urandom)
 

@@ -102,6 +102,17 @@ def test_a_store_that_can_only_be_read_is_read(path: Path, monkeypatch: pytest.M
             assert reader.meta.get("key") == PLANTED
 
 
+def test_a_process_opens_it_twice(path: Path) -> None:
+    fill(path)
+    with closing(SqliteStore(path)) as store:
+        store.transact(lambda tx: tx.meta.set("first", b"1"))
+        with closing(SqliteStore(path)) as again, again.read() as reader:
+            assert reader.meta.get("first") == b"1"
+        store.transact(lambda tx: tx.meta.set("second", b"1"))
+    with closing(SqliteStore(path)) as store, store.read() as reader:
+        assert reader.meta.get("second") == b"1"
+
+
 def test_programs_query_it_with_sql(path: Path) -> None:
     fill(path)
     with closing(SqliteStore(path)) as store, closing(store.sql()) as connection:

@@ -1,0 +1,138 @@
+"""Mutants of encryption: keys, key files, sealed values, conversions."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.mutations.mutant import Mutant
+
+MUTANTS: Final[tuple[Mutant, ...]] = (
+    Mutant(
+        "a sealed value is not bound to what it is about",
+        "Somebody who can write to the disk puts one task's sealed value in the place of another's.",
+        "sealing/seal.py",
+        "return self._head + nonce + self._sealing.encrypt(nonce, plain, self._head + about)",
+        "return self._head + nonce + self._sealing.encrypt(nonce, plain, self._head)",
+        ("sealing/test_seal.py",),
+    ),
+    Mutant(
+        "every sealed value has the same nonce",
+        "Two values under one key tell what they have in common, and the tag can be forged.",
+        "sealing/seal.py",
+        "nonce = self._random(self._kind.nonce_bytes)",
+        "nonce = bytes(self._kind.nonce_bytes)",
+        ("sealing/test_seal.py",),
+    ),
+    Mutant(
+        "the memory of a passphrase's key has no bound",
+        "A changed key file makes a command use 100 GB.",
+        "sealing/kdf.py",
+        "_check(what, self.memory_kib, 8 * self.lanes, limits.KDF_MEMORY_BYTES_MAX // 1024)",
+        "_check(what, self.memory_kib, 8 * self.lanes, 1 << 40)",
+        ("sealing/test_kdf.py",),
+    ),
+    Mutant(
+        "every purpose has the same key",
+        "What is learned of one kind of data opens all others.",
+        "sealing/kdf.py",
+        'info=f"edda {purpose} 1".encode()',
+        'info=b"edda 1"',
+        ("sealing/test_kdf.py",),
+    ),
+    Mutant(
+        "a keyring that keeps plain text is used",
+        "The key lies readable in a file of the home folder.",
+        "sealing/vault.py",
+        "return backend.priority >= _PRIORITY_MIN and",
+        "return",
+        ("sealing/test_vault.py",),
+    ),
+    Mutant(
+        "what a keyring took is not read back",
+        "A keyring that keeps nothing takes the only copy of the key with it.",
+        "sealing/vault.py",
+        "return backend.get_password(SERVICE, name) == secret",
+        "return True",
+        ("sealing/test_vault.py",),
+    ),
+    Mutant(
+        "the key may lie beside the store",
+        "Whoever copies the store copies its key, too.",
+        "sealing/wrapping.py",
+        "if path.parent.resolve() == database.parent.resolve():",
+        "if False:",
+        ("sealing/test_wrapping.py",),
+    ),
+    Mutant(
+        "a new data key takes the place of the others in the key file",
+        "A process that is killed before the data is under the new key leaves a store that nothing opens.",
+        "sealing/datakeys.py",
+        "keys = [*before.keys, _new_key(random, now)][-limits.DATA_KEYS_MAX :]",
+        "keys = [_new_key(random, now)]",
+        ("store/sqlite/test_rekeying.py", "sealing/test_datakeys.py"),
+    ),
+    Mutant(
+        "a writer does not begin again when the key was replaced",
+        "Whoever writes while the data key is replaced is told that the store is damaged.",
+        "store/sqlite/committing.py",
+        "if attempts > limits.REKEYED_MAX or not lost_its_key(self._connection, error):",
+        "if True:",
+        ("store/sqlite/test_rekeying.py",),
+    ),
+    Mutant(
+        "a reader does not begin again when the key was replaced",
+        "Whoever reads while the data key is replaced is told that the store is damaged.",
+        "store/sqlite/readers.py",
+        "if attempts > limits.REKEYED_MAX or not lost_its_key(reader.connection, error):",
+        "if True:",
+        ("store/sqlite/test_rekeying.py",),
+    ),
+    Mutant(
+        "the keys are read only once",
+        "A running device does not find the key that another process has made.",
+        "store/sqlite/keyed.py",
+        "if seen != self._seen:",
+        "if False:",
+        ("store/sqlite/test_rekeying.py",),
+    ),
+    Mutant(
+        "the plain file is not overwritten",
+        "Its blocks on the disk still hold every task.",
+        "store/sqlite/converting.py",
+        "size = os.fstat(old.fileno()).st_size if is_plain else _PAGE_BYTES",
+        "size = _PAGE_BYTES",
+        ("store/sqlite/test_converting.py",),
+    ),
+    Mutant(
+        "the encrypted copy is not compared with the store",
+        "A row that the export lost is lost.",
+        "store/sqlite/converting.py",
+        "if any(one != other for one, other in zip_longest(*rows)):",
+        "if False:",
+        ("store/sqlite/test_converting.py",),
+    ),
+    Mutant(
+        "a connection to a file that was swapped is closed",
+        "Its end removes the journal of the file that took the place.",
+        "store/sqlite/connecting.py",
+        "if connections.file_of(self._path) == connection.file:",
+        "if True:",
+        ("store/sqlite/test_connecting.py",),
+    ),
+    Mutant(
+        "the doctor's scratch file is plain",
+        "`edda doctor` writes every task of an encrypted store into the folder for temporary files.",
+        "engine/scratch.py",
+        "keyed.give(connection, key)",
+        "pass",
+        ("engine/test_scratch.py",),
+    ),
+    Mutant(
+        "a converted store begins a new life",
+        "Every device of the workspace is told that this store exists twice.",
+        "engine/encryption.py",
+        "if before.store_id is not None:",
+        "if False:",
+        ("engine/test_encryption.py",),
+    ),
+)
