@@ -17,6 +17,7 @@ from edda_sync.words.section import take
 from edda_sync.words.settings import OTHER_VARIABLES, PREFIX, SETTINGS, VARIABLES, build, given
 
 DEFAULT: Final = "default"
+_OURS: Final = frozenset((CONFIG_FILE, "identity.json", "identity.key", "run"))  # names in a store's folder
 
 
 class Origin(NamedTuple):
@@ -37,6 +38,10 @@ class Origin(NamedTuple):
         if self.kind == "file":
             return f"{self.name}, line {self.line}" if self.line else self.name
         return self.name or self.kind
+
+    def place(self, home: Path) -> str:
+        """Return where it is, for an error about the store in a folder; empty for what nobody can look up."""
+        return {"file": f"{home}/{self}", "variable": self.name}.get(self.kind, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ def combine(
                 "backend",
                 'is "memory", and such a store has no folder to be configured in: set EDDA_BACKEND instead',
                 "memory",
-                f"{path}, {origins['backend']}",
+                origins["backend"].place(home),
             )
     for name, setting in VARIABLES.items():
         if typed := environment.get(name):
@@ -112,29 +117,27 @@ def _check_paths(home: Path, config: StorageConfig, origins: Mapping[str, Origin
     Raises:
         SettingError: A path could not be honoured; the error says why.
     """
+
+    def refused(key: str, path: Path, why: str) -> SettingError:
+        place = origins.get(key, Origin()).place(home)
+        return SettingError(key, f"is {str(path)!r}, and {why}; choose another one", path, place)
+
     folders = {"rocksdb_path": config.rocksdb(home), "file_storage_path": config.files(home)}
     places = {"database_path": config.database(home), **folders, "the store's folder": home}
     for key, folder in folders.items():
         for other, place in places.items():
             if other != key and _is_in(place, folder):
+                if other in origins and key not in origins:  # that one is at fault, and not a default
+                    raise refused(other, place, f"would lie in {key} ({folder}), which must be a folder of its own")
                 what = f"{other} ({place})" if other in SETTINGS else other
-                raise _refused(key, folder, f"must be a folder of its own, and would contain {what}", origins)
+                raise refused(key, folder, f"must be a folder of its own, and would contain {what}")
     database = config.database(home)
     if database.name in _OURS and database.parent == home:
-        raise _refused("database_path", database, "is the name of another file of the store", origins)
+        raise refused("database_path", database, "is the name of another file of the store")
     if config.state_path is not None and _is_in(config.state_path, home):
         why = "must be outside the store's folder: a copy of the folder could not be told from the original"
-        raise _refused("state_path", config.state_path, why, origins)
-
-
-_OURS: Final = frozenset((CONFIG_FILE, "identity.json", "identity.key", "run"))
+        raise refused("state_path", config.state_path, why)
 
 
 def _is_in(path: Path, folder: Path) -> bool:
     return Path(os.path.normpath(path)).is_relative_to(os.path.normpath(folder))
-
-
-def _refused(key: str, path: Path, why: str, origins: Mapping[str, Origin]) -> SettingError:
-    origin = origins.get(key, Origin())
-    place = "" if origin.kind in (DEFAULT, "argument") else str(origin)
-    return SettingError(key, f"is {str(path)!r}, and {why}; choose another one", path, place)

@@ -104,7 +104,7 @@ def test_unknown_variables_are_told_and_no_error(home: Path) -> None:
         ('rocksdb_path = "one"\nfile_storage_path = "one"', "rocksdb_path", "would contain file_storage_path"),
         ('file_storage_path = "."', "file_storage_path", "would contain"),
         ('rocksdb_path = ".."', "rocksdb_path", "would contain"),
-        ('database_path = "files/notes.db"', "file_storage_path", "would contain database_path"),
+        ('database_path = "files/notes.db"', "database_path", "would lie in file_storage_path"),
         ('database_path = "identity.key"', "database_path", "is the name of another file of the store"),
         ('state_path = "lives"', "state_path", "must be outside the store's folder"),
     ],
@@ -116,13 +116,25 @@ def test_a_path_that_would_not_be_honoured_is_refused_with_the_reason(
         resolve(written(home, text), {})
     assert caught.value.key == key
     assert why in str(caught.value)
+    line = [line.startswith(key) for line in text.splitlines()].index(True) + 1
+    assert caught.value.place == f"{home}/config.toml, line {line}"
 
 
 def test_a_store_in_memory_cannot_be_configured_in_a_folder(home: Path) -> None:
-    with pytest.raises(SettingError, match="set EDDA_BACKEND instead"):
+    with pytest.raises(SettingError, match="set EDDA_BACKEND instead") as caught:
         resolve(written(home, 'backend = "memory"'), {})
+    assert caught.value.place == f"{home}/config.toml, line 1"
     (home / CONFIG_FILE).unlink()
     assert resolve(home, {"EDDA_BACKEND": "memory"}).config.backend == "memory"
+
+
+def test_a_bad_path_of_a_variable_or_a_program_is_named_where_it_was_said(home: Path) -> None:
+    with pytest.raises(SettingError) as caught:
+        resolve(home, {"EDDA_ROCKSDB_PATH": str(home)})
+    assert caught.value.place == "EDDA_ROCKSDB_PATH"
+    with pytest.raises(SettingError) as caught:
+        resolve(home, {}, StorageConfig(rocksdb_path=home))
+    assert caught.value.place == ""
 
 
 def test_settings_that_do_not_fit_each_other_are_refused_wherever_each_comes_from(home: Path) -> None:
