@@ -93,6 +93,11 @@ def _check(key: str, typed: str) -> None:
     if key not in SETTINGS:
         raise no_setting(key, typed)
     take(key, SETTINGS[key].kind, SETTINGS[key].kind.parse(typed))
+    try:
+        typed.encode()
+    except UnicodeEncodeError:  # Python reads a name of other bytes so
+        advice = f"set {SETTINGS[key].variable} instead"
+        raise SettingError(key, f"is {typed!a}, and is not text that the file can hold; {advice}", typed) from None
 
 
 @contextmanager

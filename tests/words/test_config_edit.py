@@ -93,6 +93,20 @@ def test_settings_set_in_any_order_are_all_there(tmp_path_factory: pytest.TempPa
     assert set(keys) == set(parse(home / CONFIG_FILE, text).values) & set(SETTINGS)
 
 
+@given(st.sampled_from(["name", "database_path", "encryption.key_file"]), st.text(max_size=20))
+def test_any_text_is_read_back_as_it_was_typed_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, key: str, typed: str
+) -> None:
+    home = tmp_path_factory.mktemp("home")
+    (home / CONFIG_FILE).write_text(COMMENTED, encoding="utf-8")
+    try:
+        text = edit(home, key, typed)
+    except SettingError:
+        assert (home / CONFIG_FILE).read_text(encoding="utf-8") == COMMENTED
+    else:
+        assert tomllib.loads(text)[key.split(".")[0]] in (typed, {"key_file": typed})
+
+
 @pytest.mark.parametrize(
     ("key", "typed", "why"),
     [
@@ -103,6 +117,7 @@ def test_settings_set_in_any_order_are_all_there(tmp_path_factory: pytest.TempPa
         ("connection_pool_size", "eight", "is 'eight', and must be a whole number"),
         ("cache.eviction_policy", "ttl", "needs a time: set cache.ttl"),
         ("rocksdb_path", ".", "must be a folder of its own"),
+        ("database_path", "bytes \udcff.db", "is not text that the file can hold; set EDDA_DATABASE_PATH instead"),
         ("cache.ttl", None, "is not set in config.toml"),
         ("cache.ttk", None, "did you mean cache.ttl?"),
     ],
