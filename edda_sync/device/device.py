@@ -27,9 +27,9 @@ from edda_sync.device.invite import invite
 from edda_sync.device.peers import DIAL_AGAIN_S, Peers
 from edda_sync.device.runner import Runner
 from edda_sync.device.status import Status
-from edda_sync.device.watch import QueryChange, watch
 from edda_sync.engine import exchanged, standing
 from edda_sync.engine.engine import StorageEngine
+from edda_sync.engine.watched import QueryChange
 from edda_sync.sync.progress import Progress
 from edda_sync.transport.discovery import Discovery
 from edda_sync.transport.interfaces import Endpoint
@@ -40,9 +40,8 @@ from edda_sync.words.configured import configured
 from edda_sync.words.errors import CallbackError, RemoteError, StorageError, UsageError
 from edda_sync.words.listed import Member
 from edda_sync.words.metrics import StorageMetrics, as_json
-from edda_sync.words.model import Item
 from edda_sync.words.process import Owner, hold_loop, release_loop
-from edda_sync.words.query import DocumentQuery, Query
+from edda_sync.words.query import Query
 from edda_sync.workspace import welcome as membership
 
 T = TypeVar("T")
@@ -155,15 +154,16 @@ class Device:
         self._owner.check()
         return await self._runner.ask(work)
 
-    def watch(self, query: Query) -> AsyncIterator[QueryChange]:
-        """Yield the result of a query, even if it is empty, and then each change of it, without end."""
+    async def watch(self, query: Query) -> AsyncIterator[QueryChange]:
+        """
+        Yield the result of a query, even if it is empty, and then each change of it, without end.
 
-        def find(store: StorageEngine) -> list[Item]:
-            if isinstance(query, DocumentQuery):
-                return [*store.query_documents(query)]
-            return [*store.query_tasks(query)]
-
-        return watch(lambda: self.run(find), self._runner.changes)
+        While the program is busy with one change, further ones gather into the next. See ``engine.live``.
+        """
+        self._owner.check()
+        with await self.run(lambda store: store.watch(query)) as watched:
+            async for change in watched:
+                yield change
 
     async def equal(self, peers: set[str] | None = None) -> None:
         """

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from edda_sync.engine.life import Sidecar
     from edda_sync.engine.membership import Membership
     from edda_sync.engine.transaction import Transaction
+    from edda_sync.engine.watched import Watch
     from edda_sync.engine.write_side import WriteSide
     from edda_sync.engine.writing import Writing
     from edda_sync.ledger.ledger import Ledger
@@ -146,13 +147,7 @@ class StorageEngine:
         return [item for item in self.reading.query(query) if isinstance(item, Document)]
 
     def begin_transaction(self, agent: str | None = None, reason: str | None = None) -> Transaction:
-        """
-        Begin a transaction; use it in a ``with`` block.
-
-        Args:
-            agent: The name of the AI agent or program that does this; None for the person.
-            reason: Why it is done.
-        """
+        """Begin a transaction, for an AI agent or program of a name, and a reason if given; use it in a ``with`` block."""
         return self._writes().begin(agent, reason)
 
     def close(self) -> None:
@@ -162,6 +157,8 @@ class StorageEngine:
         Raises:
             UsageError: This process was forked after the store was opened: the parent closes it.
         """
+        if self._write_side is not None:
+            self._write_side.end_watching()
         if self._opened.close() and self._write_side is not None:
             self._write_side.ledger.forget()  # the next store that is opened may be an older state
 
@@ -202,6 +199,10 @@ class StorageEngine:
     def count(self, query: TaskQuery | DocumentQuery) -> int:
         """Return how many tasks or documents meet a query's conditions; its limit, offset and ``after`` do not matter."""
         return self.reading.count(query)
+
+    def watch(self, query: TaskQuery | DocumentQuery) -> Watch:
+        """Watch a query: iterate, with ``for`` or ``async for``, over what enters, leaves and changes. See ``Watch``."""
+        return self._writes().watch(query)
 
     def tags(self) -> list[Tag]:
         """Return all tags, ordered by name."""

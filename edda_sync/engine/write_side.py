@@ -6,8 +6,9 @@ It is loaded when it is first needed, so that a command that only reads, as most
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from edda_sync.engine.opened import Opened
 from edda_sync.engine.own import OwnDevice
@@ -17,6 +18,11 @@ from edda_sync.engine.writing import Writing
 from edda_sync.fold.texts import Texts
 from edda_sync.ledger.ledger import Ledger
 from edda_sync.words import limits, values
+
+if TYPE_CHECKING:
+    from edda_sync.engine.live import LiveQueries
+    from edda_sync.engine.watched import Watch
+    from edda_sync.words.query import Query
 
 T = TypeVar("T")
 
@@ -45,9 +51,28 @@ class WriteSide:
         now: Callable[[], float],
         random: Callable[[int], bytes],
     ) -> None:
-        self._reading = reading
+        self._opened, self._reading = opened, reading
         self.ledger = Ledger(Texts())
         self.writing = Writing(opened, own, self.ledger, now, random)
+
+        self._live: LiveQueries | None = None
+        self._making = threading.Lock()
+
+    def watch(self, query: Query) -> Watch:
+        """Watch a query. See ``StorageEngine.watch``."""
+        from edda_sync.engine.live import LiveQueries
+
+        with self._making:
+            if self._live is None:
+                self._live = LiveQueries(self._opened.store, self.ledger.feed, self._reading.snapshot)
+            return self._live.watch(query)
+
+    def end_watching(self) -> None:
+        """End all watched queries, before the store is closed."""
+        with self._making:
+            live, self._live = self._live, None
+        if live is not None:
+            live.close()
 
     def begin(self, agent: str | None, reason: str | None) -> Transaction:
         """Begin a transaction. See ``StorageEngine.begin_transaction``."""

@@ -35,7 +35,7 @@ from edda_sync.ledger.admission import Admitted, Checked
 from edda_sync.ledger.body import Body
 from edda_sync.ledger.compose import Composer
 from edda_sync.ledger.refold import TakeSegment
-from edda_sync.store.delta import apply
+from edda_sync.store.feed import Feed
 from edda_sync.store.seams import Head, Logged, StoreReader, StoreWriter
 from edda_sync.words import limits
 from edda_sync.words.errors import CorruptError, RefusedTextError
@@ -55,13 +55,13 @@ class Ledger:
     """The log of one store in one process, and its fold. Every call happens inside a transaction of the store."""
 
     def __init__(self, texts: Texts) -> None:
-        self.texts, self.pasts, self._waiting = texts, Pasts(), Waiting()
-        self._remembering = (self.texts, self.pasts, self._waiting)
+        self.texts, self.pasts, self._waiting, self.feed = texts, Pasts(), Waiting(), Feed()
+        self._remembering = (self.texts, self.pasts, self._waiting, self.feed)
         self.reached = 0  # the position of the last change that this transaction put into the log; 0 if it put none
 
     def fold(self, tx: StoreWriter) -> Fold:
         """Return a fold of a transaction."""
-        return Fold(tx, self.texts, waiting=self._waiting, write=partial(apply, tx))
+        return Fold(tx, self.texts, waiting=self._waiting, write=partial(self.feed.write, tx))
 
     def committed(self) -> None:
         """Keep what the transaction that has just ended left in memory."""
@@ -342,12 +342,12 @@ class Ledger:
         check: bool = False,
     ) -> int:
         """Fold the whole log into an empty view, as ``refold.rebuild``; with ``check``, also check again who may write."""
-        whose = meta_of(tx, WORKSPACE_KEY) if check else None
-        return refolding.rebuild(tx, self.texts, self.pasts, take_segment, stop=stop, reached=reached, workspace=whose)
+        held, whose = (tx, self.texts, self.pasts, self.feed), meta_of(tx, WORKSPACE_KEY) if check else None
+        return refolding.rebuild(*held, take_segment, stop=stop, reached=reached, workspace=whose)
 
     def refold(self, tx: StoreWriter, keys: Collection[bytes], without: Collection[Dot] = ()) -> int:
         """Fold some entities from the log again, with or without some changes; see ``refold.refold``."""
-        return refolding.refold(tx, self.texts, self.pasts, keys, without)
+        return refolding.refold(tx, self.texts, self.pasts, self.feed, keys, without)
 
 
 _NOTHING: Final = b"\x90"  # no pairs, in msgpack

@@ -22,7 +22,7 @@ from edda_sync.fold.fold import Fold
 from edda_sync.fold.texts import Texts
 from edda_sync.ledger.admission import is_admissible
 from edda_sync.store import anew
-from edda_sync.store.delta import apply
+from edda_sync.store.feed import Feed
 from edda_sync.store.seams import Head, Logged, StoreReader, StoreWriter
 from edda_sync.words import limits
 from edda_sync.words.errors import CorruptError, RemoteProtocolError
@@ -37,6 +37,7 @@ def rebuild(
     tx: StoreWriter,
     texts: Texts,
     pasts: Pasts,
+    feed: Feed,
     take_segment: TakeSegment,
     *,
     stop: int | None = None,
@@ -48,7 +49,7 @@ def rebuild(
 
     Args:
         tx: A transaction of the store.
-        texts, pasts: The store's texts and pasts.
+        texts, pasts, feed: The store's texts, pasts and feed.
         take_segment: Takes a segment into the fold.
         stop, reached: A position, and what to call once everything below it is folded and in the tables.
         workspace: The workspace's id, to check again who may write below ``stop``, because that was checked against the
@@ -59,7 +60,8 @@ def rebuild(
     """
     tx.clear_view()  # first, because it also repairs what somebody changed in the tables
     anew.note(tx)
-    fold, walk = Fold(tx, texts, write=partial(apply, tx)), Walk(pasts, tx)
+    feed.note_everything()
+    fold, walk = Fold(tx, texts, write=partial(feed.write, tx)), Walk(pasts, tx)
     taken, logged = dict(tx.segments.merged()), tx.log.positions_after({})
     seen: Frontier = {}
     ahead = _Ahead(tx, fold, logged)
@@ -114,7 +116,14 @@ class _Ahead:
         return self._read.pop(position)
 
 
-def refold(tx: StoreWriter, texts: Texts, pasts: Pasts, keys: Collection[bytes], without: Collection[Dot] = ()) -> int:
+def refold(
+    tx: StoreWriter,
+    texts: Texts,
+    pasts: Pasts,
+    feed: Feed,
+    keys: Collection[bytes],
+    without: Collection[Dot] = (),
+) -> int:
     """
     Fold some entities from the log again, with or without some changes, which are then *void*.
 
@@ -127,7 +136,7 @@ def refold(tx: StoreWriter, texts: Texts, pasts: Pasts, keys: Collection[bytes],
 
     Args:
         tx: A transaction of the store.
-        texts, pasts: The store's texts and pasts.
+        texts, pasts, feed: The store's texts, pasts and feed.
         keys: The keys of the entities.
         without: The dots of the void changes, by the log's names.
 
@@ -145,7 +154,8 @@ def refold(tx: StoreWriter, texts: Texts, pasts: Pasts, keys: Collection[bytes],
     pointing = [key for key in (*tx.edges.referrers(list(keys)), *rings.ended(tx, sorted(keys))) if key not in keys]
     anew.note(tx)
     tx.forget(list(keys))
-    fold, walk = Fold(tx, texts, only=frozenset(keys), write=partial(apply, tx)), Walk(pasts, tx)
+    feed.note(keys)
+    fold, walk = Fold(tx, texts, only=frozenset(keys), write=partial(feed.write, tx)), Walk(pasts, tx)
     for position in positions:
         logged = tx.log.read(position)
         _fold_again(tx, fold, walk, logged, None, void=(logged.actor, logged.seq) in without)

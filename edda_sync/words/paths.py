@@ -119,11 +119,12 @@ def condition(field: str, given: object) -> Condition:
         value = values.text(field, value, bytes_max=limits.JSON_BYTES_MAX)
     else:
         values.json_value(field, value)  # refuses what JSON cannot write
-        value = _number(value)
+        value = number(value)
     return Condition(named, operator, value)
 
 
-def _number(value: Any) -> Any:
+def number(value: Any) -> Any:
+    """Return a number of JSON as it is compared: floating point if it is beyond 64 bits. Other values stay."""
     return float(value) if type(value) is int and not -_WHOLE_END <= value < _WHOLE_END else value
 
 
@@ -171,7 +172,7 @@ def holds(each: Condition, row: Mapping[str, Any]) -> bool:
         return _is_equal(value, each.value)
     if isinstance(value, (dict, list)) or value is MISSING or type_of(value) != type_of(each.value):
         return False
-    value = _number(value)
+    value = number(value)
     if each.operator[0] == "<":
         return bool(value < each.value or (each.operator == "<=" and value == each.value))
     return bool(value > each.value or (each.operator == ">=" and value == each.value))
@@ -180,4 +181,4 @@ def holds(each: Condition, row: Mapping[str, Any]) -> bool:
 def _is_equal(value: Any, other: Any) -> bool:
     if isinstance(value, (dict, list)) or value is MISSING or type_of(value) != type_of(other):
         return False
-    return bool(_number(value) == other)
+    return bool(number(value) == other)

@@ -2,15 +2,9 @@ from __future__ import annotations
 
 import asyncio
 
-import edda_sync as edda
-from edda_sync.device.watch import Changes, QueryChange, watch
-from edda_sync.words.model import Item
+from edda_sync.device.watch import Changes
 
 PATIENCE_S = 30.0
-
-
-def task(task_id: str, title: str) -> Item:
-    return edda.Task(id=task_id, title=title)
 
 
 async def test_a_condition_that_holds_is_not_waited_for() -> None:
@@ -56,34 +50,3 @@ async def test_what_a_condition_raises_is_raised_to_whoever_waits_for_it() -> No
     changes.told()
     (raised,) = await asyncio.gather(waiting, return_exceptions=True)
     assert isinstance(raised, ZeroDivisionError)
-
-
-async def test_a_change_while_the_query_runs_is_not_missed() -> None:
-    changes = Changes()
-    answers = [[task("a", "One")], [task("a", "Two")]]
-
-    async def find() -> list[Item]:
-        found = answers.pop(0)
-        if answers:
-            changes.told()  # somebody writes just after the query ran
-        return found
-
-    watched = watch(find, changes)
-    async with asyncio.timeout(PATIENCE_S):
-        assert await anext(watched) == QueryChange([task("a", "One")], [], [])
-        assert await anext(watched) == QueryChange([], [task("a", "Two")], [])
-
-
-async def test_a_change_that_changes_nothing_in_the_answer_is_not_told() -> None:
-    changes = Changes()
-    answers: list[list[Item]] = [[], [], [task("a", "One")]]
-
-    async def find() -> list[Item]:
-        found = answers.pop(0)
-        changes.told()
-        return found
-
-    watched = watch(find, changes)
-    async with asyncio.timeout(PATIENCE_S):
-        assert await anext(watched) == QueryChange([], [], []), "the first answer is told even if it is empty"
-        assert await anext(watched) == QueryChange([task("a", "One")], [], [])
