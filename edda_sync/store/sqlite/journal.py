@@ -134,7 +134,7 @@ def _alone(path: Path, keys: FileKeys | None) -> Any:
         return connection
 
     if keys is not None:
-        with suppress(StorageError):  # its first page may be in the journal only, which then belongs to it
+        with suppress(StorageError, sqlite.Error):  # only some pages are under a new key: the journal has the others
             return keys.connect(connected)
     return connected(None)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -13,6 +15,7 @@ import pytest
 
 from edda_sync.sealing import datakeys
 from edda_sync.store.sqlite import connections
+from edda_sync.store.sqlite.keyed import damaged_pages
 from edda_sync.store.sqlite.rekeying import key_in_use, rekey
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.store.sqlite.writer import SqliteWriter
@@ -144,3 +147,49 @@ def test_a_writer_that_holds_the_store_keeps_the_old_key_in_it(
         other.execute("ROLLBACK")
     assert key_in_use(store) == before
     store.transact(lambda tx: tx.meta.set("after", b"1"))
+
+
+def fill(tx: SqliteWriter) -> None:
+    for each in range(30):
+        tx.meta.set(f"name {each}", os.urandom(9_000))
+
+
+KILLED = """
+import os, pathlib, signal, sys
+from edda_sync.sealing import datakeys
+from edda_sync.store.sqlite import rekeying
+from edda_sync.store.sqlite.store import SqliteStore
+store = SqliteStore(pathlib.Path(sys.argv[1]))
+reading = store.connect()
+reading.execute("BEGIN")
+reading.execute("SELECT 1 FROM _meta").fetchone()  # so that nothing is copied into the file
+rekeying.rekey(store, datakeys.add(store.path).current)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("part", [0, 0.1, 0.5, 0.9])
+def test_a_file_into_which_only_some_pages_of_the_new_key_were_copied_keeps_its_journal(
+    path: Path, part: float
+) -> None:
+    with closing(SqliteStore(path)) as store:
+        store.transact(fill)
+        with store.read() as reader:
+            before = [reader.meta.get(f"name {each}") for each in range(30)]
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    old, journal = path.read_bytes(), Path(f"{path}-wal").read_bytes()
+    with closing(SqliteStore(path)) as store, closing(store.connect()) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    new = path.read_bytes()
+    assert old[:16] != new[:16]
+    at = int(len(new) * part) // 4_096 * 4_096
+    for mixed in (new[:at] + old[at:], old[:at] + new[at:]):
+        path.write_bytes(mixed)
+        Path(f"{path}-wal").write_bytes(journal)
+        Path(f"{path}-shm").unlink(missing_ok=True)
+        with closing(SqliteStore(path)) as store:
+            assert store.set_aside is None
+            with store.read() as reader:
+                assert [reader.meta.get(f"name {each}") for each in range(30)] == before
+            assert damaged_pages(store.connect) == []
