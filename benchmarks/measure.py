@@ -141,14 +141,18 @@ class Raw:
     def __init__(self, path: Path) -> None:
         self.connection = sqlite.connect(str(path), isolation_level=None, check_same_thread=False)
         self.execute = self.connection.execute
-        self.execute("PRAGMA journal_mode = WAL")
-        self.execute("PRAGMA synchronous = FULL")
-        assert self.execute("PRAGMA synchronous").fetchone() == (2,)
+        self.configure()
         if not self.execute("SELECT 1 FROM sqlite_master").fetchall():
             for statement in schema.SPECIFICATION.split(";"):
                 self.execute(statement)
             tags = [(f"tag {number}", f"tag {number}", None, None, TIME) for number in range(TAGS)]
             self.connection.executemany("INSERT INTO tags VALUES (?, ?, ?, ?, ?)", tags)
+
+    def configure(self) -> None:
+        """Make the connection as durable as ours."""
+        self.execute("PRAGMA journal_mode = WAL")
+        self.execute("PRAGMA synchronous = FULL")
+        assert self.execute("PRAGMA synchronous").fetchone() == (2,)
 
     def insert(self, rows: Iterable[tuple[Row, list[Row]]]) -> None:
         """Write tasks with their tags, durably, in one transaction."""

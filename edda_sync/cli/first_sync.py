@@ -16,7 +16,11 @@ STEP_S: Final = 0.2
 
 
 async def until_equal(device: Device, peer: str) -> bool:
-    """Wait until the inviter is proved equal, with a progress bar; return False if the inviter has gone."""
+    """
+    Wait until the inviter is proved equal, or cannot be, with a progress bar; return False if the inviter has gone.
+
+    It cannot be where one of the two runs an older version, which cannot read all that both hold.
+    """
     equal = asyncio.ensure_future(device.equal({peer}))
     seen, said = time.monotonic(), ""
     try:
@@ -27,6 +31,8 @@ async def until_equal(device: Device, peer: str) -> bool:
                     note(safe_line(said))
                 talk = device.progress.get(peer)
                 now = time.monotonic()
+                if talk is not None and talk.cannot_prove:
+                    return True
                 if talk is not None:
                     seen = now
                     bar.show(talk.behind + talk.ahead, talk.rcvd_bytes + talk.sent_bytes)

@@ -57,7 +57,7 @@ async def _invite(port: int, window: float) -> bool:
 
     request = {"do": "invite", "port": port, "window_s": window}
     counting: asyncio.Task[None] | None = None
-    equal, name = True, ""
+    equal, unread, name = True, False, ""
     waiting = Waiting("Opening the invitation")
     waiting.__enter__()
     try:
@@ -76,7 +76,7 @@ async def _invite(port: int, window: float) -> bool:
                     if not each.get("done"):
                         waiting = Waiting(f"The first sync of {name} is running")
                         waiting.__enter__()
-                equal = each.get("equal", True)
+                equal, unread = each.get("equal", True), each.get("unread", False)
                 if each.get("equal"):
                     say(f"{safe_line(name)} holds all that is here: proved equal.")
     except asyncio.CancelledError:  # Ctrl-C
@@ -86,7 +86,11 @@ async def _invite(port: int, window: float) -> bool:
     finally:
         waiting.__exit__()
         await _end(counting)
-    if not equal:
+    if unread:
+        note(
+            f"{safe_line(name)} holds all that is here; one of the two devices runs an older edda, and must be updated."
+        )
+    elif not equal:
         note(f"{safe_line(name)} is not equal yet; `edda up` or `edda sync` here goes on.")
     return equal
 

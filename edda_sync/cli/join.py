@@ -19,6 +19,7 @@ from edda_sync.cli.first_sync import LOST_S_MAX, until_equal
 from edda_sync.cli.interrupts import keep
 from edda_sync.cli.network import sync
 from edda_sync.cli.running import Address, Waiting
+from edda_sync.cli.status import unread
 from edda_sync.crdt.records import told_apart
 from edda_sync.engine import aside as asides
 from edda_sync.engine import standing
@@ -308,7 +309,11 @@ async def _first_sync(device: Device, joined: _Joined) -> str | None:
     counts = await device.run(lambda store: store.counts())
     came = f"{count(counts['tasks'], 'task')} and {count(counts['documents'], 'document')}"
     came += " came" if joined.stayed is None else " are here now"
-    say(f"{came}; proved equal with {safe_line(device.name_of(peer))}.")
+    name, talk = safe_line(device.name_of(peer)), device.progress.get(peer)
+    if talk is not None and talk.cannot_prove:
+        say(f"{came}; {name} and this device are {unread(talk.waiting, talk.unread)}.")
+    else:
+        say(f"{came}; proved equal with {name}.")
     return peer
 
 

@@ -38,7 +38,7 @@ from edda_sync.cli.running import (
     port_option,
 )
 from edda_sync.cli.secrets import unlock_first
-from edda_sync.cli.status import apart, losses, names_of
+from edda_sync.cli.status import apart, losses, names_of, unread
 from edda_sync.words import exits, limits
 from edda_sync.words.addresses import host_port
 from edda_sync.words.errors import damage_sentence
@@ -268,6 +268,8 @@ def _things(moved: Mapping[str, int | None]) -> str:
 def _state(peer: Answer) -> str:
     if peer["state"] == "equal":
         return "proved equal"
+    if peer["state"] == "unread":
+        return unread(peer["waiting"], peer["unread"])
     if peer["state"] == "unreachable":
         return f"not reached ({_inside(peer['error'])})" if peer["error"] else "not reached"
     return apart(peer) or (f"not equal ({_inside(peer['error'])})" if peer["error"] else "comparing")

@@ -184,6 +184,13 @@ def apart(peer: Answer) -> str:
     return ", ".join(parts)
 
 
+def unread(there: int, here: int) -> str:
+    """Return how two devices stand that hold the same changes, if one runs an older version that cannot read all of them."""
+    if there > here:
+        return f"equal but for {there:,} that an older edda there cannot read yet"
+    return f"equal but for {here:,} that this edda cannot read yet: update it"
+
+
 def losses(found: Answer) -> list[str]:
     """Return what a person must know about a store that has lost something, in sentences."""
     return missing.sentences(found["missing"], found["journals_aside"])
@@ -223,7 +230,7 @@ def _peer_state(peer: Answer) -> str:
     if peer["equal"]:
         return "proved equal"
     if peer["waiting"] and not apart(peer):
-        return f"equal but for {peer['waiting']:,} waiting there"
+        return unread(peer["waiting"], 0)
     if peer["differs"] and not apart(peer):
         things = count(len(peer["differs"]), "thing")
         return f"same changes, and {things} that they made differ; folded again from the log here"

@@ -124,7 +124,8 @@ async def sync(
         since: What the store held before; what it holds now if None.
 
     Yields:
-        ``peers``: name and state of each device (``equal``, ``syncing`` or ``unreachable``). At the end also ``equal``:
+        ``peers``: name and state of each device (``equal``; ``unread`` if an older version on one side
+        cannot read all that both hold; ``syncing`` or ``unreachable``). At the end also ``equal``:
         whether at least one device was linked, each one is equal, and each address answered; ``shut_out``: a sentence for
         a person whose device is refused by the device that let it in; ``fault``: what fails here; and ``came``, ``sent``
         and ``new_conflicts``: see ``exchanged``.
@@ -206,10 +207,18 @@ class _Sync:
 
     async def _prove(self) -> None:
         # Changes may still be under way: only after each was equal to us do we hold what all of them have.
-        await self._device.until(lambda: self._look() <= self._device.proved.keys() and not self._is_behind())
+        await self._device.until(
+            lambda: self._look() <= self._device.proved.keys() | self._unread() and not self._is_behind()
+        )
         target = await self._device.run(StorageEngine.frontier)
-        await self._device.until(lambda: all(covers(self._device.proved.get(d, {}), target) for d in self._look()))
-        self.is_equal = not any(map(self._is_silent, self._at))
+        await self._device.until(
+            lambda: all(covers(self._device.proved.get(device, {}), target) for device in self._look() - self._unread())
+        )
+        self.is_equal = not (self._unread() or any(map(self._is_silent, self._at)))
+
+    def _unread(self) -> set[str]:
+        """Return the peers that hold the same, but cannot prove it, since one side is of an older version."""
+        return {device for device, talk in self._device.progress.items() if talk.cannot_prove}
 
     def _is_silent(self, endpoint: Endpoint) -> bool:
         task = self._at[endpoint]
@@ -242,7 +251,9 @@ class _Sync:
         for device, peer in self._device.peers.all.items():
             progress = self._device.progress.get(device)
             equal = self.is_equal or (progress is not None and progress.proved)
-            state = "unreachable" if device not in self._met else "equal" if equal else "syncing"
+            cannot_prove = progress is not None and progress.cannot_prove
+            state = "equal" if equal else "unread" if cannot_prove else "syncing"
+            state = state if device in self._met else "unreachable"
             rows.append(
                 {
                     "device": device,
@@ -250,6 +261,8 @@ class _Sync:
                     "state": state,
                     "behind": progress.behind if progress is not None else None,
                     "ahead": progress.ahead if progress is not None else None,
+                    "waiting": progress.waiting if progress is not None else 0,
+                    "unread": progress.unread if progress is not None else 0,
                     "error": peer.error,
                 }
             )
@@ -309,7 +322,7 @@ async def invite_alone(
 
     Yields:
         As :func:`invite`, except for the end: after ``name`` comes ``equal``, which says whether the new device is proved
-        equal.
+        equal, and ``unread``, whether it cannot be, because one of the two runs an older version.
     """
     new = ""
     async with contextlib.aclosing(invite(device, port=port, window_s=window_s)) as answers:
@@ -317,20 +330,28 @@ async def invite_alone(
             new = each.pop("device", "")
             each.pop("done", None)
             yield each
-    yield {"equal": await _see_off(device, new), "done": True}
+    yield {**await _see_off(device, new), "done": True}
 
 
-async def _see_off(device: Running, new: str) -> bool:
-    """Wait until a new device has finished its first sync and left; return whether it is proved equal."""
+async def _see_off(device: Running, new: str) -> Answer:
+    """Wait until a new device has finished its first sync and left; return whether it is, or cannot be, proved equal."""
+    unread = False
+
+    def is_off() -> bool:
+        nonlocal unread
+        talk = device.progress.get(new)
+        unread = talk.cannot_prove if talk is not None else unread
+        return talk is None and (unread or new in device.proved)
+
     while True:
         try:
             async with asyncio.timeout(limits.SYNC_TIMEOUT_S):
-                await device.until(lambda: new in device.proved and new not in device.progress)
+                await device.until(is_off)
         except TimeoutError:
             pass
         equal = covers(device.proved.get(new, {}), await device.run(StorageEngine.frontier))
         if equal or new not in device.progress:
-            return equal
+            return {"equal": equal, "unread": unread and not equal}
 
 
 def addresses() -> list[str]:

@@ -348,7 +348,9 @@ class StorageEngine:
         If it does not, call :meth:`found` or :meth:`adopt` next. Only ``config`` counts here; see ``words.configured``.
         """
         on_end, on_idle = (lambda done: self.writing.ended(done)), (lambda tx: self.writing.catch_up(tx))
-        return self._opened.open(config or StorageConfig(), on_end, on_idle, anew=anew)
+        return self._opened.open(
+            config or StorageConfig(), on_end, on_idle, lambda: self.writing.read_anew(), anew=anew
+        )
 
     def attach(
         self, make: Callable[[OnEnd], Store], config: StorageConfig, identity: Identity, sidecar: Sidecar | None = None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edda_sync.store.sqlite.store import SqliteStore
 
 STORE_ID: Final = "store_id"
+READ_ANEW_KEY: Final = "read_anew"
 
 OnEnd = Callable[[bool], None]
 """Called after each transaction: True if it is on disk, False if it left no trace."""
@@ -64,7 +65,15 @@ class Opened:
         """The SQLite file; None for a store in memory."""
         return None if self.config.backend == "memory" else self.config.database(self.home)
 
-    def open(self, config: StorageConfig, on_end: OnEnd, on_idle: OnIdle, *, anew: bool = False) -> bool:
+    def open(
+        self,
+        config: StorageConfig,
+        on_end: OnEnd,
+        on_idle: OnIdle,
+        on_upgrade: Callable[[], object] = lambda: None,
+        *,
+        anew: bool = False,
+    ) -> bool:
         """
         Open the store's files, or create them.
 
@@ -72,6 +81,7 @@ class Opened:
             config: How to keep the store.
             on_end: Called after each transaction.
             on_idle: Called when nobody writes.
+            on_upgrade: Called at the end, if what older versions could not read must be read anew.
             anew: Whether an empty store may be created beside the identity of a device, as when that device joins.
 
         Returns:
@@ -124,8 +134,8 @@ class Opened:
         self._store = self.file = store
         is_whole = False
         with store.read() as reader:
-            store_id = reader.meta.get(STORE_ID)
-            founded = reader.meta.get(WORKSPACE_KEY) is not None
+            store_id, workspace, unread = reader.meta.read(STORE_ID, WORKSPACE_KEY, READ_ANEW_KEY)
+            founded = workspace is not None
             if store.is_read_only:  # a store that cannot be written needs no sidecar
                 return founded
             if store_id is not None:
@@ -143,6 +153,8 @@ class Opened:
         if self.news:
             with suppress(OSError), store.read() as reader:
                 self.sidecar.note_extent(reader.log.position())  # so that what is missing is said once
+        if founded and unread is not None:
+            on_upgrade()
         return founded
 
     def attach(self, store: Callable[[], Store], config: StorageConfig, sidecar: Sidecar | None) -> None:
@@ -189,6 +201,7 @@ class Opened:
         if store_id is None:
             store_id = self._random(16)
             tx.meta.set(STORE_ID, store_id)
+            tx.meta.drop(READ_ANEW_KEY)  # no older version has used this store
         return store_id
 
 

@@ -16,8 +16,9 @@ from edda_sync.changes.chains import names_of, points_of
 from edda_sync.changes.drafts import Draft
 from edda_sync.crdt.frontier import Dot
 from edda_sync.engine import life, missing
-from edda_sync.engine.opened import Opened
+from edda_sync.engine.opened import READ_ANEW_KEY, Opened
 from edda_sync.engine.own import OwnDevice
+from edda_sync.fold.unapplied import UNREADABLE
 from edda_sync.ledger.ledger import Ledger
 from edda_sync.ledger.refold import verify_logged
 from edda_sync.store.seams import Head, StoreWriter
@@ -258,6 +259,21 @@ class Writing:
             return folded
 
         return self._opened.store.transact(work)
+
+    def read_anew(self) -> int:
+        """
+        Fold again what waits, because older versions could not read it; return how many changes were folded.
+
+        Raises:
+            CorruptError: A change in the log is damaged; nothing was changed.
+        """
+        with self._opened.store.read() as reader:
+            waiting = {each.entity for each in reader.unapplied.operations() if not each.refused}
+        folded = self.rebuild() if UNREADABLE in waiting else self.refold(sorted(waiting)) if waiting else 0
+        self._opened.store.transact(
+            lambda tx: tx.meta.drop(READ_ANEW_KEY)
+        )  # last: a process that is killed does it again
+        return folded
 
     def refold(self, keys: Sequence[bytes]) -> int:
         """

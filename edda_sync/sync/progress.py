@@ -22,13 +22,22 @@ class Progress:
     proved_at: Frontier | None = None  # the frontier at which both were last proved equal
     proved: bool = False  # whether both are still at that frontier
     waiting: int = 0  # how much the peer holds but has not applied
+    unread: int = 0  # how much is held here but not applied
     theirs: Frontier = field(default_factory=dict)  # what the peer said that it holds
     met: Frontier | None = None  # what the peer held when the session began; None until it has said that
     apart: frozenset[bytes] = frozenset()  # actors of whom the two hold different changes
     # Entities that differ although the changes are the same, until both are proved equal again.
     differing: tuple[Difference, ...] = ()
 
-    def measure(self, ours: Frontier, theirs: Frontier, expected: Frontier) -> None:
+    @property
+    def cannot_prove(self) -> bool:
+        """
+        Whether both hold the same changes, and one of them runs an older version that cannot read all of these. Nothing but
+        an upgrade makes them equal then. (Two devices of one version can prove that they wait for the same.)
+        """
+        return self.met is not None and not (self.behind or self.ahead) and self.waiting != self.unread
+
+    def measure(self, ours: Frontier, theirs: Frontier, expected: Frontier, unread: int) -> None:
         """
         Set how far apart the two are.
 
@@ -36,8 +45,9 @@ class Progress:
             ours: What is held here.
             theirs: What the peer said that it holds.
             expected: What the peer holds, as far as we know.
+            unread: How much is held here but not applied.
         """
-        self.theirs = theirs
+        self.theirs, self.unread = theirs, unread
         self.behind = frontier.lacking(ours, theirs)
         self.ahead = frontier.lacking(expected, ours)
         self.proved = theirs == ours == self.proved_at

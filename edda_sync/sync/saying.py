@@ -141,8 +141,8 @@ class Saying:
 
     def settle(self, now: float) -> None:
         """Note how far apart both are, and set timers for what is left to say."""
-        ours, expected = self._exchange.frontier(), self.expected()
-        self._progress.measure(ours, self._theirs.held, expected)
+        (ours, unread), expected = self._exchange.standing()[:2], self.expected()
+        self._progress.measure(ours, self._theirs.held, expected, unread)
         if self._progress.proved:
             self._asked_until = now  # this answers the question
         may_say = not (self._exchange.is_damaged or self._comparing.proving.has_said(ours))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edda_sync.crdt import records
+from edda_sync.crdt import operation, records, schema
 from edda_sync.crdt.entity import OWN_TIME, Entity
 from edda_sync.crdt.records import DeviceRecord, EpochRecord
 from edda_sync.crdt.schema import check_cell, check_state, unknown_cells
@@ -210,3 +210,26 @@ def test_a_state_of_a_device_holds_the_record_of_that_device() -> None:
         else:
             with pytest.raises(InvalidValueError):
                 check_state(entity, AT)
+
+
+def test_a_version_that_reads_more_reads_anew_what_waits() -> None:
+    """
+    What older versions could not read waits in their stores until a migration says that it can be read.
+
+    If this fails because you taught this version a cell, kind or operation: put ``READ_ANEW`` into the next migration
+    (``edda_sync/store/sqlite/schema.py``), and change the names here.
+    """
+    known = {kind: sorted((*schema._FIELDS[kind], *schema._GROUPS.get(kind, ()))) for kind in schema._FIELDS}
+    assert known == {
+        "task": [
+            "agent_context", "created_at", "description", "due_date", "link", "metadata", "parent_id", "priority",
+            "status", "tag", "title",
+        ],
+        "document": [
+            "agent_context", "content", "content_type", "created_at", "doc_type", "file", "metadata", "tag", "title",
+        ],
+        "tag": ["color", "created_at", "description", "name"],
+        "device": ["created_at", "name", "record"],
+        "workspace": ["epoch"],
+    }  # fmt: skip
+    assert sorted(each.__name__ for each in operation.Operation.__args__) == ["Delete", "Edit", "Put", "Touch"]

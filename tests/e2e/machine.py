@@ -41,13 +41,16 @@ class Machine:
         folder: Its home and state are made in here.
         name: Name of the device.
         enter: Words before a command that make it run elsewhere, for example in a network namespace.
+        software: A folder with another version of the package ``edda_sync``, which it runs.
     """
 
-    def __init__(self, folder: Path, name: str, enter: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, name: str, enter: Sequence[str] = (), *, software: Path | None = None) -> None:
         self.name = name
         self.home = folder / name
         self.config = StorageConfig(name=name, state_path=folder / f"{name}-state")
-        self._command = (*enter, *EDDA)
+        python, option, code = EDDA
+        before = "" if software is None else f"import sys; sys.path.insert(0, {str(software)!r}); "
+        self._command = (*enter, python, option, before + code)
         self._processes: list[subprocess.Popen[str]] = []
         self._running: subprocess.Popen[str] | None = None
         self._environment = {key: value for key, value in os.environ.items() if not key.startswith("EDDA_")} | {
@@ -174,7 +177,7 @@ async def bring_together(dialler: Machine, listener: Machine) -> subprocess.Pope
     return up
 
 
-async def pair(inviter: Machine, newcomer: Machine, *, by_address: bool = False) -> None:
+async def pair(inviter: Machine, newcomer: Machine, *, by_address: bool = False, sees_off: bool = True) -> str:
     """
     Let a newcomer join, as two people do it: one reads a code out, the other types it.
 
@@ -182,6 +185,10 @@ async def pair(inviter: Machine, newcomer: Machine, *, by_address: bool = False)
         inviter: Has a store; whether it is running does not matter.
         newcomer: Has none.
         by_address: Whether the newcomer gets the address too, on a single machine where nobody searches the LAN.
+        sees_off: Whether the inviter's command is to end well; otherwise it is not waited for.
+
+    Returns:
+        What the newcomer's command printed.
     """
     inviting = inviter.start("invite")
     assert inviting.stdout is not None
@@ -194,8 +201,13 @@ async def pair(inviter: Machine, newcomer: Machine, *, by_address: bool = False)
         while port is None:
             port = re.search(r"--at \S+:(\d+)", await asyncio.to_thread(inviting.stdout.readline))
         where = ("--at", f"127.0.0.1:{port[1]}")
-    await asyncio.to_thread(newcomer.edda, "join", code[0], "--name", newcomer.name, *where)
-    assert await asyncio.to_thread(inviting.wait, PATIENCE_S) == 0
+    printed = await asyncio.to_thread(newcomer.edda, "join", code[0], "--name", newcomer.name, *where)
+    if sees_off:
+        assert await asyncio.to_thread(inviting.wait, PATIENCE_S) == 0
+    else:
+        inviting.kill()
+        inviting.communicate()
+    return printed
 
 
 def settle_in(*machines: Machine) -> None:

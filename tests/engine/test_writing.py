@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 import edda_sync as edda
+from edda_sync.changes.drafts import Put
+from edda_sync.crdt import attachments, schema
+from edda_sync.crdt.attachments import AttachmentRecord
 from edda_sync.engine import writing
 from edda_sync.engine.engine import StorageEngine
+from edda_sync.engine.opened import READ_ANEW_KEY
 from edda_sync.testing import devices, sync
-from edda_sync.words import limits
+from edda_sync.words import limits, values
 from edda_sync.words.errors import CallbackError, ConflictError, LimitError, NotFoundError
 
 NOWHERE = "0192f0c1-0000-7000-8000-00000000dead"
@@ -276,3 +281,41 @@ def test_a_conflict_is_found_before_anything_else_is_said_of_a_large_change(
     clock.act = lambda: laptop.delete_task(task)
     with pytest.raises(ConflictError):
         tx.commit()
+
+
+# --- what older versions could not read -------------------------------------------------------------------------------
+
+
+@contextmanager
+def older(patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Make the product a version that knows no attachments."""
+    with patch.context() as known:
+        known.delitem(schema._GROUPS["document"], "file")
+        schema._check_in_group.cache_clear()
+        yield
+    schema._check_in_group.cache_clear()
+
+
+def attach(store: StorageEngine, document: str) -> None:
+    record = attachments.encode(AttachmentRecord("plan.pdf", "application/pdf", bytes(32), 5, 0))
+    draft = Put.of("document", values.id_bytes("id", document), {f"file.{values.uuid7(0, bytes(10))}": record})
+    store.store.transact(lambda tx: store.writing.commit(tx, [draft], None))
+
+
+def test_what_waited_is_read_once_by_the_version_that_can_read_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with devices(2) as (laptop, phone):
+        document = laptop.create_document(edda.Document(title="Plan"))
+        attach(laptop, document)
+        with older(monkeypatch), pytest.raises(AssertionError, match="not proved equal"):
+            sync(laptop, phone)
+        config = phone.config
+        assert (phone.waiting(), laptop.waiting()) == (1, 0)
+        phone.store.transact(lambda tx: tx.meta.set(READ_ANEW_KEY, b"\1"))  # as the migration to this version does
+        phone.close()
+        phone.open_store(config)
+        assert phone.waiting() == 0
+        assert phone.digest() == laptop.digest()
+        sync(laptop, phone)
+        with phone.store.read() as reader:
+            assert reader.meta.get(READ_ANEW_KEY) is None
+        assert phone.writing.read_anew() == 0

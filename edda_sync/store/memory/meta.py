@@ -14,6 +14,9 @@ class MemoryMeta(Facet):
         found: bytes | None = self._tables["meta"].get(key)
         return found
 
+    def read(self, *keys: str) -> list[bytes | None]:
+        return [self.get(key) for key in keys]
+
 
 class MemoryMetaWriter(WriterFacet, MemoryMeta):
     """Implementation of ``seams.meta.MetaWriter``."""

@@ -12,6 +12,10 @@ class MetaReader(Protocol):
         """Return a small named value; None if no value has that name."""
         ...
 
+    def read(self, *keys: str) -> list[bytes | None]:
+        """Return several small named values at once, each None if no value has that name."""
+        ...
+
 
 class MetaWriter(MetaReader, Protocol):
     """Keeps small named values."""

@@ -26,6 +26,11 @@ class SqliteMeta(Facet):
             value = self._known[key] = None if row is None else bytes(row[0])
             return value
 
+    def read(self, *keys: str) -> list[bytes | None]:
+        found = {row[0]: bytes(row[1]) for row in self._sql.in_chunks("SELECT * FROM _meta WHERE key IN ({})", keys)}
+        self._known.update((key, found.get(key)) for key in keys)
+        return [found.get(key) for key in keys]
+
 
 class SqliteMetaWriter(SqliteMeta):
     """Implementation of ``seams.meta.MetaWriter``."""

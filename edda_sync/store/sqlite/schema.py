@@ -196,6 +196,9 @@ def _statements(script: str) -> list[str]:
     return [statement.strip() for statement in "\n".join(lines).split(";") if statement.strip()]
 
 
+READ_ANEW: Final = "INSERT OR REPLACE INTO _meta VALUES ('read_anew', x'01')"
+"""For a migration to a version that can read more: ``Writing.read_anew`` then reads what older ones could not."""
+
 # A migration that is here is in somebody's store, and stays as it is. What changes in the schema is a further migration, at
 # the end; then ``python -m tests.store.sqlite.versions`` keeps a store of that version for ever.
 MIGRATIONS: Final = (
@@ -203,7 +206,7 @@ MIGRATIONS: Final = (
         "first",
         (*_statements(SPECIFICATION), *_statements(_OURS), *fulltext.SCHEMA, summary.SCHEMA, summary.BEGIN),
     ),
-    Migration("attachments", tuple(_statements(_ATTACHMENTS))),
+    Migration("attachments", (*_statements(_ATTACHMENTS), READ_ANEW)),
 )
 VERSION: Final = len(MIGRATIONS)
 
