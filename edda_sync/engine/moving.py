@@ -28,8 +28,8 @@ def check(home: Path, before: StorageConfig, after: StorageConfig) -> None:
         return
     if "backend" in after.given and after.backend != before.backend:  # unset, the store itself says it
         raise UsageError(
-            f"The store in {home} says itself what keeps its states, and no setting changes that; nothing was changed: `edda "
-            f"store migrate --to {after.backend}` moves them."
+            f"The store in {home} says itself what keeps its states, and no setting changes that; nothing was changed: "
+            f"`edda store migrate --to {after.backend}` moves them."
         )
     if after.encryption_config is not None and not keyfile.path_of(before.database(home)).exists():
         raise UsageError(
