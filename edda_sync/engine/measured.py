@@ -7,14 +7,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edda_sync.words.metrics import StorageMetrics, SyncMetrics
+from edda_sync.words.metrics import CacheMetrics, StorageMetrics, SyncMetrics
 
 if TYPE_CHECKING:
     from edda_sync.engine.opened import Opened
     from edda_sync.store.seams import StoreReader
 
 
-def metrics(reader: StoreReader, opened: Opened, query_count: int, query_s: float) -> StorageMetrics:
+def metrics(
+    reader: StoreReader, opened: Opened, query_count: int, query_s: float, cache: CacheMetrics | None = None
+) -> StorageMetrics:
     """
     Return the figures of a store.
 
@@ -23,6 +25,7 @@ def metrics(reader: StoreReader, opened: Opened, query_count: int, query_s: floa
         opened: The store.
         query_count: How many queries there were since it was opened.
         query_s: How long they took together, in seconds.
+        cache: Figures of the cache; None without one.
     """
     counts = reader.tables.counts()
     size = sum(sizes(opened.database).values())
@@ -36,6 +39,8 @@ def metrics(reader: StoreReader, opened: Opened, query_count: int, query_s: floa
         avg_query_time=timedelta(seconds=query_s / query_count if query_count else 0.0),
         transaction_count=counts["changes"],
         query_count=query_count,
+        cache_hit_rate=0.0 if cache is None else cache.hit_rate,
+        cache=cache,
         sync=SyncMetrics(waiting=reader.unapplied.waiting(), refused=refused),
     )
 

@@ -35,7 +35,9 @@ from edda_sync.words.query import Query, Row, plan
 
 if TYPE_CHECKING:
     from edda_sync.crdt.frontier import Frontier
+    from edda_sync.engine.cached import CachedItems
     from edda_sync.fold.scrub import Damage
+    from edda_sync.store.feed import Feed
     from edda_sync.store.seams import StoreReader, StoreWriter
     from edda_sync.store.sqlite.sql import SqlConnection
     from edda_sync.words.listed import Conflict, Explained, Link, Member, Tag
@@ -65,10 +67,18 @@ class Reading:
         opened: The store.
         refresh: Writes the rows of edited texts, inside a transaction.
         now: Wall clock, in seconds since 1970.
+        feed: Returns what says what this process commits.
     """
 
-    def __init__(self, opened: Opened, refresh: Callable[[StoreWriter], object], now: Callable[[], float]) -> None:
-        self._opened, self._write_texts, self._now = opened, refresh, now
+    def __init__(
+        self,
+        opened: Opened,
+        refresh: Callable[[StoreWriter], object],
+        now: Callable[[], float],
+        feed: Callable[[], Feed],
+    ) -> None:
+        self._opened, self._write_texts, self._now, self._feed = opened, refresh, now, feed
+        self._cached: CachedItems | None = None
         self._counting = threading.Lock()
         self._queries, self._query_s = 0, 0.0
 
@@ -113,9 +123,24 @@ class Reading:
     def get(self, kind: str, item_id: str) -> Item | None:
         """Return a task or document; None if there is none, or it is in the trash."""
         checked = values.id_text(values.id_bytes("id", item_id))
+        if self._opened.config.cache_config.max_size:
+            return self._cached_items().get(kind, checked)
         with self.snapshot() as reader:
             row = reader.tables.row(kind, checked)
             return None if row is None else item_of_row(kind, row, tag_names(reader, kind, [checked])[checked])
+
+    def _cached_items(self) -> CachedItems:
+        """Return the cache of the open store. The first reader makes it."""
+        cached, store = self._cached, self._opened.store
+        if cached is None or cached.store is not store:
+            from edda_sync.engine.cached import CachedItems
+            from edda_sync.store.cache import CacheManager
+
+            if cached is not None:
+                cached.end()
+            cached = CachedItems(CacheManager(self._opened.config.cache_config), store, self._feed(), self.snapshot)
+            self._cached = cached
+        return cached
 
     def query(self, query: Query) -> list[Item]:
         """Return the tasks or documents that meet a query, in the query's order."""
@@ -264,7 +289,8 @@ class Reading:
         from edda_sync.engine import measured
 
         with _STORED, self._opened.store.read() as reader:
-            return measured.metrics(reader, self._opened, self._queries, self._query_s)
+            cache = self._cached_items().cache.metrics if self._opened.config.cache_config.max_size else None
+            return measured.metrics(reader, self._opened, self._queries, self._query_s, cache)
 
     # --- devices ------------------------------------------------------------------------------------------------------
 

@@ -31,11 +31,13 @@ class Changed(NamedTuple):
         named: What may read differently: rows, tags and links.
         positions: The positions in the log of the changes that did it.
         everything: Whether anything may read differently.
+        digest: What was added to the digest's sum; None if that is not known.
     """
 
     named: frozenset[Named]
     positions: frozenset[int]
     everything: bool
+    digest: int | None
 
 
 class Feed:
@@ -46,6 +48,7 @@ class Feed:
         self._named: set[Named] = set()
         self._positions: set[int] = set()
         self._everything = False
+        self._digest: int | None = 0
 
     @property
     def is_heard(self) -> bool:
@@ -73,6 +76,7 @@ class Feed:
         apply(tx, delta)
         if not self._listeners:
             return
+        self._digest = None if self._digest is None or delta.overfull else self._digest + delta.digest
         self._positions.update(position for _, position in delta.mentions)
         named = self._named
         for kind, keys in delta.hidden.items():
@@ -92,6 +96,7 @@ class Feed:
         """Note that the running transaction folds some entities again."""
         if self._listeners:
             self._named.update(map(_named, keys))
+            self._digest = None  # what is forgotten is taken out of it
             self._hold_few()
 
     def note_everything(self) -> None:
@@ -102,8 +107,8 @@ class Feed:
         """Tell the listeners what the transaction that has just been committed changed."""
         if not self._listeners:
             return
-        changed = Changed(frozenset(self._named), frozenset(self._positions), self._everything)
-        self._named, self._positions, self._everything = set(), set(), False
+        changed = Changed(frozenset(self._named), frozenset(self._positions), self._everything, self._digest)
+        self.forget()
         for listener in self._listeners:
             listener(changed)
 
@@ -112,7 +117,7 @@ class Feed:
 
     def forget(self) -> None:
         """Forget what was noted, because another store is opened next."""
-        self._named, self._positions, self._everything = set(), set(), False
+        self._named, self._positions, self._everything, self._digest = set(), set(), False, 0
 
     def _note(self, kind: str, keys: Iterable[bytes]) -> None:
         self._named.update((kind, values.id_text(kind_and_id(key)[1])) for key in keys)

@@ -35,7 +35,9 @@ def test_each_commit_names_what_reads_differently_and_its_position_in_the_log(st
     heard = listening(store)
     store.update_task(edda.Task(id=task, title="b"))
     with store.store.read() as reader:
-        assert heard == [Changed(frozenset({("task", task)}), frozenset({reader.log.position()}), False)]
+        assert heard == [
+            Changed(frozenset({("task", task)}), frozenset({reader.log.position()}), False, heard[0].digest)
+        ]
 
 
 def test_an_edit_of_a_text_is_named_at_once(store: StorageEngine) -> None:
