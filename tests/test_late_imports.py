@@ -19,6 +19,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = (
+    "rocksdict",
     "prometheus_client", "tomlkit", "tomllib",
     "pycrdt", "sqlite_utils", "keyring", "cryptography", "zeroconf", "rich", "websockets", "asyncio", "spake2", "zstandard",
 )  # fmt: skip
@@ -39,7 +40,7 @@ STATUS_NEEDS_NOT = (
     "edda_sync.ledger", "edda_sync.segments", "edda_sync.sync.behind", "edda_sync.sync.readmission",
 )  # fmt: skip
 """It needs cryptography, to say who this device is."""
-OURS_MAX = {("task", "list"): 105, ("task", "add", "b"): 164, ("status",): 147}
+OURS_MAX = {("task", "list"): 108, ("task", "add", "b"): 167, ("status",): 150}
 """How many of our modules a command may load: raise it when you split one of them."""
 
 CHECKED = (

@@ -32,6 +32,13 @@ ELSEWHERE = {
         "store/seams/test_store.py",
         "what it undoes there, of both stores, is its whole purpose",
     ),
+    "store/rocks/base.py": ("store/rocks/test_view.py", "a view looks through it at everything that it can return"),
+    "store/rocks/pending.py": (
+        "store/rocks/test_settling.py",
+        "what is pending, and its mark, is what settling is about",
+    ),
+    "store/sqlite/checks.py": ("store/sqlite/test_damage.py", "what damages a file there, it finds and removes"),
+    "store/sqlite/keeping.py": ("store/rocks/test_keeper.py", "it says what RocksDB has to do, which is tested there"),
     "store/sqlite/names.py": ("store/sqlite/test_schema.py", "it names the tables and indexes that are made there"),
     "store/sqlite/statements.py": (
         "store/seams/test_store.py",
@@ -58,7 +65,8 @@ def mirror(module: str) -> Path:
     """Return where a module's tests belong; for a facet of a store that is the contract suite of both stores."""
     path = Path(module)
     is_facet = (
-        path.parent in (Path("store/memory"), Path("store/sqlite")) and (PACKAGE / "store/seams" / path.name).is_file()
+        path.parent in (Path("store/memory"), Path("store/rocks"), Path("store/sqlite"))
+        and (PACKAGE / "store/seams" / path.name).is_file()
     )
     folder = Path("store/seams") if is_facet and path.name != "store.py" else path.parent
     return TESTS / folder / f"test_{path.name}"

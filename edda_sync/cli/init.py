@@ -12,15 +12,22 @@ from edda_sync.cli.secrets import chosen, key_options
 from edda_sync.engine.encryption import EncryptionManager
 from edda_sync.engine.engine import open as open_store
 from edda_sync.words import values
-from edda_sync.words.config import StorageConfig
+from edda_sync.words.config import StorageBackend, StorageConfig
 from edda_sync.words.errors import UsageError
 
 
 @click.command("init", cls=Command)
 @click.option("--name", metavar="NAME", help="What to call this device; its host name otherwise.")
+@click.option(
+    "--backend",
+    type=click.Choice(["sqlite", "rocksdb"]),
+    help="What keeps the states of items; `edda store migrate` changes it later.",
+)
 @click.option("--encrypt", is_flag=True, help="Encrypt the store; docs/encryption.md says against whom that helps.")
 @key_options
-def init(name: str | None, encrypt: bool, keyring: bool, passphrase: bool, key_file: Path | None) -> None:
+def init(
+    name: str | None, backend: str | None, encrypt: bool, keyring: bool, passphrase: bool, key_file: Path | None
+) -> None:
     """
     Make a store here.
 
@@ -35,6 +42,8 @@ def init(name: str | None, encrypt: bool, keyring: bool, passphrase: bool, key_f
     if encrypt and not made:
         raise UsageError(f"There is a store in {shown} already; nothing was changed: `edda store encrypt` encrypts it.")
     config = StorageConfig(name=checked)
+    if backend is not None:
+        config = config.changed(backend=StorageBackend(backend))
     if encrypt:
         config = config.changed(encryption_config=chosen(keyring, passphrase, key_file, None))
     with open_store(folder, config) as store:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from edda_sync.changes import change as changes
 from edda_sync.changes.chains import Chains
 from edda_sync.crdt.records import told_apart
-from edda_sync.engine import missing, standing
+from edda_sync.engine import backend, missing, standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.file_checks import Finding, check_file, some
 from edda_sync.engine.scratch import Progress, scratch_of
@@ -61,7 +61,8 @@ def check(engine: StorageEngine, progress: Progress = lambda _done: None) -> lis
     """
     progress = Callback(progress, "The progress of the doctor")
     findings = check_file(engine.store) if isinstance(engine.store, SqliteStore) else []
-    if any(each.check == "tables" for each in findings):
+    findings += [Finding("states", *each) for each in backend.look(engine.store)]
+    if any(each.check in ("tables", "states") and not each.sound for each in findings):
         return [*findings, _check_log(engine)]  # the tables can be made again from the log
     if any(each.check in ("file", "schema") and not each.sound for each in findings):
         return findings  # further findings about a broken file would mean nothing
@@ -98,16 +99,17 @@ def rebuild(engine: StorageEngine, progress: Progress = lambda _done: None) -> R
     if not found.sound:
         raise CorruptError(f"The log of changes ({found.detail})")
     changed = _changed_shape(engine)
-    if isinstance(engine.store, SqliteStore) and (parts := engine.store.damaged_parts(thorough=True)):
-        engine.store.forget_damaged()
+    if isinstance(engine.store, SqliteStore) and (parts := engine.store.checks.damaged_parts(thorough=True)):
+        engine.store.checks.forget_damaged()
         changed = [*changed, f"damage in {', '.join(parts)}"]
+    changed += [what for is_sound, what in backend.look(engine.store) if not is_sound]
     different = {} if changed else _compare_with_log(engine, Callback(progress, "The progress of the doctor"))
     return Rebuilt(engine.rebuild(), different, changed)
 
 
 def _changed_shape(engine: StorageEngine) -> list[str]:
     """Describe what other programs changed in the tables, indexes and triggers of the file."""
-    return engine.store.changed_shape() if isinstance(engine.store, SqliteStore) else []
+    return engine.store.checks.changed_shape() if isinstance(engine.store, SqliteStore) else []
 
 
 # --- the log ----------------------------------------------------------------------------------------------------------
@@ -293,7 +295,7 @@ def _check_missing(engine: StorageEngine) -> list[Finding]:
 
 def _check_names(engine: StorageEngine) -> list[Finding]:
     """Return a finding if the store's file has other names, which share what is written; none otherwise."""
-    if isinstance(engine.store, SqliteStore) and engine.store.has_other_names():
+    if isinstance(engine.store, SqliteStore) and engine.store.checks.has_other_names():
         detail = (
             "edda.db has another name (a hard link), which shows all that is written until no program uses the store"
         )

@@ -28,10 +28,10 @@ def check_file(store: SqliteStore) -> list[Finding]:
     """Check the file of a store, with SQLite's own checks, and what lies beside it."""
     connection = store.connect()
     try:
-        if parts := store.damaged_parts(thorough=True):
+        if parts := store.checks.damaged_parts(thorough=True):
             what = f"edda.db is not what was written: it is damaged in {', '.join(parts)}"
             return [Finding("tables" if damage.can_be_made_anew(parts) else "file", False, what)]
-        if changed := store.changed_shape():
+        if changed := store.checks.changed_shape():
             what = f"{some(changed)}; another program did that, and `edda doctor --rebuild` puts it right"
             return [Finding("file", True, "SQLite finds it whole"), Finding("schema", False, what)]
         version = _version(store, migrations.applied(connection.execute))

@@ -49,12 +49,12 @@ def look(store: SqliteStore, last: Dot | None, extent: int) -> list[str]:
     if lost is None and received <= 0 and store.set_aside is None:
         return []
     if lost is not None or received > 0:
-        store.keep_journal()
+        store.checks.keep_journal()
     if lost is not None:
         store.transact(partial(note, last=lost))
     with store.read() as reader:
         own = count(reader)
-        return sentences(own, store.journals_aside(), received=max(0, fewer - own))
+        return sentences(own, store.checks.journals_aside(), received=max(0, fewer - own))
 
 
 def is_whole(reader: StoreReader, last: Dot | None, extent: int) -> bool:

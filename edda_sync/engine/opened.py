@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from edda_sync.engine import missing, opening
+from edda_sync.engine import backend, missing, opening
 from edda_sync.engine.life import Sidecar, open_sidecar
 from edda_sync.words.config import StorageConfig, absolute
 from edda_sync.words.errors import LostStoreError, NotAStoreError, UsageError
@@ -95,10 +95,9 @@ class Opened:
             opening.check_not_hidden(config.database(self.home))
             self._store = MemoryStore(on_end)
             return False
-        if config.backend == "rocksdb":
-            raise UsageError("This version has no RocksDB backend yet; use sqlite.")
         from edda_sync.store.sqlite.store import SqliteStore
 
+        founding = backend.founding(config, self.home)
         state, database = state_folder(config), config.database(self.home)
         is_new = not opening.has_store(database)
         if is_new:
@@ -118,9 +117,12 @@ class Opened:
 
                 datakeys.create(database, config.encryption_config)
         is_usual, pool_size = config.database_path is None, config.connection_pool_size
+        keep = backend.keep(config, self.home)
         with opening.naming_path(config.database_path):
             try:
-                store = SqliteStore(database, on_end, is_real_folder=is_usual, pool_size=pool_size)
+                store = SqliteStore(
+                    database, on_end, is_real_folder=is_usual, pool_size=pool_size, keep=keep, founding=founding
+                )
             except NotAStoreError:
                 opening.check_not_overwritten(self.home, database)
                 raise

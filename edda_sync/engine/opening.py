@@ -142,8 +142,8 @@ def check_not_emptied(home: Path, store: SqliteStore, state: Path) -> None:
     with store.read() as reader:  # opened only now: another process may just have founded the workspace
         if reader.meta.get(WORKSPACE_KEY) is not None:
             return
-    store.keep_journal()
-    signs = [store.path.name, *store.journals_aside(), *_identity(home)]
+    store.checks.keep_journal()
+    signs = [store.path.name, *store.checks.journals_aside(), *_identity(home)]
     raise LostStoreError(str(store.path), signs, emptied=True)
 
 

@@ -351,7 +351,7 @@ class Reading:
 
     def journals_aside(self) -> list[str]:
         """Return the names of journals beside the file that were put aside: those of another file, and damaged ones."""
-        return [] if self._opened.file is None else self._opened.file.journals_aside()
+        return [] if self._opened.file is None else self._opened.file.checks.journals_aside()
 
     def damaged_parts(self, bytes_max: int | None = None) -> list[str]:
         """
@@ -363,7 +363,7 @@ class Reading:
         file = self._opened.file
         if file is None or (bytes_max is not None and file.path.stat().st_size > bytes_max):
             return []
-        return file.damaged_parts()
+        return file.checks.damaged_parts()
 
     def scrub(self, after: bytes = b"", limit: int = 1_000) -> tuple[list[Damage], bytes | None]:
         """

@@ -15,6 +15,7 @@ from edda_sync.store.composed import ComposedWriter, over
 from edda_sync.store.seams import Logged, LogWriter, MetaReader, StoreReader, StoreWriter
 from edda_sync.store.sqlite import migrations
 from edda_sync.store.sqlite.errors import translated
+from edda_sync.store.sqlite.keeping import InSql
 from edda_sync.store.sqlite.writer import SqliteWriter
 
 Progress = Callable[[int], object]
@@ -82,6 +83,6 @@ def scratch_of(whole: StoreReader, progress: Progress, key: str | None = None) -
                 migrations.migrate(connection)
             with suppress(OSError):  # a system that cannot remove an open file removes it with the folder
                 path.unlink()
-            yield _beside(whole, SqliteWriter(connection), progress)
+            yield _beside(whole, SqliteWriter(connection, InSql()), progress)
         finally:
             connection.close()

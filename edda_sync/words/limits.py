@@ -213,6 +213,18 @@ MENDED_WINDOW_S = 3_600.0  # a failing disk does not damage a thousand entities 
 FETCHED_MAX = 64  # damaged changes that one message asks for (wire): a disk with more of them is near its end
 LISTED_ITEMS_MAX = 5_000  # items in one page of a sorted list (wire): 245 KB, a quarter of a frame
 
+# --- states in RocksDB ------------------------------------------------------------------------------------------------
+PENDING_ROW_BYTES = 1 << 20  # of one row of what is pending: larger ones would be held twice in memory while encoded
+PENDING_RECORD_BYTES = 64  # of a row, for each state beside its own bytes: key, hash and lengths
+SETTLED_QUIET_BYTES = 1 << 20  # pending, when nobody writes: a process that begins reads them in 10 ms
+SETTLED_BYTES = 8 << 20  # pending, while others write on: they are in the memory of each process
+SETTLED_ONCE_BYTES = 16 << 20  # carried over at once: some five times as much in memory
+PENDING_BYTES_MAX = 256 << 20  # pending, if they cannot be carried over: then writes are refused
+ROCKSDB_FILES_MIN = 4  # added files that are merged once they are a good part of the whole
+ROCKSDB_FILES_MAX = 24  # added files that are merged in any case: each costs a read 0.3 us
+ROCKSDB_ADDED_SHARE = 3  # a good part is one in so many
+ROCKSDB_LOG_BYTES = 1 << 20  # of RocksDB's own diary, which nobody reads but its authors
+
 # --- scrub ------------------------------------------------------------------------------------------------------------
 SCRUB_S_MAX = 24 * 3600  # every stored entity is checked within this
 SCRUB_INTERVAL_S = 60  # between two slices of entities

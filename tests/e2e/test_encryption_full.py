@@ -54,7 +54,7 @@ def leave(disk: Path, kilobytes: int) -> None:
 def sound(home: Path) -> str:
     with edda.open(home) as store:
         assert isinstance(store.store, SqliteStore)
-        assert store.store.damaged_parts(thorough=True) == []
+        assert store.store.checks.damaged_parts(thorough=True) == []
         if store.store.keys is not None:
             assert damaged_pages(store.store.connect) == []
         return store.digest()

@@ -197,7 +197,7 @@ def test_a_store_in_order_is_opened_with_one_look(homes: list[Path], monkeypatch
     with counting(monkeypatch):
         before = Counted.statements
         edda.open(homes[0]).close()
-    assert Counted.statements - before <= 10, "three for the connection, three around the look, and four in it"
+    assert Counted.statements - before <= 12, "four for the connection, four around the look, and four in it"
 
 
 def test_an_object_that_is_read_is_not_checked_until_somebody_updates_it(

@@ -15,6 +15,7 @@ from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.scratch import scratch_of
 from edda_sync.fold.texts import Texts
 from edda_sync.ledger.ledger import Ledger
+from edda_sync.store.sqlite.keeping import Keeping
 from edda_sync.store.sqlite.writer import SqliteWriter
 from edda_sync.sync.merging import open_taken
 from edda_sync.testing import devices
@@ -62,8 +63,8 @@ def test_what_is_folded_into_it_can_be_read_on_the_disk_only_without_a_key(
     made = list[SqliteWriter]()
 
     class Kept(SqliteWriter):
-        def __init__(self, connection: Any) -> None:
-            super().__init__(connection)
+        def __init__(self, connection: Any, keeping: Keeping) -> None:
+            super().__init__(connection, keeping)
             made.append(self)
 
     monkeypatch.setattr("edda_sync.engine.scratch.SqliteWriter", Kept)

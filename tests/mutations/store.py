@@ -43,7 +43,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "texts are not told that a job was undone",
         "A document keeps an edit that was undone, and differs from every other device's.",
         "store/sqlite/committing.py",
-        "self._on_end(False)\n            writer.undo_job()",
+        "self._told(False)\n            writer.undo_job()",
         "writer.undo_job()",
         ("store/sqlite/test_store.py",),
     ),

@@ -42,6 +42,7 @@ class Committer:
         owner: The process that opened the store.
         on_end: Called after each transaction: True if it is on disk, False if it left no trace.
         journal_has: Called with the size of the journal in bytes, after each commit.
+        make: Makes a writer of a connection.
     """
 
     def __init__(
@@ -52,11 +53,13 @@ class Committer:
         owner: Owner,
         on_end: OnEnd,
         journal_has: Callable[[int], None],
+        make: Callable[[Connection], SqliteWriter],
     ) -> None:
         self._path, self._connect, self._place, self._owner = path, connect, place, owner
-        self._on_end, self._journal_has = on_end, journal_has
+        self._on_end, self._journal_has, self._make = on_end, journal_has, make
         self._writer: SqliteWriter | None = None
         self._connection: Connection  # the writer's
+        self._tells = True
         self._is_settled = True  # False while a batch runs, and after an interrupt in the handling of its end
 
     def commit_unsynced(self, job: Job) -> None:
@@ -74,9 +77,14 @@ class Committer:
         """Tell whether many pages of the journal have not been copied into the file yet."""
         return self._writer is not None and quiet.is_long(self._connection)
 
-    def commit(self, batch: list[Job], *, waits: bool = True) -> bool:
+    def commit(self, batch: list[Job], *, waits: bool = True, tells: bool = True) -> bool:
         """
         Run a batch in one SQL transaction, and set every outcome, except those of jobs that were cancelled before.
+
+        Args:
+            batch: The jobs.
+            waits: Whether to wait for another process that writes.
+            tells: Whether to call ``on_end``, because it changes what others see.
 
         Returns:
             Whether the batch ran. If not, because it was not to wait for another process that writes, no outcome is set.
@@ -86,7 +94,7 @@ class Committer:
             return True
         if not self._is_settled:
             self._start_over()
-        self._is_settled = False
+        self._is_settled, self._tells = False, tells
         try:
             ran = self._run(begun, waits=waits)
             self._is_settled = True
@@ -111,7 +119,7 @@ class Committer:
                         done.set_exception(error)
                 journal_bytes = self._place.check_all(self._connection)
                 writer.commit()
-            self._on_end(True)
+            self._told(True)
             self._journal_has(journal_bytes)
         except BaseException as error:  # noqa: BLE001 - the same error for all of them
             self._abandon(error)
@@ -129,7 +137,7 @@ class Committer:
         while True:
             if is_new := self._writer is None:
                 self._connection = self._connect()
-                self._writer = SqliteWriter(self._connection)
+                self._writer = self._make(self._connection)
             writer = self._writer
             try:
                 if is_new and shape.referring(self._connection.execute):  # otherwise others' rows can block deletions
@@ -147,7 +155,7 @@ class Committer:
 
     def _start_over(self) -> None:
         """Discard what is left of a batch, if an interrupt ended the handling of its end."""
-        self._on_end(False)
+        self._told(False)
         self.let_go()
         self._is_settled = True
 
@@ -160,20 +168,24 @@ class Committer:
                 result = work(writer)
                 writer.end_job()
         except BaseException:
-            self._on_end(False)
+            self._told(False)
             writer.undo_job()
             raise
         return result
 
     def _abandon(self, error: BaseException) -> None:
         """Undo the transaction; after a fault of the disk or an interrupt, also close the connection."""
-        self._on_end(False)
+        self._told(False)
         if self._writer is None or not self._owner.is_here:  # in a forked child it is the parent's
             return
         with suppress(sqlite.Error):
             self._writer.roll_back()
         if not isinstance(error, errors.EddaError) or isinstance(error, errors.StorageError):
             self.let_go()
+
+    def _told(self, committed: bool) -> None:
+        if self._tells:
+            self._on_end(committed)
 
     def let_go(self) -> None:
         """Close the connection that writes. The next transaction makes another one."""

@@ -13,13 +13,14 @@ from typing import Any, Final
 from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync.store.sqlite import fulltext, schema
+from edda_sync.store.sqlite.schema import ROCKS_TABLES
 from edda_sync.words.errors import CorruptError
 
 _CALLED: Final = {
     "tasks": "tasks", "documents": "documents", "tags": "tags", "entity_tags": "tags of items", "task_documents": "links",
 }  # fmt: skip
 _SEARCH: Final = ("full-text search", (*fulltext.TABLES, "_unindexed"))
-_DERIVED: Final = ("the tables behind tasks and documents", schema.VIEW_TABLES)
+_DERIVED: Final = ("the tables behind tasks and documents", (*schema.VIEW_TABLES, *ROCKS_TABLES))
 _LOG: Final = "the log of changes"  # all other tables of ours
 _REST: Final = "pages of no table"
 

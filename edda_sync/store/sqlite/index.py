@@ -29,6 +29,10 @@ class SqliteIndex(Facet):
         statement = "SELECT key FROM _entities WHERE hidden AND key BETWEEN ? AND ? ORDER BY key"
         return self._sql.column(statement, *bounds(kind))
 
+    def hidden_count(self) -> int:
+        """Return how many entities are in the trash."""
+        return int(self._sql.one("SELECT count(*) FROM _entities WHERE hidden")[0])
+
     def conflicted(self) -> list[bytes]:
         return self._sql.column("SELECT key FROM _entities WHERE conflicted ORDER BY key")
 

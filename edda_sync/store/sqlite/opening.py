@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -242,7 +242,9 @@ def _switch_to_wal(connection: Any) -> str:
             time.sleep(_WAL_RETRY_S)
 
 
-def prepare_schema(connection: Any, path: Path, connect: Callable[[], Any], *, is_read_only: bool) -> None:
+def prepare_schema(
+    connection: Any, path: Path, connect: Callable[[], Any], *, is_read_only: bool, founding: Sequence[str] = ()
+) -> None:
     """
     Create a store's tables, or bring them up to date.
 
@@ -251,6 +253,7 @@ def prepare_schema(connection: Any, path: Path, connect: Callable[[], Any], *, i
         path: The file.
         connect: Makes another connection to it.
         is_read_only: Whether the file cannot be written.
+        founding: Further statements, if the tables are created.
 
     Raises:
         NewerStoreError: A newer version of edda made the store.
@@ -275,7 +278,10 @@ def prepare_schema(connection: Any, path: Path, connect: Callable[[], Any], *, i
         with closing(connect()) as reader:  # SQLite copies nothing from a connection that may write
             migrations.copy_beside(reader, path)
     connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+    is_new = not schema.version(connection.execute)
     migrations.migrate(connection)
+    for statement in founding if is_new else ():
+        connection.execute(statement)
     connection.execute("COMMIT")
     connection.execute("PRAGMA busy_timeout = 0")  # a checkpoint that waited for readers would block all writers
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # so that check_file finds the schema in the file itself

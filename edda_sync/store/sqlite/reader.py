@@ -8,21 +8,20 @@ from typing import NoReturn
 
 from sqlcipher3 import dbapi2 as sqlite
 
-from edda_sync.store.sqlite import schema, shape
+from edda_sync.store.sqlite import schema
 from edda_sync.store.sqlite.attachments import SqliteAttachments
 from edda_sync.store.sqlite.blobs import SqliteBlobs
 from edda_sync.store.sqlite.connections import Connection
 from edda_sync.store.sqlite.edges import SqliteEdges
 from edda_sync.store.sqlite.evidence import SqliteEvidence
 from edda_sync.store.sqlite.incoming import SqliteIncoming
-from edda_sync.store.sqlite.index import SqliteIndex
+from edda_sync.store.sqlite.keeping import Keeping
 from edda_sync.store.sqlite.log import SqliteLog
 from edda_sync.store.sqlite.mentions import SqliteMentions
 from edda_sync.store.sqlite.meta import SqliteMeta
 from edda_sync.store.sqlite.segments import SqliteSegments
 from edda_sync.store.sqlite.signatures import SqliteSignatures
 from edda_sync.store.sqlite.statements import Statements
-from edda_sync.store.sqlite.states import SqliteStates
 from edda_sync.store.sqlite.summary import Summary
 from edda_sync.store.sqlite.tables import SqliteTables
 from edda_sync.store.sqlite.unapplied import SqliteUnapplied
@@ -34,6 +33,7 @@ class SqliteReader:
 
     Args:
         connection: A connection that only this reader uses.
+        keeping: What keeps the states.
 
     Attributes:
         connection: The same connection.
@@ -44,16 +44,16 @@ class SqliteReader:
         "mentions", "meta", "segments", "signatures", "states", "tables", "unapplied",
     )  # fmt: skip
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, keeping: Keeping) -> None:
         self.connection = connection
         self._is_ending = False
         self._sql = sql = Statements(connection)
         summary = Summary(sql)
         self.log, self.signatures, self.evidence = SqliteLog(sql), SqliteSignatures(sql), SqliteEvidence(sql)
         self.mentions, self.incoming, self.segments = SqliteMentions(sql), SqliteIncoming(sql), SqliteSegments(sql)
-        self.states, self.index = SqliteStates(sql, summary), SqliteIndex(sql, summary)
+        self.states, self.index = keeping.reader(sql, summary)
         self.unapplied = SqliteUnapplied(sql)
-        self.tables, self.edges = SqliteTables(sql), SqliteEdges(sql)
+        self.tables, self.edges = SqliteTables(sql, self.index.hidden_count), SqliteEdges(sql)
         self.attachments = SqliteAttachments(sql)
         self.blobs, self.meta = SqliteBlobs(sql), SqliteMeta(sql)
 
@@ -62,10 +62,9 @@ class SqliteReader:
         self._forget()
         self._sql.execute("BEGIN")
         schema.refuse_newer(self._sql.execute)  # the first read, which fixes the state
-
-    def changed_shape(self) -> list[str]:
-        """Describe what other programs changed in the tables, indexes and triggers."""
-        return shape.changed(self._sql.execute)
+        while not self.states.begin():
+            self._sql.execute("ROLLBACK")
+            self._sql.execute("BEGIN")
 
     def end(self) -> bool:
         """
@@ -87,6 +86,7 @@ class SqliteReader:
     def disown(self, refuse: Callable[..., NoReturn]) -> None:
         """Refuse every use from now on: this process was forked, and the connection belongs to the parent."""
         self._sql.disown(refuse)
+        self.states.disown(refuse)
         self._forget()
 
     def _forget(self) -> None:

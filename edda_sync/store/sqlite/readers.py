@@ -47,13 +47,22 @@ class Readers:
         connect: Makes a connection.
         owner: The process that opened the store.
         pool_size: How many readers are kept when they come back.
+        make: Makes a reader of a connection.
 
     Attributes:
         is_watched: Whether a thread checks how much other processes write while anybody reads.
     """
 
-    def __init__(self, path: Path, connect: Callable[[], Connection], owner: Owner, pool_size: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        connect: Callable[[], Connection],
+        owner: Owner,
+        pool_size: int,
+        make: Callable[[Connection], SqliteReader],
+    ) -> None:
         self._path, self._connect, self._owner, self._pool_size = path, connect, owner, pool_size
+        self._make = make
         self._lock = threading.RLock()  # a forgotten reader may come back on any thread, at any moment
         self._idle: list[SqliteReader] = []
         self._lent: dict[SqliteReader, int | None] = {}  # each with the size of the journal at its first check
@@ -81,7 +90,7 @@ class Readers:
                         if attempts > limits.REKEYED_MAX or not lost_its_key(reader.connection, error):
                             raise
                         reader.connection.close()
-                        reader = SqliteReader(self._connect())  # with the new key
+                        reader = self._make(self._connect())  # with the new key
                 self._lent[reader] = None
                 if not self.is_watched:
                     _watch.begin(self)
@@ -173,7 +182,7 @@ class Readers:
 
     def add(self, connection: Connection) -> None:
         """Add a connection that was made elsewhere."""
-        self._idle.append(SqliteReader(connection))
+        self._idle.append(self._make(connection))
 
     def close(self) -> None:
         """Close the readers that are not lent. The others are closed when they come back."""
@@ -208,7 +217,7 @@ class Readers:
             self._check_open()
             if self._idle:
                 return self._idle.pop()
-        return SqliteReader(self._connect())
+        return self._make(self._connect())
 
     def _give_back(self, reader: SqliteReader, failed: bool) -> None:
         with suppress(sqlite.Error):

@@ -184,6 +184,12 @@ VIEW_TABLES: Final = (
 )  # fmt: skip
 
 
+PENDING_TABLE: Final = "_pending"
+SETTLED_TABLE: Final = "_settled"
+ROCKS_TABLES: Final = (PENDING_TABLE, SETTLED_TABLE)
+"""Tables of the view that exist only while something else than SQL keeps the states (``store.rocks``)."""
+
+
 class Migration(NamedTuple):
     """One step from an older schema to the next: its name, which never changes, and its statements."""
 

@@ -2,17 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final, NoReturn
+
+from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync.store.seams.states import Record, TailEdit, TextState
 from edda_sync.store.sqlite.names import bounds
+from edda_sync.store.sqlite.schema import SETTLED_TABLE
 from edda_sync.store.sqlite.statements import Facet, Statements, WriterStatements
 from edda_sync.store.sqlite.summary import Summary, SummaryWriter
 from edda_sync.words import limits
+from edda_sync.words.errors import MovedStatesError
 
+BACKEND_KEY: Final = "backend"
+"""The named value that says what keeps the states; it is missing if the tables of this file do."""
 _RECORDS_REMEMBERED: Final = 64
 _APPEND_TEXT: Final = "INSERT INTO _text_tail VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+
+def check_backend(sql: Statements, expected: str) -> None:
+    """
+    Check that the states are where they were when the store was opened.
+
+    Raises:
+        MovedStatesError: Another process has moved them.
+    """
+    if (found := backend(sql)) != expected:
+        raise MovedStatesError(found)
+
+
+def backend(sql: Statements) -> str:
+    """Return the name of what keeps the states. It is told even if the page that has it is damaged."""
+    try:
+        row = sql.one("SELECT value FROM _meta WHERE key = ?", BACKEND_KEY)
+    except sqlite.DatabaseError as error:
+        if not (getattr(error, "sqlite_errorname", "") or "").startswith("SQLITE_CORRUPT"):
+            raise
+        is_elsewhere = sql.one("SELECT 1 FROM sqlite_master WHERE name = ?", SETTLED_TABLE) is not None
+        return "rocksdb" if is_elsewhere else "sqlite"
+    return "sqlite" if row is None else bytes(row[0]).decode(errors="replace")
 
 
 class SqliteStates(Facet):
@@ -23,6 +52,14 @@ class SqliteStates(Facet):
     def __init__(self, sql: Statements, summary: Summary) -> None:
         super().__init__(sql)
         self._summary = summary
+
+    def begin(self) -> bool:
+        """See ``keeping.KeptStates``."""
+        check_backend(self._sql, "sqlite")  # the first read fixes the state
+        return True
+
+    def disown(self, refuse: Callable[..., NoReturn]) -> None:
+        """Do nothing: the statements refuse every use."""
 
     def get(self, keys: Iterable[bytes]) -> dict[bytes, Record]:
         rows = self._sql.in_chunks("SELECT key, hidden, hash, state FROM _entities WHERE key IN ({})", keys)
@@ -66,7 +103,7 @@ class SqliteStates(Facet):
 class SqliteStatesWriter(SqliteStates):
     """Implementation of ``seams.states.StatesWriter``. It remembers what was written last."""
 
-    __slots__ = ("_recent", "_serials")
+    __slots__ = ("_is_checked", "_recent", "_serials")
 
     _sql: WriterStatements
     _summary: SummaryWriter
@@ -75,11 +112,29 @@ class SqliteStatesWriter(SqliteStates):
         super().__init__(sql, summary)
         self._recent: dict[bytes, Record] = {}
         self._serials: dict[tuple[bytes, str, bytes], int] = {}  # the last serial numbers of lately edited texts
+        self._is_checked = False
 
     def reset(self) -> None:
         """Forget what is remembered."""
         self._recent.clear()
         self._serials.clear()
+        self._is_checked = False
+
+    def begin(self) -> bool:
+        """See ``keeping.KeptStatesWriter``."""
+        if not self._is_checked:  # it is forgotten when another process has written
+            check_backend(self._sql, "sqlite")
+            self._is_checked = True
+        return True
+
+    def flush(self) -> None:
+        """Do nothing: everything is written at once."""
+
+    def committed(self) -> None:
+        """Do nothing: the tables have everything."""
+
+    def clear(self) -> None:
+        """Do nothing: the tables of the view are emptied together."""
 
     def get(self, keys: Iterable[bytes]) -> dict[bytes, Record]:
         saved = self._recent

@@ -17,22 +17,26 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Callable, MutableSet
-from contextlib import AbstractContextManager, closing
+from collections.abc import Callable, MutableSet, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from edda_sync.store.sqlite import connections, journal, quiet
+from edda_sync.store.sqlite.checks import FileChecks
 from edda_sync.store.sqlite.committing import Committer, OnEnd, ignore_end
 from edda_sync.store.sqlite.connecting import Connector
 from edda_sync.store.sqlite.connections import GATE, Connection
 from edda_sync.store.sqlite.errors import translated
 from edda_sync.store.sqlite.jobs import Job, Jobs
+from edda_sync.store.sqlite.keeping import InSql, Keeping, in_sql
 from edda_sync.store.sqlite.opening import check_file, keys_of, mode_to_read, prepare_file, prepare_schema
 from edda_sync.store.sqlite.outcome import Awaited, Outcome
 from edda_sync.store.sqlite.place import Place
 from edda_sync.store.sqlite.reader import SqliteReader
 from edda_sync.store.sqlite.readers import Readers
+from edda_sync.store.sqlite.statements import Statements, WriterStatements
+from edda_sync.store.sqlite.states import backend
 from edda_sync.store.sqlite.worker import Worker
 from edda_sync.store.sqlite.writer import SqliteWriter
 from edda_sync.words import errors, limits
@@ -64,11 +68,15 @@ class SqliteStore:
             trace.
         is_real_folder: Whether the path of its folder contains no symbolic link.
         pool_size: How many connections that read are kept open.
+        keep: Returns what keeps the states, by the name of the backend that the file names.
+        founding: Statements that are run when the file's tables are created.
 
     Attributes:
         on_idle: Runs in a transaction of its own once nobody has written for ``PROJECT_DELAY_S``, and again while it
             returns True.
         is_read_only: Whether the store can be read but not written, because its file or folder cannot be written.
+        keeping: What keeps the states.
+        checks: What the doctor asks of the file.
         set_aside: Where a journal of another file was moved that lay beside this file; None if there was none.
 
     Raises:
@@ -83,7 +91,14 @@ class SqliteStore:
     """
 
     def __init__(
-        self, path: Path, on_end: OnEnd = ignore_end, *, is_real_folder: bool = False, pool_size: int = limits.POOL_SIZE
+        self,
+        path: Path,
+        on_end: OnEnd = ignore_end,
+        *,
+        is_real_folder: bool = False,
+        pool_size: int = limits.POOL_SIZE,
+        keep: Callable[[str], Keeping] = in_sql,
+        founding: Sequence[str] = (),
     ) -> None:
         self._owner = Owner("This store")
         self.on_idle: Callable[[SqliteWriter], bool] | None = None
@@ -116,12 +131,18 @@ class SqliteStore:
             self.path = real if self.is_read_only else prepare_file(path, real)
             self._place = Place(self.path)
             self._connector = Connector(self.path, self._place, self._owner, self._mode, keys)
-            self._readers = readers = Readers(self.path, self.connect, self._owner, pool_size)
-            to_write, heard = self._connect_to_write, readers.journal_has
-            self._committer = Committer(self.path, to_write, self._place, self._owner, on_end, heard)
+            self.checks = FileChecks(self.path, self.connect, self._connect_to_write)
+            self.keeping: Keeping = InSql()
+            self._readers = Readers(
+                self.path, self.connect, self._owner, pool_size, lambda each: SqliteReader(each, self.keeping)
+            )
+            self._committer = Committer(
+                self.path, self._connect_to_write, self._place, self._owner, on_end, self._readers.journal_has,
+                lambda each: SqliteWriter(each, self.keeping),
+            )  # fmt: skip
             try:
                 with translated(path):
-                    self._prepare()
+                    self._prepare(keep, founding)
             except errors.ReadOnlyError:
                 if self._mode == "ro":
                     raise errors.ReadOnlyError(str(path), _UNREAD) from None
@@ -177,6 +198,7 @@ class SqliteStore:
         with self._writing:  # one step: an acquire() and a later block could be interrupted in between
             self._check_open()
             self._commit([(work, done)])
+            self._settle()
             self._put_off()
         result: T = done.result()
         return result
@@ -237,11 +259,13 @@ class SqliteStore:
                 with self._writing:
                     if batch:
                         self._commit(batch)
+                        self._settle()
                         self._put_off()
                     elif self._closed and self._jobs.is_empty:  # a wake-up may have come before the last transactions
                         return
                     elif self._idle_due and time.monotonic() >= self._written_at + limits.PROJECT_DELAY_S:
                         self._idle_due = self._catch_up()
+                        self._settle(quiet=not self._idle_due)
                         is_long = not self._idle_due and self._committer.has_long_journal()
                 if is_long:  # without the lock, so that writers need not wait
                     quiet.shorten(self.connect)
@@ -250,6 +274,17 @@ class SqliteStore:
         if self._closed:
             return 0.0
         return max(0.0, self._written_at + limits.PROJECT_DELAY_S - time.monotonic()) if self._idle_due else None
+
+    def _settle(self, *, quiet: bool = False) -> None:
+        """Let what keeps the states settle what was written, if that is due. The lock to write is held."""
+        if self.keeping.is_due(quiet=quiet):
+            self.keeping.settle(self._transact_here)
+
+    def _transact_here(self, work: Callable[[WriterStatements], T]) -> T:
+        done = Outcome()
+        self._committer.commit([(lambda tx: work(tx.sql), done)], tells=False)
+        result: T = done.result()
+        return result
 
     def _catch_up(self) -> bool:
         """Do deferred work; tell whether there is more. A fault shows at the next write, and loses nothing."""
@@ -282,45 +317,10 @@ class SqliteStore:
         self._place.check()
         self._readers.check(self._place.check_all)
 
-    def changed_shape(self) -> list[str]:
-        """Describe what other programs changed in the tables, indexes and triggers. ``clear_view`` mends it."""
-        with self._readers.lend() as reader:
-            return reader.changed_shape()
-
-    def damaged_parts(self, *, thorough: bool = False) -> list[str]:
-        """Return which parts of the file are damaged, in words for a person. The whole file is read. See ``damage``."""
-        from edda_sync.store.sqlite import damage  # rarely needed
-
-        with closing(self.connect()) as connection, translated(self.path):
-            return damage.parts(connection.execute, thorough=thorough)
-
-    def forget_damaged(self) -> None:
-        """Remove damaged tables that can be derived from the log. ``clear_view`` makes them again. See ``damage``."""
-        from edda_sync.store.sqlite import damage  # rarely needed
-
-        with translated(self.path), closing(self._connect_to_write()) as connection:
-            with closing(self.connect()) as looking:
-                damaged = damage.tables(looking.execute)
-            connection.execute("BEGIN IMMEDIATE")
-            damage.forget(connection.execute, damaged)
-            connection.execute("COMMIT")
-
-    def keep_journal(self) -> None:
-        """Keep a copy of the journal before anything is written: SQLite skips and drops the damaged part of it."""
-        journal.copy_aside(self.path)
-
     @property
     def keys(self) -> FileKeys | None:
         """The keys of an encrypted file; None for a plain one."""
         return self._connector.keys
-
-    def has_other_names(self) -> bool:
-        """Tell whether the file has got other names (hard links) since it was opened; see ``linked``."""
-        return connections.has_other_names(self.path)
-
-    def journals_aside(self) -> list[str]:
-        """Return the names of journals beside the file that were put aside: those of another file, and damaged ones."""
-        return journal.set_aside(self.path)
 
     def close(self) -> None:
         """Finish running transactions and release the file. After an interrupt, call this again."""
@@ -331,8 +331,10 @@ class SqliteStore:
             self._jobs.put(None)  # in each call: an interrupt may have ended the first one
         self._worker.join()
         with self._writing:
+            self._settle(quiet=True)
             self._committer.let_go()
         self._readers.close()
+        self.keeping.close()
         for connection in list(self._asked):
             connection.shut()
 
@@ -344,6 +346,7 @@ class SqliteStore:
             with self._writing:
                 self._committer.let_go()
         self._readers.close_idle()
+        self.keeping.close()
 
     def disown(self) -> None:
         """Make the transaction and the readers that a fork interrupted refuse every use in the child."""
@@ -352,10 +355,11 @@ class SqliteStore:
 
     # --- opening ------------------------------------------------------------------------------------------------------
 
-    def _prepare(self) -> None:
+    def _prepare(self, keep: Callable[[str], Keeping], founding: Sequence[str]) -> None:
         connection = self.connect()
         try:
-            prepare_schema(connection, self.path, self.connect, is_read_only=self.is_read_only)
+            prepare_schema(connection, self.path, self.connect, is_read_only=self.is_read_only, founding=founding)
+            self.keeping = keep(backend(Statements(connection)))
         except BaseException:
             connection.close()
             raise

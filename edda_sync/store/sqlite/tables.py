@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +12,7 @@ from edda_sync.store.seams.tables import Patch, Pointed, Shown
 from edda_sync.store.sqlite import fulltext, queries
 from edda_sync.store.sqlite.edges import SqliteEdgesWriter
 from edda_sync.store.sqlite.names import COLUMNS_OF, TABLE, text_of
-from edda_sync.store.sqlite.statements import Facet, WriterStatements
+from edda_sync.store.sqlite.statements import Facet, Statements, WriterStatements
 from edda_sync.words.errors import CorruptError
 from edda_sync.words.model import COLUMNS
 from edda_sync.words.query import Plan, Row
@@ -43,9 +43,19 @@ def _patch(kind: str, columns: tuple[str, ...]) -> str:
 
 
 class SqliteTables(Facet):
-    """Implementation of ``seams.tables.TablesReader``."""
+    """
+    Implementation of ``seams.tables.TablesReader``.
 
-    __slots__ = ()
+    Args:
+        sql: The statements of the reader.
+        hidden_count: Returns how many entities are in the trash.
+    """
+
+    __slots__ = ("_hidden_count",)
+
+    def __init__(self, sql: Statements, hidden_count: Callable[[], int]) -> None:
+        super().__init__(sql)
+        self._hidden_count = hidden_count
 
     def rows(self, plan: Plan) -> list[Row]:
         near = queries.select_near(plan)
@@ -92,11 +102,12 @@ class SqliteTables(Facet):
         yield from self._sql.execute(f"SELECT {COLUMNS_OF[name]} FROM {name} ORDER BY {_SPECIFIED[name]}")
 
     def counts(self) -> dict[str, int]:
-        row = self._sql.one(
+        tasks, documents, tags, changes = self._sql.one(
             "SELECT (SELECT count(*) FROM tasks), (SELECT count(*) FROM documents), (SELECT count(*) FROM tags),"
-            " (SELECT count(*) FROM _entities WHERE hidden), (SELECT count(*) FROM _log)"
+            " (SELECT count(*) FROM _log)"
         )
-        return dict(zip(("tasks", "documents", "tags", "hidden", "changes"), row, strict=True))
+        hidden = self._hidden_count()
+        return {"tasks": tasks, "documents": documents, "tags": tags, "hidden": hidden, "changes": changes}
 
     def unindexed(self) -> bool:
         return self._sql.one("SELECT 1 FROM _unindexed LIMIT 1") is not None
@@ -112,8 +123,8 @@ class SqliteTablesWriter(SqliteTables):
 
     _sql: WriterStatements
 
-    def __init__(self, sql: WriterStatements, edges: SqliteEdgesWriter) -> None:
-        super().__init__(sql)
+    def __init__(self, sql: WriterStatements, edges: SqliteEdgesWriter, hidden_count: Callable[[], int]) -> None:
+        super().__init__(sql, hidden_count)
         self._edges = edges
 
     def show(self, shown: Sequence[Shown], new: frozenset[bytes]) -> None:

@@ -16,14 +16,13 @@ from edda_sync.store.sqlite.edges import SqliteEdgesWriter
 from edda_sync.store.sqlite.errors import is_busy
 from edda_sync.store.sqlite.evidence import SqliteEvidenceWriter
 from edda_sync.store.sqlite.incoming import SqliteIncomingWriter
-from edda_sync.store.sqlite.index import SqliteIndexWriter
+from edda_sync.store.sqlite.keeping import Keeping
 from edda_sync.store.sqlite.log import SqliteLogWriter
 from edda_sync.store.sqlite.mentions import SqliteMentionsWriter
 from edda_sync.store.sqlite.meta import SqliteMetaWriter
 from edda_sync.store.sqlite.segments import SqliteSegmentsWriter
 from edda_sync.store.sqlite.signatures import SqliteSignaturesWriter
 from edda_sync.store.sqlite.statements import WriterStatements
-from edda_sync.store.sqlite.states import SqliteStatesWriter
 from edda_sync.store.sqlite.summary import SummaryWriter
 from edda_sync.store.sqlite.tables import SqliteTablesWriter
 from edda_sync.store.sqlite.unapplied import SqliteUnappliedWriter
@@ -39,20 +38,24 @@ class SqliteWriter:
 
     Args:
         connection: The connection that writes.
+        keeping: What keeps the states.
+
+    Attributes:
+        sql: The statements of the transaction.
     """
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, keeping: Keeping) -> None:
         self._connection = connection
-        self._sql = sql = WriterStatements(connection)
+        self.sql = self._sql = sql = WriterStatements(connection)
         self._summary = SummaryWriter(sql, connection)
         self.unapplied = SqliteUnappliedWriter(sql)
         self.log = SqliteLogWriter(sql, self.unapplied)
         self.signatures, self.evidence = SqliteSignaturesWriter(sql, self.log), SqliteEvidenceWriter(sql)
         self.mentions, self.incoming = SqliteMentionsWriter(sql), SqliteIncomingWriter(sql)
         self.segments = SqliteSegmentsWriter(sql, self.log, self.unapplied)
-        self.states, self.index = SqliteStatesWriter(sql, self._summary), SqliteIndexWriter(sql, self._summary)
+        self.states, self.index = keeping.writer(sql, self._summary)
         self.edges = SqliteEdgesWriter(sql)
-        self.tables = SqliteTablesWriter(sql, self.edges)
+        self.tables = SqliteTablesWriter(sql, self.edges, self.index.hidden_count)
         self.attachments = SqliteAttachmentsWriter(sql)
         self.blobs, self.meta = SqliteBlobsWriter(sql), SqliteMetaWriter(sql)
         self._version = -1
@@ -60,6 +63,7 @@ class SqliteWriter:
     def disown(self, refuse: Callable[..., NoReturn]) -> None:
         """Refuse every use from now on: this process was forked, and the connection belongs to the parent."""
         self._sql.disown(refuse)
+        self.states.disown(refuse)
         self._forget_known()
 
     # --- transactions, and the jobs that share one --------------------------------------------------------------------
@@ -73,6 +77,7 @@ class SqliteWriter:
             schema.refuse_newer(self._sql.execute)  # another process may have migrated the store
             self._version = version
             self._forget_known()
+        self.states.begin()
 
     def begin_at_once(self) -> bool:
         """Begin a transaction, unless another process is writing at this moment; tell whether it began."""
@@ -89,9 +94,11 @@ class SqliteWriter:
 
     def commit(self) -> None:
         """Make the transaction durable."""
+        self.states.flush()
         self._sql.write_due()
         self._summary.commit()
         self._sql.execute("COMMIT")
+        self.states.committed()
 
     def roll_back(self) -> None:
         """Undo the transaction, if one is running."""
@@ -101,6 +108,7 @@ class SqliteWriter:
 
     def begin_job(self) -> None:
         """Begin a job, which can be undone without the rest of the transaction."""
+        self.states.flush()
         self._summary.flush()
         self._sql.execute("SAVEPOINT job")
 
@@ -118,6 +126,7 @@ class SqliteWriter:
     @contextmanager
     def undoing(self) -> Iterator[None]:
         """See ``StoreWriter.undoing``."""
+        self.states.flush()
         self._summary.flush()
         self._sql.execute("SAVEPOINT part")
         try:
@@ -169,6 +178,7 @@ class SqliteWriter:
         shape.mend(self._sql.execute)
         for name in schema.VIEW_TABLES:
             self._sql.execute(f"DELETE FROM {name}")
+        self.states.clear()
         fulltext.clear(self._sql.execute)
         self._forget_known()
         self._summary.set_digest(0)

@@ -38,8 +38,11 @@ All errors of edda-sync, as one tree. Each says whose fault it is, what happened
     │   ├── DiskFaultError         the disk failed to read or write (path, detail)
     │   ├── BusyError              another process has held the store for too long (path)
     │   ├── FileNotHereError       the content of an attachment is not on this device (name)
+    │   ├── MovedStatesError       another process has moved the states to another backend (backend)
+    │   ├── LockedStatesError      another program uses the RocksDB folder (path)
     │   └── CorruptError           stored bytes are not what was written (what)
     │       ├── DamagedStoreError  and cannot be restored from what is here (path)
+    │       ├── LostStatesError    the RocksDB folder does not hold this store's states (path, why)
     │       └── DamagedFileError   a part of an attached file (path)
     ├── RemoteError                the fault of a peer or the network
     │   ├── RemoteProtocolError    the peer broke the protocol (peer, reason)
@@ -100,10 +103,13 @@ from edda_sync.words.errors.storage import (
     KeyringError,
     LinkedStoreError,
     LinkError,
+    LockedStatesError,
     LostIdentityError,
     LostIndexError,
     LostJournalError,
+    LostStatesError,
     LostStoreError,
+    MovedStatesError,
     NewerStoreError,
     NoFolderError,
     NotAStoreError,
@@ -141,10 +147,13 @@ __all__ = [
     "LinkError",
     "LinkedStoreError",
     "LocalError",
+    "LockedStatesError",
     "LostIdentityError",
     "LostIndexError",
     "LostJournalError",
+    "LostStatesError",
     "LostStoreError",
+    "MovedStatesError",
     "NestedError",
     "NewerStoreError",
     "NoFolderError",

@@ -15,6 +15,9 @@ WAYS_BACK: Final = (
 _SAVE_FIRST: Final = "try `edda sync` and `edda export`"  # they may still save what is only here
 
 
+_FROM_LOG: Final = "`edda doctor --rebuild` makes them anew from the log"
+
+
 class StorageError(EddaError):
     """This device's disk or store failed. What was acknowledged is safe."""
 
@@ -207,6 +210,34 @@ class CorruptError(StorageError):
     def __init__(self, what: str) -> None:
         self.what = what
         super().__init__(f"{what} is damaged on this disk; run `edda doctor`, and keep a copy of the folder.")
+
+
+class LostStatesError(CorruptError):
+    """The RocksDB folder of a store is missing, damaged, or not the one that fits the store. Nothing of it is used."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"{path} ({why})")
+        self.path, self.why = path, why
+        self.args = (f"{path} does not hold the states of this store ({why}); nothing is lost: {_FROM_LOG}.",)
+
+
+class LockedStatesError(StorageError):
+    """Another program has the RocksDB folder of a store open. What was acknowledged is in the store's SQLite file."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} is locked by another program, so what was written waits in the store's file; nothing is lost: end that "
+            "program, or let it use another folder."
+        )
+
+
+class MovedStatesError(StorageError):
+    """The states of the store are not where this process looks for them: another process has moved them."""
+
+    def __init__(self, backend: str) -> None:
+        self.backend = backend
+        super().__init__(f"The states of this store are in {backend} now, another process moved them: start again.")
 
 
 class DamagedStoreError(CorruptError):

@@ -11,9 +11,11 @@ import pytest
 from edda_sync.simulations.disk import Disk
 from edda_sync.store.memory.journal import VIEW
 from edda_sync.store.memory.store import MemoryStore
+from edda_sync.store.rocks.keeper import RocksKeeping
+from edda_sync.store.rocks.pending import FOUNDING
 from edda_sync.store.sqlite import schema
 from edda_sync.store.sqlite.store import SqliteStore
-from edda_sync.words.config import DATABASE_FILE
+from edda_sync.words.config import DATABASE_FILE, ROCKSDB_FOLDER
 from tests.encrypted import encrypt
 from tests.store.samples import AnyStore
 
@@ -22,8 +24,23 @@ STORES: Final[dict[str, Make]] = {
     "memory": lambda _folder, on_end: MemoryStore(on_end),
     "sqlite": lambda folder, on_end: SqliteStore(folder / DATABASE_FILE, on_end),
     "encrypted": lambda folder, on_end: SqliteStore(encrypt(folder / DATABASE_FILE), on_end),
+    "rocksdb": lambda folder, on_end: rocks_store(folder, on_end),
+    "settled": lambda folder, on_end: rocks_store(folder, on_end, settles=True),
     "simulated": lambda _folder, on_end: Disk(None, bytes(16), lambda: None).open(on_end),
 }
+
+
+def rocks_store(folder: Path, on_end: Callable[[bool], None], *, settles: bool = False) -> SqliteStore:
+    """Return a store whose states are in RocksDB: pending, or settled after every transaction."""
+    keeping = Eager(folder / ROCKSDB_FOLDER) if settles else RocksKeeping(folder / ROCKSDB_FOLDER)
+    return SqliteStore(folder / DATABASE_FILE, on_end, keep=lambda _name: keeping, founding=FOUNDING)
+
+
+class Eager(RocksKeeping):
+    """It settles at once."""
+
+    def is_due(self, *, quiet: bool) -> bool:
+        return self.waiting_bytes > 0
 
 
 @pytest.fixture
@@ -50,9 +67,13 @@ def view(store: AnyStore) -> Callable[[], dict[str, Any]]:
                 held = {name: sorted(connection.execute(f"SELECT * FROM {name}")) for name in schema.VIEW_TABLES}
                 for name in ("_task_search", "_document_search"):
                     held[name] = sorted(connection.execute(f"SELECT rowid FROM {name}"))
-                return held
             finally:
                 connection.close()
+            with store.read() as reader:
+                held["states"] = list(reader.states.scan())
+                held["texts"] = [(*name, reader.states.text(*name)) for name in reader.states.texts()]
+                held["conflicted"] = reader.index.conflicted()
+            return held
         memory = store if isinstance(store, MemoryStore) else store._inner  # type: ignore[attr-defined]
         return {name: table for name, table in memory.image().items() if name in VIEW}
 

@@ -10,6 +10,7 @@ import pytest
 from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync.store.sqlite.committing import Committer
+from edda_sync.store.sqlite.keeping import InSql
 from edda_sync.store.sqlite.outcome import Outcome
 from edda_sync.store.sqlite.place import Place
 from edda_sync.store.sqlite.store import SqliteStore
@@ -27,8 +28,9 @@ class Bench:
         place = Place(store.path)
         place.made()
         self.committer = Committer(
-            store.path, self.connect, place, Owner("This store"), self.ended.append, self.grew.append
-        )
+            store.path, self.connect, place, Owner("This store"), self.ended.append, self.grew.append,
+            lambda each: SqliteWriter(each, InSql()),
+        )  # fmt: skip
 
     def connect(self) -> sqlite.Connection:
         self.connections += 1

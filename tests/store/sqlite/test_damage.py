@@ -44,7 +44,7 @@ def home(tmp_path: Path) -> Path:
 def test_a_whole_file_has_no_damaged_parts(home: Path) -> None:
     with open_store(home) as store:
         assert store.reading.damaged_parts() == []
-        assert store.store.damaged_parts(thorough=True) == []  # type: ignore[attr-defined]  # it is SQLite's
+        assert store.store.checks.damaged_parts(thorough=True) == []  # type: ignore[attr-defined]  # it is SQLite's
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_indexes_with_other_rows_are_found_only_by_a_thorough_look(home: Path) -
             connection.execute("UPDATE sqlite_master SET rootpage = ? WHERE name = ?", (page, name))
     with open_store(home) as store:
         assert store.reading.damaged_parts() == []
-        assert store.store.damaged_parts(thorough=True) == ["tasks"]  # type: ignore[attr-defined]
+        assert store.store.checks.damaged_parts(thorough=True) == ["tasks"]  # type: ignore[attr-defined]
 
 
 def test_a_file_that_is_too_large_is_not_searched(home: Path) -> None:
@@ -128,5 +128,5 @@ def test_a_damaged_log_cannot_be_made_anew_and_nothing_is_removed(home: Path, da
         with pytest.raises(CorruptError):
             doctor.rebuild(store)
         with pytest.raises(CorruptError, match="the log of changes"):
-            store.store.forget_damaged()  # type: ignore[attr-defined]  # it is SQLite's
+            store.store.checks.forget_damaged()  # type: ignore[attr-defined]  # it is SQLite's
     assert (home / "edda.db").read_bytes() == before

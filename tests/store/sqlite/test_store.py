@@ -684,7 +684,7 @@ def test_a_store_on_a_disk_that_cannot_be_written_is_read_and_refuses_writes(dis
         with pytest.raises(ReadOnlyError) as caught:
             write(put("more"))
         assert caught.value.path == str(path)
-    assert store.damaged_parts(thorough=True) == []
+    assert store.checks.damaged_parts(thorough=True) == []
     store.close()
     mount("-o", "remount,rw", str(disk))
     assert path.read_bytes() == before

@@ -1,0 +1,72 @@
+"""The index over states that RocksDB keeps: what follows from single states is there, too; the rest is in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edda_sync.store.rocks import keys
+from edda_sync.store.rocks.view import View
+from edda_sync.store.sqlite.index import SqliteIndex, SqliteIndexWriter
+from edda_sync.store.sqlite.names import text_of
+from edda_sync.store.sqlite.statements import Statements, WriterStatements
+from edda_sync.store.sqlite.summary import Summary, SummaryWriter
+from edda_sync.words import limits
+
+_IDS_MAX = 20
+
+
+class RocksIndex(SqliteIndex):
+    """
+    Implementation of ``seams.index.IndexReader``.
+
+    Args:
+        sql: The statements of the reader.
+        summary: The summary.
+        view: Returns what the reader sees of states.
+    """
+
+    __slots__ = ("_view",)
+
+    def __init__(self, sql: Statements, summary: Summary, view: Callable[[], View]) -> None:
+        super().__init__(sql, summary)
+        self._view = view
+
+    def hidden(self, kind: str) -> list[bytes]:
+        return self._view().marked(keys.HIDDENS, kind)
+
+    def hidden_count(self) -> int:
+        return len(self._view().marked(keys.HIDDENS))
+
+    def conflicted(self) -> list[bytes]:
+        return self._view().marked(keys.CONFLICTS)
+
+    def ids_ending(self, kind: str, suffix: str) -> list[str]:
+        return _ids_ending(self._view(), kind, suffix)
+
+
+class RocksIndexWriter(SqliteIndexWriter):
+    """Implementation of ``seams.index.IndexWriter``. The arguments are those of :class:`RocksIndex`."""
+
+    __slots__ = ("_view",)
+
+    def __init__(self, sql: WriterStatements, summary: SummaryWriter, view: Callable[[], View]) -> None:
+        super().__init__(sql, summary)
+        self._view = view
+
+    def hidden(self, kind: str) -> list[bytes]:
+        return self._view().marked(keys.HIDDENS, kind)
+
+    def hidden_count(self) -> int:
+        return len(self._view().marked(keys.HIDDENS))
+
+    def conflicted(self) -> list[bytes]:
+        return self._view().marked(keys.CONFLICTS)
+
+    def ids_ending(self, kind: str, suffix: str) -> list[str]:
+        return _ids_ending(self._view(), kind, suffix)
+
+
+def _ids_ending(view: View, kind: str, suffix: str) -> list[str]:
+    """Return at most 20 ids of entities of a kind that end with 6 or more hex digits."""
+    found = view.ending(kind, bytes.fromhex(suffix[-limits.SHORT_ID_CHARACTERS_MIN :]))
+    return [text_of(key) for key in found if key.hex().endswith(suffix)][:_IDS_MAX]
