@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         StorageConfig,
     )
     from edda_sync.words.errors import EddaError, StorageError
-    from edda_sync.words.listed import Conflict, ConflictValue, Explained, Link, Member, Tag
+    from edda_sync.words.listed import Attachment, Conflict, ConflictValue, Explained, Link, Member, Tag
     from edda_sync.words.metrics import CacheMetrics, StorageMetrics, SyncMetrics
     from edda_sync.words.model import UNSET, Document, DocumentId, Task, TaskId
     from edda_sync.words.query import MOST_URGENT, DocumentQuery, TaskQuery, cursor
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MOST_URGENT",
     "UNSET",
+    "Attachment",
     "BackupConfig",
     "BackupFrequency",
     "CacheConfig",
@@ -96,7 +97,7 @@ _PLACES = {
     "device.device": ("Device",),
     "engine.engine": ("StorageEngine", "open"),
     "words.errors": ("EddaError", "StorageError"),
-    "words.listed": ("Conflict", "ConflictValue", "Explained", "Link", "Member", "Tag"),
+    "words.listed": ("Attachment", "Conflict", "ConflictValue", "Explained", "Link", "Member", "Tag"),
     "words.metrics": ("CacheMetrics", "StorageMetrics", "SyncMetrics"),
     "words.model": ("UNSET", "Document", "DocumentId", "Task", "TaskId"),
     "words.query": ("MOST_URGENT", "DocumentQuery", "TaskQuery", "cursor"),

@@ -24,6 +24,7 @@ from edda_sync.changes.change import Birth, Header
 from edda_sync.changes.forkproof import ForkProof
 from edda_sync.cli.main import COMMANDS
 from edda_sync.crdt import schema
+from edda_sync.crdt.attachments import AttachmentRecord
 from edda_sync.crdt.operation import Operation
 from edda_sync.crdt.records import DeviceRecord, EpochRecord
 from edda_sync.crdt.text import state as text_state
@@ -185,6 +186,7 @@ def test_protocol_has_the_table_of_states() -> None:
         ("birth", Birth),
         ("device record", DeviceRecord),
         ("epoch record", EpochRecord),
+        ("attachment record", AttachmentRecord),
         ("card", DeviceCard),
         ("welcome", Welcome),
         ("proof", ForkProof),
@@ -233,6 +235,11 @@ def test_protocol_has_the_cells_of_each_kind() -> None:
         ("messages of at most\n1 MiB", limits.FRAME_BYTES_MAX == 1 << 20),
         ("at most 1 MiB", limits.FRAME_BYTES_MAX == 1 << 20),
         ("each 512 KiB of the body", limits.PART_BYTES_MAX == 512 << 10),
+        ("a line of at most 255 code points", limits.FILE_NAME_CODE_POINTS_MAX == 255),
+        ("ext]      at most 4 KiB", limits.ATTACHMENT_BYTES_MAX == 4 << 10),
+        ("at most 4,096 parts", limits.MANIFEST_PARTS_MAX == 4_096),
+        ("chunks of 1 MiB", limits.CHUNK_BYTES == 1 << 20),
+        ("at most 64 GiB", limits.FILE_BYTES_MAX == 64 << 30),
         ("at most 4 MiB not yet acknowledged", limits.WINDOW_BYTES_MAX == 4 << 20),
         ("1,000\n   lives and branches of lives, and 16 proofs", (limits.BIRTHS_MAX, limits.PROOFS_MAX) == (1_000, 16)),
         (

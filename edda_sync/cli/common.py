@@ -340,7 +340,9 @@ def decode_text(shown: str, raw: bytes) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
-        raise InvalidValueError(shown, f"is not UTF-8 text (byte {error.start:,}); convert it first") from None
+        raise InvalidValueError(
+            shown, f"is not UTF-8 text (byte {error.start:,}); convert it, or attach it as it is"
+        ) from None
 
 
 class TagName(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.3

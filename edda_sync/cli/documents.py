@@ -1,4 +1,4 @@
-"""``edda doc``: add, list, show, edit, rm, restore, search."""
+"""``edda doc``: add, list, show, edit, rm, restore, search, files, save, detach."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edda_sync.cli import editing, finding, items
+from edda_sync.cli import attachments, editing, finding, items
 from edda_sync.cli.columns import print_table
 from edda_sync.cli.commands import Group
 from edda_sync.cli.common import (
@@ -39,7 +39,11 @@ if TYPE_CHECKING:
 
 @click.group("doc", cls=Group)
 def doc() -> None:
-    """Documents: texts that merge, word by word."""
+    """Documents: texts that merge, word by word, and files that are attached to them."""
+
+
+for _command in (attachments.files, attachments.save, attachments.detach):
+    doc.add_command(_command)
 
 
 def _fields(*, new: bool) -> Callable[[Any], Any]:
@@ -64,8 +68,9 @@ def _fields(*, new: bool) -> Callable[[Any], Any]:
 @doc.command("add")
 @click.argument("file")
 @_fields(new=True)
+@click.option("--attach", "attaches", is_flag=True, help="Attach FILE as it is, instead of reading a text from it.")
 @json_option
-def add(file: str, as_json: bool, **fields: Any) -> None:
+def add(file: str, attaches: bool, as_json: bool, **fields: Any) -> None:
     """
     Add a document from FILE, or from stdin for -, and print its id.
 
@@ -73,6 +78,9 @@ def add(file: str, as_json: bool, **fields: Any) -> None:
     """
     from edda_sync.imports.markdown import title_of
 
+    if attaches:
+        _add_attached(file, as_json, fields)
+        return
     try:
         content = read_text(file)
     except FileNotFoundError as error:
@@ -86,6 +94,24 @@ def add(file: str, as_json: bool, **fields: Any) -> None:
             raise UsageError("This text has no heading to be its title; give it one with --title.")
     with opened() as store:
         document_id = write(store, lambda tx: tx.create_document(made))
+        items.print_item(store, store.get_document(document_id)) if as_json else say(document_id)
+
+
+def _add_attached(file: str, as_json: bool, fields: dict[str, Any]) -> None:
+    """Add a document that has no text, and the file as its only attachment."""
+    title = fields["title"] or (PurePath(file).name if file != "-" else None)
+    if title is None:
+        raise UsageError("What comes from stdin has no name; give the document one with --title.")
+    made = Document(tags=set(fields["tags"]))
+    _set_fields(made, fields | {"title": title, "content_type": fields["content_type"] or attachments.type_of(title)})
+
+    def work(tx: Transaction) -> str:
+        document_id = tx.create_document(made)
+        tx.attach(document_id, attachments.source_of(file), name=title if file == "-" else None)
+        return document_id
+
+    with opened() as store:
+        document_id = write(store, work)
         items.print_item(store, store.get_document(document_id)) if as_json else say(document_id)
 
 

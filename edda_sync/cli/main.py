@@ -34,9 +34,10 @@ from edda_sync.words.errors import EddaError
 COMMANDS: Final = {
     "init": ("init:init", "Make a store here; other commands do so too."),
     "task": ("tasks:task", "Tasks: add, list, show, edit, done, rm, restore, move."),
-    "doc": ("documents:doc", "Documents: add, list, show, edit, rm, restore, search."),
+    "doc": ("documents:doc", "Documents: add, list, show, edit, rm, restore, search, files, save, detach."),
     "tag": ("tags:tag", "Tags: add, list, rename, rm."),
     "link": ("links:link", "Link a document to a task."),
+    "attach": ("attachments:attach", "Attach files to a document."),
     "import": ("imports:import_", "Bring in tasks and documents of other programs."),
     "export": ("exports:export", "Write everything out, as JSON lines or as Markdown files."),
     "conflicts": ("conflicts:conflicts", "Show what was written on several devices at once."),

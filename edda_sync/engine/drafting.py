@@ -200,6 +200,20 @@ class Drafts:
         self.add(Expect("task", task))
         self.add(Put.of("task", task, {f"link.{values.id_text(document)}": None}))
 
+    # --- attachments ----------------------------------------------------------------------------------------------------
+
+    def attach(self, document: bytes, attachment: str, record: bytes | None) -> None:
+        """
+        Write an attachment of a document.
+
+        Args:
+            document, attachment: Their ids; that of the attachment is text.
+            record: Its record; None to detach it.
+        """
+        if key_of("document", document) not in self._of_entity:
+            self.add(Expect("document", document))
+        self.add(Put.of("document", document, {f"file.{attachment}": record}))
+
 
 class _Constant:
     """A base text that is already known."""

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from edda_sync.engine import life
+from edda_sync.engine import files, life
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.opened import STORE_ID
 from edda_sync.sealing import datakeys, keyfile
@@ -231,7 +231,7 @@ def encrypt(home: Path, config: StorageConfig, progress: Progress = lambda _doin
         progress: Called with what is being done, in words.
 
     Raises:
-        UsageError: There is no store, it is encrypted already, or somebody has it open.
+        UsageError: There is no store, it is encrypted already, it has attachments, or somebody has it open.
         StorageError: It cannot be encrypted. It is as it was.
     """
     database = _database(home, config)
@@ -240,6 +240,7 @@ def encrypt(home: Path, config: StorageConfig, progress: Progress = lambda _doin
     before = _look(database)
     if before.key is not None:
         raise UsageError(f"{database} is encrypted already; nothing was changed. `edda key rotate` replaces its key.")
+    files.check_none(config.files(absolute(home)))
     keys = _new_keys(database, wanted)
     convert(database, None, keys.current.pragma, progress)
     _finish(database, before, state)

@@ -35,11 +35,12 @@ if TYPE_CHECKING:
     from edda_sync.engine.watched import Watch
     from edda_sync.engine.write_side import WriteSide
     from edda_sync.engine.writing import Writing
+    from edda_sync.files.reading import FileReader
     from edda_sync.ledger.ledger import Ledger
     from edda_sync.store.seams import Store, StoreReader
     from edda_sync.store.sqlite.sql import SqlConnection
     from edda_sync.transport.identity import Identity
-    from edda_sync.words.listed import Conflict, Link, Member, Tag
+    from edda_sync.words.listed import Attachment, Conflict, Link, Member, Tag
     from edda_sync.words.metrics import StorageMetrics
     from edda_sync.workspace.welcome import DeviceCard, Welcome
 
@@ -78,13 +79,10 @@ class StorageEngine:
 
     def create_task(self, task: Task) -> TaskId:
         """
-        Create a task. It is durable when this returns.
+        Create a task, and return its id: its own if it has one, otherwise a new one. It is durable when this returns.
 
         Args:
             task: The task; ``title`` must be set, and all other fields have defaults.
-
-        Returns:
-            Its id: that of the task if it has one, otherwise a new one.
 
         Raises:
             InvalidValueError: A value is not acceptable.
@@ -94,8 +92,7 @@ class StorageEngine:
 
     def update_task(self, task: Task) -> None:
         """
-        Write the fields that differ from the version that was read. If the task was not read, write all fields that are
-        set.
+        Write the fields that differ from the version that was read; all fields that are set, if it was not read.
 
         None clears a field. A description is merged by words with concurrent changes.
 
@@ -188,12 +185,7 @@ class StorageEngine:
         self._writes().at_once(lambda tx: tx.restore_document(document_id))
 
     def resolve(self, kind: str, reference: str) -> str:
-        """
-        Return the complete id of a ``task`` or ``document`` for a complete or short one (six characters of its end or more).
-
-        Raises:
-            NotFoundError, AmbiguousIdError: No item has this id, or several have it.
-        """
+        """Return the complete id of a ``task`` or ``document`` for a complete or short one. See ``Reading.resolve``."""
         return self.reading.resolve(kind, reference)
 
     def count(self, query: TaskQuery | DocumentQuery) -> int:
@@ -211,6 +203,14 @@ class StorageEngine:
     def links(self, *, task_id: TaskId | None = None, document_id: DocumentId | None = None) -> list[Link]:
         """Return the links of a task, of a document, or all links."""
         return self.reading.links(task_id, document_id)
+
+    def attachments(self, document_id: DocumentId) -> list[Attachment]:
+        """Return the files that are attached to a document. ``Transaction.attach`` attaches one."""
+        return self.reading.files.attachments(document_id)
+
+    def open_attachment(self, document_id: DocumentId, attachment: str) -> FileReader:
+        """Open an attachment, by name or id, for reading in binary mode. See ``Files.open``."""
+        return self.reading.files.open(document_id, attachment)
 
     def trash(self, kind: str) -> list[Item]:
         """Return the tasks or documents in the trash. A task names its parent, even if that is in the trash, too."""
@@ -380,14 +380,11 @@ class StorageEngine:
 
 def open(path: str | os.PathLike[str], config: StorageConfig | None = None) -> StorageEngine:  # noqa: A001 - edda.open
     """
-    Open the store in a folder, and create it if there is none. Close it, or use it in a ``with`` block.
+    Open the store in a folder, or create it; return its engine, ready for use. Close it, or use it in a ``with`` block.
 
     Args:
         path: The folder; ``~`` is the user's home.
         config: How to keep the store; see :class:`StorageConfig`, which says where the rest of it comes from.
-
-    Returns:
-        A :class:`StorageEngine` that is ready for use.
 
     Raises:
         SettingError, ConfigFileError: A setting is not acceptable, or ``config.toml`` cannot be read.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from edda_sync.crdt.keys import key_of
 from edda_sync.engine import missing
+from edda_sync.engine.files import Files
 from edda_sync.engine.items import item_of_row
 from edda_sync.engine.matching import count, matching
 from edda_sync.engine.opened import Opened
@@ -79,6 +80,7 @@ class Reading:
     ) -> None:
         self._opened, self._write_texts, self._now, self._feed = opened, refresh, now, feed
         self._cached: CachedItems | None = None
+        self.files = Files(opened, now)  # the attachments of documents
         self._counting = threading.Lock()
         self._queries, self._query_s = 0, 0.0
 
@@ -183,7 +185,12 @@ class Reading:
             return {keys[key] for key, record in reader.states.get(keys).items() if record.hidden}
 
     def resolve(self, kind: str, reference: str) -> str:
-        """Return the complete id for a complete or short one; see ``StorageEngine.resolve``."""
+        """
+        Return the complete id of a task or document for a complete one, or for at least six characters of its end.
+
+        Raises:
+            NotFoundError, AmbiguousIdError: No item has this id, or several have it.
+        """
         digits = values.digits_of_id(reference)
         with _STORED, self._opened.store.read() as reader:
             if len(digits) == 32:

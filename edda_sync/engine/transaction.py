@@ -11,7 +11,7 @@ import enum
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from edda_sync.changes.drafts import Delete, Draft, Put, Touch
 from edda_sync.crdt.entity import Entity
@@ -42,6 +42,9 @@ from edda_sync.words.model import (
     remember_base,
 )
 from edda_sync.words.query import DocumentQuery, TaskQuery
+
+if TYPE_CHECKING:
+    from edda_sync.engine.attaching import Attaching, Source
 
 T = TypeVar("T")
 
@@ -84,6 +87,7 @@ class Transaction:
         self._bases: list[tuple[Item, Base]] = []  # the versions at which objects were read, for a rollback
         self._opened: AbstractContextManager[StoreReader] | None = None
         self._pending: Pending | None = None
+        self._attaching: Attaching | None = None
 
     @property
     def operations(self) -> list[Draft]:
@@ -212,6 +216,37 @@ class Transaction:
         """Remove a link."""
         self._active().unlink(values.id_bytes("task", task_id), values.id_bytes("document", document_id))
 
+    # --- attachments --------------------------------------------------------------------------------------------------
+
+    def attach(
+        self, document_id: DocumentId, source: Source, *, name: str | None = None, content_type: str | None = None
+    ) -> str:
+        """
+        Attach a file to a document; return the attachment's id. ``StorageEngine.open_attachment`` reads it again.
+
+        Args:
+            document_id: Id of the document.
+            source: A path, or a stream in binary mode, which is read up to its end, one mebibyte at a time.
+            name: What people call it; by default the name of the file.
+            content_type: Its media type; by default what its name suggests.
+
+        Raises:
+            InvalidValueError, LimitError, UsageError: The name, type, size or kind of the file is not acceptable.
+            OSError, StorageError: It cannot be read, or its content cannot be written.
+        """
+        from edda_sync.engine.attaching import Attaching
+
+        drafts, document = self._active(), values.id_bytes("document", document_id)
+        self._attaching = self._attaching or Attaching(self._reading.files)
+        record, attachment = self._attaching.add(source, name, content_type), self._writing.new_id()
+        drafts.attach(document, attachment, record)
+        return attachment
+
+    def detach(self, document_id: DocumentId, attachment: str) -> None:
+        """Take an attachment, by name or id, off a document. Its content is dropped a day later, unless it is needed."""
+        found = self._reading.files.find(document_id, attachment).id
+        self._active().attach(values.id_bytes("document", document_id), found, None)
+
     # --- end ----------------------------------------------------------------------------------------------------------
 
     def commit(self) -> Dot | None:
@@ -224,7 +259,9 @@ class Transaction:
         """
         self._active()
         try:
-            check = self._check if self._checked and self._seen else None
+            if self._attaching is not None:
+                self._attaching.settle()
+            check = self._before if self._attaching is not None or (self._checked and self._seen) else None
             self.dot = self._writing.commit_drafts(self._drafts.listed, self._agent, self._reason, check)
         except BaseException:
             self.state = TransactionState.ABORTED
@@ -266,11 +303,20 @@ class Transaction:
     def _release(self) -> None:
         if self._opened is not None:
             self._opened.__exit__(None, None, None)
-        self._opened = self._pending = None
+        if self._attaching is not None:
+            self._attaching.close()
+        self._opened = self._pending = self._attaching = None
 
     def _restore_bases(self) -> None:
         for item, base in reversed(self._bases):
             item._base = base
+
+    def _before(self, tx: StoreWriter) -> None:
+        """Do what precedes the change inside the transaction of the store."""
+        if self._checked and self._seen:
+            self._check(tx)
+        if self._attaching is not None:
+            self._attaching.hold(tx)
 
     def _check(self, tx: StoreWriter) -> None:
         """Compare the cells that were read or written with their values at the commit."""

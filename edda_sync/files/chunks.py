@@ -84,6 +84,10 @@ class Chunks(Protocol):
         """
         ...
 
+    def set_aside(self, name: bytes) -> None:
+        """Take a damaged chunk out of the way, so that it is not here any more and can be fetched again."""
+        ...
+
     def sweep(self, before_s: float) -> None:
         """Remove what processes that were killed left half written before a moment."""
         ...

@@ -3,6 +3,7 @@ Chunks on disk: one file for each, named by the hash, in 256 folders.
 
     FOLDER/3f/9a0c...   a packed chunk
     FOLDER/new/...      chunks that are being written
+    FOLDER/damaged/...  chunks that were found damaged: nothing reads them any more
     FOLDER/lock         who adds chunks holds it shared, who collects them alone
 
 1. A chunk is written to a file in ``new``, synced, and renamed to its name. So what has a name is whole, whenever the power
@@ -31,6 +32,7 @@ from edda_sync.words.folders import make_folder
 
 _NEW: Final = "new"
 _LOCK: Final = "lock"
+_DAMAGED: Final = "damaged"
 _PREFIX: Final = 2  # hexadecimal digits of a name that are the folder
 _HEX: Final = frozenset("0123456789abcdef")
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe in its place is not waited for
@@ -118,6 +120,16 @@ class DiskChunks:
         finally:
             os.close(descriptor)
         return dropped
+
+    def set_aside(self, name: bytes) -> None:
+        aside = self.folder / _DAMAGED
+        try:
+            make_folder(aside)
+            os.replace(self.path(name), aside / name.hex())
+        except FileNotFoundError:
+            pass  # somebody else did it
+        except OSError as error:
+            raise disk_error(self.path(name), error) from None
 
     def sweep(self, before_s: float) -> None:
         for name in _listed(self.folder / _NEW):

@@ -64,6 +64,11 @@ class MemoryChunks:
                 del self.packed[name], self._kept[name]
             return len(old)
 
+    def set_aside(self, name: bytes) -> None:
+        with self._lock:
+            self.packed.pop(name, None)
+            self._kept.pop(name, None)
+
     def sweep(self, before_s: float) -> None:
         pass  # nothing is half written
 

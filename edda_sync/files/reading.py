@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from edda_sync.crdt.attachments import File
 from edda_sync.files.chunks import Chunks
 from edda_sync.files.tree import Piece, pieces
-from edda_sync.words.errors import FileNotHereError, InvalidValueError
+from edda_sync.words.errors import DamagedFileError, FileNotHereError, InvalidValueError
 
 
 class FileReader(io.RawIOBase):
@@ -21,14 +21,16 @@ class FileReader(io.RawIOBase):
         chunks: Where the chunks are.
         file: What to read.
         name: What people call it, for errors.
+        lost: Called when a chunk is missing or damaged, before the error is raised.
 
     Attributes:
         name: The same name.
         size: In bytes.
     """
 
-    def __init__(self, chunks: Chunks, file: File, name: str) -> None:
+    def __init__(self, chunks: Chunks, file: File, name: str, lost: Callable[[], object] = lambda: None) -> None:
         super().__init__()
+        self._lost = lost
         self.name, self.size = name, file.size
         self._chunks, self._file = chunks, file
         self._at = 0
@@ -88,7 +90,13 @@ class FileReader(io.RawIOBase):
         self._piece, self._chunk = piece, chunk
 
     def _get(self, name: bytes) -> bytes:
-        chunk = self._chunks.get(name)
+        try:
+            chunk = self._chunks.get(name)
+        except DamagedFileError:
+            self._chunks.set_aside(name)
+            self._lost()
+            raise
         if chunk is None:
+            self._lost()
             raise FileNotHereError(self.name)
         return chunk

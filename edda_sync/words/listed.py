@@ -28,6 +28,30 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """
+    A file that is attached to a document.
+
+    Attributes:
+        id: UUID text.
+        document_id: Id of the document.
+        name: What people call the file. It was written by anybody, and is no path.
+        content_type: Its media type.
+        size: In bytes.
+        created_at: When it was attached, by that device's clock.
+        here: Whether its whole content is on this device.
+    """
+
+    id: str
+    document_id: str
+    name: str
+    content_type: str
+    size: int
+    created_at: str
+    here: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConflictValue:
     """
     One of the concurrent values of a cell: what was written, when (by that device's clock), and in which change (the actor

@@ -20,7 +20,7 @@ from edda_sync.words import values
 from edda_sync.words.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from edda_sync.words.listed import Link, Tag
+    from edda_sync.words.listed import Attachment, Link, Tag
 
 TaskId = str
 DocumentId = str
@@ -281,7 +281,7 @@ def remember_base(item: Item) -> None:
     item._base = partial(copy, deepcopy(replace(item, _base=None)))
 
 
-def as_json(item: Item | Tag | Link) -> dict[str, Any]:
+def as_json(item: Item | Tag | Link | Attachment) -> dict[str, Any]:
     """Return an object as JSON data. The keys are the specification's column names, and ``tags`` with sorted names."""
     names = [name for name in item.__dataclass_fields__ if not name.startswith("_")]
     found = {name: getattr(item, name) for name in names}

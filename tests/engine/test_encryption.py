@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from collections.abc import Iterator
@@ -265,3 +266,21 @@ def test_a_store_whose_key_is_gone_is_refused_in_one_sentence_and_stays_as_it_is
     with pytest.raises(StoreKeyError, match=r"home\.key is missing; nothing was changed: put it back"):
         edda.open(home)
     assert {each: each.read_bytes() for each in home.iterdir()} == before
+
+
+def test_nothing_is_attached_that_would_not_be_encrypted(home: Path) -> None:
+    with edda.open(home, encrypted(home)) as store:
+        made = store.create_document(edda.Document(title="d"))
+        with pytest.raises(UsageError, match="cannot encrypt what is attached"):
+            store.transact(lambda tx: tx.attach(made, io.BytesIO(PLANTED.encode()), name="a"))
+    assert not holds(home, PLANTED.encode())
+
+
+def test_a_store_with_attachments_is_not_encrypted_by_half(home: Path) -> None:
+    with edda.open(home) as store:
+        made = store.create_document(edda.Document(title="d"))
+        store.transact(lambda tx: tx.attach(made, io.BytesIO(PLANTED.encode()), name="a"))
+    with pytest.raises(UsageError, match="cannot encrypt them"):
+        encryption.encrypt(home, encrypted(home))
+    with edda.open(home) as store:
+        assert store.open_attachment(made, "a").read() == PLANTED.encode()

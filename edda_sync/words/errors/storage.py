@@ -257,7 +257,7 @@ class DamagedFileError(CorruptError):
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self.path = path
-        then = "`edda doctor` names the attachments that it belongs to; another device may have it (`edda sync`)"
+        then = "`edda doctor` names the attachments that it belongs to; attach the same file again, and it is mended"
         self.args = (f"A part of an attached file is damaged on this disk ({path}): {then}.",)
 
 
@@ -267,7 +267,8 @@ class FileNotHereError(StorageError):
     def __init__(self, name: str) -> None:
         self.name = name
         super().__init__(
-            f"The content of {shown(name)} is not on this device: `edda sync` fetches it from a device that has it."
+            f"The content of {shown(name)} is not on this device: save it on the device where it was attached, or attach it "
+            "here again."
         )
 
 

@@ -46,6 +46,8 @@ MADE: list[EddaError] = [
     errors.DiskFullError("/home/a/notes"),
     errors.DiskFaultError("/home/a/notes", "disk I/O error"),
     errors.BusyError("/home/a/notes"),
+    errors.FileNotHereError("report.pdf"),
+    errors.DamagedFileError("/home/a/notes/files/3f/9a"),
     errors.CorruptError("The state of a task"),
     errors.LostStatesError("/home/a/notes/edda.rocks/states-0123456789abcdef", "it is missing"),
     errors.LockedStatesError("/home/a/notes/edda.rocks/states-0123456789abcdef"),

@@ -1,0 +1,95 @@
+"""Attaching: the files that one transaction attaches. Their content is on disk before the transaction commits."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import stat
+from contextlib import ExitStack
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
+
+from edda_sync.crdt.attachments import CONTENT_TYPE_DEFAULT, AttachmentRecord, encode
+from edda_sync.files.storing import Stream, store
+from edda_sync.words import limits, values
+from edda_sync.words.errors import UsageError
+
+if TYPE_CHECKING:
+    from edda_sync.engine.files import Files
+    from edda_sync.files.chunks import Adding
+    from edda_sync.store.seams import StoreWriter
+
+
+Source = str | os.PathLike[str] | Stream
+"""What can be attached: the path of a file, or a stream in binary mode."""
+
+
+class Attaching:
+    """
+    What a transaction attaches. Call :meth:`settle` before its commit, :meth:`hold` in it, and :meth:`close` after it.
+
+    Nothing that was added is collected before :meth:`close`.
+
+    Args:
+        files: The attachments of the store.
+    """
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._open = ExitStack()
+        self._adding: Adding | None = None
+        self._roots: list[bytes] = []
+
+    def add(self, source: Source, name: str | None, content_type: str | None) -> bytes:
+        """
+        Keep the content of a file; return the encoded record of an attachment. See ``Transaction.attach``.
+
+        Raises:
+            UsageError: It is no ordinary file, or a stream without a name, or the store is encrypted.
+            OSError: The file cannot be read.
+        """
+        self._files.check_plain()
+        if self._adding is None:
+            self._adding = self._open.enter_context(self._files.chunks.adding())
+        if not isinstance(source, str | os.PathLike):
+            return self._record(source, name if name is not None else _name_of(source), content_type)
+        path = Path(source).expanduser()
+        with open(path, "rb", buffering=0, opener=_opener) as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise UsageError(f"{path} is no ordinary file; nothing was attached.")
+            return self._record(stream, name if name is not None else path.name, content_type)
+
+    def _record(self, stream: Stream | Any, name: str, content_type: str | None) -> bytes:
+        readable = os.fsencode(name).decode("utf-8", "replace")  # a file's name may be any bytes
+        checked = values.line("name", readable, code_points_max=limits.FILE_NAME_CODE_POINTS_MAX)
+        guessed = content_type or mimetypes.guess_type(PurePath(checked).name, strict=False)[0] or CONTENT_TYPE_DEFAULT
+        media_type = values.line("content_type", guessed)
+        assert self._adding is not None, "it was begun"
+        file = store(self._adding, stream)
+        self._roots.append(file.root)
+        return encode(AttachmentRecord(checked, media_type, file.root, file.size, file.depth))
+
+    def settle(self) -> None:
+        """Wait until everything that was added is on disk."""
+        if self._adding is not None:
+            self._adding.settle()
+
+    def hold(self, tx: StoreWriter) -> None:
+        """Note, in the transaction of the store, that the files are complete here."""
+        for root in self._roots:
+            tx.attachments.hold(root)
+
+    def close(self) -> None:
+        """Let go of what was added: what nothing refers to is collected later."""
+        self._open.close()
+
+
+def _opener(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe is not waited for
+
+
+def _name_of(stream: object) -> str:
+    name = getattr(stream, "name", None)
+    if not isinstance(name, str) or not name:
+        raise UsageError("This stream has no name; give the attachment one with name=.")
+    return PurePath(name).name
