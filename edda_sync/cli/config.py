@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import click
 from click.shell_completion import CompletionItem
@@ -11,6 +11,7 @@ from edda_sync.cli.columns import NOTHING, print_table
 from edda_sync.cli.commands import Group
 from edda_sync.cli.common import home, json_option, note, print_json, safe_line, say
 from edda_sync.engine import moving
+from edda_sync.engine.opening import has_store
 from edda_sync.words.config import StorageConfig
 from edda_sync.words.config_file import CONFIG_FILE
 from edda_sync.words.configured import resolved
@@ -49,7 +50,7 @@ def show(keys: tuple[str, ...], as_json: bool) -> None:
         unknown = [{"variable": name, "nearest": _meant(name) or None} for name in found.unknown]
         print_json({"settings": [_plain(each, found) for each in chosen], "unknown": unknown})
         return
-    rows = [[each.key, _shown(each, found.config), str(found.origins.get(each.key, Origin()))] for each in chosen]
+    rows = [[each.key, _shown(each, found), str(_origin(each, found))] for each in chosen]
     print_table(["setting", "value", "from"], rows)
     for name in found.unknown:
         meant = _meant(name)
@@ -69,7 +70,7 @@ def set_(key: str, value: tuple[str, ...]) -> None:
     if not _edit(key, " ".join(value)):
         return
     now = resolved(home())
-    say(f"{key} is {_shown(SETTINGS[key], now.config)} now.")
+    say(f"{key} is {_shown(SETTINGS[key], now)} now.")
     origin = now.origins.get(key, Origin())
     if origin.kind == "variable":
         note(f"{origin} says so, and wins over {CONFIG_FILE} while it is set.")
@@ -81,8 +82,11 @@ def unset(key: str) -> None:
     """Take a setting out of config.toml. Its default, or its variable, counts again."""
     if not _edit(key, None):
         return
-    if key in SETTINGS:
-        say(f"{key} is {_shown(SETTINGS[key], resolved(home()).config)} again.")
+    found = resolved(home())
+    if key in SETTINGS and _origin(SETTINGS[key], found) == _STORE:
+        say(f"{key} is again what the store itself says, as `edda doctor` shows.")
+    elif key in SETTINGS:
+        say(f"{key} is {_shown(SETTINGS[key], found)} again.")
     else:
         say(f"{safe_line(key)} is out of {CONFIG_FILE}.")
 
@@ -116,21 +120,35 @@ def _meant(variable: str) -> str:
     return nearest(variable, [*VARIABLES, *OTHER_VARIABLES])
 
 
-def _value(setting: Setting, config: StorageConfig) -> Any:
-    """Return the value of a setting; for a path of the store, where that is by default."""
+_STORE: Final = Origin("store", "the store itself")
+
+
+def _origin(setting: Setting, found: Resolved) -> Origin:
+    """Return where a value comes from. What keeps an existing store is said by that store, unless somebody names it."""
+    usual = Origin()
+    if setting.key == "backend" and has_store(found.config.database(home())):
+        usual = _STORE
+    return found.origins.get(setting.key, usual)
+
+
+def _value(setting: Setting, found: Resolved) -> Any:
+    """Return the value of a setting; None if only the store knows it. For a path of the store, where that is by default."""
+    if _origin(setting, found) == _STORE:
+        return None
+    config = found.config
     usual = {"database_path": config.database, "rocksdb_path": config.rocksdb, "file_storage_path": config.files}
-    found = setting.value(config)
-    return usual[setting.key](home()) if found is None and setting.key in usual else found
+    value = setting.value(config)
+    return usual[setting.key](home()) if value is None and setting.key in usual else value
 
 
-def _shown(setting: Setting, config: StorageConfig) -> str:
-    found = _value(setting, config)
-    return NOTHING if found is None else setting.kind.text(found)
+def _shown(setting: Setting, found: Resolved) -> str:
+    value = _value(setting, found)
+    return NOTHING if value is None else setting.kind.text(value)
 
 
 def _plain(setting: Setting, found: Resolved) -> dict[str, Any]:
     """Return a setting for JSON: sizes in bytes, durations in seconds."""
-    value, origin = _value(setting, found.config), found.origins.get(setting.key, Origin())
+    value, origin = _value(setting, found), _origin(setting, found)
     return {
         "key": setting.key,
         "value": None if value is None else setting.kind.plain(value),

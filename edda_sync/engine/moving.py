@@ -26,10 +26,11 @@ def check(home: Path, before: StorageConfig, after: StorageConfig) -> None:
     """
     if not has_store(before.database(home)):
         return
-    if "backend" in after.given and after.backend != before.backend:  # unset, the store itself says it
+    named = after.backend if "backend" in after.given else None  # without a setting, the store itself says it
+    if named is not None and ("backend" not in before.given or named != before.backend):
         raise UsageError(
             f"The store in {home} says itself what keeps its states, and no setting changes that; nothing was changed: "
-            f"`edda store migrate --to {after.backend}` moves them."
+            f"`edda store migrate --to {named}` moves them."
         )
     if after.encryption_config is not None and not keyfile.path_of(before.database(home)).exists():
         raise UsageError(

@@ -253,3 +253,16 @@ def test_what_is_no_file_of_settings_stops_every_command_before_it_opens_a_store
         "mend it, or take it away and use `edda config set`.\n"
     )
     assert os.listdir(bare.home) == ["config.toml"]
+
+
+def test_a_named_backend_is_used_and_recorded_by_the_store(bare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    bare("config", "set", "backend", "rocksdb")
+    task = bare.id_of("task", "add", "Mine")
+    said = bare("config", "unset", "backend").stdout
+    assert said == "backend is again what the store itself says, as `edda doctor` shows.\n"
+    assert rows(bare, "backend") == {"backend": ("-", "the store itself")}
+    assert [each["id"] for each in bare.json("task", "list")] == [task]
+    monkeypatch.setenv("EDDA_BACKEND", "sqlite")
+    assert "`edda store migrate --to sqlite` moves them there" in bare("task", "list", code=2).stderr
+    monkeypatch.setenv("EDDA_BACKEND", "rocksdb")
+    assert [each["id"] for each in bare.json("task", "list")] == [task]

@@ -41,6 +41,12 @@ def test_another_backend_names_the_command_that_moves_the_store(home: Path) -> N
         moving.check(home, USUAL, StorageConfig(backend="rocksdb"))
 
 
+def test_not_even_the_usual_backend_may_be_named_for_a_store_that_knows_it(home: Path) -> None:
+    with pytest.raises(UsageError, match="says itself what keeps its states"):
+        moving.check(home, USUAL, StorageConfig(backend="sqlite"))
+    moving.check(home, StorageConfig(backend="sqlite"), StorageConfig(backend="sqlite", connection_pool_size=2))
+
+
 def test_a_setting_of_the_backend_may_be_taken_out(home: Path) -> None:
     moving.check(home, StorageConfig(backend="rocksdb"), USUAL)
 
