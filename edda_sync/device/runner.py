@@ -390,4 +390,6 @@ def _received(peer: str, link: int, frame: bytes, replica: Replica, now: float) 
 
 def _scrubbed(store: StorageEngine, order: Scrub) -> Scrubbed:
     found, following = store.reading.scrub(order.after, order.limit)
+    if following is None:
+        store.reading.files.collect()
     return Scrubbed(found, following, sum(store.counts().values()))

@@ -16,6 +16,7 @@ from edda_sync.changes import change as changes
 from edda_sync.changes.chains import Chains
 from edda_sync.crdt.records import told_apart
 from edda_sync.engine import backend, missing, standing
+from edda_sync.engine.attachment_checks import check_attachments
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.file_checks import Finding, check_file, some
 from edda_sync.engine.scratch import Progress, scratch_of
@@ -72,6 +73,7 @@ def check(engine: StorageEngine, progress: Progress = lambda _done: None) -> lis
     findings.append(_check_digest(engine, progress, compared=findings[-1].sound and findings[-1].check == "tables"))
     findings.append(_check_lives(engine))
     findings += _check_missing(engine)
+    findings += check_attachments(engine)
     findings += _check_names(engine)
     findings += _check_identity(engine)
     findings += _check_membership(engine)

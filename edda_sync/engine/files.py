@@ -107,8 +107,10 @@ class Files:
     def collect(self) -> Collected:
         """Drop the content that no attachment refers to any more, a day after it was last needed."""
         from edda_sync.crdt.attachments import decode
-        from edda_sync.files.collecting import collect
+        from edda_sync.files.collecting import Collected, collect
 
+        if self._opened.config.backend != "memory" and not self._opened.config.files(self._opened.home).is_dir():
+            return Collected(0, is_whole=True)  # nothing was ever attached here
         with self._opened.store.read() as reader:
             needed = {decode(each.record).file for _, each in reader.attachments.scan()}
         return collect(self.chunks, needed, self._now())

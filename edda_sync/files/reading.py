@@ -5,12 +5,41 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterator
-from typing import Any
+from enum import Enum
+from typing import Any, Final
 
 from edda_sync.crdt.attachments import File
 from edda_sync.files.chunks import Chunks
 from edda_sync.files.tree import Piece, pieces
 from edda_sync.words.errors import DamagedFileError, FileNotHereError, InvalidValueError
+
+_ONE: Final = bytearray(1)
+
+
+class Wholeness(Enum):
+    """How much of a file is here."""
+
+    WHOLE = "whole"
+    MISSING = "missing"  # a part of it, or all
+    DAMAGED = "damaged"
+
+
+def wholeness(chunks: Chunks, file: File) -> Wholeness:
+    """
+    Read a file from its first byte to its last, and tell whether it is here and sound. Nothing is changed.
+
+    Raises:
+        StorageError: It cannot be read.
+    """
+    reader = FileReader(chunks, file, "", sets_aside=False)
+    try:
+        while reader.readinto(_ONE):
+            reader.seek(reader.chunk_end)
+    except FileNotHereError:
+        return Wholeness.MISSING
+    except (DamagedFileError, InvalidValueError):
+        return Wholeness.DAMAGED
+    return Wholeness.WHOLE
 
 
 class FileReader(io.RawIOBase):
@@ -22,15 +51,24 @@ class FileReader(io.RawIOBase):
         file: What to read.
         name: What people call it, for errors.
         lost: Called when a chunk is missing or damaged, before the error is raised.
+        sets_aside: Whether a damaged chunk is taken out of the way.
 
     Attributes:
         name: The same name.
         size: In bytes.
     """
 
-    def __init__(self, chunks: Chunks, file: File, name: str, lost: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self,
+        chunks: Chunks,
+        file: File,
+        name: str,
+        lost: Callable[[], object] = lambda: None,
+        *,
+        sets_aside: bool = True,
+    ) -> None:
         super().__init__()
-        self._lost = lost
+        self._lost, self._sets_aside = lost, sets_aside
         self.name, self.size = name, file.size
         self._chunks, self._file = chunks, file
         self._at = 0
@@ -56,6 +94,11 @@ class FileReader(io.RawIOBase):
     def tell(self) -> int:
         """Return the position."""
         return self._at
+
+    @property
+    def chunk_end(self) -> int:
+        """Where the chunk ends that was read last."""
+        return self._piece.at + self._piece.size
 
     def readinto(self, buffer: Any) -> int:
         """
@@ -93,7 +136,8 @@ class FileReader(io.RawIOBase):
         try:
             chunk = self._chunks.get(name)
         except DamagedFileError:
-            self._chunks.set_aside(name)
+            if self._sets_aside:
+                self._chunks.set_aside(name)
             self._lost()
             raise
         if chunk is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,10 +14,12 @@ import pytest
 
 from edda_sync import testing
 from edda_sync.device.device import Device, Happening
+from edda_sync.device.runner import _scrubbed
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.store.seams import StoreWriter
 from edda_sync.sync.effects import Effect, Send
 from edda_sync.sync.messages import Ack, Goodbye, Hello, Message
+from edda_sync.sync.orders import Duty, Scrub
 from edda_sync.sync.replica import Replica
 from edda_sync.sync.wire import Codec
 from edda_sync.testing import replica_of
@@ -24,7 +27,7 @@ from edda_sync.transport.link import Link
 from edda_sync.words import limits
 from edda_sync.words.config import StorageConfig
 from edda_sync.words.errors import LinkClosedError
-from edda_sync.words.model import Task
+from edda_sync.words.model import Document, Task
 
 PATIENCE_S = 30.0
 
@@ -286,3 +289,21 @@ async def test_while_a_large_change_waits_for_the_store_the_replica_serves_other
         for each in (wire, other):
             await each.close()
         await asyncio.gather(holding, carrying, serving)
+
+
+def test_a_pass_of_the_scrub_collects_what_no_attachment_needs(tmp_path: Path) -> None:
+    now = [1_800_000_000.0]
+    with StorageEngine(tmp_path / "home", now=lambda: now[0]) as store:
+        store.initialize()
+        made = store.create_document(Document(title="D"))
+        store.transact(lambda tx: tx.attach(made, io.BytesIO(b"kept"), name="kept"))
+        store.transact(lambda tx: tx.attach(made, io.BytesIO(b"gone"), name="gone"))
+        store.transact(lambda tx: tx.detach(made, "gone"))
+        chunks = store.reading.files.chunks
+        assert len(list(chunks.names())) == 2
+        now[0] += 10 * 365 * limits.FILE_GRACE_S  # later than any clock of a disk
+        scrubbed = _scrubbed(store, Scrub(Duty.SCRUBBING, b"", 1))
+        assert (scrubbed.following is None, len(list(chunks.names()))) == (False, 2), "only a part of a pass"
+        assert _scrubbed(store, Scrub(Duty.SCRUBBING, b"", 1_000)).following is None
+        assert len(list(chunks.names())) == 1
+        assert store.open_attachment(made, "kept").read() == b"kept"

@@ -11,7 +11,7 @@ import pytest
 
 from edda_sync.crdt.attachments import File
 from edda_sync.files.memory import MemoryChunks
-from edda_sync.files.reading import FileReader
+from edda_sync.files.reading import FileReader, Wholeness, wholeness
 from edda_sync.files.storing import store
 from edda_sync.words import limits
 from edda_sync.words.errors import DamagedFileError, FileNotHereError, InvalidValueError
@@ -87,3 +87,17 @@ def test_a_size_that_lies_is_an_error(chunks: MemoryChunks) -> None:
         file = store(adding, io.BytesIO(b"12345"))
     with pytest.raises(InvalidValueError):
         FileReader(chunks, file._replace(size=6), "f").read()
+
+
+def test_the_wholeness_of_a_file_is_told_and_nothing_is_changed(chunks: MemoryChunks, file: File) -> None:
+    name = next(name for name in chunks.names() if chunks.get(name) == CONTENT[800:1_000])
+    assert wholeness(chunks, file) is Wholeness.WHOLE
+    packed = chunks.packed[name]
+    chunks.packed[name] = packed[:-1] + b"?"
+    assert wholeness(chunks, file) is Wholeness.DAMAGED
+    assert name in chunks.packed
+    del chunks.packed[name]
+    assert wholeness(chunks, file) is Wholeness.MISSING
+    chunks.packed[name] = packed
+    assert wholeness(chunks, file._replace(size=file.size + 1)) is Wholeness.DAMAGED
+    assert wholeness(chunks, File(bytes(32), 0, 0)) is Wholeness.WHOLE, "of an empty file, nothing can be missing"
