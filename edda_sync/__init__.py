@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         StorageConfig,
     )
     from edda_sync.words.errors import EddaError, StorageError
+    from edda_sync.words.excerpts import Excerpt, Found, found_in
     from edda_sync.words.listed import Attachment, Conflict, ConflictValue, Explained, Link, Member, Tag
     from edda_sync.words.metrics import CacheMetrics, StorageMetrics, SyncMetrics
     from edda_sync.words.model import UNSET, Document, DocumentId, Task, TaskId
@@ -64,7 +65,9 @@ __all__ = [
     "EncryptionAlgorithm",
     "EncryptionConfig",
     "EvictionPolicy",
+    "Excerpt",
     "Explained",
+    "Found",
     "KeyDerivationFunction",
     "KeyRotationPolicy",
     "KeyStorage",
@@ -85,6 +88,7 @@ __all__ = [
     "TransactionState",
     "cursor",
     "errors",
+    "found_in",
     "open",
 ]
 
@@ -97,6 +101,7 @@ _PLACES = {
     "device.device": ("Device",),
     "engine.engine": ("StorageEngine", "open"),
     "words.errors": ("EddaError", "StorageError"),
+    "words.excerpts": ("Excerpt", "Found", "found_in"),
     "words.listed": ("Attachment", "Conflict", "ConflictValue", "Explained", "Link", "Member", "Tag"),
     "words.metrics": ("CacheMetrics", "StorageMetrics", "SyncMetrics"),
     "words.model": ("UNSET", "Document", "DocumentId", "Task", "TaskId"),

@@ -13,7 +13,22 @@ from edda_sync.cli.common import on_terminal, safe_line
 NOTHING: Final = "-"  # shown in an empty cell
 
 
-def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+class Styled(str):
+    """A last cell that is already safe and styled for a terminal."""
+
+    __slots__ = ()
+
+
+def highlighted(text: str, marks: Sequence[tuple[int, int]]) -> Styled:
+    """Return a text for a terminal, with the characters from each start to its end highlighted."""
+    made, at = "", 0
+    for start, end in marks:
+        made += safe_line(text[at:start]) + click.style(safe_line(text[start:end]), bold=True, fg="yellow")
+        at = end
+    return Styled(made + safe_line(text[at:]))
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], below: Sequence[str] = ()) -> None:
     """
     Print rows in columns, two spaces apart. The last column is not padded. A person sees headings above the rows.
 
@@ -22,14 +37,20 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     Args:
         headings: The names of the columns.
         rows: Rows of texts. A missing text is :data:`NOTHING`.
+        below: For a person, a line below each row, which is safe; an empty one is not shown.
     """
     person = on_terminal()
-    cells = [[safe_line(cell) for cell in row] for row in rows] if person else rows
+    cells = (
+        [[cell if isinstance(cell, Styled) else safe_line(cell) for cell in row] for row in rows] if person else rows
+    )
     shown = _told([headings, *cells]) if person else cells
     widths = [max(map(_columns, column)) for column in zip(*shown, strict=True)]
     lines = [_padded(row, widths) for row in shown]
     if person:
         lines[0] = click.style(lines[0], bold=True)
+        if below:
+            pairs = zip(lines[1:], below, strict=True)
+            lines[1:] = [each for line, more in pairs for each in ((line, f"    {more}") if more else (line,))]
     click.echo("".join(f"{line}\n" for line in lines), nl=False)
 
 

@@ -132,7 +132,11 @@ def _list_options(function: Any) -> Any:
 
 
 @doc.command("list")
-@click.option("--text", metavar="WORDS", help="Words in title or content; `rep*` matches the beginning of a word.")
+@click.option(
+    "--text",
+    metavar="WORDS",
+    help="Words in title or content; `rep*` matches a beginning, `'\"two words\"'` those two side by side.",
+)
 @click.option("--order", type=click.Choice(DOCUMENT_ORDERS), default="updated_at", show_default=True)
 @click.option("--trash", is_flag=True, help="Show what was deleted instead; `edda doc restore` brings it back.")
 @_list_options
@@ -143,7 +147,7 @@ def list_(trash: bool, **conditions: Any) -> None:
             found = [item for item in store.trash("document") if isinstance(item, Document)]
         limit = conditions["limit"]
         none = items.none_shown("document", len(found), limit, trash=True)
-        _print_documents(cut(found, limit, True), conditions["as_json"], none)
+        _print_documents(cut(found, limit, True), conditions["as_json"], none, None)
     else:
         _find(**conditions)
 
@@ -152,7 +156,11 @@ def list_(trash: bool, **conditions: Any) -> None:
 @click.argument("words", nargs=-1, required=True)
 @_list_options
 def search(words: tuple[str, ...], **conditions: Any) -> None:
-    """Find documents that hold all WORDS in title or content, the most relevant first; `rep*` matches a beginning."""
+    """
+    Find documents that hold all WORDS in title or content, the most relevant first.
+
+    `rep*` matches the beginning of a word, and `'"two words"'` those two side by side.
+    """
     _find(text=" ".join(words), order="relevance", **conditions)
 
 
@@ -171,10 +179,10 @@ def _find(*, everything: bool, limit: int | None, as_json: bool, **conditions: A
         found = cut(listed, limit, everything)
         finding.note_next(query, conditions, listed, found)
         total = 0 if found else store.counts()["documents"]
-    _print_documents(found, as_json, items.none_shown("document", total, limit))
+    _print_documents(found, as_json, items.none_shown("document", total, limit), conditions["text"])
 
 
-def _print_documents(found: list[Document], as_json: bool, none: str) -> None:
+def _print_documents(found: list[Document], as_json: bool, none: str, text: str | None) -> None:
     if as_json:
         print_json([items.as_json(each) for each in found])
     elif not found:
@@ -184,7 +192,7 @@ def _print_documents(found: list[Document], as_json: bool, none: str) -> None:
         rows = [
             [shorts[d.id], d.doc_type, items.short_time(d.updated_at), items.with_tags(d.title, d.tags)] for d in found
         ]
-        print_table(["id", "type", "updated", "title"], rows)
+        print_table(["id", "type", "updated", "title"], rows, items.found_lines(found, rows, text))
 
 
 @doc.command("show")

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from edda_sync.cli.columns import NOTHING
-from edda_sync.cli.common import count, note, print_json, safe_line, say, short_ids, write
+from edda_sync.cli.columns import NOTHING, highlighted
+from edda_sync.cli.common import count, note, on_terminal, print_json, safe_line, say, short_ids, write
 from edda_sync.words import model, values
 from edda_sync.words.errors import (
     AmbiguousIdError,
@@ -254,6 +254,27 @@ def short_time(moment: str | None) -> str:
     if moment is None:
         return NOTHING
     return moment[:10] if moment.endswith("T00:00:00.000Z") else moment[:16] + "Z"
+
+
+def found_lines(found: Sequence[Item], rows: list[list[str]], text: str | None) -> list[str]:
+    """
+    Show a person where items hold what was looked for: highlight it in their titles, and return a line for each item.
+
+    Args:
+        found: The items.
+        rows: Their rows, whose last cells are :func:`with_tags`. These cells are replaced.
+        text: What was looked for; None for nothing.
+    """
+    if text is None or not on_terminal():
+        return []
+    from edda_sync.words.excerpts import found_in
+
+    lines = []
+    for item, row in zip(found, rows, strict=True):
+        held = found_in(item, text)
+        row[-1] = highlighted(row[-1], held.title.marks)
+        lines.append("" if held.body is None else highlighted(*held.body))
+    return lines
 
 
 def with_tags(title: str, tags: Iterable[str]) -> str:

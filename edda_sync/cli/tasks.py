@@ -98,7 +98,11 @@ def add(title: tuple[str, ...], as_json: bool, **fields: Any) -> None:
 @click.option("--document", metavar="ID", help="Linked to a document.")
 @click.option("--due-before", type=Day(), metavar="DATE", help="Due before this moment.")
 @click.option("--due-after", type=Day(), metavar="DATE", help="Due at this moment or later.")
-@click.option("--text", metavar="WORDS", help="Words in title or description; `rep*` matches the beginning of a word.")
+@click.option(
+    "--text",
+    metavar="WORDS",
+    help="Words in title or description; `rep*` matches a beginning, `'\"two words\"'` those two side by side.",
+)
 @click.option("--order", type=click.Choice(TASK_ORDERS), default="urgent", show_default=True)
 @click.option("--reverse", is_flag=True, help="Reverse the order.")
 @click.option("--limit", type=int, metavar="N", help="Show at most N; 50 unless --all.")
@@ -126,7 +130,7 @@ def list_(everything: bool, trash: bool, limit: int | None, as_json: bool, **con
     if as_json:
         print_json([items.as_json(each) for each in found])
     elif found:
-        _print_tasks(found)
+        _print_tasks(found, conditions["text"])
     else:
         active_only = not (everything or trash or conditions["statuses"])
         hint = "; --all looks at those that are done too" if active_only else ""
@@ -152,13 +156,13 @@ def _named(store: StorageEngine, kind: str, reference: str | None) -> str | None
     return None if reference is None else items.whole_id(store, kind, reference)
 
 
-def _print_tasks(tasks: list[Task]) -> None:
+def _print_tasks(tasks: list[Task], text: str | None) -> None:
     shorts = short_ids([each.id for each in tasks])
     rows = [
         [shorts[t.id], t.status, str(t.priority), items.short_time(t.due_date), items.with_tags(t.title, t.tags)]
         for t in tasks
     ]
-    print_table(["id", "status", "priority", "due", "title"], rows)
+    print_table(["id", "status", "priority", "due", "title"], rows, items.found_lines(tasks, rows, text))
 
 
 @task.command("show")

@@ -159,6 +159,7 @@ SYNC_TIMEOUT_S = 30.0  # a single sync gives up after this, unless a person says
 SHORT_ID_CHARACTERS_MIN = 6  # of the end of an id: enough for 100,000 entities in nearly all stores
 SHORT_DEVICE_CHARACTERS = 8  # of a device id, which is a long hash: 40 bits
 QUERY_LIMIT_MAX = 1_000_000  # rows in one answer: more than the largest store has, but still a number
+EXCERPT_SOURCE_CHARACTERS_MAX = 1_000_000  # of a text, to find the line to show: folding them takes some 0.2 s at most
 DIFF_STEPS_MAX = 100_000  # about 50 ms: after this, a diff gives a coarser but still correct answer
 
 # --- settings ---------------------------------------------------------------------------------------------------------

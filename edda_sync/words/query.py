@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from edda_sync.words import limits, values
 from edda_sync.words.errors import InvalidValueError
 from edda_sync.words.order import Order, Place, cursor_of, is_after, place_in
-from edda_sync.words.tokens import tokens
 from edda_sync.words.values import When
 
 if TYPE_CHECKING:
     from edda_sync.words.model import Item
     from edda_sync.words.paths import Condition
+    from edda_sync.words.phrases import Phrase
 
 Where = Mapping[str, Any] | Sequence[Sequence[Any]]
 """Conditions on metadata, as :class:`TaskQuery` explains them."""
@@ -45,7 +45,8 @@ class TaskQuery:
             ``=``, ``!=``, ``<``, ``<=``, ``>`` or ``>=``, or pairs with ``exists`` or ``missing``. Types are compared
             as well: 3 is not ``"3"``. A mapping means equality: ``{"metadata.owner": "ana"}``.
         text: Words that the title or description must contain, each as a whole word, or with a final ``*`` as the beginning
-            of a word.
+            of a word; ``"quoted words"`` must stand side by side. Parts of words will do in scripts without spaces between
+            words. See :mod:`edda_sync.words.folding`.
         order: One of ``urgent`` (by priority, due date with none last, age; the default), ``created_at``, ``updated_at``,
             ``due_date``, ``title``, ``priority``, ``relevance`` (needs ``text``).
         descending: Whether to reverse the order.
@@ -129,7 +130,7 @@ class Plan(NamedTuple):
         ranges: Columns, each with the first value in the range and the first value after it. Either may be None.
         tag_ids: Ids of tags that the entity must carry.
         linked_from: Id of a task that must link to the document; None for any.
-        words: Words that must occur, each with True if it is the beginning of a word.
+        words: Words and phrases that must occur.
         order: Column names, each with True for descending. NULLs come last in both directions. The last one is ``id``.
         any_tag_ids, no_tag_ids: Ids of tags of which the entity must carry one, and none. Nothing is asked if
             there are none.
@@ -144,7 +145,7 @@ class Plan(NamedTuple):
     ranges: tuple[tuple[str, str | None, str | None], ...]
     tag_ids: tuple[str, ...]
     linked_from: str | None
-    words: tuple[tuple[str, bool], ...]
+    words: tuple[Phrase, ...]
     order: Order
     limit: int
     offset: int
@@ -182,7 +183,7 @@ def plan(query: Query) -> Plan:
         InvalidValueError: A condition is not acceptable.
     """
     task = isinstance(query, TaskQuery)
-    words = _words(query.text)
+    words = () if query.text is None else _phrases(query.text)
     order = _order(query, task, bool(words))
     equal: list[tuple[str, tuple[str | int | None, ...]]] = []
     ranges = [_range(query, "created"), _range(query, "updated")]
@@ -298,16 +299,10 @@ def _moment(field: str, value: When | None) -> str | None:
     return None if value is None else values.time(field, value)
 
 
-def _words(text: str | None) -> tuple[tuple[str, bool], ...]:
-    if text is None:
-        return ()
-    checked = values.text("text", text, bytes_max=10_000)
-    words = tuple(
-        (word.rstrip("*"), word.endswith("*")) for word in checked.replace("\0", " ").split() if word.rstrip("*")
-    )
-    if not words:
-        raise InvalidValueError("text", "has no word to look for", text)
-    return words
+def _phrases(text: str) -> tuple[Phrase, ...]:
+    from edda_sync.words.phrases import phrases  # rarely needed
+
+    return phrases("text", text)
 
 
 def _order(query: Query, task: bool, has_words: bool) -> Order:
@@ -378,18 +373,6 @@ def reached(task: str, children: Callable[[str], Iterable[str]]) -> set[str]:
 
 def occurrences(plan: Plan, row: Mapping[str, Any]) -> int:
     """Return how often the words of a plan occur in a row; 0 unless each of them does."""
-    held = [tokens(row["title"]), tokens(row["description" if plan.kind == "task" else "content"] or "")]
-    phrases = [(phrase, begins) for word, begins in plan.words if (phrase := tokens(word))]  # without punctuation
-    counts = [sum(_count(words, phrase, begins) for words in held) for phrase, begins in phrases]
-    return sum(counts) if all(counts) else 0
+    from edda_sync.words.phrases import occurrences  # rarely needed
 
-
-def _count(words: list[str], phrase: list[str], begins: bool) -> int:
-    """Count a phrase among words. What a person typed as one word can be several, such as ``local-first``."""
-    *whole, last = phrase
-    found = 0
-    for at in range(len(words) - len(whole)):
-        end = words[at + len(whole)]
-        if words[at : at + len(whole)] == whole and (end.startswith(last) if begins else end == last):
-            found += 1
-    return found
+    return occurrences(plan.words, (row["title"], row["description" if plan.kind == "task" else "content"] or ""))

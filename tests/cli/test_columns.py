@@ -39,3 +39,17 @@ def test_a_person_sees_no_empty_column_and_a_program_sees_them_all(edda: Any) ->
     edda("tag", "add", "work", "--color", "red")
     _, printed = on_a_terminal(edda.home, "tag", "list")
     assert "color" in printed
+
+
+def test_a_person_sees_the_line_with_the_words_that_were_looked_for_and_a_program_only_the_rows(edda: Any) -> None:
+    edda("task", "add", "Plan search", "--description", "first line\nall about full-text search here")
+    edda("doc", "add", "-", "--title", "Notes", stdin="nothing\n全文検索の機能\n")
+    _, printed = on_a_terminal(edda.home, "task", "list", "--text", "search")
+    mark, end = "\x1b[33m\x1b[1m", "\x1b[0m"
+    assert f"Plan {mark}search{end}" in printed
+    assert f"    all about full-text {mark}search{end} here" in printed
+    _, printed = on_a_terminal(edda.home, "doc", "search", "検索")
+    assert f"    全文{mark}検索{end}の機能" in printed
+    piped = edda("doc", "search", "検索").stdout.splitlines()
+    assert len(piped) == 1
+    assert "\x1b" not in piped[0]

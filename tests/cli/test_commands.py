@@ -41,7 +41,7 @@ def test_every_command_and_group_is_one_of_ours() -> None:
         (["task", "add", "a", "--metadata", "{"], "--metadata: is not JSON"),
         (["task", "add", "a", "--agent-context", "7"], "--agent-context: must be a JSON object"),
         (["task", "list", "--limit", "-1"], "--limit: must be 0 or more"),
-        (["task", "list", "--text", "*"], "--text: has no word to look for"),
+        (["task", "list", "--text", "*"], "--text: holds nothing to look for"),
         (["doc", "list", "--type", ""], "--type: is empty"),
         (["doc", "add", "-", "--title", "x", "--content-type", ""], "--content-type: is empty"),
         (["doc", "add", "-", "--title", ""], "--title: is empty"),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from edda_sync.words.model import COLUMNS
 from edda_sync.words.order import TITLE_KEY
 from edda_sync.words.query import Plan
+
+if TYPE_CHECKING:
+    from edda_sync.words.phrases import Phrase
 
 _ACTIVE: Final = frozenset({"open", "in_progress"})
 _ACTIVE_SQL: Final = "status IN ('open', 'in_progress')"  # written out, so that SQLite sees that the partial index fits
@@ -29,6 +32,8 @@ UNDER: Final = (
     "WITH RECURSIVE below(id) AS (SELECT id FROM tasks WHERE parent_id = ?"
     " UNION SELECT tasks.id FROM tasks JOIN below ON tasks.parent_id = below.id) SELECT id FROM below"
 )
+_SEARCH: Final = "_{}_search"
+TITLE_WEIGHT: Final = 8.0  # of a word in a title; of one in the body, 1
 _BROAD: Final = frozenset({"status", "priority", "doc_type", "content_type"})  # columns whose conditions many rows meet
 
 
@@ -44,8 +49,9 @@ def select(plan: Plan, *, hint: bool = True) -> tuple[str, list[Any]]:
     conditions, parameters = _conditions(plan)
     source = f"{table} INDEXED BY idx_tasks_urgent" if hint and _is_most_urgent(plan) else table
     if plan.words:
-        source = f"_{plan.kind}_search JOIN {table} ON {table}.rowid = _{plan.kind}_search.rowid"
-        conditions.append(f"_{plan.kind}_search MATCH ?")
+        search = _SEARCH.format(plan.kind)
+        source = f"{search} JOIN {table} ON {table}.rowid = {search}.rowid"
+        conditions.append(f"{search} MATCH ?")
         parameters.append(_match(plan.words))
     return _statement(plan, source, conditions), [*parameters, plan.limit, plan.offset]
 
@@ -200,7 +206,8 @@ def _order_of(plan: Plan) -> str:
 
 def _order(table: str, column: str, descending: bool) -> str:
     if column == "relevance":
-        return "rank DESC" if descending else "rank"
+        rank = f"bm25({_SEARCH.format(table.removesuffix('s'))}, {TITLE_WEIGHT}, 1.0)"
+        return f"{rank} DESC" if descending else rank
     direction = " DESC" if descending else ""
     nulls_last = "due_date IS NULL, " if column == "due_date" else ""
     return f"{nulls_last}{_sorted_by(table, column)}{direction}"
@@ -210,6 +217,6 @@ def _sorted_by(table: str, column: str) -> str:
     return f"{TITLE_KEY}({table}.title)" if column == "title" else f"{table}.{column}"
 
 
-def _match(words: tuple[tuple[str, bool], ...]) -> str:
-    """Return a full-text expression in which every word is quoted: an operator that a person types is just a word."""
-    return " ".join('"' + word.replace('"', '""') + '"' + ("*" if begins else "") for word, begins in words)
+def _match(phrases: tuple[Phrase, ...]) -> str:
+    """Return a full-text expression. Words contain no quotes, and inside quotes an operator is just a word."""
+    return " ".join(f'"{" ".join(each.words)}"{"*" if each.begins else ""}' for each in phrases)

@@ -210,9 +210,10 @@ READ_ANEW: Final = "INSERT OR REPLACE INTO _meta VALUES ('read_anew', x'01')"
 MIGRATIONS: Final = (
     Migration(
         "first",
-        (*_statements(SPECIFICATION), *_statements(_OURS), *fulltext.SCHEMA, summary.SCHEMA, summary.BEGIN),
+        (*_statements(SPECIFICATION), *_statements(_OURS), *fulltext.FIRST, summary.SCHEMA, summary.BEGIN),
     ),
     Migration("attachments", (*_statements(_ATTACHMENTS), READ_ANEW)),
+    Migration("folded search", fulltext.ANEW),
 )
 VERSION: Final = len(MIGRATIONS)
 

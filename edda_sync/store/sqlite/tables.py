@@ -110,9 +110,11 @@ class SqliteTables(Facet):
         return {"tasks": tasks, "documents": documents, "tags": tags, "hidden": hidden, "changes": changes}
 
     def unindexed(self) -> bool:
-        return self._sql.one("SELECT 1 FROM _unindexed LIMIT 1") is not None
+        return self._sql.one("SELECT 1 FROM _unindexed LIMIT 1") is not None or fulltext.is_outdated(self._sql.execute)
 
     def unindexed_of(self, kind: str) -> Sequence[str]:
+        if fulltext.is_outdated(self._sql.execute):
+            return self._sql.column(f"SELECT id FROM {TABLE[kind]} ORDER BY id")
         return self._sql.column("SELECT id FROM _unindexed WHERE kind = ? ORDER BY id", kind)
 
 

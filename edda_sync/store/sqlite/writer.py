@@ -46,6 +46,7 @@ class SqliteWriter:
 
     def __init__(self, connection: Any, keeping: Keeping) -> None:
         self._connection = connection
+        fulltext.prepare(connection)
         self.sql = self._sql = sql = WriterStatements(connection)
         self._summary = SummaryWriter(sql, connection)
         self.unapplied = SqliteUnappliedWriter(sql)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ import edda_sync as edda
 from edda_sync.store.sqlite import schema
 from edda_sync.words.config import DATABASE_FILE
 from edda_sync.words.errors import UsageError
+from edda_sync.words.folding import tokens
 
 WAIT_S = 60
 SPECIFIED = {"tasks", "documents", "tags", "task_documents", "entity_tags"}
@@ -93,6 +95,74 @@ def test_items_that_are_edited_or_deleted_or_folded_anew_are_found_as_they_are_n
         assert titles(store, "milk") == ["Sell milk"]
         store.delete_task(second)
         store.rebuild()
+
+
+OUTDATED = "UPDATE _meta SET value = CAST('0.14.0.0' AS BLOB) WHERE key = 'folding'"
+
+
+@pytest.mark.parametrize("statement", [OUTDATED, "DELETE FROM _meta WHERE key = 'folding'"])
+def test_an_index_of_older_rules_or_an_older_unicode_is_made_anew(store: edda.StorageEngine, statement: str) -> None:
+    task = store.create_task(edda.Task(title="купить ёлку"))
+    assert titles(store, "елку") == ["купить ёлку"]
+
+    def age(tx: Any) -> None:
+        tx._sql.execute("DELETE FROM _task_search")
+        tx._sql.execute("INSERT INTO _task_search(rowid, title) SELECT rowid, 'in another way' FROM tasks")
+        tx._sql.execute(statement)
+
+    store.store.transact(age)
+    with store.store.read() as reader:
+        assert reader.tables.unindexed()
+        assert reader.tables.unindexed_of("task") == [task]  # so that it is found even where nothing can be written
+    assert titles(store, "елку") == ["купить ёлку"]
+    with store.store.read() as reader:
+        assert not reader.tables.unindexed()
+        assert reader.tables.unindexed_of("task") == []
+    assert titles(store, "another") == []
+
+
+def test_an_index_of_newer_rules_stays(store: edda.StorageEngine) -> None:
+    store.create_task(edda.Task(title="milk"))
+    store.reading.index_texts()
+    newer = OUTDATED.replace("0.14", "9.99")
+    store.store.transact(lambda tx: tx._sql.execute(newer))  # type: ignore[attr-defined]
+    with store.store.read() as reader:
+        assert not reader.tables.unindexed()
+    assert titles(store, "milk") == ["milk"]
+
+
+def test_a_word_in_a_title_counts_more_than_words_in_a_text_and_equals_are_ordered_by_id(
+    store: edda.StorageEngine,
+) -> None:
+    filler = " ".join(f"w{number}" for number in range(40))
+    often = store.create_document(edda.Document(title="one", content=f"milk and milk {filler}"))
+    titled = store.create_document(edda.Document(title="milk", content=f"none of it {filler}"))
+    alike = [store.create_document(edda.Document(title="two", content=f"a milk {filler}")) for _ in range(3)]
+    for number in range(9):
+        store.create_document(edda.Document(title=f"other {number}", content=filler))
+    ranked = store.query_documents(edda.DocumentQuery(text="milk", order="relevance"))
+    assert [found.id for found in ranked] == [titled, often, *sorted(alike)]
+
+
+def test_the_index_holds_just_the_words_of_a_text(tmp_path: Path) -> None:
+    texts = [
+        "Plain ASCII, with_marks and 7 digits", "全文検索の ﾃｽﾄ", "Straße ﬁne İ ª", "می‌خواهم ۱۲", "हिन्दी 👍🏽 — x",
+        "a\0b \x01\x7f c", "ёЁ й", "한글 " + "\u1112\u1161", "\ud7a4 \U0001faff \U00020000",
+    ]  # fmt: skip
+    store = edda.open(tmp_path / "words")
+    for text in texts:
+        store.create_document(edda.Document(title="-", content=text))
+    store.reading.index_texts()
+
+    def terms(tx: Any) -> list[tuple[str, int]]:
+        tx._sql.execute("CREATE VIRTUAL TABLE temp.held USING fts5vocab(main, _document_search, instance)")
+        found = tx._sql.execute("SELECT term, doc FROM held WHERE col = 'body' ORDER BY doc, offset").fetchall()
+        tx._sql.execute("DROP TABLE temp.held")
+        return list(found)
+
+    held = store.store.transact(terms)
+    assert held == [(word, number) for number, text in enumerate(texts, 1) for word in tokens(text)]
+    store.close()
 
 
 def test_sql_reads_the_present_rows_and_writes_nothing(store: edda.StorageEngine) -> None:
