@@ -32,6 +32,7 @@ ELSEWHERE = {
         "store/seams/test_store.py",
         "what it undoes there, of both stores, is its whole purpose",
     ),
+    "engine/migrating.py": ("store/rocks/test_moving.py", "what it moves is compared there, and killed at each step"),
     "store/rocks/base.py": ("store/rocks/test_view.py", "a view looks through it at everything that it can return"),
     "store/rocks/pending.py": (
         "store/rocks/test_settling.py",

@@ -1,4 +1,4 @@
-"""``edda store``: encrypt, decrypt."""
+"""``edda store``: encrypt, decrypt, migrate."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import click
 from edda_sync.cli.commands import Group
 from edda_sync.cli.common import home, note, safe_line, say
 from edda_sync.cli.secrets import Doing, chosen, key_options, nobody_else
-from edda_sync.engine import encryption
+from edda_sync.engine import encryption, migrating
 from edda_sync.store.sqlite.converting import plain_files
+from edda_sync.words.config import StorageBackend
 from edda_sync.words.configured import configured
 from edda_sync.words.errors import UsageError
 
 
 @click.group("store", cls=Group)
 def store() -> None:
-    """How the store lies on disk: encrypt, decrypt."""
+    """How the store lies on disk: encrypt, decrypt, migrate."""
 
 
 @store.command("encrypt")
@@ -55,3 +56,21 @@ def decrypt() -> None:
     say("The store is not encrypted any more.")
     if done.aside is not None:
         note(f"{done.aside.name} is its former key file, for encrypted copies from before; without such, delete it.")
+
+
+@store.command("migrate")
+@click.option(
+    "--to", type=click.Choice(["sqlite", "rocksdb"]), required=True, help="What is to keep the states of items."
+)
+def migrate(to: str) -> None:
+    """
+    Move the states of items to another backend. Nobody may use the store meanwhile.
+
+    They are copied, compared with what they were, and used from then on, in one step. If this is interrupted, run it again.
+    """
+    with nobody_else():
+        config = configured(home())
+        count = migrating.migrate(home(), config, StorageBackend(to))
+    say(f"The states are in {to} now: {count:,}, each the same as before.")
+    if "backend" in config.given and config.backend != to:
+        note(f"The configuration names {config.backend}: take that out (`edda config show` says where).")

@@ -30,7 +30,7 @@ def keep(config: StorageConfig, home: Path) -> Callable[[str], Keeping]:
             )
         if name != StorageBackend.ROCKSDB:
             return in_sql(name)
-        _check_plain(config, home)
+        check_plain(config, home)
         from edda_sync.store.rocks.keeper import RocksKeeping  # only such a store needs it
 
         return RocksKeeping(config.rocksdb(home))
@@ -38,7 +38,8 @@ def keep(config: StorageConfig, home: Path) -> Callable[[str], Keeping]:
     return kept
 
 
-def _check_plain(config: StorageConfig, home: Path) -> None:
+def check_plain(config: StorageConfig, home: Path) -> None:
+    """Raise UsageError if a store is to be encrypted, which RocksDB is not."""
     from edda_sync.sealing import keyfile  # only such a store needs it
 
     if config.encryption_config is not None or keyfile.path_of(config.database(home)).exists():
@@ -57,7 +58,7 @@ def founding(config: StorageConfig, home: Path) -> Sequence[str]:
     """
     if config.backend != StorageBackend.ROCKSDB:
         return ()
-    _check_plain(config, home)
+    check_plain(config, home)
     from edda_sync.store.rocks.pending import FOUNDING
 
     return FOUNDING

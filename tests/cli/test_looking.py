@@ -53,7 +53,7 @@ LOOKING: Final = {
 WRITING: Final = {
     "init", "task add", "task edit", "task done", "task rm", "task restore", "task move", "doc add", "doc edit", "doc rm",
     "doc restore", "tag add", "tag rename", "tag rm", "link", "import beads", "import markdown", "import jsonl", "up",
-    "invite", "join", "sync", "store encrypt", "store decrypt", "key rotate",
+    "invite", "join", "sync", "store encrypt", "store decrypt", "store migrate", "key rotate",
 }  # fmt: skip
 WORDS: Final = ("words", "latest", "newer", "more", "c", "renamed", "brand", "nothing")
 WITHOUT_A_STORE: Final = {"demo", "simulate", "completion", "config set", "config unset"}

@@ -1,7 +1,8 @@
-"""``edda store``: encrypt, decrypt."""
+"""``edda store``: encrypt, decrypt, migrate."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,3 +112,14 @@ def test_a_person_types_the_passphrase_twice_once_and_wrongly(edda: Edda) -> Non
     code, printed = asked_on_a_terminal(edda.home, "task", "list", answers=[b"wrong horse"])
     assert code == 1
     assert "that is not its passphrase" in printed
+
+
+def test_states_are_moved_to_another_backend_and_everything_else_goes_on(edda: Edda) -> None:
+    edda("task", "add", "Buy milk", "--tag", "shop")
+    before = json.loads(edda("status", "--json").stdout)["digest"]
+    for to in ("rocksdb", "sqlite", "rocksdb"):
+        assert f"The states are in {to} now: " in edda("store", "migrate", "--to", to).stdout
+        assert "already; nothing was changed" in edda("store", "migrate", "--to", to, code=2).stderr
+        assert json.loads(edda("status", "--json").stdout)["digest"] == before
+        assert "Buy milk" in edda("task", "list").stdout
+        edda("doctor")

@@ -275,6 +275,12 @@ class SqliteStore:
             return 0.0
         return max(0.0, self._written_at + limits.PROJECT_DELAY_S - time.monotonic()) if self._idle_due else None
 
+    def settle(self) -> None:
+        """Let what keeps the states settle what was written, now. A fault is in ``keeping.fault``."""
+        with GATE.enter(self._owner), self._writing:
+            self._check_open()
+            self.keeping.settle(self._transact_here)
+
     def _settle(self, *, quiet: bool = False) -> None:
         """Let what keeps the states settle what was written, if that is due. The lock to write is held."""
         if self.keeping.is_due(quiet=quiet):
