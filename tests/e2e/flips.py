@@ -25,12 +25,14 @@ from typing import Any, Final, NamedTuple
 from edda_sync.engine import doctor
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.testing import pair, sync
-from edda_sync.words.config import StorageBackend, StorageConfig
+from edda_sync.words.config import DATABASE_FILE, StorageBackend, StorageConfig
 from edda_sync.words.errors import EddaError
 from edda_sync.words.model import Document, Task
+from tests.encrypted import config_of
 
 TABLES: Final = ("tasks", "documents", "task_documents", "tags", "entity_tags")
-KINDS: Final[dict[str, StorageBackend]] = {"sqlite": StorageBackend.SQLITE}
+ENCRYPTED: Final = "encrypted"
+KINDS: Final[dict[str, StorageBackend]] = {"sqlite": StorageBackend.SQLITE, ENCRYPTED: StorageBackend.SQLITE}
 """The kinds of stores. Each is tried with a journal, and ``closed``, without one."""
 _DERIVED: Final = frozenset({"updated_at", "version"})
 _ADDED: Final = "added"  # to the parent's description
@@ -255,8 +257,11 @@ def _flip(path: Path, bit: int) -> None:
 def _opened(home: Path, state: Path, kind: str, name: str | None) -> Iterator[StorageEngine]:
     """Open a store, or make one of a kind."""
     store = StorageEngine(home)
+    config = StorageConfig(backend=KINDS[kind], state_path=state, name=name)
+    if kind == ENCRYPTED and name is not None:
+        config = config.changed(encryption_config=config_of(home / DATABASE_FILE))
     try:
-        store.open_store(StorageConfig(backend=KINDS[kind], state_path=state, name=name))
+        store.open_store(config)
         yield store
     finally:
         store.close()
