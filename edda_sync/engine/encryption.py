@@ -28,7 +28,7 @@ from edda_sync.store.sqlite.converting import Progress, convert
 from edda_sync.store.sqlite.rekeying import key_in_use, rekey
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.words.config import EncryptionConfig, KeyStorage, StorageConfig, absolute
-from edda_sync.words.errors import CorruptError, StoreKeyError, UsageError
+from edda_sync.words.errors import CorruptError, MovedStatesError, StoreKeyError, UsageError
 from edda_sync.words.folders import state_folder
 
 _WRITTEN_KEY: Final = "written_under_key"
@@ -282,7 +282,14 @@ def _database(home: Path, config: StorageConfig) -> Path:
 
 
 def _look(database: Path) -> _Known:
-    with closing(SqliteStore(database)) as store, store.read() as reader:
+    try:
+        opened = SqliteStore(database)
+    except MovedStatesError as error:
+        raise UsageError(
+            f"The states of this store are in {error.backend}, which this version cannot encrypt; nothing was changed: move "
+            "them with `edda store migrate --to sqlite` first."
+        ) from None
+    with closing(opened) as store, store.read() as reader:
         key = key_in_use(store)
         heads = dict(reader.log.heads())
         inode = os.stat(database).st_ino

@@ -18,7 +18,14 @@ from edda_sync.engine.encryption import EncryptionManager
 from edda_sync.sealing import datakeys, keyfile
 from edda_sync.store.sqlite.rekeying import key_in_use
 from edda_sync.store.sqlite.store import SqliteStore
-from edda_sync.words.config import EncryptionAlgorithm, EncryptionConfig, KeyRotationPolicy, KeyStorage, StorageConfig
+from edda_sync.words.config import (
+    EncryptionAlgorithm,
+    EncryptionConfig,
+    KeyRotationPolicy,
+    KeyStorage,
+    StorageBackend,
+    StorageConfig,
+)
 from edda_sync.words.errors import BusyError, CorruptError, StoreKeyError, UsageError
 from tests.encrypted import config_of, holds
 
@@ -101,6 +108,16 @@ def test_what_cannot_be_converted_says_why(home: Path) -> None:
     encryption.encrypt(home, encrypted(home))
     with pytest.raises(UsageError, match="encrypted already"):
         encryption.encrypt(home, encrypted(home))
+
+
+def test_a_store_whose_states_are_in_rocksdb_is_left_as_it_is(home: Path) -> None:
+    with edda.open(home, StorageConfig(backend=StorageBackend.ROCKSDB)) as store:
+        store.create_task(edda.Task(title=PLANTED))
+    with pytest.raises(UsageError, match="migrate --to sqlite"):
+        encryption.encrypt(home, encrypted(home))
+    assert not (home / "edda.db-key").exists()
+    with edda.open(home) as store:
+        assert store.counts()["tasks"] == 1
 
 
 def test_an_interrupted_encryption_goes_on_with_the_keys_that_it_had_made(
