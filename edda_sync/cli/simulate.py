@@ -28,7 +28,7 @@ SAY_EVERY_S: Final = 0.5
 @click.option("--scenario", metavar="NAME", help="Run a story that people can read; `list` lists them.")
 @click.option("--keep", metavar="N,N...", help="Of the seed's events, only these.")
 @click.option("--calm", is_flag=True, help="No jitter and no loss: only what the events do.")
-@click.option("--backend", type=click.Choice(["memory", "sqlite"]), help="The stores; drawn by default.")
+@click.option("--backend", type=click.Choice(["memory", "sqlite", "rocksdb"]), help="The stores; drawn by default.")
 @click.option("--shrink", is_flag=True, help="Make a failure small before it is shown.")
 @click.option("--html", metavar="FILE", type=FilePath(), help="Draw the run as a page.")
 @force_option

@@ -16,7 +16,7 @@ def main() -> int:
     )
     parser.add_argument("--seeds", default="10000", help="FIRST-LAST, or how many that were not run yet")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
-    parser.add_argument("--backend", choices=("memory", "sqlite"), help="of every run; drawn by default")
+    parser.add_argument("--backend", choices=("memory", "sqlite", "rocksdb"), help="of every run; drawn by default")
     chosen = parser.parse_args()
     try:
         seeds = seeds_of(chosen.seeds)

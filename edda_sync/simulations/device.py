@@ -66,7 +66,7 @@ class SimulatedDevice:
         self.sim, self.name, self.identity, self.keys = sim, name, keys.of(identity), keys
         self.id = identity.device
         machine = blake2b(name.encode(), digest_size=16).digest()
-        self.disk = Disk(folder, machine, self._point)
+        self.disk = Disk(folder, machine, self._point, in_rocks=sim.profile.backend == "rocksdb")
         self.engine: StorageEngine | None = None
         self.replica: Replica | None = None
         self.keeping: Housekeeping | None = None

@@ -11,8 +11,8 @@ A disk, and what may go wrong on it.
    from a backup), or be copied to another machine.
 7. A stored row of the view may rot: one of its bits flips.
 
-The store is the memory store, or real SQLite in files. What SQLite itself does with torn and reordered sectors is tested
-with real processes instead, in ``tests/e2e/test_power.py``.
+The store is the memory store, or real SQLite in files, with its states there or in real RocksDB. What SQLite itself does
+with torn and reordered sectors is tested with real processes instead, in ``tests/e2e/test_power.py``.
 """
 
 from __future__ import annotations
@@ -31,15 +31,20 @@ from edda_sync.engine.life import Sidecar
 from edda_sync.simulations.tape import Draws
 from edda_sync.store.memory.store import MemoryStore
 from edda_sync.store.memory.writer import MemoryWriter
+from edda_sync.store.rocks.keeper import RocksKeeping
+from edda_sync.store.rocks.pending import FOUNDING
 from edda_sync.store.seams import Store, StoreReader, StoreWriter
 from edda_sync.store.sqlite.store import SqliteStore
-from edda_sync.words.config import DATABASE_FILE
+from edda_sync.words.config import DATABASE_FILE, ROCKSDB_FOLDER
 from edda_sync.words.errors import DiskFaultError, DiskFullError, UsageError
 from edda_sync.words.process import Owner
 
 T = TypeVar("T")
 
 _SUFFIXES: Final = ("", "-wal")  # the third one is an index in shared memory, which is created when the file is opened
+
+
+_OFTEN_BYTES: Final = 4_000  # pending, as a few changes make
 
 
 class PowerCut(BaseException):
@@ -95,6 +100,14 @@ class MemorySlot:
             self._written.pop()
 
 
+class Often(RocksKeeping):
+    """It settles often, so that the small stores of a run are in RocksDB in part."""
+
+    def is_due(self, *, quiet: bool) -> bool:
+        """See ``Keeping``."""
+        return self.waiting_bytes > (0 if quiet else _OFTEN_BYTES)
+
+
 class Disk:
     """
     The disk of one device. Call :meth:`open`, and after :meth:`lose_power` open it again.
@@ -103,6 +116,7 @@ class Disk:
         folder: The folder of its files; None for the memory store.
         machine: 16 bytes that identify the machine.
         point: Called where power may fail.
+        in_rocks: Whether the states of a store in files are in RocksDB.
 
     Attributes:
         faults: What happens to the next transactions, in order.
@@ -115,7 +129,10 @@ class Disk:
         peek: Called when a transaction has written and not committed yet: readers must see the state before it.
     """
 
-    def __init__(self, folder: Path | None, machine: bytes, point: Callable[[], None]) -> None:
+    def __init__(
+        self, folder: Path | None, machine: bytes, point: Callable[[], None], *, in_rocks: bool = False
+    ) -> None:
+        self._in_rocks = in_rocks
         self.machine, self.inode, self.boots = machine, 1, 1
         self.slot = MemorySlot()
         self.faults: deque[Fault] = deque()
@@ -160,8 +177,14 @@ class Disk:
             self._inner = MemoryStore(on_end, image=self._tables)
         else:
             self._folder.mkdir(exist_ok=True)
-            self._inner = SqliteStore(self._folder / DATABASE_FILE, on_end)
+            self._inner = self._opened(self._folder, on_end)
         return DiskStore(self, self._inner, on_end)
+
+    def _opened(self, folder: Path, on_end: Callable[[bool], None]) -> SqliteStore:
+        if not self._in_rocks:
+            return SqliteStore(folder / DATABASE_FILE, on_end)
+        keeping = Often(folder / ROCKSDB_FOLDER)
+        return SqliteStore(folder / DATABASE_FILE, on_end, keep=lambda _name: keeping, founding=FOUNDING)
 
     def close(self) -> None:
         """Close the store properly."""
@@ -241,8 +264,9 @@ class Disk:
     def _at_rest(self) -> Any:
         if self._folder is None:
             return self._tables
-        files = {suffix: Path(f"{self._folder / DATABASE_FILE}{suffix}") for suffix in _SUFFIXES}
-        return {suffix: path.read_bytes() for suffix, path in files.items() if path.exists()}
+        files = [Path(f"{self._folder / DATABASE_FILE}{suffix}") for suffix in _SUFFIXES]
+        files += [path for path in (self._folder / ROCKSDB_FOLDER).rglob("*") if path.is_file()]
+        return {path.relative_to(self._folder): path.read_bytes() for path in files if path.exists()}
 
     def _put(self, image: Any) -> None:
         if self._folder is None:
@@ -250,8 +274,9 @@ class Disk:
             return
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir()
-        for suffix, content in image.items():
-            Path(f"{self._folder / DATABASE_FILE}{suffix}").write_bytes(content)
+        for name, content in image.items():
+            (self._folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (self._folder / name).write_bytes(content)
 
 
 class DiskStore:

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from edda_sync.simulations.disk import Disk, Fault, MemorySlot, PowerCut
-from edda_sync.store.seams import Store
+from edda_sync.store.seams import Record, Store, StoreWriter
+from edda_sync.words.config import ROCKSDB_FOLDER
 from edda_sync.words.errors import DiskFaultError, DiskFullError
+from tests.store.samples import record
 
 MACHINE = bytes(16)
-BACKENDS = ("memory", "sqlite")
+BACKENDS = ("memory", "sqlite", "rocksdb")
 
 
 class Points:
@@ -34,7 +36,8 @@ def points() -> Points:
 
 @pytest.fixture(params=BACKENDS)
 def disk(request: pytest.FixtureRequest, tmp_path: Path, points: Points) -> Iterator[Disk]:
-    made = Disk(None if request.param == "memory" else tmp_path / "disk", MACHINE, points)
+    folder = None if request.param == "memory" else tmp_path / "disk"
+    made = Disk(folder, MACHINE, points, in_rocks=request.param == "rocksdb")
     yield made
     made.close()
 
@@ -132,7 +135,8 @@ def test_a_copy_lives_on_its_own(disk: Disk, tmp_path: Path) -> None:
     store = disk.open(lambda _: None)
     write(store, b"1")
     in_files = (tmp_path / "disk").exists()
-    copy = Disk(tmp_path / "copy" if in_files else None, bytes([1] * 16), lambda: None)
+    in_rocks = "_settled" in str(disk.ask("table_list"))
+    copy = Disk(tmp_path / "copy" if in_files else None, bytes([1] * 16), lambda: None, in_rocks=in_rocks)
     copy.put_back(disk.image(), sidecar=False, copied=True)
     write(copy.open(lambda _: None), b"2")
     copy.close()
@@ -143,8 +147,8 @@ def test_a_copy_lives_on_its_own(disk: Disk, tmp_path: Path) -> None:
 
 def test_a_sidecar_falls_back_by_unsynced_writes_and_no_further_than_it_remembers() -> None:
     slot = MemorySlot()
-    for record in (b"1", b"2", b"3"):
-        slot.write(record)
+    for written in (b"1", b"2", b"3"):
+        slot.write(written)
     slot.fall_back(1)
     assert slot.read() == b"2"
     slot.fall_back(99)
@@ -169,3 +173,20 @@ def test_a_sidecar_goes_back_with_a_machine_and_stays_with_a_folder_and_is_missi
     disk.lose_power()
     disk.put_back(image, sidecar=sidecar, copied=copied)
     assert disk.slot.read() == left
+
+
+def test_power_that_fails_after_a_settlement_loses_nothing_of_the_states(tmp_path: Path, points: Points) -> None:
+    disk = Disk(tmp_path / "disk", MACHINE, points, in_rocks=True)
+    large = record(1, state=bytes(9_000))  # it is settled at once
+    for held in (large, record(2)):  # and this one is pending
+
+        def put(tx: StoreWriter, held: Record = held) -> None:
+            tx.states.put([held], {held.key: False})
+
+        disk.open(lambda _: None).transact(put)
+        disk.lose_power()
+    store = disk.open(lambda _: None)
+    with store.read() as reader:
+        assert [each.state for each in reader.states.scan()] == [bytes(9_000), record(2).state]
+    assert list((tmp_path / "disk" / ROCKSDB_FOLDER).glob("states-*/CURRENT"))
+    disk.close()
