@@ -2,9 +2,9 @@
 The feed: what committed transactions of this process changed, as soon as it is durable.
 
 Caches and live queries listen to it. It says *which* tasks, documents and tags to look at, and not what became of them:
-whoever listens reads that from the store, and so never sees anything that was not committed. What a failed transaction
-noted is told with the next commit, because several transactions may share one commit although one of them failed; looking
-once too often does no harm.
+whoever listens reads that from the store, and so never sees anything that was not committed. Rows that a failed transaction
+noted are named with the next commit, because several transactions may share one commit although one of them failed; looking
+once too often does no harm. Positions of the log are told only for certain; whoever finds others looks there.
 
 Nothing is noted while nobody listens.
 """
@@ -29,7 +29,7 @@ class Changed(NamedTuple):
 
     Attributes:
         named: What may read differently: rows, tags and links.
-        positions: The positions in the log of the changes that did it.
+        positions: The positions in the log of changes that did it. After a failure some may be missing.
         everything: Whether anything may read differently.
         digest: What was added to the digest's sum; None if that is not known.
     """
@@ -113,7 +113,12 @@ class Feed:
             listener(changed)
 
     def rolled_back(self) -> None:
-        """Keep what the failed transaction noted: others may share its commit."""
+        """
+        Forget the positions that the failed transaction noted, and how it changed the digest.
+
+        The rows stay named, because a transaction before it may share its commit.
+        """
+        self._positions, self._digest = set(), None
 
     def forget(self) -> None:
         """Forget what was noted, because another store is opened next."""

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 import edda_sync as edda
+from edda_sync.changes.drafts import Put
 from edda_sync.crdt.keys import key_of
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.store.feed import Changed
+from edda_sync.store.seams import StoreWriter
 from edda_sync.testing import devices, sync
 from edda_sync.words import limits, values
 from edda_sync.words.errors import NotFoundError
@@ -92,6 +94,24 @@ def test_a_failed_transaction_tells_nothing(store: StorageEngine) -> None:
     with pytest.raises(NotFoundError):
         store.update_task(edda.Task(id=values.id_text(bytes(16)), title="a"))
     assert heard == []
+
+
+def test_the_positions_of_a_failed_transaction_are_never_told(store: StorageEngine) -> None:
+    heard = listening(store)
+
+    def fails(tx: StoreWriter) -> None:
+        store.writing.commit(tx, [Put.of("task", bytes(16), {"title": "a"}, new=True)], None)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        store.store.transact(fails)
+    assert heard == []
+    store.create_task(edda.Task(title="b"))
+    with store.store.read() as reader:
+        assert max(heard[0].positions, default=0) in (0, reader.log.position())
+        assert heard[0].digest is None
+    store.create_task(edda.Task(title="c"))
+    assert (len(heard[1].positions), heard[1].digest is None) == (1, False)
 
 
 def test_whoever_stops_listening_hears_no_more_and_nothing_is_noted_for_nobody(store: StorageEngine) -> None:
