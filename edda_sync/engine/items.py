@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from edda_sync.words import values
-from edda_sync.words.model import Document, Item, Task, as_json, parse_mapping
+from edda_sync.words.model import UNSET, Document, Item, Task, as_json, parse_mapping
 from edda_sync.words.query import Plan, Row, matches
 
 
@@ -53,6 +53,19 @@ def blank_item(kind: str, entity_id: str) -> Item:
     return Document(
         **common, content=None, content_type=values.CONTENT_TYPE_DEFAULT, doc_type=values.DOC_TYPE_DEFAULT, version="",
     )  # fmt: skip
+
+
+def item_with(kind: str, entity_id: str, cells: Mapping[str, Any]) -> Item:
+    """Return an item with the fields that the cells of a creation set, and no others."""
+    item: Item = Task(id=entity_id) if kind == "task" else Document(id=entity_id)
+    for name, empty in (("metadata", dict), ("agent_context", dict), ("tags", set)):
+        group = "tag" if name == "tags" else name
+        if any(cell.startswith(f"{group}.") for cell in cells):
+            setattr(item, name, empty())
+    set_cells(item, cells)
+    if isinstance(item, Task) and item.completed_at is None:
+        item.completed_at = UNSET  # it is part of the status, and nobody set it
+    return item
 
 
 def set_cells(item: Item, cells: Mapping[str, Any]) -> None:

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from edda_sync.changes.drafts import Delete, Draft, Put, Touch
 from edda_sync.crdt.entity import Entity
 from edda_sync.crdt.frontier import Dot
-from edda_sync.crdt.keys import key_of, kind_and_id
-from edda_sync.crdt.state import entity_of
+from edda_sync.crdt.keys import key_of
 from edda_sync.engine.drafting import Drafts
 from edda_sync.engine.pending import Pending
 from edda_sync.engine.reading import Reading
+from edda_sync.engine.recorded import Recorded
+from edda_sync.engine.seen import check_unchanged
 from edda_sync.engine.writing import Writing
-from edda_sync.store.seams import Record, StoreReader, StoreWriter
+from edda_sync.store.seams import StoreReader, StoreWriter
 from edda_sync.words import values
 from edda_sync.words.errors import ConflictError, InvalidValueError, NotFoundError, UsageError
 from edda_sync.words.model import (
@@ -45,6 +46,7 @@ from edda_sync.words.query import DocumentQuery, TaskQuery
 
 if TYPE_CHECKING:
     from edda_sync.engine.attaching import Attaching, Source
+    from edda_sync.words.operations import TransactionOperation
 
 T = TypeVar("T")
 
@@ -83,6 +85,8 @@ class Transaction:
         self._agent, self._reason = agent, reason
         self._checked = checked
         self._drafts = Drafts()
+        self._id = ""
+        self._recorded = Recorded()
         self._seen: dict[bytes, Entity | None] = {}  # what was read or written, as the snapshot has it, by key
         self._bases: list[tuple[Item, Base]] = []  # the versions at which objects were read, for a rollback
         self._opened: AbstractContextManager[StoreReader] | None = None
@@ -90,9 +94,21 @@ class Transaction:
         self._attaching: Attaching | None = None
 
     @property
-    def operations(self) -> list[Draft]:
-        """The drafts so far, in order."""
+    def id(self) -> str:
+        """Its id, a UUID. Each transaction has another one."""
+        if not self._id:
+            self._id = self._writing.new_id()
+        return self._id
+
+    @property
+    def drafts(self) -> list[Draft]:
+        """What is to be done, in order, as the ledger takes it."""
         return self._drafts.listed
+
+    @property
+    def operations(self) -> list[TransactionOperation]:
+        """The specification's operations so far, in order; edits of texts, tags and links are only among :attr:`drafts`."""
+        return self._recorded.listed(self._drafts.listed)
 
     # --- tasks --------------------------------------------------------------------------------------------------------
 
@@ -314,27 +330,9 @@ class Transaction:
     def _before(self, tx: StoreWriter) -> None:
         """Do what precedes the change inside the transaction of the store."""
         if self._checked and self._seen:
-            self._check(tx)
+            check_unchanged(tx, self._seen)
         if self._attaching is not None:
             self._attaching.hold(tx)
-
-    def _check(self, tx: StoreWriter) -> None:
-        """Compare the cells that were read or written with their values at the commit."""
-        now = tx.states.get(self._seen)
-        changed = []
-        for key, seen in self._seen.items():
-            entity_id, current = kind_and_id(key)[1], _entity_of(now.get(key))
-            if (seen is None) != (current is None):
-                changed.append((values.id_text(entity_id), "existence"))
-            elif seen is not None and current is not None:
-                texts = TEXT_FIELDS.get(seen.kind)  # texts are not compared, since they merge
-                names = {*seen.cells, *current.cells}
-                different = [n for n in sorted(names) if n != texts and seen.cells.get(n) != current.cells.get(n)]
-                if seen.hidden != current.hidden:
-                    different.append("existence")
-                changed += [(values.id_text(entity_id), name) for name in different]
-        if changed:
-            raise ConflictError(changed)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
@@ -342,6 +340,7 @@ class Transaction:
         drafts = self._active()
         item_id = self._writing.new_id() if item.id is UNSET else item.id
         drafts.create(item, item_id)
+        self._recorded.created(len(drafts.listed) - 1)
         return item_id
 
     def _update(self, item: Item) -> None:
@@ -354,6 +353,8 @@ class Transaction:
             read = base_of(item)
             base = getattr(read, field) if read is not None else self._view().text(kind, entity)
         drafts.update(kind, entity, cells, base)
+        if self._checked:  # otherwise nobody can ask for it
+            self._recorded.updated(item)
         if item._base is not None:  # the next update of the same object compares with what this one writes
             self._bases.append((item, item._base))
             remember_base(item)
@@ -362,6 +363,7 @@ class Transaction:
         drafts, entity = self._active(), values.id_bytes("id", item_id)
         self._see(kind, entity)
         drafts.add(Delete(kind, entity))
+        self._recorded.deleted(kind, values.id_text(entity))
 
     def _view(self) -> Pending:
         """Return the state that this transaction sees. It is opened at the first read, and stays the same."""
@@ -394,7 +396,3 @@ def retried(begin: Callable[[], Transaction], work: Callable[[Transaction], T], 
             if attempt == retries:
                 raise
     raise AssertionError("the last attempt returned or raised")
-
-
-def _entity_of(record: Record | None) -> Entity | None:
-    return None if record is None else entity_of(record.key, record.state)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edda_sync.engine.items import blank_item, item_of_row, matches_item, set_cells
+from edda_sync.engine.items import blank_item, item_of_row, item_with, matches_item, set_cells
 from edda_sync.words import values
 from edda_sync.words.model import Document, Task, changed_cells
 from edda_sync.words.query import DocumentQuery, TaskQuery, plan
@@ -87,3 +87,9 @@ def test_an_item_matches_a_query_as_its_row_does() -> None:
     note = blank_item("document", ID)
     assert matches_item(plan(DocumentQuery(task=PARENT)), note, among=True)
     assert not matches_item(plan(DocumentQuery(task=PARENT)), note, among=False)
+
+
+def test_the_cells_of_a_creation_give_the_fields_that_were_set_and_no_others() -> None:
+    cells = {"title": "t", "status": "open", "tag." + values.tag_id("work"): "work", "metadata.a": "1"}
+    assert item_with("task", ID, cells) == Task(id=ID, title="t", status="open", tags={"work"}, metadata={"a": 1})
+    assert item_with("document", ID, {"title": "t"}) == Document(id=ID, title="t")

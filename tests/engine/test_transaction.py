@@ -9,8 +9,16 @@ import pytest
 import edda_sync as edda
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.testing import devices, sync
-from edda_sync.words import limits
+from edda_sync.words import limits, values
 from edda_sync.words.errors import ConflictError, InvalidValueError, LimitError, NotFoundError, UsageError
+from edda_sync.words.operations import (
+    CreateDocument,
+    CreateTask,
+    DeleteDocument,
+    DeleteTask,
+    UpdateDocument,
+    UpdateTask,
+)
 
 NOWHERE = "0192f0c1-0000-7000-8000-00000000dead"
 State = edda.TransactionState
@@ -475,3 +483,40 @@ def test_links_need_both_ends(store: StorageEngine) -> None:
         with pytest.raises(NotFoundError):
             tx.commit()
     assert store.links() == []
+
+
+def test_the_six_operations_are_listed_as_they_were_asked_for(store: StorageEngine) -> None:
+    with store.begin_transaction() as tx:
+        task = tx.create_task(edda.Task(title="a", priority=1, tags={"work"}, metadata={"k": 1}, description="words"))
+        change = edda.Task(id=task, title="b", tags={"home"})
+        tx.update_task(change)
+        change.tags.add("later")
+        note = tx.create_document(edda.Document(title="d", content="text"))
+        tx.update_document(edda.Document(id=note, doc_type="spec"))
+        tx.add_tag(task, "more")
+        tx.delete_document(note)
+        tx.delete_task(task)
+        assert tx.operations == [
+            CreateTask(
+                edda.Task(
+                    id=task, title="a", status="open", priority=1, tags={"work"}, metadata={"k": 1}, description="words"
+                )
+            ),
+            UpdateTask(edda.Task(id=task, title="b", tags={"home"})),
+            CreateDocument(
+                edda.Document(id=note, title="d", content="text", content_type="text/markdown", doc_type="note")
+            ),
+            UpdateDocument(edda.Document(id=note, doc_type="spec")),
+            DeleteDocument(note),
+            DeleteTask(task),
+        ]
+        assert len(tx.drafts) > len(tx.operations)
+
+
+def test_each_transaction_has_an_id_of_its_own(store: StorageEngine) -> None:
+    one, other = store.begin_transaction(), store.begin_transaction()
+    assert one.id == one.id != other.id
+    assert values.id_text(values.id_bytes("id", one.id)) == one.id
+    one.rollback()
+    other.rollback()
+    assert (one.state, len(State)) == (State.ROLLED_BACK, 4)

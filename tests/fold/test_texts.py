@@ -50,7 +50,7 @@ def test_a_failed_transaction_leaves_no_phantom_in_memory_or_at_a_peer() -> None
 
         with laptop.begin_transaction() as tx:
             tx.edit_text(document, "content", [(4, 0, " phantom")])
-            drafts = list(tx.operations)
+            drafts = list(tx.drafts)
             tx.rollback()
 
         def work(tx: StoreWriter) -> None:
