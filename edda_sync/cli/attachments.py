@@ -89,7 +89,7 @@ def source_of(file: str) -> Path | BinaryIO:
     return path
 
 
-@click.command("files")
+@click.command("files", cls=Command)
 @click.argument("id")
 @json_option
 def files(id: str, as_json: bool) -> None:
@@ -110,7 +110,7 @@ def files(id: str, as_json: bool) -> None:
         print_table(["id", "size", "type", "", "name"], rows)
 
 
-@click.command("save")
+@click.command("save", cls=Command)
 @click.argument("id")
 @click.argument("file", required=False)
 @click.option("--to", "target", metavar="PATH", help="Where to; the file's own name in this folder unless you say so.")
@@ -144,7 +144,7 @@ def save(id: str, file: str | None, target: str | None, force: bool) -> None:
     note(f"Saved {safe_line(found.name)} as {safe_line(str(path))} ({size_in_words(found.size)}).")
 
 
-@click.command("detach")
+@click.command("detach", cls=Command)
 @click.argument("id")
 @click.argument("file")
 def detach(id: str, file: str) -> None:

@@ -34,7 +34,7 @@ class Talking:
 
 
 def talk(behind: int, rcvd_bytes: int) -> Any:
-    return SimpleNamespace(behind=behind, ahead=0, rcvd_bytes=rcvd_bytes, sent_bytes=0)
+    return SimpleNamespace(behind=behind, ahead=0, rcvd_bytes=rcvd_bytes, sent_bytes=0, cannot_prove=False)
 
 
 @pytest.fixture

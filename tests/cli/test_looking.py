@@ -42,6 +42,7 @@ LOOKING: Final = {
     "doc list": [["doc", "list"], ["doc", "list", "--trash"]],
     "doc show": [["doc", "show", "DOCUMENT"]],
     "doc search": [["doc", "search", "first"]],
+    "doc files": [["doc", "files", "DOCUMENT"]],
     "tag list": [["tag", "list"]],
     "export": [["export"], ["export", "--format", "markdown", "FOLDER"]],
     "conflicts": [["conflicts"]],
@@ -54,6 +55,7 @@ WRITING: Final = {
     "init", "task add", "task edit", "task done", "task rm", "task restore", "task move", "doc add", "doc edit", "doc rm",
     "doc restore", "tag add", "tag rename", "tag rm", "link", "import beads", "import markdown", "import jsonl", "up",
     "invite", "join", "sync", "store encrypt", "store decrypt", "store migrate", "key rotate",
+    "attach", "doc detach", "doc save",
 }  # fmt: skip
 WORDS: Final = ("words", "latest", "newer", "more", "c", "renamed", "brand", "nothing")
 WITHOUT_A_STORE: Final = {"demo", "simulate", "completion", "config set", "config unset"}

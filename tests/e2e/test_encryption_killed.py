@@ -86,9 +86,9 @@ def killed_after(seconds: float, work: Callable[[], object]) -> bool:
 
 def moments(work: Callable[[], object]) -> Iterator[float]:
     """Yield moments at which to kill some work, in seconds from its beginning, spread over the time that it takes."""
-    undisturbed = taken_by(work)
+    undisturbed = taken_by(work)  # it may have been slower than the next ones will be: early moments are more frequent
     for number in range(1, TRIES_MAX):
-        yield undisturbed * (number * GOLDEN % 1)
+        yield undisturbed * (number * GOLDEN % 1) ** 2
 
 
 def taken_by(work: Callable[[], object]) -> float:

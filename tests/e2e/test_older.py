@@ -18,6 +18,7 @@ from edda_sync.crdt.attachments import AttachmentRecord
 from edda_sync.crdt.keys import key_of
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.store.seams import StoreWriter
+from edda_sync.store.sqlite import schema
 from edda_sync.words import values
 from tests.e2e.machine import Machine, pair, until
 
@@ -124,5 +125,5 @@ async def test_an_older_command_leaves_a_newer_store_alone(software: Path, tmp_p
     before = (newer.home / "edda.db").read_bytes()
     done = older.run("task", "list")
     assert done.returncode == 1
-    assert "was written by a newer edda (store version 2" in done.stderr
+    assert f"was written by a newer edda (store version {schema.VERSION};" in done.stderr
     assert (newer.home / "edda.db").read_bytes() == before
