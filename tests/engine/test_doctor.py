@@ -200,3 +200,25 @@ def test_a_second_name_that_an_open_file_gets_is_reported_and_gone_when_it_is_op
     with open_store(home) as store:
         assert [each.check for each in doctor.check(store)] == CHECKS
         assert (home / "snapshot.db").stat().st_nlink == 1
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE _log SET body = 7 WHERE position = 2",
+        "UPDATE _log SET raw = NULL_OR_TEXT WHERE position = 2",
+        "UPDATE _log SET hash = NULL_OR_TEXT WHERE position = 2",
+        "UPDATE _entities SET state = 7 WHERE number = 2",
+        "UPDATE _entities SET hash = NULL_OR_TEXT WHERE number = 2",
+        "UPDATE _texts SET state = 7",
+        "UPDATE _text_tail SET edit = NULL_OR_TEXT",
+    ],
+)
+def test_a_value_of_another_type_is_damage_and_no_bare_error(home: Path, statement: str) -> None:
+    """One wrong bit in a row's header makes a number, or a text, of what was written as bytes."""
+    with closing(sqlite3.connect(home / "edda.db", isolation_level=None)) as connection:
+        changed = connection.execute(statement.replace("NULL_OR_TEXT", "'text'")).rowcount
+    with open_store(home) as store:
+        assert len(store.table("tasks")) == 2
+        found = doctor.check(store)
+        assert not changed or not all(each.sound for each in found)

@@ -55,6 +55,8 @@ class SqliteLog(Facet):
         row = self._sql.one("SELECT position, actor, seq, hash, raw, body FROM _log WHERE position = ?", position)
         if row is None:
             raise CorruptError(f"The log, which has nothing at position {position:,},")
+        if not all(type(each) is bytes for each in (row[1], *row[3:])):  # one wrong bit makes another type of a value
+            raise CorruptError(f"The log, in which position {position:,} holds something else,")
         return Logged(*row)
 
     def position_of(self, actor: bytes, seq: int) -> int | None:

@@ -29,6 +29,11 @@ def where(**wanted: Any) -> str:
     return f" WHERE {' AND '.join(conditions)}" if conditions else ""
 
 
+def blob(value: Any, length: int = 0) -> bytes:
+    """Return what is stored as bytes; zeros, which no checksum fits, if one wrong bit has made another type of it."""
+    return value if type(value) is bytes else bytes(length)
+
+
 class Statements:
     """
     The statements of a reader.

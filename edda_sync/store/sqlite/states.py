@@ -10,7 +10,7 @@ from sqlcipher3 import dbapi2 as sqlite
 from edda_sync.store.seams.states import Record, TailEdit, TextState
 from edda_sync.store.sqlite.names import bounds
 from edda_sync.store.sqlite.schema import SETTLED_TABLE
-from edda_sync.store.sqlite.statements import Facet, Statements, WriterStatements
+from edda_sync.store.sqlite.statements import Facet, Statements, WriterStatements, blob
 from edda_sync.store.sqlite.summary import Summary, SummaryWriter
 from edda_sync.words import limits
 from edda_sync.words.errors import MovedStatesError
@@ -18,6 +18,7 @@ from edda_sync.words.errors import MovedStatesError
 BACKEND_KEY: Final = "backend"
 """The named value that says what keeps the states; it is missing if the tables of this file do."""
 _RECORDS_REMEMBERED: Final = 64
+_HASH_BYTES: Final = 32  # of an entity's hash (``crdt.digests``, which reading a list need not load)
 _APPEND_TEXT: Final = "INSERT INTO _text_tail VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -63,7 +64,7 @@ class SqliteStates(Facet):
 
     def get(self, keys: Iterable[bytes]) -> dict[bytes, Record]:
         rows = self._sql.in_chunks("SELECT key, hidden, hash, state FROM _entities WHERE key IN ({})", keys)
-        return {row[0]: Record(row[0], bool(row[1]), row[2], row[3]) for row in rows}
+        return {row[0]: Record(row[0], bool(row[1]), blob(row[2], _HASH_BYTES), blob(row[3])) for row in rows}
 
     def scan(self, kind: str | None = None, after: bytes = b"") -> Iterator[Record]:
         condition = "" if kind is None else " AND key BETWEEN ? AND ?"
@@ -73,7 +74,7 @@ class SqliteStates(Facet):
                 f"SELECT key, hidden, hash, state FROM _entities WHERE key > ?{condition} ORDER BY key LIMIT 1000",
                 (after, *between),
             ).fetchall()
-            yield from (Record(row[0], bool(row[1]), row[2], row[3]) for row in rows)
+            yield from (Record(row[0], bool(row[1]), blob(row[2], _HASH_BYTES), blob(row[3])) for row in rows)
             if len(rows) < 1000:
                 return
             after = rows[-1][0]
@@ -91,7 +92,7 @@ class SqliteStates(Facet):
             " ORDER BY serial",
             *key, max(serial, since),
         )  # fmt: skip
-        return TextState(state, serial, [TailEdit(*row) for row in tail])
+        return TextState(blob(state), serial, [TailEdit(row[0], row[1], row[2], blob(row[3])) for row in tail])
 
     def texts(self) -> Sequence[tuple[bytes, str, bytes]]:
         return self._sql.all("SELECT entity, field, genesis FROM _texts ORDER BY entity, field, genesis")
