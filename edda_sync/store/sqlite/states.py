@@ -63,7 +63,7 @@ class SqliteStates(Facet):
         """Do nothing: the statements refuse every use."""
 
     def get(self, keys: Iterable[bytes]) -> dict[bytes, Record]:
-        rows = self._sql.in_chunks("SELECT key, hidden, hash, state FROM _entities WHERE key IN ({})", keys)
+        rows = list(self._sql.in_chunks("SELECT key, hidden, hash, state FROM _entities WHERE key IN ({})", keys))
         return {row[0]: Record(row[0], bool(row[1]), blob(row[2], _HASH_BYTES), blob(row[3])) for row in rows}
 
     def scan(self, kind: str | None = None, after: bytes = b"") -> Iterator[Record]:
