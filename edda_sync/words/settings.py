@@ -128,7 +128,7 @@ def nearest(name: str, known: Iterable[str] = SETTINGS) -> str:
     ends = [each for each in names if each.lower().endswith((f".{word}", f"_{word}"))]
     if len(ends) == 1:
         return ends[0]
-    found = get_close_matches(word, [each.lower() for each in names], 1, 0.7)
+    found = get_close_matches(word, [each.lower() for each in names], 1, 0.6)
     return next((each for each in names if found and each.lower() == found[0]), "")
 
 

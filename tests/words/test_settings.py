@@ -107,7 +107,7 @@ def test_a_changed_configuration_has_the_rest_as_before() -> None:
     ("name", "meant"),
     [
         ("bakend", "backend"), ("max_size", "cache.max_size"), ("Backend", "backend"), ("cache.size", "cache.max_size"),
-        ("databasepath", "database_path"), ("zzz", ""), ("", ""),
+        ("databasepath", "database_path"), ("cahce.max", "cache.max_size"), ("zzz", ""), ("", ""),
     ],
 )  # fmt: skip
 def test_a_mistyped_key_has_a_nearest_one(name: str, meant: str) -> None:
