@@ -15,7 +15,28 @@ from edda_sync.words import limits
 _IDS_MAX = 20
 
 
-class RocksIndex(SqliteIndex):
+class _Marks:
+    """What readers and writers of the index find in the view."""
+
+    __slots__ = ()
+
+    _view: Callable[[], View]
+
+    def hidden(self, kind: str) -> list[bytes]:
+        return self._view().marked(keys.HIDDENS, kind)
+
+    def hidden_count(self) -> int:
+        return len(self._view().marked(keys.HIDDENS))
+
+    def conflicted(self) -> list[bytes]:
+        return self._view().marked(keys.CONFLICTS)
+
+    def ids_ending(self, kind: str, suffix: str) -> list[str]:
+        found = self._view().ending(kind, bytes.fromhex(suffix[-limits.SHORT_ID_CHARACTERS_MIN :]))
+        return [text_of(key) for key in found if key.hex().endswith(suffix)][:_IDS_MAX]
+
+
+class RocksIndex(_Marks, SqliteIndex):
     """
     Implementation of ``seams.index.IndexReader``.
 
@@ -31,20 +52,8 @@ class RocksIndex(SqliteIndex):
         super().__init__(sql, summary)
         self._view = view
 
-    def hidden(self, kind: str) -> list[bytes]:
-        return self._view().marked(keys.HIDDENS, kind)
 
-    def hidden_count(self) -> int:
-        return len(self._view().marked(keys.HIDDENS))
-
-    def conflicted(self) -> list[bytes]:
-        return self._view().marked(keys.CONFLICTS)
-
-    def ids_ending(self, kind: str, suffix: str) -> list[str]:
-        return _ids_ending(self._view(), kind, suffix)
-
-
-class RocksIndexWriter(SqliteIndexWriter):
+class RocksIndexWriter(_Marks, SqliteIndexWriter):
     """Implementation of ``seams.index.IndexWriter``. The arguments are those of :class:`RocksIndex`."""
 
     __slots__ = ("_view",)
@@ -52,21 +61,3 @@ class RocksIndexWriter(SqliteIndexWriter):
     def __init__(self, sql: WriterStatements, summary: SummaryWriter, view: Callable[[], View]) -> None:
         super().__init__(sql, summary)
         self._view = view
-
-    def hidden(self, kind: str) -> list[bytes]:
-        return self._view().marked(keys.HIDDENS, kind)
-
-    def hidden_count(self) -> int:
-        return len(self._view().marked(keys.HIDDENS))
-
-    def conflicted(self) -> list[bytes]:
-        return self._view().marked(keys.CONFLICTS)
-
-    def ids_ending(self, kind: str, suffix: str) -> list[str]:
-        return _ids_ending(self._view(), kind, suffix)
-
-
-def _ids_ending(view: View, kind: str, suffix: str) -> list[str]:
-    """Return at most 20 ids of entities of a kind that end with 6 or more hex digits."""
-    found = view.ending(kind, bytes.fromhex(suffix[-limits.SHORT_ID_CHARACTERS_MIN :]))
-    return [text_of(key) for key in found if key.hex().endswith(suffix)][:_IDS_MAX]
