@@ -65,6 +65,7 @@ class SqliteReader:
         while not self.states.begin():
             self._sql.execute("ROLLBACK")
             self._sql.execute("BEGIN")
+            schema.refuse_newer(self._sql.execute)  # of the new state, too
 
     def end(self) -> bool:
         """
