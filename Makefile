@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CODE := edda_sync tests benchmarks
 
-.PHONY: demo test lint format bench mutants kill interrupts power flips fuzz operations simulate hunt model clean
+.PHONY: demo test lint format bench mutants kill interrupts power flips backups copies damage fuzz operations simulate hunt whole model azurite clean
 
 $(STAMP): pyproject.toml
 	@echo "Making a virtual environment in $(VENV) (once, about half a minute)"
@@ -54,6 +54,21 @@ FLIPS ?= 5000
 flips: $(STAMP)
 	$(BIN)/python -m tests.e2e.flips_campaign --flips $(FLIPS) --seed $(SEED)
 
+# A campaign: backup commands are killed at any moment; `make backups KILLS=1000 SEED=0` appends to docs/evidence.md.
+KILLS ?= 1000
+backups: $(STAMP)
+	$(BIN)/python -m tests.e2e.backup_campaign --kills $(KILLS) --seed $(SEED)
+
+# A campaign: store folders are copied, used and put back; `make copies COPIES=200 SEED=0` appends to docs/evidence.md.
+COPIES ?= 200
+copies: $(STAMP)
+	$(BIN)/python -m tests.e2e.copies_campaign --copies $(COPIES) --seed $(SEED)
+
+# A campaign: places with backups are damaged; `make damage REPOSITORIES=5000 SEED=0` appends to docs/evidence.md.
+REPOSITORIES ?= 5000
+damage: $(STAMP)
+	$(BIN)/python -m tests.backup.damage_campaign --repositories $(REPOSITORIES) --seed $(SEED)
+
 # A campaign: power fails at every write of real SQLite; `make power IMAGES=10000 SEED=0` appends to docs/evidence.md.
 IMAGES ?= 10000
 power: $(STAMP)
@@ -76,6 +91,10 @@ ONLY ?=
 mutants: $(STAMP)
 	$(BIN)/python -m tests.mutants $(ONLY)
 
+# Some minutes: long tests in full, of which the suite runs a part.
+whole: $(STAMP)
+	$(BIN)/python -m pytest tests/test_traces.py tests/crdt/text/test_document.py tests/e2e/test_netem.py --whole
+
 # Every state of a few stores within larger bounds than the tests look at: what forks, copies, backups and segments can do.
 model: $(STAMP)
 	$(BIN)/python -m edda_sync.simulations.model
@@ -86,10 +105,17 @@ hunt: $(STAMP)
 	$(BIN)/python -m edda_sync.simulations.hunt --start $(START)
 
 # `make simulate SEEDS=0-9999` runs these seeds on every core, `SEEDS=20000` so many that no campaign has run yet. Stop it
-# with Ctrl-C: what was run is written to docs/evidence.md, with the command that goes on.
+# with Ctrl-C: what was run is written to docs/evidence.md, with the command that goes on. SCENARIO=restored-laptop (or
+# cloned-vm, rolled-back-disk) draws each run around that story.
 SEEDS ?= 10000
+SCENARIO ?=
 simulate: $(STAMP)
-	$(BIN)/python -m edda_sync.simulations --seeds $(SEEDS)
+	$(BIN)/python -m edda_sync.simulations --seeds $(SEEDS) $(if $(SCENARIO),--scenario $(SCENARIO))
+
+# The contract of backup targets at Azure's own emulator, which checks signatures: `npm install -g azurite`, or AZURITE=PATH.
+AZURITE ?= azurite-blob
+azurite: $(STAMP)
+	EDDA_TEST_AZURITE=$(AZURITE) $(BIN)/python -m pytest tests/backup/targets/test_contract.py -k azure
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -17,7 +17,7 @@ from benchmarks.measure import Figure, Options
 
 WORKLOADS: Final = (
     "creates", "bulk", "urgent", "keystrokes", "first_sync", "visible", "reconcile", "sketch", "mesh", "idle", "encrypted",
-    "watching", "cached", "attachments", "states",
+    "watching", "live", "cached", "attachments", "file_sync", "states", "kinds", "backups", "folding", "indexed",
 )  # fmt: skip
 TRACES: Final = Path(__file__).parents[2] / "shared" / "data" / "traces"
 COLUMNS: Final = ("work", "aim", "edda-sync", "raw SQLite", "ratio", "reached")
@@ -46,7 +46,8 @@ def main() -> None:
             print(f"{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
     if arguments.json:
         for each in figures:
-            print(json.dumps({"what": each.what, "amount": each.amount, "cpu_s": each.cpu_s}))
+            what = f"{each.what}, {each.column}" if each.column else each.what
+            print(json.dumps({"what": what, "amount": each.amount, "cpu_s": each.cpu_s}))
     else:
         _print(figures)
 
@@ -66,14 +67,22 @@ def _arguments() -> argparse.Namespace:
 def _print(figures: list[Figure]) -> None:
     rows = [COLUMNS]
     for each in figures:
-        ratio = "" if each.ratio is None else f"{each.ratio:.2f}"
-        reached = "" if each.reached is None else "yes" if each.reached else "no"
-        rows.append((each.what, each.aim, each.ours, each.raw, ratio, reached))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    for number, row in enumerate(rows):
-        print(" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-        if number == 0:
-            print("-|-".join("-" * width for width in widths))
+        if not each.column:
+            ratio = "" if each.ratio is None else f"{each.ratio:.2f}"
+            reached = "" if each.reached is None else "yes" if each.reached else "no"
+            rows.append((each.what, each.aim, each.ours, each.raw, ratio, reached))
+    cells = {(each.what, each.column): each.ours for each in figures if each.column}
+    columns = list(dict.fromkeys(column for _, column in cells))
+    table = [
+        (what, *(cells.get((what, column), "") for column in columns))
+        for what in dict.fromkeys(what for what, _ in cells)
+    ]
+    for printed in ([rows] if len(rows) > 1 else []) + ([[("work", *columns), *table]] if table else []):
+        widths = [max(len(row[column]) for row in printed) for column in range(len(printed[0]))]
+        for number, row in enumerate(printed):
+            print(" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+            if number == 0:
+                print("-|-".join("-" * width for width in widths))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ MEMORY_MB_MAX: Final = 64
 def run(options: Options) -> Iterator[Figure]:
     with a_folder(options) as folder:
         source = folder / "source"
-        digest = _write(source)
+        digest = write_file(source)
         for work in ("attach", "read"):
             arguments = [sys.executable, "-m", "benchmarks.attachments", work, str(folder / "home"), str(source)]
             ended = subprocess.run(arguments, check=True, capture_output=True, text=True)
@@ -35,7 +35,7 @@ def run(options: Options) -> Iterator[Figure]:
             )  # fmt: skip
 
 
-def _write(source: Path) -> str:
+def write_file(source: Path) -> str:
     """Write the file: a quarter each of noise and of zeros, and half of text; return its hash."""
     digest = hashlib.blake2b()
     with source.open("wb") as file:
@@ -45,6 +45,15 @@ def _write(source: Path) -> str:
             file.write(piece)
             digest.update(piece)
     return digest.hexdigest()
+
+
+def hash_of(store: edda.StorageEngine, document: str) -> hashlib.blake2b:
+    """Return the hash of the file that is attached to a document, without its end."""
+    digest = hashlib.blake2b()
+    with store.open_attachment(document, "file") as stream:
+        while piece := stream.read(1 << 18):
+            digest.update(piece)
+    return digest
 
 
 def _work(work: str, home: str, source: str) -> None:
@@ -57,9 +66,7 @@ def _work(work: str, home: str, source: str) -> None:
             store.transact(lambda tx: tx.attach(document, source, name="file"))
         else:
             (found,) = store.query_documents(edda.DocumentQuery())
-            with store.open_attachment(found.id, "file") as stream:
-                while piece := stream.read(1 << 18):
-                    digest.update(piece)
+            digest = hash_of(store, found.id)
     took_s, cpu_s = time.perf_counter() - begun, time.process_time() - before
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if work == "attach":

@@ -40,7 +40,7 @@ def run(options: Options) -> Iterator[Figure]:
         raw_s = seconds(lambda: wire.append(copy(raw, copied)))
         copied.close()
     with a_folder(options) as folder:
-        linked, equal, indexed = asyncio.run(_sync(Homes.make(folder, tasks)))
+        linked, equal, indexed = asyncio.run(sync(Homes.make(folder, tasks)))
     scale = options.tasks / AIM_TASKS
     ours_s, text_s = (equal["ns"] - linked["ns"]) / 1e9, (indexed["ns"] - equal["ns"]) / 1e9
     yield Figure(
@@ -62,7 +62,8 @@ def run(options: Options) -> Iterator[Figure]:
     )  # fmt: skip
 
 
-async def _sync(homes: Homes) -> tuple[Event, Event, Event]:
+async def sync(homes: Homes) -> tuple[Event, Event, Event]:
+    """Let the new device take everything; return when both were linked, when they were equal, and when all was indexed."""
     async with (
         Device(homes.here, config=config(homes.here), discover=False) as device,
         running(homes.there, device.port) as other,

@@ -57,6 +57,7 @@ class Figure:
         amount: Ours as a number, in seconds or bytes or as a share: less is better. :mod:`benchmarks.against` compares it.
         cpu_s: CPU time of the work, user and system, of all processes that did it; it says more than seconds do where
             others use the machine.
+        column: The heading of its cell, in a table that has a row for ``what``; empty for a line of its own.
     """
 
     what: str
@@ -67,6 +68,7 @@ class Figure:
     reached: bool | None = None
     amount: float | None = None
     cpu_s: float | None = None
+    column: str = ""
 
 
 class Spent(NamedTuple):

@@ -7,19 +7,25 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import edda_sync as edda
 from benchmarks.measure import fill
+from edda_sync.device import footprint
 from edda_sync.device.device import Device, Happening
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.testing import pair
 
 TIMEOUT_S: Final = 600.0
 Event = dict[str, Any]
+
+
+def config(home: Path) -> edda.StorageConfig:
+    """Return how a home is kept: named as its folder."""
+    return edda.StorageConfig(state_path=home.parent / "state", name=home.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +36,14 @@ class Homes:
     there: Path
 
     @staticmethod
-    def make(folder: Path, tasks: list[edda.Task]) -> Homes:
-        """Make both members of one workspace, and create the tasks here."""
+    def make(folder: Path, tasks: list[edda.Task], kept: Callable[[Path], edda.StorageConfig] = config) -> Homes:
+        """Make both members of one workspace, kept as is said of their folders, and create the tasks here."""
         homes = Homes(folder / "here", folder / "there")
-        with edda.open(homes.here, config(homes.here)) as here, StorageEngine(homes.there) as there:
-            there.open_store(config(homes.there))
+        with edda.open(homes.here, kept(homes.here)) as here, StorageEngine(homes.there) as there:
+            there.open_store(kept(homes.there))
             pair(here, there)
             fill(here, tasks)
         return homes
-
-
-def config(home: Path) -> edda.StorageConfig:
-    """Return how a home is kept: named as its folder."""
-    return edda.StorageConfig(state_path=home.parent / "state", name=home.name)
 
 
 class Other:
@@ -51,22 +52,22 @@ class Other:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
-    async def until(self, what: str) -> Event:
+    async def until(self, *what: str) -> Event:
         """
-        Return the next event of a kind: its time in nanoseconds of the monotonic clock, the bytes so far, and the CPU time
-        so far of the process there, and of this one.
+        Return the next event of some kinds: its time in nanoseconds of the monotonic clock, the bytes so far, and the CPU
+        time so far of the process there, and of this one.
         """
         assert self._process.stdout is not None
         async with asyncio.timeout(TIMEOUT_S):
             while line := await self._process.stdout.readline():
                 event: Event = json.loads(line)
-                if event["what"] == what:
+                if event["what"] in what:
                     event["cpu_here_s"] = time.process_time()
                     return event
         raise RuntimeError("the other device has ended")
 
     async def ask(self, question: str) -> Event:
-        """Ask it to index its texts, or for its resources."""
+        """Ask it to index its texts, to watch what is most urgent, to write a task, or for its resources."""
         assert self._process.stdin is not None
         self._process.stdin.write(question.encode() + b"\n")
         await self._process.stdin.drain()
@@ -106,6 +107,8 @@ async def running(home: Path, *at: int) -> AsyncIterator[Other]:
 
 async def _run(home: Path, ports: list[int]) -> None:
     device: Device
+    footprint.take_little()  # as `edda up` does
+    footprint.give_back()
 
     def tell(happening: Happening) -> None:
         talk = device.progress.get(happening.device)
@@ -114,14 +117,25 @@ async def _run(home: Path, ports: list[int]) -> None:
 
     device = Device(home, config=config(home), discover=False, tell=tell)
     async with device:
-        dials = [asyncio.ensure_future(device.dial("127.0.0.1", port)) for port in ports]
+        footprint.give_back()
+        beside: list[asyncio.Future[Any]] = [asyncio.ensure_future(device.dial("127.0.0.1", port)) for port in ports]
         while question := (await asyncio.to_thread(sys.stdin.readline)).strip():
             if question == "index":
                 await device.run(lambda store: store.reading.index_texts())
+            if question == "watch":
+                beside.append(asyncio.ensure_future(_watch(device)))
+            if question == "write":
+                await device.run(lambda store: store.create_task(edda.Task(title="written meanwhile")))
             tasks = (await device.run(StorageEngine.counts))["tasks"]
-            _say(question, tasks=tasks, cpu_s=time.process_time(), **_memory())
-        for dial in dials:
-            dial.cancel()
+            _say(question, tasks=tasks, port=device.port, cpu_s=time.process_time(), **_memory())
+        for each in beside:
+            each.cancel()
+
+
+async def _watch(device: Device) -> None:
+    """Watch a query, and say when its result has changed."""
+    async for change in device.watch(edda.TaskQuery(priority=0, limit=100)):
+        _say("seen", rows=len(change.changed))
 
 
 def _memory() -> dict[str, float]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         EncryptionAlgorithm,
         EncryptionConfig,
         EvictionPolicy,
+        FilesConfig,
         KeyDerivationFunction,
         KeyRotationPolicy,
         KeyStorage,
@@ -40,8 +41,9 @@ if TYPE_CHECKING:
     )
     from edda_sync.words.errors import EddaError, StorageError
     from edda_sync.words.excerpts import Excerpt, Found, found_in
-    from edda_sync.words.listed import Attachment, Conflict, ConflictValue, Explained, Link, Member, Tag
-    from edda_sync.words.metrics import CacheMetrics, StorageMetrics, SyncMetrics
+    from edda_sync.words.indexes import IndexConfig, IndexType
+    from edda_sync.words.listed import Attachment, Clash, Conflict, ConflictValue, Explained, Link, Member, Tag
+    from edda_sync.words.metrics import CacheMetrics, FilesMetrics, StorageMetrics, SyncMetrics
     from edda_sync.words.model import UNSET, Document, DocumentId, Task, TaskId
     from edda_sync.words.query import MOST_URGENT, DocumentQuery, TaskQuery, cursor
 
@@ -55,6 +57,7 @@ __all__ = [
     "BackupFrequency",
     "CacheConfig",
     "CacheMetrics",
+    "Clash",
     "Conflict",
     "ConflictValue",
     "Device",
@@ -67,7 +70,11 @@ __all__ = [
     "EvictionPolicy",
     "Excerpt",
     "Explained",
+    "FilesConfig",
+    "FilesMetrics",
     "Found",
+    "IndexConfig",
+    "IndexType",
     "KeyDerivationFunction",
     "KeyRotationPolicy",
     "KeyStorage",
@@ -96,14 +103,16 @@ __all__ = [
 _PLACES = {
     "words.config": (
         "BackupConfig", "BackupFrequency", "CacheConfig", "EncryptionAlgorithm", "EncryptionConfig", "EvictionPolicy",
-        "KeyDerivationFunction", "KeyRotationPolicy", "KeyStorage", "RetentionPolicy", "StorageBackend", "StorageConfig",
+        "FilesConfig", "KeyDerivationFunction", "KeyRotationPolicy", "KeyStorage", "RetentionPolicy", "StorageBackend",
+        "StorageConfig",
     ),
     "device.device": ("Device",),
     "engine.engine": ("StorageEngine", "open"),
     "words.errors": ("EddaError", "StorageError"),
     "words.excerpts": ("Excerpt", "Found", "found_in"),
-    "words.listed": ("Attachment", "Conflict", "ConflictValue", "Explained", "Link", "Member", "Tag"),
-    "words.metrics": ("CacheMetrics", "StorageMetrics", "SyncMetrics"),
+    "words.indexes": ("IndexConfig", "IndexType"),
+    "words.listed": ("Attachment", "Clash", "Conflict", "ConflictValue", "Explained", "Link", "Member", "Tag"),
+    "words.metrics": ("CacheMetrics", "FilesMetrics", "StorageMetrics", "SyncMetrics"),
     "words.model": ("UNSET", "Document", "DocumentId", "Task", "TaskId"),
     "words.query": ("MOST_URGENT", "DocumentQuery", "TaskQuery", "cursor"),
     "engine.transaction": ("Transaction", "TransactionState"),

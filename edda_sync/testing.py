@@ -18,11 +18,13 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.effects import Close, Differs, Effect, Proved, Send
 from edda_sync.sync.exchange import Exchange
+from edda_sync.sync.filing import Filing
 from edda_sync.sync.replica import Replica
 from edda_sync.transport.identity import verify
 from edda_sync.words.config import StorageConfig
@@ -155,8 +157,8 @@ class Talk:
                     self.errors.append(effect.error)
 
 
-def replica_of(engine: StorageEngine, *, defers: bool = False) -> Replica:
+def replica_of(engine: StorageEngine, *, defers: bool = False, filing: Filing | None = None) -> Replica:
     """Return the replica of an engine, as the device's runner makes it; that one ``defers`` what takes long."""
-    workspace = engine.workspace
     exchange = Exchange(engine.store, engine.ledger, engine.identity, verify, engine.writing.now, engine.writing.random)
-    return Replica(exchange, engine.identity.device, lambda device: workspace_tag(workspace, device), defers=defers)
+    tag = partial(workspace_tag, engine.workspace)
+    return Replica(exchange, engine.identity.device, tag, defers=defers, filing=filing)

@@ -65,6 +65,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="start Python for each command that a test runs, and not once for all of them (tests/cli/starting.py)",
     )
+    parser.addoption(
+        "--whole",
+        action="store_true",
+        help="play recordings to their end, and let a kernel spoil all kinds of cables: what the suite does in part only",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -73,6 +78,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure() -> None:
     starting.end()
+
+
+@pytest.fixture
+def whole(pytestconfig: pytest.Config) -> bool:
+    """Whether a long test runs in full, and not only as much of it as the suite has time for."""
+    return bool(pytestconfig.getoption("--whole"))
 
 
 _FAILED = pytest.StashKey[bool]()

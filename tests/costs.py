@@ -60,6 +60,21 @@ class Work(NamedTuple):
         return {name: (less, more) for name, less, more in pairs if more > most * max(less, FEW)}
 
 
+@contextmanager
+def never_idle() -> Iterator[None]:
+    """
+    Let no store that is opened meanwhile work when it is quiet.
+
+    It would do so on a thread of its own, and sometimes change a count; and what is written at that moment is written on
+    that thread too, where a profiler of the caller's thread sees nothing of it.
+    """
+    setattr(SqliteStore, "on_idle", property(lambda _: None, lambda _, __: None))  # noqa: B010 - of all stores
+    try:
+        yield
+    finally:
+        delattr(SqliteStore, "on_idle")
+
+
 class Counter:
     """Counts the work of the stores that are opened while it watches."""
 
@@ -72,7 +87,7 @@ class Counter:
         """
         Count every connection to a store that is made meanwhile, whoever makes it.
 
-        No store works when it is quiet: it would do so on a thread of its own, and sometimes change the count.
+        No store works when it is quiet (:func:`never_idle`).
         """
         connect, made = connections.connect_as, list[connections.Connection]()
 
@@ -84,13 +99,12 @@ class Counter:
             return connection
 
         setattr(connections, "connect_as", connect_counted)  # noqa: B010 - its type says which kind it returns
-        setattr(SqliteStore, "on_idle", property(lambda _: None, lambda _, __: None))  # noqa: B010 - of all stores
         try:
-            yield
+            with never_idle():
+                yield
             assert made, "stores that are opened outside of watching() are not counted"
         finally:
             setattr(connections, "connect_as", connect)  # noqa: B010 - as above
-            delattr(SqliteStore, "on_idle")
 
     def of(self, work: Callable[[], object]) -> Work:
         """Do some work, and return what it cost."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edda_sync.sealing import datakeys
-from edda_sync.words.config import EncryptionConfig, KeyStorage
+from edda_sync.files.coding import Sealed
+from edda_sync.sealing import datakeys, keyfile
+from edda_sync.sealing.datakeys import FollowedKeys
+from edda_sync.words.config import EncryptionAlgorithm, EncryptionConfig, KeyStorage
 
 
 def config_of(database: Path) -> EncryptionConfig:
@@ -18,6 +20,17 @@ def encrypt(database: Path) -> Path:
     """Make the store encrypted that will be made in a file; return the path of the file."""
     datakeys.create(database, config_of(database))
     return database
+
+
+def sealed_in(
+    folder: Path, algorithm: EncryptionAlgorithm = EncryptionAlgorithm.AES_256_GCM, *, seals: bool = True
+) -> Sealed:
+    """Return how the chunks of a store lie whose folder is ``store`` in a folder; its keys are made if there are none."""
+    database = folder / "store" / "edda.db"
+    database.parent.mkdir(exist_ok=True)
+    if not keyfile.path_of(database).exists():
+        datakeys.create(database, config_of(database))
+    return Sealed(FollowedKeys(database), algorithm, seals=seals)
 
 
 def holds(folder: Path, text: bytes) -> list[str]:

@@ -129,9 +129,9 @@ class FaultyEngine(StorageEngine):
 
     faulty: FaultyStore
 
-    def open_store(self, config: StorageConfig | None = None, *, anew: bool = False) -> bool:
+    def open_store(self, config: StorageConfig | None = None, **how: bool) -> bool:
         """Open the real store, and put the faulty one before it."""
-        founded = super().open_store(config, anew=anew)
+        founded = super().open_store(config, **how)
         self._opened._store = self.faulty = FaultyStore(self.store)
         return founded
 

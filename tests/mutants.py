@@ -27,10 +27,26 @@ from queue import SimpleQueue
 from typing import Final
 
 from edda_sync.simulations import evidence
-from tests.mutations import device, encryption, fold, settings, store, sync
+from tests.mutations import (
+    backups,
+    device,
+    encryption,
+    files,
+    fold,
+    indexes,
+    live,
+    rocks,
+    sealed,
+    settings,
+    store,
+    sync,
+)
 from tests.mutations.mutant import Mutant
 
-MUTANTS: Final = (*sync.MUTANTS, *store.MUTANTS, *fold.MUTANTS, *device.MUTANTS, *settings.MUTANTS, *encryption.MUTANTS)
+MUTANTS: Final = (
+    *sync.MUTANTS, *store.MUTANTS, *fold.MUTANTS, *device.MUTANTS, *settings.MUTANTS, *encryption.MUTANTS, *backups.MUTANTS,
+    *sealed.MUTANTS, *live.MUTANTS, *files.MUTANTS, *indexes.MUTANTS, *rocks.MUTANTS,
+)  # fmt: skip
 ROOT: Final = Path(__file__).parents[1]
 TESTS_S_MAX: Final = 300  # for the tests of one mutant: an endless run counts as noticed
 _LEFT_OUT: Final = shutil.ignore_patterns(".git", ".venv", ".*_cache", ".hypothesis", "__pycache__", "build", "dist")

@@ -248,11 +248,11 @@ def test_counterexample_24_memory_for_a_large_change_is_bounded_however_long_it_
     holds parts and chunks.
     """
     grown = {}
-    for words in (20, 40, 120):
+    for words in (40, 80, 240):
         folder = tmp_path / str(words)
-        run(WRITER, str(folder), "18000", str(words))
+        run(WRITER, str(folder), "9000", str(words))
         result = json.loads(run(SYNCER, str(folder)))
-        assert result["tasks"] == 18_000
+        assert result["tasks"] == 9_000
         grown[words] = result["grown_mib"]
     assert max(grown.values()) < 110  # MiB: two stores' caches of pages, chunks, and a change that is folded ahead
-    assert grown[120] < 64  # the change itself, as Python would hold it, takes more
+    assert grown[240] < 64  # the change itself, as Python would hold it, takes more

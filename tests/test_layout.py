@@ -14,10 +14,22 @@ NOTHING_TO_RUN = "it holds values, types or protocols, and nothing that runs"
 
 ELSEWHERE = {
     # modules: (where they are tested, why they have no file of their own)
+    "device/filing.py": (
+        "device/test_fetching.py",
+        "what it gives a replica and asks of it, real devices use there",
+    ),
     "device/happening.py": ("device/test_status.py", NOTHING_TO_RUN),
     "simulations/driver.py": ("simulations/test_simulator.py", NOTHING_TO_RUN),
     "simulations/protocols.py": ("simulations/test_simulator.py", NOTHING_TO_RUN),
     "sync/effects.py": ("sync/test_session.py", NOTHING_TO_RUN),
+    "sync/ending.py": ("sync/test_session.py", "how sessions end, over errors and bugs, is tried there"),
+    "sync/fetching.py": (
+        "sync/test_filing.py",
+        "real replicas fetch there, over links that break and from peers that lie",
+    ),
+    "sync/file_messages.py": ("sync/test_messages.py", "the bytes of each message are pinned there"),
+    "sync/lending.py": ("sync/test_filing.py", "what peers fetch there, it lends"),
+    "sync/stowing.py": ("sync/test_filing.py", "what comes there is kept by it, on disks that may be full"),
     "sync/keys.py": ("sync/test_vouchers.py", NOTHING_TO_RUN),
     "sync/orders.py": ("sync/test_steward.py", NOTHING_TO_RUN),
     "words/listed.py": ("engine/test_reading.py", NOTHING_TO_RUN),

@@ -110,7 +110,7 @@ def test_a_value_that_another_program_wrote_into_a_row_is_shown_as_it_is_and_end
         connection.execute(f"UPDATE tasks SET {column} = ? WHERE id = ?", (value, tasks[0]))
         connection.close()
         assert len(engine.query_tasks(edda.TaskQuery())) == 2
-        for order in TASK_ORDERS[:-1]:
+        for order in (each for each in TASK_ORDERS if each not in ("relevance", "distance")):
             assert len(engine.query_tasks(edda.TaskQuery(order=order, limit=2))) == 2
         with engine.begin_transaction() as tx:
             tx.create_task(edda.Task(title="three"))

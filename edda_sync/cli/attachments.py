@@ -1,20 +1,19 @@
-"""``edda attach``, and ``edda doc`` files, save, detach: files that are attached to documents."""
+"""``edda attach``, and ``edda doc`` files, fetch, save, detach: files that are attached to documents."""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from edda_sync.cli import items
+from edda_sync.cli import fetching, items
 from edda_sync.cli.columns import print_table
 from edda_sync.cli.commands import Command
 from edda_sync.cli.common import (
-    check_free,
     count,
-    force_option,
     json_option,
     note,
     on_terminal,
@@ -24,15 +23,23 @@ from edda_sync.cli.common import (
     short_ids,
     write,
 )
-from edda_sync.words.errors import AmbiguousIdError, NotFoundError, UsageError
+from edda_sync.cli.overwriting import check_free, force_option
+from edda_sync.cli.running import at_option
+from edda_sync.words.errors import (
+    AmbiguousIdError,
+    DamagedFileError,
+    FileNotHereError,
+    NotFoundError,
+    UsageError,
+    typed,
+)
 from edda_sync.words.model import as_json as item_as_json
+from edda_sync.words.units import size_in_words
 
 if TYPE_CHECKING:
     from edda_sync.engine.engine import StorageEngine
     from edda_sync.engine.transaction import Transaction
     from edda_sync.words.listed import Attachment
-
-_UNITS: Final = ("bytes", "KB", "MB", "GB")
 
 
 @click.command("attach", cls=Command)
@@ -100,7 +107,7 @@ def files(id: str, as_json: bool) -> None:
     if as_json:
         print_json([item_as_json(each) for each in attached])
     elif not attached:
-        note(f"Nothing is attached to {found.title}; `edda attach {id} FILE` attaches a file.")
+        note(f"Nothing is attached to {found.title}; `edda attach {typed(id)} FILE` attaches a file.")
     else:
         shorts = short_ids([each.id for each in attached])
         rows = [
@@ -108,40 +115,100 @@ def files(id: str, as_json: bool) -> None:
             for a in attached
         ]
         print_table(["id", "size", "type", "", "name"], rows)
+        if not all(each.here for each in attached):
+            note(f"`edda doc fetch {typed(id)}` gets what is not here.")
+
+
+@click.command("fetch", cls=Command)
+@click.argument("id")
+@click.argument("file", required=False)
+@at_option
+def fetch(id: str, file: str | None, at: tuple[tuple[str, int], ...]) -> None:
+    """
+    Fetch what is attached to a document from the devices that have it: FILE (its name or id), or everything.
+
+    What is here is read, and fetched again if it is damaged.
+
+    Small files come by themselves while `edda up` runs; the setting files.always_below says how small.
+    """
+    with opened() as store:
+        found = items.document(store, id)
+        attached = store.attachments(found.id) if file is None else [_meant(store, id, file)]
+    if not attached:
+        note(f"Nothing is attached to {found.title}; `edda attach {typed(id)} FILE` attaches a file.")
+    elif fetched := fetching.fetch(attached, at):
+        note(f"Fetched: {', '.join(map(safe_line, fetched))}")
+    else:
+        note("Nothing is to be fetched: everything is here.")
 
 
 @click.command("save", cls=Command)
 @click.argument("id")
 @click.argument("file", required=False)
-@click.option("--to", "target", metavar="PATH", help="Where to; the file's own name in this folder unless you say so.")
+@click.argument("target", required=False)
+@click.option(
+    "--to", metavar="TARGET", help="The same as TARGET; for the only file, whose name need not be typed then."
+)
 @force_option
-def save(id: str, file: str | None, target: str | None, force: bool) -> None:
+@at_option
+def save(
+    id: str, file: str | None, target: str | None, to: str | None, force: bool, at: tuple[tuple[str, int], ...]
+) -> None:
     """
     Make a file of what is attached to a document: of FILE (its name or id), or of the only one.
 
-    --to - writes it to stdout.
+    TARGET is the new file, or a folder for it; without one it gets its own name in this folder, and - writes to stdout. What
+    is not on this device is fetched first.
     """
+    if target is not None and to is not None:
+        raise UsageError("TARGET and --to both say where to; leave one of them out.")
+    with opened() as store:
+        found = _meant(store, id, file)
+    path = _path_of(found, to if target is None else target)
+    check_free(path, force)
+    if path is None and on_terminal():
+        raise UsageError("This terminal would show its bytes; name a file, or write into a pipe.")
+    try:
+        _copy(found, path, force)
+    except (FileNotHereError, DamagedFileError) as error:
+        if path is None and not isinstance(error, FileNotHereError):
+            raise  # a part of it is written already, and would be written twice
+        fetching.fetch([found], at)
+        _copy(found, path, force)
+    if path is not None:
+        note(f"Saved {safe_line(found.name)} as {safe_line(str(path))} ({size_in_words(found.size)}).")
+
+
+def _path_of(found: Attachment, target: str | None) -> Path | None:
+    """Return the file to make of an attachment; None for stdout. Its own name decides only what it is called."""
+    from edda_sync.files import saving
+
+    own = saving.safe_name(found.name)
+    if target is None:
+        return Path(own)
+    if target == "-":
+        return None
+    if not target:
+        raise UsageError("The name of the file to make is empty; leave it out, or name a file or folder.")
+    path = Path(target)
+    if os.path.isdir(path):
+        return path / own
+    if target.endswith(("/", os.sep)):
+        raise UsageError(f"There is no folder {safe_line(target)}; nothing was written: make it first.")
+    return path
+
+
+def _copy(found: Attachment, path: Path | None, force: bool) -> None:
+    """Copy an attachment into a file, or to stdout."""
     import shutil
 
     from edda_sync.files import saving
 
-    with opened() as store:
-        found = _meant(store, id, file)
-        if target == "-":
-            if on_terminal():
-                raise UsageError(
-                    "This terminal would show its bytes; write it into a file with --to PATH, or into a pipe."
-                )
-            with store.open_attachment(found.document_id, found.id) as stream:
-                shutil.copyfileobj(stream, sys.stdout.buffer)
-            return
-        path = Path(target if target is not None else saving.safe_name(found.name))
-        if path.is_dir():
-            path /= saving.safe_name(found.name)
-        check_free(path, force)
-        with store.open_attachment(found.document_id, found.id) as stream:
+    with opened() as store, store.open_attachment(found.document_id, found.id) as stream:
+        if path is None:
+            shutil.copyfileobj(stream, sys.stdout.buffer)
+        else:
             saving.save(stream, path, replace=force)
-    note(f"Saved {safe_line(found.name)} as {safe_line(str(path))} ({size_in_words(found.size)}).")
 
 
 @click.command("detach", cls=Command)
@@ -158,7 +225,7 @@ def detach(id: str, file: str) -> None:
 def _meant(store: StorageEngine, document: str, file: str | None) -> Attachment:
     """Return the attachment that somebody means; without a name, the only one."""
     whole = items.document(store, document).id
-    listed = f"`edda doc files {document}` lists what is attached"
+    listed = f"`edda doc files {typed(document)}` lists what is attached"
     if file is None:
         attached = store.attachments(whole)
         if len(attached) != 1:
@@ -169,19 +236,14 @@ def _meant(store: StorageEngine, document: str, file: str | None) -> Attachment:
     try:
         return store.reading.files.find(whole, file)
     except NotFoundError:
-        error = NotFoundError("attachment", file)
+        error, attached = NotFoundError("attachment", file), store.attachments(whole)
         error.args = (f"No file {safe_line(file)!r} is attached to this document; {listed}.",)
+        if len(attached) == 1:
+            only = safe_line(attached[0].name)
+            error.args = (f"No file {safe_line(file)!r} is attached to this document, only {only!r}.",)
         raise error from None
     except AmbiguousIdError as several:
         several.args = (
             f"{count(len(several.candidates), 'file')} are called {safe_line(file)!r}; {listed} with its id.",
         )
         raise
-
-
-def size_in_words(size: int) -> str:
-    """Return a number of bytes for a person."""
-    shown, unit = float(size), 0
-    while shown >= 999.5 and unit < len(_UNITS) - 1:
-        shown, unit = shown / 1_000, unit + 1
-    return f"{size:,} {_UNITS[0]}" if not unit else f"{shown:.3g} {_UNITS[unit]}"

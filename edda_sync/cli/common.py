@@ -95,22 +95,41 @@ def database() -> Path:
     return configuration().database(home())
 
 
+def is_new() -> bool:
+    """Tell whether there is no store yet."""
+    return not os.path.exists(database())
+
+
+def made_sentence() -> str:
+    """Return what to say once this command has made the store."""
+    return f"Made a new store in {safe_line(str(home()))}; nothing else needs to be set up."
+
+
 def say_made() -> None:
     """Say that this command made the store."""
-    note(f"Made a new store in {safe_line(str(home()))}; nothing else needs to be set up.")
+    note(made_sentence())
 
 
 @contextmanager
-def opened(config: StorageConfig | None = None) -> Iterator[StorageEngine]:
-    """Open the store. If there is none, create it and say so."""
+def opened(config: StorageConfig | None = None, *, make: bool = False) -> Iterator[StorageEngine]:
+    """
+    Open the store.
+
+    Args:
+        config: How it is kept.
+        make: Whether to create it if there is none, and say so. A command that only looks makes none.
+
+    Raises:
+        NoStoreError: There is none, and none may be created.
+    """
     from edda_sync.engine.engine import StorageEngine  # imported here, since help and completion need no engine
 
     folder = home()
     config = configuration(config)
     file = config.database(folder)
-    fresh = not file.exists()
+    fresh = not os.path.exists(file)
     with StorageEngine(folder) as store:
-        if not store.open_store(config):
+        if not store.open_store(config, must_exist=not make):
             store.found()
         if fresh:
             say_made()
@@ -144,12 +163,19 @@ def write(store: StorageEngine, work: Callable[[Transaction], T]) -> T:
     If another program's transaction takes longer than a second, the person is told what the command waits for.
     """
     named = settings()
-    telling = threading.Timer(PROGRESS_AFTER_S, note, ["Waiting for another program that is writing to this store."])
+    with said_if_long("Waiting for another program that is writing to this store."):
+        return store.transact(work, agent=named.agent, reason=named.reason)
+
+
+@contextmanager
+def said_if_long(text: str) -> Iterator[None]:
+    """Tell a person at a terminal what a ``with`` block does, once that takes longer than a second."""
+    telling = threading.Timer(PROGRESS_AFTER_S, note, [text])
     telling.daemon = True
     if sys.stderr.isatty():
         telling.start()
     try:
-        return store.transact(work, agent=named.agent, reason=named.reason)
+        yield
     finally:
         telling.cancel()
 
@@ -180,33 +206,6 @@ class FilePath(click.ParamType):  # type: ignore[type-arg]  # generic only since
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Let the shell complete file names."""
         return click.Path().shell_complete(ctx, param, incomplete)
-
-
-force_option = click.option("--force", is_flag=True, help="Replace what is there.")
-
-
-def check_free(path: Path | None, force: bool) -> None:
-    """
-    Refuse to overwrite an existing file without ``--force``. Call this before any work is done.
-
-    Args:
-        path: Where to write; None for nowhere.
-        force: Whether ``--force`` was given.
-
-    Raises:
-        UsageError: Something is there, and stays as it is; or the folder does not exist.
-    """
-    if path is None:
-        return
-    shown = safe_line(str(path))
-    if not os.path.lexists(path):
-        if not path.parent.is_dir():
-            raise UsageError(f"There is no folder {safe_line(str(path.parent))}; nothing was written: make it first.")
-        return
-    if path.exists() and not path.is_file():
-        raise UsageError(f"{shown} is no ordinary file; nothing was written: name another one.")
-    if not force:
-        raise UsageError(f"{shown} is there already; nothing was written: --force replaces it.")
 
 
 # --- for a person -----------------------------------------------------------------------------------------------------
@@ -256,6 +255,11 @@ def say(text: str, *, lead: str = "", bold: bool = False) -> None:
         text = click.style(safe_text(text), bold=True) if bold else safe_text(text)
         lead = click.style(safe_text(lead), dim=True) if lead else ""
     click.echo(f"{lead} {text}" if lead else text)
+
+
+def draw(line: str) -> None:
+    """Print a line of a picture that is safe, dark on light on a terminal, as a camera needs it."""
+    click.echo(click.style(line, fg="black", bg="bright_white") if on_terminal() else line)
 
 
 def drop_stdout() -> None:

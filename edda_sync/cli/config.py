@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Final
 
 import click
@@ -12,6 +13,8 @@ from edda_sync.cli.commands import Group
 from edda_sync.cli.common import home, json_option, note, print_json, safe_line, say
 from edda_sync.engine import moving
 from edda_sync.engine.opening import has_store
+from edda_sync.store.sqlite.looking import backend_of
+from edda_sync.words.asking import ask_with
 from edda_sync.words.config import StorageConfig
 from edda_sync.words.config_file import CONFIG_FILE
 from edda_sync.words.configured import resolved
@@ -84,7 +87,7 @@ def unset(key: str) -> None:
         return
     found = resolved(home())
     if key in SETTINGS and _origin(SETTINGS[key], found) == _STORE:
-        say(f"{key} is again what the store itself says, as `edda doctor` shows.")
+        say(f"{key} is {_shown(SETTINGS[key], found)} again, as the store itself says.")
     elif key in SETTINGS:
         say(f"{key} is {_shown(SETTINGS[key], found)} again.")
     else:
@@ -103,7 +106,7 @@ def _edit(key: str, typed: str | None) -> bool:
         edit.write()
     if edit.error is not None:
         note(f"It is written, but the store does not open yet: {edit.error}")
-    elif socket_path(home()).exists():
+    elif os.path.exists(socket_path(home())):
         note("The running device takes it when it is started again.")
     return edit.error is None
 
@@ -132,10 +135,12 @@ def _origin(setting: Setting, found: Resolved) -> Origin:
 
 
 def _value(setting: Setting, found: Resolved) -> Any:
-    """Return the value of a setting; None if only the store knows it. For a path of the store, where that is by default."""
-    if _origin(setting, found) == _STORE:
-        return None
+    """Return the value of a setting; for a path of the store, where that is by default. None if it cannot be found out."""
     config = found.config
+    if _origin(setting, found) == _STORE:
+        ask_with(None)  # nobody is asked for a passphrase, only to be shown this
+        name = backend_of(config.database(home()))
+        return None if name is None else setting.kind.take(name)
     usual = {"database_path": config.database, "rocksdb_path": config.rocksdb, "file_storage_path": config.files}
     value = setting.value(config)
     return usual[setting.key](home()) if value is None and setting.key in usual else value

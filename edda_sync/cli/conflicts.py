@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +13,7 @@ from edda_sync.cli.common import damaged_parts, json_option, note, opened, print
 from edda_sync.cli.running import SHORT_DEVICE
 from edda_sync.crdt.records import told_apart
 from edda_sync.words.errors import damage_sentence
-from edda_sync.words.listed import Conflict, ConflictValue
+from edda_sync.words.listed import Clash, Conflict, ConflictValue
 
 if TYPE_CHECKING:
     from edda_sync.engine.engine import StorageEngine
@@ -26,20 +27,31 @@ def conflicts(as_json: bool) -> None:
     """
     Show every field that several devices wrote at once: the value that is shown, and those that are kept beside it.
 
-    Whatever is written to such a field next, such as with `edda task edit`, settles it on every device.
+    Whatever is written to such a field next, such as with `edda task edit`, settles it on every device. Behind them come
+    the items with the same values under a unique index: give one of them another value.
     """
     with opened() as store:
         damaged = damaged_parts(store)
-        found = store.conflicts()
+        found, clashes = store.conflicts(), store.indexes.clashes()
         writers = _writers(store) if found else {}
     if damaged:
         note(f"Not all may be shown, since {damage_sentence(damaged)}")
     if as_json:
-        print_json([_as_json(each, writers) for each in found])
-    elif not found:
+        print_json([*(_as_json(each, writers) for each in found), *map(asdict, clashes)])
+    elif not found and not clashes:
         note("No conflicts.")
     else:
-        say("\n\n".join(_as_text(each, writers) for each in found))
+        say("\n\n".join([*(_as_text(each, writers) for each in found), *map(_clash_as_text, clashes)]))
+
+
+def _clash_as_text(clash: Clash) -> str:
+    values = ", ".join(f"{name} {_short(value)}" for name, value in zip(clash.columns, clash.values, strict=True))
+    lines = [f"{clash.kind}s with the same {safe_line(values)}, which the index {clash.index} allows once"]
+    lines += [
+        f"  {what}  {each.replace('-', '')[-6:]}"
+        for what, each in (("shown", clash.shown), *(("kept ", each) for each in clash.withheld))
+    ]
+    return "\n".join(lines)
 
 
 def _writers(store: StorageEngine) -> dict[str, tuple[str, str]]:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from edda_sync.cli.commands import Command
-from edda_sync.cli.common import FilePath, check_free, force_option, note, on_terminal, print_json, say
+from edda_sync.cli.common import FilePath, note, on_terminal, print_json, say
+from edda_sync.cli.overwriting import check_free, force_option
 from edda_sync.words import exits
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""``edda doc``: add, list, show, edit, rm, restore, search, files, save, detach."""
+"""``edda doc``: add, list, show, edit, rm, restore, search, files, fetch, save, detach."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def doc() -> None:
     """Documents: texts that merge, word by word, and files that are attached to them."""
 
 
-for _command in (attachments.files, attachments.save, attachments.detach):
+for _command in (attachments.files, attachments.fetch, attachments.save, attachments.detach):
     doc.add_command(_command)
 
 
@@ -92,7 +92,7 @@ def add(file: str, attaches: bool, as_json: bool, **fields: Any) -> None:
         made.title = title_of(content, "" if file == "-" else PurePath(file).stem)
         if not made.title:
             raise UsageError("This text has no heading to be its title; give it one with --title.")
-    with opened() as store:
+    with opened(make=True) as store:
         document_id = write(store, lambda tx: tx.create_document(made))
         items.print_item(store, store.get_document(document_id)) if as_json else say(document_id)
 
@@ -110,7 +110,7 @@ def _add_attached(file: str, as_json: bool, fields: dict[str, Any]) -> None:
         tx.attach(document_id, attachments.source_of(file), name=title if file == "-" else None)
         return document_id
 
-    with opened() as store:
+    with opened(make=True) as store:
         document_id = write(store, work)
         items.print_item(store, store.get_document(document_id)) if as_json else say(document_id)
 

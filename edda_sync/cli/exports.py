@@ -7,7 +7,6 @@ import json
 import os
 import re
 import sys
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -17,11 +16,13 @@ import click
 from click.core import ParameterSource
 
 from edda_sync.cli.commands import Command
-from edda_sync.cli.common import FilePath, check_free, count, force_option, note, opened, safe_line
+from edda_sync.cli.common import FilePath, count, note, opened, safe_line
+from edda_sync.cli.enclosed import Enclosed, check_way, folded
 from edda_sync.cli.interrupts import keep
+from edda_sync.cli.overwriting import check_free, force_option
 from edda_sync.cli.progress import Progress
 from edda_sync.engine.items import item_of_row
-from edda_sync.imports.markdown import PATH_KEY
+from edda_sync.imports.markdown import PATH_KEY, SUFFIX
 from edda_sync.words.errors import UsageError
 from edda_sync.words.files import make_folders, replace_file
 from edda_sync.words.listed import Link, Tag
@@ -67,10 +68,12 @@ def export(ctx: click.Context, path: str | None, format: str, force: bool) -> No
     """
     Write everything out, except what is in the trash.
 
-    As jsonl: every tag, document, task and link, one JSON object on each line, in a stable order, to the file PATH, or to
-    stdout for - or without PATH. As markdown: every document as a file in the folder PATH, under the path from which it was
-    imported, or else under its title.
-    An existing file is replaced only with --force; a Markdown file that would not change needs none.
+    As jsonl: every tag, document, task, link and attachment, one JSON object on each line, in a stable order, to the file
+    PATH, or to stdout for - or without PATH. As markdown: every document as a file in the folder PATH, under the path from
+    which it was imported, or else under its title.
+    What is attached to documents is written into folders whose names end in .files, beside the file PATH or the document's;
+    stdout has none of it.
+    An existing file is replaced only with --force; one that would not change needs none.
     """
     if path is not None and ctx.get_parameter_source("format") is ParameterSource.DEFAULT:
         _check_meant(path)
@@ -99,34 +102,79 @@ def _export(path: Path | None, format: str, force: bool) -> None:
         check_free(path, force)
         with opened() as store, Progress("Exporting", sum(store.counts().values())) as progress:
             if path is None:
-                write_jsonl(store, sys.stdout.buffer, progress)
+                if attached := write_jsonl(store, sys.stdout.buffer, progress)["attachment"]:
+                    are = "1 attached file is" if attached == 1 else f"{attached:,} attached files are"
+                    note(f"{are} named without the content; `edda export FILE` writes that, too.")
             else:
-                held = Counter[str]()
-                replace_file(path, lambda file: held.update(write_jsonl(store, file, progress)), keep_mode=True)
+                held, beside = Counter[str](), path.with_name(path.name + SUFFIX)
+                replace_file(
+                    path, lambda file: held.update(write_jsonl(store, file, progress, beside, force)), keep_mode=True
+                )
                 wrote = ", ".join(count(held[kind], kind) for kind in ("task", "document", "tag", "link"))
-                note(f"Wrote {wrote} to {safe_line(str(path))}.")
+                note(f"Wrote {wrote} to {safe_line(str(path))}{_beside(held['file'], str(beside))}.")
         return
     if path is None:
         raise UsageError("Name the folder to write Markdown files to: `edda export --format markdown DIR`.")
     with opened() as store, Progress("Exporting", store.counts()["documents"]) as progress:
-        written = write_markdown(store, path, force, progress)
-    note(f"Wrote {count(written, 'document')} to {safe_line(str(path))}.")
+        held = write_markdown(store, path, force, progress)
+    files = f" and {count(held['file'], 'attached file')}" if held["file"] else ""
+    note(f"Wrote {count(held['document'], 'document')}{files} to {safe_line(str(path))}.")
 
 
 # --- JSON lines -------------------------------------------------------------------------------------------------------
 
 
-def write_jsonl(store: StorageEngine, file: IO[bytes], progress: Callable[[int], object]) -> Counter[str]:
-    """Write the tags, documents, tasks and links of one moment, each kind ordered by id; return how many of each."""
+def write_jsonl(
+    store: StorageEngine,
+    file: IO[bytes],
+    progress: Callable[[int], object],
+    beside: Path | None = None,
+    force: bool = False,
+) -> Counter[str]:
+    """
+    Write the tags, documents, tasks, links and attachments of one moment, each kind ordered by id.
+
+    Args:
+        store: The store.
+        file: Where to.
+        progress: Called with the number of lines.
+        beside: The folder for the content of attachments, in a folder for each document; None to leave it out.
+        force: Whether other files that are there are replaced.
+
+    Returns:
+        How many of each kind, and how many files.
+
+    Raises:
+        UsageError: Other files are there already. Nothing was written.
+    """
     held = Counter[str]()
     with store.snapshot() as reader:
+        enclosed = Enclosed(store, reader, beside)
+        if beside is not None:
+            for document in _documents(reader):
+                enclosed.add(document.id, document.id)
+            enclosed.check(force=force)
+            held["file"] = enclosed.write()
+            enclosed.tell()
         for number, (kind, each) in enumerate(_everything(reader)):
-            line = json.dumps({"kind": kind, **as_json(each)}, ensure_ascii=False, separators=(",", ":"))
-            file.write(line.encode() + b"\n")
+            _write_line(file, kind, as_json(each))
             held[kind] += 1
             progress(number)
+        for document in _documents(reader):
+            for attachment in enclosed.of(document.id):
+                told = {name: value for name, value in as_json(attachment).items() if name != "here"}
+                _write_line(file, "attachment", {**told, "file": enclosed.paths.get(attachment.id)})
+                held["attachment"] += 1
     file.flush()
     return held
+
+
+def _write_line(file: IO[bytes], kind: str, told: dict[str, Any]) -> None:
+    file.write(json.dumps({"kind": kind, **told}, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+
+
+def _beside(files: int, folder: str) -> str:
+    return f", and {count(files, 'attached file')} to {safe_line(folder)}" if files else ""
 
 
 def _everything(reader: StoreReader) -> Iterator[tuple[str, Item | Tag | Link]]:
@@ -148,9 +196,9 @@ def _items(reader: StoreReader, kind: str) -> Iterator[Item]:
 # --- Markdown ---------------------------------------------------------------------------------------------------------
 
 
-def write_markdown(store: StorageEngine, folder: Path, force: bool, progress: Callable[[int], object]) -> int:
+def write_markdown(store: StorageEngine, folder: Path, force: bool, progress: Callable[[int], object]) -> Counter[str]:
     """
-    Write every document as a file, byte for byte; return how many.
+    Write every document as a file, byte for byte, and what is attached to it into a folder beside that; return how many.
 
     Raises:
         UsageError: Different files are there already, or a path leads through a link. Nothing was written.
@@ -158,7 +206,7 @@ def write_markdown(store: StorageEngine, folder: Path, force: bool, progress: Ca
     with store.snapshot() as reader:
         targets = {document_id: folder / name for document_id, name in names_of(_documents(reader)).items()}
         for target in targets.values():
-            _check_way(folder, target)
+            check_way(folder, target)
         different = 0
         for document in _documents(reader):
             target = targets[document.id]
@@ -167,6 +215,10 @@ def write_markdown(store: StorageEngine, folder: Path, force: bool, progress: Ca
             raise UsageError(
                 f"{count(different, 'file')} in {safe_line(str(folder))} would be replaced; --force does that."
             )
+        enclosed = Enclosed(store, reader, folder, [str(target.relative_to(folder)) for target in targets.values()])
+        for document_id, target in targets.items():
+            enclosed.add(document_id, str(target.relative_to(folder).with_suffix(SUFFIX)))
+        enclosed.check(force=force)
         make_folders(folder)  # also if there are no documents
         for number, document in enumerate(_documents(reader)):
             target = targets[document.id]
@@ -176,7 +228,9 @@ def write_markdown(store: StorageEngine, folder: Path, force: bool, progress: Ca
                 content = (document.content or "").encode()
                 replace_file(target, lambda file, content=content: file.write(content), keep_mode=True)  # type: ignore[misc]
             progress(number)
-    return len(targets)
+        files = enclosed.write()
+        enclosed.tell()
+    return Counter({"document": len(targets), "file": files})
 
 
 def _documents(reader: StoreReader) -> Iterator[Document]:
@@ -186,17 +240,6 @@ def _documents(reader: StoreReader) -> Iterator[Document]:
 def _holds(target: Path, document: Document) -> bool:
     content = (document.content or "").encode()
     return target.is_file() and target.stat().st_size == len(content) and target.read_bytes() == content
-
-
-def _check_way(folder: Path, target: Path) -> None:
-    """Refuse a file whose path leads through a link out of the folder."""
-    for above in target.parents:
-        if above == folder:
-            return
-        if above.is_symlink():
-            raise UsageError(
-                f"{safe_line(str(above))} is a link, and nothing is written through links; choose another folder."
-            )
 
 
 def names_of(documents: Iterable[Document]) -> dict[str, str]:
@@ -242,7 +285,7 @@ class _Taken:
 
     def take(self, name: str) -> bool:
         """Take a name; return False if it is taken, or if a file would also have to be a folder."""
-        parts = _folded(name).split("/")
+        parts = folded(name).split("/")
         above = {"/".join(parts[:depth]) for depth in range(1, len(parts))}
         whole = "/".join(parts)
         if whole in self._files or whole in self._folders or above & self._files:
@@ -250,11 +293,6 @@ class _Taken:
         self._files.add(whole)
         self._folders |= above
         return True
-
-
-def _folded(name: str) -> str:
-    """Return a form that is equal for names that some file system treats as one (Unicode, definition D145)."""
-    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
 
 
 def _is_sound(path: str) -> bool:

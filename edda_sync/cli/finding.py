@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from edda_sync.cli.common import TagName, note, print_json, say
+from edda_sync.cli.common import TagName, note, print_json, said_if_long, say
 from edda_sync.words.errors import InvalidValueError
 from edda_sync.words.model import Item
 from edda_sync.words.query import Query, cursor
@@ -21,7 +21,36 @@ if TYPE_CHECKING:
 
 I = TypeVar("I", bound=Item)  # noqa: E741 - an item
 BEGIN = "begin"
-_WHERE = re.compile(r"(!?)((?:[^\"=<>!]|\"[^\"]*\")+?)(?:(!=|<=|>=|=|<|>)(.*))?", re.DOTALL)
+# patterns; to compile one takes a while
+_WHERE = r"(?s)(!?)((?:[^\"=<>!~]|\"[^\"]*\")+?)(?:(!=|<=|>=|=|<|>|~)(.*))?"
+_DISTANCE = r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*(m|km|)"
+
+
+class Place(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.3
+    """A place on Earth: latitude and longitude, with a comma between."""
+
+    name = "place"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the two numbers, which the query checks."""
+        try:
+            lat, lon = map(float, str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is no latitude and longitude, such as 52.52,13.405.", param, ctx)
+        return lat, lon
+
+
+class Distance(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.3
+    """A distance: a number of metres, or of kilometres with ``km``."""
+
+    name = "distance"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return it in metres."""
+        match = re.fullmatch(_DISTANCE, str(value).strip().lower())
+        if match is None:
+            self.fail(f"{value!r} is no distance, such as 800m or 5km.", param, ctx)
+        return float(match[1]) * (1_000 if match[2] == "km" else 1)
 
 
 def conditions(kind: str) -> Callable[[Any], Any]:
@@ -29,7 +58,8 @@ def conditions(kind: str) -> Callable[[Any], Any]:
     made = (
         click.option(
             "--where", "wheres", metavar="PATH=VALUE", multiple=True,
-            help="metadata.KEY=VALUE, with =, !=, <, <=, > or >=; metadata.KEY if it exists, !metadata.KEY if not.",
+            help="metadata.KEY=VALUE, with =, !=, <, <=, >, >= or ~ (contains words); metadata.KEY if it exists, "
+            "!metadata.KEY if not.",
         ),
         click.option("--no-tag", "no_tags", type=TagName(), metavar="NAME", multiple=True, help="Without this tag."),
         click.option(
@@ -74,11 +104,13 @@ def where(typed: str) -> tuple[Any, ...]:
     Raises:
         InvalidValueError: It is malformed.
     """
-    match = _WHERE.fullmatch(typed)
+    match = re.fullmatch(_WHERE, typed)
     if match is None or (match[1] and match[3]):
         raise InvalidValueError("--where", "must be metadata.KEY=VALUE, metadata.KEY or !metadata.KEY", typed)
     if match[3] is None:
         return match[2], "missing" if match[1] else "exists"
+    if match[3] == "~":
+        return match[2], "contains", match[4]
     try:
         value = json.loads(match[4], parse_constant=str)
     except (ValueError, RecursionError):
@@ -87,7 +119,14 @@ def where(typed: str) -> tuple[Any, ...]:
 
 
 def answered(store: StorageEngine, query: Query, given: dict[str, Any], *, as_json: bool) -> bool:
-    """Print the number of matches, or how they are found, if that was asked for; tell whether it was."""
+    """
+    Print the number of matches, or how they are found, if that was asked for; tell whether it was.
+
+    Before a search, full text is brought up to date. After an import or an update of edda, that may take a while.
+    """
+    if query.text and not given["explain"]:
+        with said_if_long("Indexing texts for this search and later ones."):
+            store.reading.index_texts()
     if given["count_only"]:
         found = store.count(query)
         print_json({"count": found}) if as_json else say(str(found))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from edda_sync.cli import streams
-from edda_sync.cli.common import count, drop_stdout, note, safe_line, say
+from edda_sync.cli.common import count
+from edda_sync.cli.log import Line, Log
 from edda_sync.words import limits
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class _Round:
 
     def __init__(self, trouble: str) -> None:
         self.trouble = trouble
-        self.held: list[str] = []
+        self.held: list[Line] = []
         self.was_lost = False
         self.timer: asyncio.TimerHandle | None = None
 
@@ -49,10 +50,15 @@ class Lines:
     """
     Prints a line for each event. Frequent events of a peer are collected for a second. A trouble that repeats, with links
     that come and go in between, is printed once, and again when it changes or is over.
+
+    Args:
+        log: Prints them.
+        tell: Is told each line, too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, log: Log | None = None, tell: Callable[[str], object] = lambda _text: None) -> None:
         self.device: Device
+        self._log, self._tell = log or Log(), tell
         self._early: list[Happening] | None = []  # what happened before the banner
         self._applied: dict[str, int] = {}
         self._equal: set[str] = set()
@@ -87,17 +93,25 @@ class Lines:
         if happening.what == "lost":
             self._equal_at.pop(peer, None)
         name = self.device.name_of(peer)
-        line = {
+        text = {
             "found": f"found {name} at {happening.text}",
             "connected": f"connected to {name} ({happening.text})",
             "lost": f"lost {name}",
             "joined": f"{name} joined the workspace",
+            "files": f"{count(happening.count, 'attached file')} came ({happening.text})",
+            "backup": happening.text,
             "trouble": f"{name}: {happening.text}" if peer else happening.text,
         }[happening.what]
+        line = Line(text, happening.what, self._fields(peer, detail=happening.text), happening.what == "trouble")
         if not self._is_again(happening, line):
             self._print(line)
 
-    def _is_again(self, happening: Happening, line: str) -> bool:
+    def _fields(self, peer: str, **more: object) -> dict[str, object]:
+        """Return what a program is told of an event of a peer, or of this device."""
+        named = {"device": peer, "name": self.device.name_of(peer)} if peer else {}
+        return {**named, **{key: value for key, value in more.items() if value}}
+
+    def _is_again(self, happening: Happening, line: Line) -> bool:
         """Tell whether an event belongs to a trouble that was told and may be coming again; it is held back then."""
         peer, known = happening.device, self._rounds.get(happening.device)
         if not peer or happening.what in ("found", "joined"):
@@ -156,26 +170,13 @@ class Lines:
         if not parts:
             return
         self._last[peer] = time.monotonic()
-        line = f"{self.device.name_of(peer)}: {', '.join(parts)}"
+        text = f"{self.device.name_of(peer)}: {', '.join(parts)}"
+        line = Line(text, "equal" if equal else "applied", self._fields(peer, changes=applied))
         if not applied and peer in self._rounds:
             self._rounds[peer].held.append(line)
         else:
             self._print(line)
 
-    def _print(self, text: str) -> None:
-        try:
-            say(safe_line(text), lead=time.strftime("%H:%M:%S"))
-        except OSError as error:  # a closed pipe is no reason to stop syncing
-            drop_stdout()
-            note(_unprinted(error.strerror or str(error)))
-        else:
-            self.check_printed()
-
-    def check_printed(self) -> None:
-        """Say once if the output is closed, or is a log on a full disk."""
-        if why := streams.unshown():
-            note(_unprinted(why))
-
-
-def _unprinted(why: str) -> str:
-    return f"What happens cannot be printed any more ({why}); the device goes on."
+    def _print(self, line: Line) -> None:
+        self._log.happened(line)
+        self._tell(line.text)

@@ -15,7 +15,7 @@ from edda_sync.cli.commands import Group
 from edda_sync.cli.common import FilePath, count, note, opened, safe_line, say, settings
 from edda_sync.cli.progress import Progress
 from edda_sync.words import exits, limits
-from edda_sync.words.errors import UsageError
+from edda_sync.words.errors import UsageError, typed
 from edda_sync.words.model import Task
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def markdown(path: Path, under: str) -> None:
 
     A document is known by its path inside the folder: import another folder that has files of the same names with --under.
     So a folder that `edda export --format markdown` wrote comes as new documents, without tags and links; for an export as
-    it was, see `edda import jsonl`.
+    it was, see `edda import jsonl`. What lies in a folder NAME.files beside NAME.md is attached to its document.
     """
     from edda_sync.imports import markdown as source
 
@@ -79,9 +79,10 @@ def jsonl(path: Path) -> None:
     Import what `edda export` wrote, a file or stdin for -, under the same ids; what is here already stays as it is here.
 
     What an export does not hold does not come: the trash, the history, the values that conflicts keep, and when something
-    was last changed.
+    was last changed. What is attached comes from the folder beside the file, whose name has .files behind it.
     """
     from edda_sync.imports import jsonl as source
+    from edda_sync.imports.markdown import SUFFIX
 
     shown = _shown(path)
     if path.is_dir():
@@ -90,9 +91,11 @@ def jsonl(path: Path) -> None:
         found = source.parse(lines)
     if not (found.items or found.tags or found.refused):
         _refuse_empty(f"{shown} holds no tasks or documents, of which each would be a line of JSON")
-    named = settings()
-    with opened() as store, Progress("Importing", len(found.items)) as progress:
-        report = source.bring_into(store, found, agent=named.agent, reason=named.reason, progress=progress)
+    named, beside = settings(), None if str(path) == STDIN else path.with_name(path.name + SUFFIX)
+    with opened(make=True) as store, Progress("Importing", len(found.items)) as progress:
+        report = source.bring_into(
+            store, found, beside=beside, agent=named.agent, reason=named.reason, progress=progress
+        )
     tasks = sum(isinstance(each.item, Task) for each in found.items)
     held = f"{count(tasks, 'task')} and {count(len(found.items) - tasks, 'document')}"
     say(f"{held}: {report.created:,} created, {report.unchanged:,} here already.")
@@ -101,7 +104,8 @@ def jsonl(path: Path) -> None:
     if report.edited:
         note(f"Other in the file than here, and left as it is here: {count(len(report.edited), 'value')}.")
         _list([f"{name}: {field}" for name, field in report.edited])
-    _tell_refused(found.refused)
+    _tell_attached(report)
+    _tell_refused(found.refused, report)
 
 
 def _shown(path: Path) -> str:
@@ -132,11 +136,13 @@ def _check_markdown(path: Path) -> None:
     with path.open("rb") as file:
         found = importer_of(file.readline(limits.TEXT_BYTES_MAX))
     if found:
-        raise UsageError(f"{shown} is an export; nothing was imported: `edda import {found} {shown}` takes it.")
+        raise UsageError(
+            f"{shown} is an export; nothing was imported: `edda import {found} {typed(str(path))}` takes it."
+        )
     if path.suffix.lower() not in _TEXTS:
         raise UsageError(
             f"{shown} does not end in {', '.join(_TEXTS[:-1])} or {_TEXTS[-1]}; nothing was imported: "
-            f"`edda doc add {shown}` takes any text."
+            f"`edda doc add {typed(str(path))}` takes any text."
         )
 
 
@@ -152,20 +158,30 @@ def _import(source: Source, what: str, none: str) -> None:
     if not (source.items or source.refused):
         _refuse_empty(none)
     named = settings()
-    with opened() as store, Progress("Importing", len(source.items)) as progress:
+    with opened(make=True) as store, Progress("Importing", len(source.items)) as progress:
         report = merge_into(store, source, agent=named.agent, reason=named.reason, progress=progress)
     _tell(report, what)
     if report.kept:
         note(f"Kept in metadata, since no field holds it: {_counts(report.kept)}.")
     if report.nearly:
         note(f"Taken as near as a field holds it, and kept in metadata as it was: {_counts(report.nearly)}.")
-    _tell_refused(source.refused)
+    _tell_attached(report)
+    _tell_refused(source.refused, report)
 
 
-def _tell_refused(refused: Sequence[Refused]) -> None:
+def _tell_attached(report: Report) -> None:
+    if report.attached:
+        note(f"Attached: {count(report.attached, 'file')}.")
+    if report.unattached:
+        note(f"Could not be attached: {len(report.unattached):,}.")
+        _list([f"{each.name}: {each.why}" for each in report.unattached])
+
+
+def _tell_refused(refused: Sequence[Refused], report: Report) -> None:
     if refused:
         note(f"Could not be imported: {len(refused):,}.")
         _list([f"{each.name}: {each.why}" for each in refused])
+    if refused or report.unattached:
         click.get_current_context().exit(exits.FAILED)
 
 

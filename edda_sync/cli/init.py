@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from edda_sync.cli.commands import Command
-from edda_sync.cli.common import database, home, safe_line, say
+from edda_sync.cli.common import home, is_new, safe_line, say
 from edda_sync.cli.secrets import chosen, key_options
 from edda_sync.engine.encryption import EncryptionManager
 from edda_sync.engine.engine import open as open_store
@@ -31,13 +31,14 @@ def init(
     """
     Make a store here.
 
-    Other commands make one too; this one lets you name the device, can encrypt the store, and tells where it lies.
+    Commands that add something make one too; this one lets you name the device, can encrypt the store, and tells where
+    it lies.
     """
     if not encrypt and (keyring or passphrase or key_file is not None):
         raise UsageError("Where its key is kept is said with --encrypt; nothing was made.")
     folder = home()
     shown = safe_line(str(folder))
-    made = not database().exists()
+    made = is_new()
     checked = None if name is None else values.line("name", name)
     if encrypt and not made:
         raise UsageError(f"There is a store in {shown} already; nothing was changed: `edda store encrypt` encrypts it.")

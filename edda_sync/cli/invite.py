@@ -61,7 +61,7 @@ async def _invite(port: int, window: float) -> bool:
     waiting = Waiting("Opening the invitation")
     waiting.__enter__()
     try:
-        async with aclosing(answers(request, alone)) as stream:
+        async with aclosing(answers(request, alone, make=True)) as stream:
             async for each in stream:
                 waiting.__exit__()
                 if "code" in each:
@@ -106,15 +106,16 @@ def _show_code(answer: Answer) -> None:
     places = [host_port(each, port) for each in answer["addresses"]]
     if not answer["network"]:
         say("This machine has no network now; others find this invitation once it has one.")
-        say(f"On the other device, type:  edda join {code}")
-        say(f"On this machine itself:  edda join {code} --at 127.0.0.1:{port}")
+        say("On the other device, type:  edda join")
+        say(f"On this machine itself:  edda join --at 127.0.0.1:{port}")
     elif answer["reason"]:
         say(f"The LAN cannot hear of this invitation: {answer['reason']}.")
-        say(f"On the other device, type:  edda join {code} --at {places[0] if places else f'HOST:{port}'}")
+        say(f"On the other device, type:  edda join --at {places[0] if places else f'HOST:{port}'}")
     else:
-        say(f"On the other device, type:  edda join {code}")
+        say("On the other device, type:  edda join")
         if places:
-            say(f"If it does not find this one:  edda join {code} --at {places[0]}")
+            say(f"If it does not find this one:  edda join --at {places[0]}")
+    say("It asks for the code.")
     say(f"The code is good for {_duration(answer['window_s'])}, one device and one try. Ctrl-C takes it back.")
 
 

@@ -87,6 +87,22 @@ def is_id(store: StorageEngine, kind: str, reference: str) -> bool:
     return True
 
 
+def of_any_kind(store: StorageEngine, reference: str) -> list[str]:
+    """
+    Return the ids of the tasks and documents that a reference names; none if it names nothing.
+
+    Raises:
+        AmbiguousIdError: It fits several tasks, or several documents.
+    """
+    found = []
+    for kind in ("task", "document"):
+        try:
+            found.append(store.resolve(kind, reference))
+        except NotFoundError:
+            continue
+    return found
+
+
 def _absent(store: StorageEngine, kind: str, whole: str, reference: str) -> NotFoundError:
     return InTrashError(kind, reference) if store.reading.in_trash(kind, [whole]) else NotFoundError(kind, reference)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from edda_sync.words import exits, limits, values
 from edda_sync.words.addresses import host_port
 from edda_sync.words.config import DATABASE_FILE, StorageConfig
 from edda_sync.words.errors import UsageError
+from edda_sync.words.hostname import host_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +56,8 @@ def join(
     name: str | None,
 ) -> None:
     """
-    Join the workspace of another device, where `edda invite` shows CODE.
+    Join the workspace of another device, where `edda invite` shows CODE. It is asked for if you leave it out: then no
+    other user of this machine can read it in the list of processes.
 
     All that it holds comes here. If a store with content is here already, it is put aside, or its content is brought
     along. If it belongs to that workspace already, but is no longer known there, it stays as it is.
@@ -66,11 +67,11 @@ def join(
     if not code and bring and not leave:
         _go_on(ctx, at)
         return
-    if not code:
+    if not code and not can_ask():
         raise click.MissingParameter(ctx=ctx, param=ctx.command.params[0])
     from edda_sync.transport.pairing import parse_code
 
-    typed = " ".join(code)  # people may type it in groups, as it is shown
+    typed = " ".join(code) or click.prompt("Code that `edda invite` shows", err=True)  # typed in groups, as it is shown
     parse_code(typed)
     if bring and leave:
         raise UsageError("Say --bring or --leave, not both.")
@@ -93,7 +94,7 @@ def _join(code: str, at: tuple[str, int] | None, checked: str | None, *, bring: 
         may_stay = held is not None and (held.is_shut_out or (held.others and can_ask()))
         if held is not None and has_content and along is None and not may_stay:
             along = _ask(held)
-        called = checked or (held.name if held is not None else config.name or _host_name())
+        called = checked or (held.name if held is not None else config.name or host_name())
         welcome, inviter = asyncio.run(_pair(code, at, called))
         keep()
         before = asides.outstanding(home())
@@ -232,27 +233,36 @@ def _ask_member(held: Holdings, welcome: Welcome) -> bool:
         raise KeyboardInterrupt from None
 
 
-def _host_name() -> str:
-    return platform.node() or "device"
-
-
 async def _pair(code: str, at: tuple[str, int] | None, name: str) -> tuple[Welcome, tuple[str, int]]:
     from edda_sync.device import joining
 
+    is_pairing = False
+
+    def found() -> None:
+        nonlocal is_pairing
+        is_pairing = True
+        waiting.update("Pairing")
+
     with Waiting("Looking for the device that invites") as waiting:
         try:
-            endpoints = [at] if at is not None else await joining.find(code)
+            if at is None:
+                return await joining.search(home(), code, name, found)
         except asyncio.CancelledError:  # Ctrl-C
-            raise GivenUpError from None
-        waiting.update("Pairing")
-        return await joining.pair(home(), code, name, endpoints)
+            if not is_pairing:
+                raise GivenUpError from None
+            raise
+        found()
+        return await joining.pair(home(), code, name, [at])
 
 
 async def _sync_in(joined: _Joined) -> bool:
     """Run the device that joined until it is equal to its inviter, and print what arrives."""
+    from edda_sync.device import footprint
     from edda_sync.device.device import Device
 
+    footprint.take_little()
     async with Device(home(), discover=False) as device:
+        footprint.give_back()
         _say_joined(joined, device.store.identity.device, await device.run(standing.own_name))
         peer = await _first_sync(device, joined)
         if peer is None:
@@ -336,6 +346,8 @@ def _brought(brought: Brought) -> str:
             if brought.trash == 1
             else f" {brought.trash:,} more are in the trash."
         )
+    if brought.lost:
+        said += f" Of what is attached, {count(brought.lost, 'file')} stayed there, not being whole on this device."
     if brought.known:
         said += f" {brought.known:,} more were in the workspace already, and stay as they are there."
     return said

@@ -9,7 +9,7 @@ import click
 from edda_sync.cli import items
 from edda_sync.cli.commands import Command
 from edda_sync.cli.common import note, opened, safe_line, write
-from edda_sync.words.errors import NotFoundError, NotLinkedError, UsageError
+from edda_sync.words.errors import NotFoundError, NotLinkedError, UsageError, typed
 
 if TYPE_CHECKING:
     from edda_sync.engine.transaction import Transaction
@@ -31,7 +31,7 @@ def link(task: str, document: str, relationship: str | None, remove: bool) -> No
             linked, to = items.document(store, document), items.task(store, task)
         except NotFoundError as error:
             if error.other and items.is_id(store, "document", task) and items.is_id(store, "task", document):
-                raise UsageError(f"The task stands first: `edda link {document} {task}`.") from None
+                raise UsageError(f"The task stands first: `edda link {typed(document)} {typed(task)}`.") from None
             raise
         known = next((each for each in store.links(task_id=to.id) if each.document_id == linked.id), None)
         if remove and known is None:

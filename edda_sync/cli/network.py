@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -15,16 +16,17 @@ from edda_sync.cli.commands import Command
 from edda_sync.cli.common import (
     count,
     damaged_parts,
-    database,
     home,
+    is_new,
     json_option,
+    made_sentence,
     note,
     print_json,
     safe_line,
     say,
-    say_made,
 )
 from edda_sync.cli.happenings import Lines
+from edda_sync.cli.log import Log
 from edda_sync.cli.running import (
     LOOPBACK,
     NO_NETWORK,
@@ -38,10 +40,11 @@ from edda_sync.cli.running import (
     port_option,
 )
 from edda_sync.cli.secrets import unlock_first
-from edda_sync.cli.status import apart, losses, names_of, unread
+from edda_sync.cli.status import apart, files_missing, losses, names_of, unread
 from edda_sync.words import exits, limits
 from edda_sync.words.addresses import host_port
-from edda_sync.words.errors import damage_sentence
+from edda_sync.words.errors import EddaError, damage_sentence
+from edda_sync.words.units import size_in_words
 
 if TYPE_CHECKING:
     from edda_sync.device.control import Answer
@@ -61,65 +64,99 @@ if TYPE_CHECKING:
     metavar="[HOST:]PORT",
     help="Serve figures for Prometheus: to this machine only, unless you name a HOST.",
 )
-def up(port: int, at: tuple[tuple[str, int], ...], no_discovery: bool, metrics: tuple[str, int] | None) -> None:
+@click.option("--quiet", is_flag=True, help="Print only what is not as it should be.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Print lines for a person, or JSON objects for a program that collects logs.",
+)
+def up(
+    port: int,
+    at: tuple[tuple[str, int], ...],
+    no_discovery: bool,
+    metrics: tuple[str, int] | None,
+    quiet: bool,
+    log_format: Literal["text", "json"],
+) -> None:
     """
     Run this device: find the others, and keep equal with them, until Ctrl-C.
 
-    Other commands may be used meanwhile; what they write is noticed at once.
+    Other commands may be used meanwhile; what they write is noticed at once. `edda service install` lets the system run it.
     """
-    fresh = not database().exists()
-    unlock_first()
-    asyncio.run(_up(port, at, not no_discovery, fresh, metrics))
+    from edda_sync.device import footprint
+
+    fresh = is_new()
+    log = Log(log_format, quiet=quiet)
+    try:
+        unlock_first()
+        footprint.take_little()
+        asyncio.run(_up(port, at, not no_discovery, fresh, metrics, log))
+    except EddaError as error:
+        if log_format == "text":
+            raise
+        log.noted(str(error))
+        click.get_current_context().exit(error.exit_code)
 
 
 async def _up(
-    port: int, at: tuple[tuple[str, int], ...], discover: bool, fresh: bool, metrics: tuple[str, int] | None
+    port: int, at: tuple[tuple[str, int], ...], discover: bool, fresh: bool, metrics: tuple[str, int] | None, log: Log
 ) -> None:
-    from edda_sync.device import service
+    from edda_sync.device import footprint, service
     from edda_sync.device.device import Device
+    from edda_sync.device.notifying import Notifier
 
+    footprint.give_back()  # what loading all this needed
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    lines = Lines()
+    notifier = Notifier(os.environ)
+    notifier.status("opening the store")
+    lines = Lines(log, notifier.status)
     device = Device(home(), port=port, at=at, discover=discover, tell=lines.happened)
     lines.device = device
 
     opening = Waiting("Opening the store")
 
+    hang_up = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN  # `nohup edda up` goes on when its terminal goes
+    signals = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hang_up else [])]
+
     def stopping() -> None:
         stop.set()
         opening.end()
-        for each in (signal.SIGINT, signal.SIGTERM):
+        for each in signals:
             loop.remove_signal_handler(each)
             signal.signal(each, signal.SIG_DFL)  # a second one ends the process; SQLite undoes what was not finished
-        loop.call_later(QUIET_S, lambda: note(_finishing(device)))
+        loop.call_later(QUIET_S, lambda: log.noted(_finishing(device)))
 
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in signals:
         loop.add_signal_handler(each, stopping)
     with opening:
         await device.__aenter__()
     gc.freeze()  # these objects stay: to scan them again would cause pauses of 15 to 40 ms
+    footprint.give_back()
     try:
         if fresh:
-            say_made()
+            log.noted(made_sentence())
         found = await device.status()
         if damaged := await device.run(damaged_parts):
-            note(f"Not everything works, since {damage_sentence(damaged)}")
+            log.noted(f"Not everything works, since {damage_sentence(damaged)}")
         for loss in losses(found):
-            note(loss)
+            log.noted(loss)
         async with _figures(device, metrics) as url:
             if url:
-                say(f"Figures for Prometheus: {url}")
+                log.said(f"Figures for Prometheus: {url}", "figures", url=url)
                 if metrics is not None and metrics[0] not in (LOOPBACK, "::1", "localhost"):
-                    note("Whoever reaches that address can read them.")
-            _print_banner(found, service.addresses())
-            lines.check_printed()
-            lines.start()
-            await stop.wait()
-            lines.end()
+                    log.noted("Whoever reaches that address can read them.")
+            _print_banner(found, service.addresses(), log)
+            log.check_printed()
+            with notifier.running(f"running on port {found['port']}"):
+                lines.start()
+                await stop.wait()
+                lines.end()
     finally:
         await device.__aexit__()
-    say("Stopped; everything is on disk.")
+    log.said("Stopped; everything is on disk.", "stopped")
 
 
 @asynccontextmanager
@@ -141,21 +178,25 @@ def _finishing(device: Device) -> str:
     return safe_line(f"Finishing {what}; press Ctrl-C again to end at once: nothing that was acknowledged is lost.")
 
 
-def _print_banner(status: Answer, addresses: list[str]) -> None:
-    say(f'This is "{status["name"]}" ({status["device"][:SHORT_DEVICE]}), listening on port {status["port"]}.')
+def _print_banner(status: Answer, addresses: list[str], log: Log) -> None:
+    short, port = status["device"][:SHORT_DEVICE], status["port"]
+    own = {"device": status["device"], "name": status["name"], "port": port}
+    log.said(f'This is "{status["name"]}" ({short}), listening on port {port}.', "ready", **own)
     if not status["discovery"]["available"]:
         where = " or ".join(f"--at {host_port(each, status['port'])}" for each in addresses[:2]) or "no address yet"
-        say(f"Not looking on the LAN: {status['discovery']['reason']}. Others reach this device with {where}.")
+        why = status["discovery"]["reason"]
+        log.said(f"Not looking on the LAN: {why}. Others reach this device with {where}.", "discovery", reason=why)
     elif on_network():
-        say("Looking for the others on the LAN.")
+        log.said("Looking for the others on the LAN.", "discovery")
     else:
-        say(f"{NO_NETWORK}; the others are looked for once it has one.")
+        log.said(f"{NO_NETWORK}; the others are looked for once it has one.", "discovery", reason=NO_NETWORK)
     names = names_of(status)
     if status["peers"]:
-        say(f"In this workspace too: {', '.join(names[each['device']] for each in status['peers'])}.")
+        others = [names[each["device"]] for each in status["peers"]]
+        log.said(f"In this workspace too: {', '.join(others)}.", "members", others=others)
     else:
-        say("No other device belongs to this workspace yet; `edda invite` lets one in.")
-    say("Ctrl-C stops it.")
+        log.said("No other device belongs to this workspace yet; `edda invite` lets one in.", "members", others=[])
+    log.said("Ctrl-C stops it.", "hint")
 
 
 # --- sync -------------------------------------------------------------------------------------------------------------
@@ -182,6 +223,7 @@ def sync(ctx: click.Context, at: tuple[tuple[str, int], ...], timeout: float, as
         told = {
             "equal": final["equal"],
             "peers": final["peers"],
+            "files": final.get("files", {}),
             **moved,
             "shut_out": final["shut_out"],
             "fault": fault,
@@ -204,7 +246,7 @@ async def _sync(at: tuple[tuple[str, int], ...], timeout_s: float) -> Answer:
             answers(request, lambda device: service.sync(device, at, timeout_s, device.began))
         ) as stream:
             async for final in stream:
-                waiting.update(_doing(final["peers"]))
+                waiting.update(_files_doing(final) or _doing(final["peers"]))
     return final
 
 
@@ -217,11 +259,22 @@ def _doing(peers: list[Answer]) -> str:
     return ", ".join(doing) or "Looking for the other devices"
 
 
+def _files_doing(answer: Answer) -> str:
+    """Return what the command is waiting for once all are equal; empty before."""
+    files = answer.get("files", {})
+    if files.get("fetching"):
+        left = f": {size_in_words(files['left_bytes'])} to come" if files["left_bytes"] else ""
+        return f"Fetching {count(files['fetching'], 'file')}{left}"
+    return f"{count(files['peers_fetching'], 'file')} to go" if files.get("peers_fetching") else ""
+
+
 def _print_synced(final: Answer) -> None:
     for each in final["peers"]:
         say(f"{safe_line(each['name'])}: {_state(each)}")
     if "came" in final and any(each["state"] != "unreachable" for each in final["peers"]):
         say(_moved(final))
+    if sentence := files_missing(final.get("files", {})):
+        note(sentence)
     if not final["peers"]:
         note("No other device belongs to this workspace yet; `edda invite` lets one in.")
     elif final["shut_out"]:

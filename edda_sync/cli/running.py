@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from edda_sync.cli.common import can_redraw, database, home, note, safe_line, say_made
+from edda_sync.cli.common import can_redraw, home, is_new, note, safe_line, say_made
 from edda_sync.cli.interrupts import keep
 from edda_sync.words import addresses, limits
 from edda_sync.words.errors import UsageError
@@ -116,7 +116,7 @@ class Waiting:
 
 
 async def answers(
-    request: Answer, alone: Callable[[Device], AsyncGenerator[Answer, None]]
+    request: Answer, alone: Callable[[Device], AsyncGenerator[Answer, None]], *, make: bool = False
 ) -> AsyncGenerator[Answer, None]:
     """
     Yield the answers of the running device, or, if there is none, of a device in this process.
@@ -124,9 +124,12 @@ async def answers(
     Args:
         request: What to ask; see ``control``.
         alone: What to do if no device is running.
+        make: Whether to make a store if there is none.
 
     Raises:
-        UsageError: The running device ended before it had answered, or another process is about to run it.
+        UsageError: The running device does not answer, or ended before it had answered, or another process is about to run
+            it.
+        NoStoreError: There is no store, and none may be made.
     """
     from asyncio import CancelledError
 
@@ -135,6 +138,7 @@ async def answers(
     stopped = UsageError("The running device has stopped meanwhile; try again.")
     began = False
     try:
+        await _check_awake()
         async with aclosing(control.ask(home(), request)) as answered:
             async for each in answered:
                 began = True
@@ -148,10 +152,17 @@ async def answers(
     except CancelledError:  # Ctrl-C
         keep("the running device goes on")
         raise
+    from edda_sync.device import footprint
     from edda_sync.device.device import Device
 
-    fresh = not database().exists()
+    if not make:
+        from edda_sync.cli.existing import check_store
+
+        check_store()
+    fresh = is_new()
+    footprint.take_little()
     async with Device(home()) as device, aclosing(alone(device)) as own:
+        footprint.give_back()
         if fresh:
             say_made()
         try:
@@ -163,16 +174,29 @@ async def answers(
             raise
 
 
+async def _check_awake() -> None:
+    """
+    Check that the running device answers at all.
+
+    Raises:
+        UsageError: It does not.
+        ConnectionError: No device is running.
+    """
+    from edda_sync.device import control
+
+    try:
+        await control.answered(home(), {"do": "answer"})
+    except TimeoutError:
+        raise UsageError(
+            "The device that runs here does not answer (`edda up` was stopped, or hangs); nothing was done: let it go on "
+            "(`fg` where Ctrl-Z was pressed), or end it, and try again."
+        ) from None
+    except UsageError:
+        pass  # it was started before an update, and answers that it does not know this question
+
+
 def on_network() -> bool:
     """Tell whether this machine has a network."""
     from edda_sync.transport.interfaces import has_network
 
     return has_network()
-
-
-async def last(stream: AsyncIterator[Answer]) -> Answer:
-    """Return the last answer of a stream; an empty one if it has none."""
-    found: Answer = {}
-    async for each in stream:
-        found = each
-    return found

@@ -33,7 +33,7 @@ def unlock_first() -> None:
     """Ask for the store's passphrase, if it has one, before anything is shown that a question would disturb."""
     file = database()
     real = Path(os.path.realpath(file))
-    if not socket_path(home()).exists() and check_file(file, real) is not None:
+    if not os.path.exists(socket_path(home())) and check_file(file, real) is not None:
         from edda_sync.sealing import datakeys
 
         datakeys.unlock(real)

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from edda_sync.cli.commands import Command
-from edda_sync.cli.common import FilePath, check_free, force_option, note, on_terminal, print_json, say
+from edda_sync.cli.common import FilePath, note, on_terminal, print_json, say
+from edda_sync.cli.overwriting import check_free, force_option
 from edda_sync.words import exits
 
 if TYPE_CHECKING:
     from edda_sync.simulations.protocols import Verdict
     from edda_sync.simulations.recording import Recording
-    from edda_sync.simulations.tape import Tape
+    from edda_sync.simulations.tape import Play, Tape
 
 RUNS: Final = 100
 SAY_EVERY_S: Final = 0.5
@@ -25,7 +26,7 @@ SAY_EVERY_S: Final = 0.5
 @click.command("simulate", cls=Command)
 @click.option("--seed", type=click.IntRange(min=0), help="Run this one seed.")
 @click.option("--seeds", metavar="N|FIRST-LAST", help=f"Run so many seeds, or a range of them ({RUNS} by default).")
-@click.option("--scenario", metavar="NAME", help="Run a story that people can read; `list` lists them.")
+@click.option("--scenario", metavar="NAME", help="Run a story, or seeds around it; `list` lists them.")
 @click.option("--keep", metavar="N,N...", help="Of the seed's events, only these.")
 @click.option("--calm", is_flag=True, help="No jitter and no loss: only what the events do.")
 @click.option("--backend", type=click.Choice(["memory", "sqlite", "rocksdb"]), help="The stores; drawn by default.")
@@ -54,24 +55,27 @@ def simulate(
     """
     from edda_sync.simulations.tape import Tape
 
-    if sum(each is not None for each in (seed, seeds, scenario)) > 1:
-        raise click.UsageError("Choose one of --seed, --seeds and --scenario.")
-    if scenario is not None and (keep is not None or calm or backend is not None or shrink):
+    if seed is not None and seeds is not None:
+        raise click.UsageError("Choose one of --seed and --seeds.")
+    is_story = scenario is not None and seed is None and seeds is None
+    if is_story and (keep is not None or calm or backend is not None or shrink):
         raise click.UsageError("--keep, --calm, --backend and --shrink are for seeds: a scenario is always the same.")
     check_free(html, force)
     if scenario == "list":
         _list_scenarios()
         return
     tell = note if as_json else say
-    if scenario is not None:
+    if scenario is not None and is_story:
         verdicts = [_play(scenario, html, tell)]
     elif seed is not None:
-        verdicts = [_run_one(Tape(seed, keep=_numbers(keep), calm=calm, backend=backend), shrink, html, tell)]
+        tape = Tape(seed, keep=_numbers(keep), calm=calm, backend=backend, play=_drawn(scenario))
+        verdicts = [_run_one(tape, shrink, html, tell)]
     else:
         if keep is not None or html is not None:
             raise click.UsageError("--keep and --html are for one run: name it with --seed or --scenario.")
         first, last = _range(seeds)
-        tapes = [Tape(number, calm=calm, backend=backend) for number in range(first, last + 1)]
+        play = _drawn(scenario)
+        tapes = [Tape(number, calm=calm, backend=backend, play=play) for number in range(first, last + 1)]
         verdicts = _run_many(tapes, shrink, tell)
     if as_json:
         print_json([_facts(verdict) for verdict in verdicts])
@@ -95,6 +99,17 @@ def _run_one(tape: Tape, shrink: bool, html: Path | None, tell: Callable[[str], 
         verdict = run(tape, recording)
         _draw(html, recording, verdict, command_of(tape))
     return verdict
+
+
+def _drawn(scenario: str | None) -> Play | None:
+    """Return the story around which runs are drawn; None for none."""
+    from edda_sync.simulations.plays import PLAYS
+
+    if scenario is None:
+        return None
+    if scenario not in PLAYS:
+        raise click.UsageError(f"With a seed, --scenario is one of {', '.join(PLAYS)}: others are always the same.")
+    return PLAYS[scenario]
 
 
 def _play(name: str, html: Path | None, tell: Callable[[str], None]) -> Verdict:

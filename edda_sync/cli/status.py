@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,47 +24,52 @@ from edda_sync.cli.common import (
     say,
 )
 from edda_sync.cli.damaged import known
-from edda_sync.cli.running import SHORT_DEVICE, Waiting, last
+from edda_sync.cli.running import SHORT_DEVICE, Waiting
 from edda_sync.crdt.records import told_apart
 from edda_sync.engine import aside as asides
 from edda_sync.engine import missing
+from edda_sync.engine.life import COPIED
 from edda_sync.words import limits
 from edda_sync.words.errors import damage_sentence
 from edda_sync.words.folders import socket_path
+from edda_sync.words.units import size_in_words
 
 if TYPE_CHECKING:
     from edda_sync.device.control import Answer
-
-ANSWER_S: Final = 10.0  # far more than a running device takes to answer
 
 
 @click.command("devices", cls=Command)
 @json_option
 def devices(as_json: bool) -> None:
-    """List the devices of the workspace, and when each was last proved equal to this one."""
-    listed = _asked("devices")
+    """List the devices of the workspace, and when each was last proved equal to this one; and its recovery codes."""
+    listed = asked("devices")
     if listed is not None:
         found = listed["devices"]
     else:
         from edda_sync.engine import standing
 
         with opened() as store:
-            found = standing.devices(store)
+            found = [*standing.devices(store), *standing.recovery_codes(store)]
     if as_json:
         print_json(found)
         return
-    rows = [
-        [each["name"], each["device"][:SHORT_DEVICE], "this device" if each["this"] else _when(each["proved_at"])]
-        for each in found
-    ]
+    rows = [[each["name"], each["device"][:SHORT_DEVICE], _standing(each)] for each in found]
     print_table(["name", "id", "last proved equal"], rows)
+
+
+def _standing(device: Answer) -> str:
+    """Return when a device was last proved equal, or what else is to be said of it."""
+    if device.get("recovery"):  # an `edda up` from before codes does not say so
+        made = device["added_at"][:10]
+        return f"made {made}, replaced since" if device["recovery"] == "replaced" else f"made {made}, never links"
+    return "this device" if device["this"] else _when(device["proved_at"])
 
 
 @click.command("status", cls=Command)
 @json_option
 def status(as_json: bool) -> None:
     """Show the other devices, whether each is proved equal or how far behind, and what is in the store."""
-    found = _asked("status")
+    found = asked("status")
     if found is None:
         from edda_sync.engine import standing
 
@@ -77,17 +84,23 @@ def status(as_json: bool) -> None:
         _print_status(found)
 
 
-def _asked(what: str) -> Answer | None:
-    """Return the answer of a running ``edda up``; None if there is none, or it does not answer."""
-    if not socket_path(home()).exists():
+def asked(what: str, *, quietly: bool = False) -> Answer | None:
+    """
+    Return the answer of a running ``edda up``; None if there is none, or it does not answer.
+
+    Args:
+        what: What to ask for.
+        quietly: Whether a person is not told of it, as beside other progress.
+    """
+    if not os.path.exists(socket_path(home())):
         return None
     import asyncio
 
     from edda_sync.device import control
 
     try:
-        with Waiting("Asking the running device"):
-            return asyncio.run(asyncio.wait_for(last(control.ask(home(), {"do": what})), ANSWER_S))
+        with nullcontext() if quietly else Waiting("Asking the running device"):
+            return asyncio.run(control.answered(home(), {"do": what}))
     except ConnectionError:
         return None
     except TimeoutError:
@@ -99,22 +112,28 @@ def _print_status(found: Answer) -> None:
     state = f"running on port {found['port']}" if found["running"] else "not running; `edda up` runs it"
     say(f"{found['name']} ({found['device'][:SHORT_DEVICE]}), {state}")
     held = ", ".join(count(found[key], key[:-1]) for key in ("tasks", "documents", "tags"))
-    size = (found["database_bytes"] + found["wal_bytes"]) / 1_000_000
+    size = sum(found[f"{part}_bytes"] for part in ("database", "wal", "rocksdb", "files")) / 1_000_000
     file = found["database"]
     place = found["home"] if file is None or Path(file).parent == Path(found["home"]) else file
-    say(f"store: {held}; {size:,.1f} MB in {place}; digest {found['digest'][:12]}")
+    say(f"store: {held}; {size:,.1f} MB in {place}; states in {found['backend']}; digest {found['digest'][:12]}")
     if found["running"]:
         say(_figures(found["metrics"]))
     if found["encryption"]:
         say(f"encrypted: its key is {safe_line(found['encryption']['key'])}")
+    for each in found["backups"]:
+        say(_backup(each))
     if found["to_bring"]:
         say(f"outstanding: {asides.sentence([safe_line(each) for each in found['to_bring']])}")
+    if sentence := files_missing(found.get("files", {})):
+        say(f"files: {sentence}")
     if found["running"] and not found["discovery"]["available"]:
         say(f"not looking on the LAN: {found['discovery']['reason']}")
     if found["damaged"]:
         say(f"damaged: {damage_sentence(found['damaged'])}")
     if found["conflicts"]:
         say(f"conflicts: {found['conflicts']:,} kept; `edda conflicts` shows them")
+    if found["clashes"]:
+        say(f"clashes: {found['clashes']:,} with a value that must be unique; `edda conflicts` shows them")
     if found["waiting"]:
         say(f"waiting: {found['waiting']:,} that this version could not apply; update edda-sync here")
     if found["refused"]:
@@ -160,6 +179,23 @@ def _print_status(found: Answer) -> None:
         say("no other device belongs to this workspace yet; `edda invite` lets one in")
 
 
+def _backup(noted: Answer) -> str:
+    """Return what a person should know of the backups at one target, in a line."""
+    target = safe_line(noted["target"])
+    if not noted["number"]:
+        return f"backups: none at {target} yet; {noted['failed']}"
+    said = [f"backup {noted['number']:,} at {target} of {_when(noted['made_at'])}"]
+    said.append("holds everything" if not noted["behind"] else f"lacks {count(noted['behind'], 'later change')}")
+    if noted["outstanding"]:
+        before = f", since the last converged one of {_when(noted['converged_at'])}" if noted["converged_at"] else ""
+        said.append(f"without the latest of {', '.join(map(safe_line, noted['outstanding']))}{before}")
+    if noted["verified_at"]:
+        said.append(f"last verified {_when(noted['verified_at'])}")
+    if noted["failed"]:
+        said.append(f"the last attempt failed: {noted['failed']}")
+    return f"backups: {'; '.join(said)}"
+
+
 def _figures(metrics: Answer) -> str:
     """Return what a person may want to know of what a running device did since it was started, in a line."""
     said = [f"{count(metrics['transaction_count'], 'transaction')} in the log"]
@@ -168,9 +204,36 @@ def _figures(metrics: Answer) -> str:
         said.append(f"{queries}, {metrics['avg_query_time'] * 1000:,.1f} ms each")
     if metrics["cache"] is not None:
         said.append(f"{metrics['cache_hit_rate']:.0%} of reads from the cache")
+    if files := metrics.get("files"):  # an `edda up` from before these does not say so
+        said += _of_files(files)
     moved = [metrics["sync"][f"bytes_{way}"] / 1_000_000 for way in ("sent", "received")]
     said.append(f"{moved[0]:,.1f} MB sent and {moved[1]:,.1f} MB received")
     return f"figures: {'; '.join(said)}"
+
+
+def _of_files(files: Answer) -> list[str]:
+    """Return the figures of attached files for a person."""
+    said = []
+    if files["attached"]:
+        sizes = f"{size_in_words(files['here_bytes'])} of {size_in_words(files['attached_bytes'])} here"
+        said.append(f"{count(files['attached'], 'attached file')}, {sizes}")
+    if files["refused"]:
+        said.append(f"{count(files['refused'], 'wrong part')} of files dropped")
+    if files["mended"]:
+        said.append(f"{count(files['mended'], 'damaged file')} complete again")
+    return said
+
+
+def files_missing(files: Answer) -> str:
+    """Return which attached files are not here, in a sentence; empty if all are."""
+    if not files.get("missing"):
+        return ""
+    are, them = ("is", "it") if files["missing"] == 1 else ("are", "them")
+    size = size_in_words(files["missing_bytes"])
+    said = f"{count(files['missing'], 'attached file')} {are} not here yet ({size} in all)"
+    if files["fetching"]:
+        return f"{said}; {count(files['fetching'], 'file')} on the way, {size_in_words(files['left_bytes'])} to come"
+    return f"{said}; `edda doc fetch` gets {them} from a device that has {them}"
 
 
 def names_of(status: Answer) -> dict[str, str]:
@@ -199,16 +262,25 @@ def losses(found: Answer) -> list[str]:
 def _print_lives(found: Answer) -> None:
     """Print what the lives tell about stores that exist more than once."""
     own = found["lives"].get(found["device"], {"all": 1, "why": {}})
-    if found["copies"]:
+    if found.get("copy_at"):
+        from edda_sync.device.introducing import copy_sentence
+
+        say(f"copies: {copy_sentence(safe_line(found['copy_at']))}")
+    elif found["copies"]:
         others = "another copy" if found["copies"] == 1 else f"{found['copies']:,} other copies"
         wrote, quiet = _when(found["copy_wrote_at"]), found["copy_quiet_at"][:10]
         say(
             f"copies: this device's store exists more than once; {others} of it wrote too, last {wrote}. Nothing is lost; "
-            f"use only one. This ends once no copy has written until {quiet}."
+            f"use only one, or type `edda split NAME` on one of them. This ends once no copy has written until {quiet}."
         )
     elif own["why"]:
         why = "; ".join(f"{count(number, 'time')}: {reason}" for reason, number in sorted(own["why"].items()))
-        say(f"lives: this store goes on in life {own['all']:,} ({why})")
+        hint = (
+            "; if its original is used on, `edda split NAME` makes this a device of its own"
+            if COPIED in own["why"]
+            else ""
+        )
+        say(f"lives: this store goes on in life {own['all']:,} ({why}){hint}")
     for device in found["forked"]:
         say(f"fork: two stores of {_device(found, device)} wrote in one life; both are kept, as concurrent work")
     for device, counted in found["lives"].items():
@@ -242,4 +314,4 @@ def _when(moment: str | None) -> str:
     return "never" if moment is None else f"{moment[:10]} {moment[11:19]}Z"
 
 
-__all__ = ["apart", "devices", "losses", "names_of", "status"]
+__all__ = ["apart", "devices", "files_missing", "losses", "names_of", "status"]

@@ -25,7 +25,7 @@ def add(name: str, color: str | None, description: str | None) -> None:
 
     A deleted tag comes back on all that carried it.
     """
-    with opened() as store:
+    with opened(make=True) as store:
         say(write(store, lambda tx: tx.create_tag(name, color, description)))
 
 

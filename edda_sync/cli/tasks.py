@@ -83,7 +83,7 @@ def _fields(*, new: bool) -> Callable[[Any], Any]:
 def add(title: tuple[str, ...], as_json: bool, **fields: Any) -> None:
     """Add a task and print its id. The words of TITLE may stand unquoted."""
     made = Task(title=" ".join(title), tags=set(fields["tags"]))
-    with opened() as store:
+    with opened(make=True) as store:
         _set_fields(store, made, fields)
         task_id = write(store, lambda tx: tx.create_task(made))
         items.print_item(store, store.get_task(task_id)) if as_json else say(task_id)
@@ -103,7 +103,13 @@ def add(title: tuple[str, ...], as_json: bool, **fields: Any) -> None:
     metavar="WORDS",
     help="Words in title or description; `rep*` matches a beginning, `'\"two words\"'` those two side by side.",
 )
-@click.option("--order", type=click.Choice(TASK_ORDERS), default="urgent", show_default=True)
+@click.option(
+    "--near", type=finding.Place(), metavar="LAT,LON", help="With a place in metadata.location, nearest first."
+)
+@click.option(
+    "--within", type=finding.Distance(), metavar="DISTANCE", help="With --near: no further away, such as 5km."
+)
+@click.option("--order", type=click.Choice(TASK_ORDERS), help="urgent unless you say so; distance with --near.")
 @click.option("--reverse", is_flag=True, help="Reverse the order.")
 @click.option("--limit", type=int, metavar="N", help="Show at most N; 50 unless --all.")
 @click.option("--all", "everything", is_flag=True, help="Show tasks of any status, and as many as there are.")
@@ -147,7 +153,8 @@ def _query(store: StorageEngine, everything: bool, limit: int | None, conditions
         parent=parent, under=_named(store, "task", conditions["under"]),
         document=_named(store, "document", conditions["document"]),
         due_before=conditions["due_before"], due_from=conditions["due_after"],
-        text=conditions["text"], order=conditions["order"], descending=conditions["reverse"],
+        text=conditions["text"], near=conditions["near"], within=conditions["within"],
+        order=conditions["order"], descending=conditions["reverse"],
         limit=None if shown is None else shown + 1, **finding.shared(conditions),
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from edda_sync.words import values
 from edda_sync.words.errors import CorruptError
 from edda_sync.words.model import KINDS
 
@@ -26,3 +27,8 @@ def kind_and_id(key: bytes) -> tuple[str, bytes]:
         return KINDS[key[0]], key[1:]
     except IndexError:
         raise CorruptError(f"an entity's key ({key.hex()})") from None
+
+
+def id_text_of(key: bytes) -> str:
+    """Return the id in a key, as text."""
+    return values.id_text(kind_and_id(key)[1])

@@ -30,6 +30,10 @@ ML_KEM_768_X25519: Final = 0x647A
 _ED25519_KEY: Final = bytes.fromhex("302a300506032b6570032100")  # what precedes such a key in a certificate
 _COMMON_NAME: Final = bytes.fromhex("0603550403")  # 2.5.4.3
 
+RECOVERY: Final = 2
+"""In the ext of a device's record: it stands for a recovery code, see ``workspace.codes``. The value names, by the ids of
+their entities, the codes that it replaces."""
+
 Key = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 
 

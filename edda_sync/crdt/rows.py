@@ -34,7 +34,7 @@ class Edge(NamedTuple):
     created_at: str
 
 
-def row_of(entity: Entity, text: str | None, parent_id: str | None) -> Row:
+def row_of(entity: Entity, text: str | None, parent_id: str | None, withheld: Collection[str] = frozenset()) -> Row:
     """
     Return the row of a visible task, document or tag.
 
@@ -42,11 +42,12 @@ def row_of(entity: Entity, text: str | None, parent_id: str | None) -> Row:
         entity: The state of the entity.
         text: The present text of its description or content.
         parent_id: The parent that may be shown. For tasks only.
+        withheld: Cells of metadata and agent_context that another entity shows (``fold.uniques``).
     """
     writes = {
         name: siblings[0] if len(siblings) == 1 else cells.visible(siblings) for name, siblings in entity.cells.items()
     }
-    shown = {name: write[3] for name, write in writes.items()}
+    shown = {name: write[3] for name, write in writes.items() if name not in withheld}
     walls = {write[2] for write in writes.values()}
     entity_id = values.id_text(entity.id)
     created_at = shown.get("created_at")

@@ -179,6 +179,13 @@ def _epoch(_group: str, name: str) -> _Check:
     return lambda value: records.check_epoch(name, value)
 
 
+def _unique(_group: str, name: str) -> _Check:
+    from edda_sync.crdt import uniques  # rarely needed
+
+    uniques.check_cell(name, None)
+    return lambda value: uniques.check_cell(name, value)
+
+
 def _check_id(cell: str, entity_id: str) -> None:
     if values.id_text(values.id_bytes("id", entity_id)) != entity_id:
         raise InvalidValueError(cell, "is not a canonical id", entity_id)
@@ -208,5 +215,5 @@ _FIELDS: Final[dict[str, dict[str, _Check]]] = {
 _GROUPS: Final[dict[str, dict[str, Callable[[str, str], _Check]]]] = {
     "task": {"metadata": _json, "agent_context": _json, "tag": _tag, "link": _link},
     "document": {"metadata": _json, "agent_context": _json, "tag": _tag, "file": _file},
-    "workspace": {"epoch": _epoch},
+    "workspace": {"epoch": _epoch, "unique": _unique},
 }

@@ -12,8 +12,9 @@ from edda_sync.engine.transaction import Transaction
 from edda_sync.imports.batches import batches, text_length
 from edda_sync.imports.order import parents_first
 from edda_sync.words import limits
+from edda_sync.words.errors import DamagedFileError, FileNotHereError
 from edda_sync.words.listed import Link, Tag
-from edda_sync.words.model import Item, Task
+from edda_sync.words.model import Document, Item, Task
 from edda_sync.words.query import DocumentQuery, TaskQuery
 
 T = TypeVar("T")
@@ -28,12 +29,14 @@ class Brought:
         tasks, documents: How many of those that were shown.
         known: How many items stayed as the workspace has them, because it knew their ids.
         trash: How many tasks and documents of the trash. They are in the trash again.
+        lost: How many attached files could not come along, since their content is not, or not whole, on this device.
     """
 
     tasks: int
     documents: int
     known: int
     trash: int = 0
+    lost: int = 0
 
 
 def bring(old: StorageEngine, new: StorageEngine) -> Brought:
@@ -63,18 +66,43 @@ def bring(old: StorageEngine, new: StorageEngine) -> Brought:
             new.transact(partial(_each, write_one, batch), reason="brought along")
 
     write(_create_tag, (tag for tag in old.tags() if tag.id not in tags), lambda _: 0)
-    created = _unknown([*tasks, *documents], known)
-    write(lambda tx, item: _create(tx, item, item.id in trash), created, text_length)
+    created, attached = _unknown([*tasks, *documents], known), _Attached(old, new)
+    write(lambda tx, item: _create(tx, item, attached, item.id in trash), created, text_length)
     for some in _together(doomed):
         if len(some) <= limits.BULK_ITEMS_MAX:
-            new.transact(partial(_create_deleted, some), reason="brought along")
+            new.transact(partial(_create_deleted, some, attached), reason="brought along")
         else:  # one task with so many below it: they are shown until the last one is here
-            write(lambda tx, item: _create(tx, item, in_trash=False), some, text_length)
+            write(lambda tx, item: _create(tx, item, attached), some, text_length)
             write(_delete, some, lambda _: 0)
     links = (link for link in old.links() if (link.task_id, link.document_id) not in linked)
     write(_link, links, lambda _: 0)
     counts = [sum(1 for _ in _unknown(items, known)) for items in (tasks, documents)]
-    return Brought(counts[0], counts[1], len(tasks) + len(documents) - sum(counts), len(doomed))
+    return Brought(counts[0], counts[1], len(tasks) + len(documents) - sum(counts), len(doomed), len(attached.lost))
+
+
+class _Attached:
+    """
+    Attaches what is attached to documents of one store to the same documents of another one.
+
+    Attributes:
+        lost: Ids of the attachments that could not come along.
+    """
+
+    def __init__(self, old: StorageEngine, new: StorageEngine) -> None:
+        self._old, self._new = old, new
+        self.lost: set[str] = set()
+
+    def bring(self, tx: Transaction, document: Document) -> None:
+        """Attach what the document of the new store, which may have come out of the trash, does not have."""
+        there = {each.name for each in self._new.attachments(document.id)}
+        for each in self._old.attachments(document.id):
+            if each.name in there:
+                continue
+            try:
+                with self._old.reading.files.stream(each) as stream:
+                    tx.attach(document.id, stream, name=each.name, content_type=each.content_type)
+            except (FileNotHereError, DamagedFileError):
+                self.lost.add(each.id)
 
 
 def _each(write_one: Callable[[Transaction, T], object], batch: Iterable[T], tx: Transaction) -> None:
@@ -86,9 +114,9 @@ def _create_tag(tx: Transaction, tag: Tag) -> None:
     tx.create_tag(tag.name, tag.color, tag.description)
 
 
-def _create_deleted(items: Sequence[Item], tx: Transaction) -> None:
+def _create_deleted(items: Sequence[Item], attached: _Attached, tx: Transaction) -> None:
     for item in items:
-        _create(tx, item, in_trash=False)
+        _create(tx, item, attached)
     for item in items:
         _delete(tx, item)
 
@@ -147,7 +175,7 @@ def _unknown(items: Iterable[Item], known: set[str]) -> Iterator[Item]:
     return (item for item in items if item.id not in known)
 
 
-def _create(tx: Transaction, item: Item, in_trash: bool) -> None:
+def _create(tx: Transaction, item: Item, attached: _Attached, in_trash: bool = False) -> None:
     fresh = replace(item, _base=None)  # it was read from another store than the one it goes to
     if isinstance(fresh, Task):
         if in_trash:
@@ -155,8 +183,10 @@ def _create(tx: Transaction, item: Item, in_trash: bool) -> None:
             tx.update_task(fresh)
         else:
             tx.create_task(fresh)
-    elif in_trash:
+        return
+    if in_trash:
         tx.restore_document(fresh.id)
         tx.update_document(fresh)
     else:
         tx.create_document(fresh)
+    attached.bring(tx, fresh)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edda_sync.engine import opening
+from edda_sync.words import limits
 from edda_sync.words.config import StorageConfig, absolute
 from edda_sync.words.errors import EddaError, UsageError
 from edda_sync.words.files import disk_error, mend_file, open_file
@@ -136,14 +137,13 @@ async def serve(home: Path, handler: Handler) -> AsyncIterator[None]:
     Answer requests as long as the context lasts.
 
     Raises:
-        UsageError: The socket's folder belongs to another user.
+        UsageError: The socket's folder belongs to another user, or something else lies in its place.
     """
     path = socket_path(home)
     make_folder(path.parent)
     if not _is_private(path.parent):
         raise UsageError(f"{path.parent} is not yours alone; remove it, or set TMPDIR to a folder of your own.")
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()  # left by a process that was killed; the lock says that the path is ours
+    _clear(path)
     tasks: set[asyncio.Task[None]] = set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -172,6 +172,19 @@ async def serve(home: Path, handler: Handler) -> AsyncIterator[None]:
             await asyncio.gather(*tasks, return_exceptions=True)
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()
+
+
+def _clear(path: Path) -> None:
+    """
+    Take away the socket of a process that was killed. The lock says that its path is ours.
+
+    Raises:
+        UsageError: Something else is there, which stays.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise UsageError(f"{path} is no socket of edda, and stays as it is: move it away, then try again.")
+        path.unlink()
 
 
 def _bound(path: Path) -> socket.socket:
@@ -219,6 +232,26 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ha
             each.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
         await answers.aclose()  # type: ignore[attr-defined]
+
+
+async def answered(home: Path, request: Answer) -> Answer:
+    """
+    Return the last answer of the running device to a short request; an empty one if it ends without any.
+
+    Raises:
+        TimeoutError: It was stopped, or hangs.
+        ConnectionError: No device is running.
+        EddaError: The error that it answered.
+    """
+
+    async def last() -> Answer:
+        found: Answer = {}
+        async with contextlib.aclosing(ask(home, request)) as answers:
+            async for each in answers:
+                found = each
+        return found
+
+    return await asyncio.wait_for(last(), limits.DEVICE_ANSWER_S)
 
 
 async def ask(home: Path, request: Answer) -> AsyncGenerator[Answer, None]:

@@ -17,22 +17,26 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from edda_sync.crdt.frontier import Frontier, covers
-from edda_sync.device import control, rotation, service
+from edda_sync.device import backups, control, filing, rotation, service
+from edda_sync.device.filing import Files
 from edda_sync.device.happening import Happening
+from edda_sync.device.introducing import Introducing
 from edda_sync.device.invite import invite
 from edda_sync.device.peers import DIAL_AGAIN_S, Peers
 from edda_sync.device.runner import Runner
 from edda_sync.device.status import Status
-from edda_sync.engine import exchanged, standing
+from edda_sync.engine import backend, exchanged, standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.watched import QueryChange
 from edda_sync.sync.progress import Progress
 from edda_sync.transport.discovery import Discovery
 from edda_sync.transport.interfaces import Endpoint
+from edda_sync.transport.link import Link
 from edda_sync.words import limits
 from edda_sync.words.callbacks import Callback, log, log_broken
 from edda_sync.words.config import StorageConfig, absolute
@@ -94,6 +98,7 @@ class Device:
         self._tell = Callback(tell, "What happens", self._listener_broke, passes=_is_cancelled)
         self._status = Status(self._tell)
         self._runner: Runner
+        self._introducing: Introducing
         self._stack = contextlib.AsyncExitStack()
         self._certificates: dict[str, bytes] = {}  # of the members, as last read from the store
         self._trusted: dict[str, bytes] = {}  # the members that the open port lets in
@@ -109,6 +114,7 @@ class Device:
         runner = self._runner = Runner(
             self.store, self._status, self._meet, lambda text: self._tell(Happening("trouble", text=text))
         )
+        self._introducing = Introducing(self.store, runner.run, self._meet, self._tell)
         if self._is_on_disk:
             self._stack.enter_context(control.only_runner(self.home, self._config))
         hold_loop(self, asyncio.get_running_loop())
@@ -117,6 +123,8 @@ class Device:
         try:
             await self._stack.enter_async_context(runner.tasks)
             await runner.open(self._open)
+            if self._restored:
+                self._tell(Happening("trouble", text=self._restored))
             await self._listen()
             for device, remembered in self._status.remembered().items():
                 if remembered.endpoint is not None:
@@ -131,6 +139,8 @@ class Device:
             if rotation.has_policy(self.store):
                 tell = lambda text: self._tell(Happening("trouble", text=text))  # noqa: E731 - like the runner's
                 runner.tasks.start(rotation.rotate_when_due(self.run, tell))
+            if backups.has_schedule(self.store):
+                runner.tasks.start(backups.Backups(self.store, self._tell, remembered=self._status.remembered).go_on())
             if self._is_on_disk:
                 await self._stack.enter_async_context(control.serve(self.home, service.handler(self)))
         except BaseException:
@@ -191,6 +201,11 @@ class Device:
     def large(self) -> str | None:
         """The peer with whom something large is being exchanged, which cannot be cut; None for none."""
         return self._runner.large
+
+    @property
+    def files(self) -> Files:
+        """The content of attached files: how this device stands with them, and how more of them are fetched."""
+        return self._runner.files
 
     @property
     def port(self) -> int:
@@ -275,32 +290,43 @@ class Device:
             discovery = {"available": self.discovery.available, "reason": self.discovery.reason}
         for peer in peers:
             peer["exchanging"] = peer["device"] == self.large
-        own = {"running": True, "fault": self.fault, "port": self.port, "discovery": discovery}
+        own = {
+            "running": True,
+            "fault": self.fault,
+            "copy_at": self._introducing.copy_at,
+            "port": self.port,
+            "discovery": discovery,
+        }
+        facts["files"].update(filing.facts(self.files.progress))
         return {**facts, **own, "metrics": as_json(await self.metrics()), "peers": peers}
 
     async def metrics(self) -> StorageMetrics:
-        """Return the figures of the store, and of its syncs since this device was started."""
+        """Return the figures of the store, and of its syncs and the files that it moved since this device was started."""
         self._owner.check()
         found = await self.run(StorageEngine.metrics)
+        found = replace(found, files=filing.measured(found.files, self.files.progress))
         return self._status.metrics(found, await self.run(StorageEngine.frontier))
 
     # --- opening ------------------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
         self.store.initialize(self._config)
+        self._restored = backend.restore(self.store.store, self.store.rebuild)
         self.store.membership.readmit()
         self._certificates = self._trusted = self.store.reading.certificates()
         self._status.open(self.store)
         self.began = exchanged.held(self.store)
         self._last_port = standing.port(self.store)
+        self._introducing.open()
 
     async def _listen(self) -> None:
         """Open the port: the one where peers remember this device, unless another program has taken it."""
         ports = [self._port] if self._port or not self._last_port else [self._last_port, 0]
         for port in ports:
             self.peers = self._status.peers = Peers(
-                self.store.identity, lambda: self._certificates, self._runner.carry, port, self._answered, self._runner,
-                self._refused, self.name_of, self._status.troubled,
+                self.store.identity, lambda: self._certificates, self._carry, port, self._answered, self._runner,
+                self._refused, self.name_of, self._status.troubled, self._introducing.take, self._introducing.introduce,
+                self._found_own,
             )  # fmt: skip
             try:
                 await self._stack.enter_async_context(self.peers)
@@ -314,7 +340,7 @@ class Device:
         key = membership.discovery_key(self.store.membership.workspace_key)
         self.discovery = Discovery(
             self.store.identity.device, lambda: [key], self.peers.port, members=lambda: self._certificates,
-            on_found=self._found, now=time.time, on_network_change=self.peers.network_changed,
+            on_found=self._found, on_own=self._found_own, now=time.time, on_network_change=self.peers.network_changed,
         )  # fmt: skip
         await self._stack.enter_async_context(self.discovery)
         self._runner.tasks.start(self.discovery.watching())
@@ -332,6 +358,10 @@ class Device:
                 self.discovery.refresh()
             self._trusted = certificates  # last, so that it is done again after a fault
 
+    async def _carry(self, link: Link) -> None:
+        await self._introducing.met(link.peer)
+        await self._runner.carry(link)
+
     def _answered(self, device: str, endpoint: Endpoint) -> None:
         self._status.answered(device, endpoint)
         self._runner.linked()
@@ -341,7 +371,10 @@ class Device:
 
     def _found(self, device: str, endpoints: list[Endpoint]) -> None:
         self._status.found(device, endpoints)
-        self.peers.found(device, endpoints)
+        self.peers.found(device, endpoints, hinted=True)
+
+    def _found_own(self, endpoints: list[Endpoint]) -> None:
+        self._runner.tasks.start(self._introducing.look(endpoints))
 
     def _listener_broke(self, error: CallbackError) -> None:
         log_broken(error)

@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 from edda_sync.words import limits
 from edda_sync.words.addresses import host_port
 from edda_sync.words.errors import EddaError, UsageError
-from edda_sync.words.metrics import StorageMetrics
+from edda_sync.words.metrics import FilesMetrics, StorageMetrics
 
 PATH: Final = "/metrics"
 
@@ -108,7 +108,11 @@ class Figures(Collector):
 
 def families(found: StorageMetrics) -> Iterator[Metric]:
     """Yield figures as Prometheus has them: counters only grow, and sizes and times are in bytes and seconds."""
-    yield _gauge("database_size_bytes", "Size of the database with its journal on disk.", found.database_size)
+    yield _gauge(
+        "database_size_bytes",
+        "Size of the database, its journal, RocksDB folder and attached files.",
+        found.database_size,
+    )
     yield _gauge("tasks", "Tasks, without the trash.", found.task_count)
     yield _gauge("documents", "Documents, without the trash.", found.document_count)
     yield _counter("transactions", "Transactions in the log, of all devices.", found.transaction_count)
@@ -131,6 +135,20 @@ def families(found: StorageMetrics) -> Iterator[Metric]:
     yield _counter("received_bytes", "What came over links, as frames.", sync.bytes_received)
     yield _gauge("waiting_operations", "Operations that only a newer version can apply.", sync.waiting)
     yield _gauge("refused_operations", "Operations that are refused for good.", sync.refused)
+    yield from _files(found.files)
+
+
+def _files(files: FilesMetrics) -> Iterator[Metric]:
+    yield _gauge("files_attached", "Attached files, equal ones once.", files.attached)
+    yield _gauge("files_attached_bytes", "Their size.", files.attached_bytes)
+    yield _gauge("files_here", "Attached files that are complete on this device.", files.here)
+    yield _gauge("files_here_bytes", "Size of those that are complete on this device.", files.here_bytes)
+    yield _gauge("files_missing", "Attached files that are not complete on this device.", files.missing)
+    yield _gauge("files_missing_bytes", "Size of those that are not complete on this device.", files.missing_bytes)
+    yield _counter("files_fetched_bytes", "Content of files that came from other devices.", files.bytes_fetched)
+    yield _counter("files_given_bytes", "Content of files that other devices were given.", files.bytes_given)
+    yield _counter("files_refused_parts", "Parts of files that were not what they are called.", files.refused)
+    yield _counter("files_mended", "Damaged files that are complete again.", files.mended)
 
 
 def _cache(found: StorageMetrics) -> Iterator[Metric]:

@@ -13,13 +13,13 @@ class Happening:
 
     Attributes:
         what: ``found`` on the LAN, ``connected``, ``lost``, changes of a peer ``applied``, proved ``equal``, ``joined`` the
-            workspace, or ``trouble``.
+            workspace, attached ``files`` came, a ``backup`` was made, or ``trouble``.
         device: The peer; empty for this device's own trouble.
-        count: The number of changes.
-        text: An address, or a description of the trouble.
+        count: The number of changes, or of files.
+        text: An address, the size of what came, or a description of the trouble.
     """
 
-    what: Literal["found", "connected", "lost", "applied", "equal", "joined", "trouble"]
+    what: Literal["found", "connected", "lost", "applied", "equal", "joined", "files", "backup", "trouble"]
     device: str = ""
     count: int = 0
     text: str = ""

@@ -7,7 +7,9 @@ that store aside, complete and usable, or also brings its content along, as new 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,7 +17,7 @@ from typing import Final
 from edda_sync.changes import change as changes
 from edda_sync.device.peers import Endpoint
 from edda_sync.engine import aside as asides
-from edda_sync.engine import opening, standing
+from edda_sync.engine import backend, opening, standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.sealing import keyfile
 from edda_sync.store.sqlite.damage import can_be_made_anew
@@ -26,9 +28,19 @@ from edda_sync.transport.discovery import find_pairing
 from edda_sync.transport.interfaces import has_network
 from edda_sync.transport.pairing.frames import SENTENCES
 from edda_sync.words import limits
-from edda_sync.words.config import DATABASE_FILE, StorageConfig, absolute
+from edda_sync.words.addresses import host_port
+from edda_sync.words.config import DATABASE_FILE, StorageBackend, StorageConfig, absolute
 from edda_sync.words.configured import configured
-from edda_sync.words.errors import CorruptError, DamagedStoreError, NotReachableError, PairingError, UsageError, damage
+from edda_sync.words.errors import (
+    CorruptError,
+    DamagedStoreError,
+    NotReachableError,
+    PairingError,
+    RemoteError,
+    UsageError,
+    damage,
+)
+from edda_sync.words.errors.root import bare
 from edda_sync.words.files import disk_error, move_file
 from edda_sync.words.folders import make_folder, state_folder
 from edda_sync.workspace import welcome as membership
@@ -60,6 +72,8 @@ class Holdings:
         others: How many other members the workspace has.
         is_shut_out: Whether the change that let it in is missing, or its inviter refuses it: it may have to be let in again.
         is_refused: Whether its inviter has refused it, and not only its first sync was interrupted.
+        backend: What keeps its states.
+        states: The folders in which they are kept beside its file.
     """
 
     workspace: bytes
@@ -73,6 +87,8 @@ class Holdings:
     others: int
     is_shut_out: bool
     is_refused: bool = False
+    backend: StorageBackend = StorageBackend.SQLITE
+    states: tuple[Path, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -116,24 +132,49 @@ def holdings(home: Path, config: StorageConfig | None = None) -> Holdings | None
         kept = sum(len(each.kept) for each in engine.conflicts())
         held = counts["tasks"], counts["documents"], counts["tags"], trash, kept
         refused = standing.shut_out_by(engine) is not None
-        return Holdings(workspace, device, own, *held, others, shut_out, refused)
+        kind, states = StorageBackend(backend.name(engine.store)), tuple(backend.folders(engine.store))
+        return Holdings(workspace, device, own, *held, others, shut_out, refused, kind, states)
 
 
 # --- pairing ----------------------------------------------------------------------------------------------------------
 
 
-async def find(code: str) -> list[Endpoint]:
+async def search(
+    home: Path, code: str, name: str, found: Callable[[], object] = lambda: None
+) -> tuple[Welcome, Endpoint]:
     """
-    Look on the LAN for the inviter of a code. Pass the result to :func:`pair`.
+    Join at an invitation that is announced on the LAN; then call :func:`enter` with the welcome.
+
+    Anybody can announce one with the nameplate of a code. So up to ``INVITATIONS_TRIED_MAX`` of them are tried, until one
+    proves that it knows the code.
+
+    Args:
+        home, code, name: See :func:`pair`, which also says what is returned.
+        found: Called when an invitation was found.
 
     Raises:
         InvalidValueError: The code has a wrong form.
-        PairingError: No inviter was heard.
+        PairingError: No invitation was heard, or none could be joined: it says how each one failed.
+        NotReachableError, RemoteError: See ``pairing.join``; if only one was heard.
     """
-    found = await find_pairing(pairing.parse_code(code).nameplate, limits.PAIRING_SEARCH_S)
-    if not found:
+    failures: list[tuple[Endpoint, RemoteError | PairingError]] = []
+    async with aclosing(find_pairing(pairing.parse_code(code).nameplate, limits.PAIRING_SEARCH_S)) as announced:
+        async for endpoints in announced:
+            found()
+            try:
+                return await pair(home, code, name, endpoints)
+            except (RemoteError, PairingError) as error:
+                failures.append((endpoints[0], error))
+    if not failures:
         raise PairingError(NOBODY if has_network() else NO_NETWORK, nobody_asked=True)
-    return found
+    if len(failures) == 1:
+        raise failures[0][1]
+    told = "; ".join(f"at {host_port(*at)}, {_reason(error)}" for at, error in failures)
+    raise PairingError(f"{len(failures)} devices announce an invitation with this code's first two digits: {told}")
+
+
+def _reason(error: RemoteError | PairingError) -> str:
+    return error.reason if isinstance(error, PairingError) else bare(str(error))
 
 
 async def pair(home: Path, code: str, name: str, endpoints: Sequence[Endpoint]) -> tuple[Welcome, Endpoint]:
@@ -234,13 +275,40 @@ def enter(
             raise UsageError("This store has content by now; join again, with --bring or --leave.")
         if aside is not None and along:
             asides.plan(absolute(aside), welcome.workspace)
+        if aside is not None:  # first: without its states, a store has to make them anew
+            _copy_states(held.states, StorageConfig().rocksdb(absolute(aside)))
         _clear(home, config.database(home), held, aside)
+        for folder in held.states:
+            shutil.rmtree(folder, ignore_errors=True)
+        if "backend" not in config.given:
+            config = config.changed(backend=held.backend)
+        if aside is not None:
+            _move_files(config.files(home), StorageConfig().files(absolute(aside)))
     with StorageEngine(home) as store:
         store.open_store(config.changed(name=name), anew=True)
         if not opening.has_identity(home):
             identities.save(home, _identity(home))
         store.adopt(welcome)
     identities.forget(home / PAIRING_FOLDER)
+
+
+def make_room(home: Path, config: StorageConfig | None = None) -> None:
+    """
+    Remove the store of a folder, if it holds nothing that anybody would miss.
+
+    Raises:
+        UsageError: It holds something.
+    """
+    home = absolute(home)
+    config = configured(home, config)
+    held = holdings(home, config)
+    if held is None:
+        return
+    if not held.is_empty:
+        raise UsageError(f"There is a store in {home} already, and nothing was changed: restore into it, or elsewhere.")
+    _clear(home, config.database(home), held, None)
+    for folder in held.states:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _clear(home: Path, database: Path, held: Holdings, aside: Path | None) -> None:
@@ -259,3 +327,22 @@ def _clear(home: Path, database: Path, held: Holdings, aside: Path | None) -> No
                 path.unlink() if aside is None else move_file(path, aside / f"{DATABASE_FILE}{suffix}")
         except OSError as error:
             raise disk_error(path, error) from None
+
+
+def _copy_states(folders: Sequence[Path], target: Path) -> None:
+    """Copy the folders of states that go along with a store."""
+    for folder in folders:
+        try:
+            make_folder(target)
+            shutil.copytree(folder, target / folder.name, dirs_exist_ok=True)
+        except OSError as error:
+            raise disk_error(folder, error) from None
+
+
+def _move_files(files: Path, target: Path) -> None:
+    """Move what is attached along with its store, to another disk chunk by chunk."""
+    try:
+        if files.is_dir():
+            shutil.move(files, target)
+    except OSError as error:
+        raise disk_error(files, error) from None

@@ -12,9 +12,9 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from edda_sync.device.peer import Peer
 from edda_sync.transport.dial import dial, peek
 from edda_sync.transport.identity import Identity, device_of, public_key_of
 from edda_sync.transport.interfaces import Endpoint
@@ -27,6 +27,7 @@ from edda_sync.words.errors import (
     InvalidValueError,
     NotAMemberError,
     NotReachableError,
+    OwnKeyError,
     RemoteError,
     StorageError,
 )
@@ -39,37 +40,6 @@ STEADY_LINK_S: Final = 5.0  # a link that ends sooner counts as a failed try: th
 _ANOTHER, _BETTER = "another link is open", "a better link is open"  # why a link is closed, as the other side reads it
 _REFUSALS: Final = 2  # so many in a row, without another link of ours, show that there is a copy of this store
 _CALLING: Final = "calling peers"
-
-
-@dataclass(slots=True)
-class Peer:
-    """
-    What is known about where a member is.
-
-    Attributes:
-        endpoints: Its possible addresses, best first.
-        link: The open link; None when there is none.
-        error: Why the last try failed, for a person.
-        failures: How many tries in a row failed.
-        is_failing: Whether sessions with it end over a fault, on either side.
-        is_unsteady: Whether the last link ended too soon, or over a fault; then hints about its address do not hurry a try.
-        refused: How many links in a row it ended in favour of another one, when this device had no other.
-        hung_up: Whether it closed the last call on seeing our certificate. A device that is ending does so too, once.
-        hurry: Whether to end the pause before the next try.
-    """
-
-    device: str
-    endpoints: list[Endpoint] = field(default_factory=list)
-    link: Link | None = None
-    error: str = ""
-    failures: int = 0
-    is_failing: bool = False
-    is_unsteady: bool = False
-    refused: int = 0
-    hung_up: bool = False
-    hurry: bool = False
-    nudge: asyncio.Event = field(default_factory=asyncio.Event)
-    keeper: asyncio.Task[None] | None = None
 
 
 class Overseer(Protocol):
@@ -102,6 +72,10 @@ class Peers:
         on_refused: Called with a member that refuses this device as unknown.
         name_of: Returns the name of a member.
         on_trouble: Called with a member and a description of its trouble, for a person.
+        on_copy: As for a ``Listener``.
+        introduce: Called with a member that refuses this device, its certificate, and where it answers. It tells the member
+            of this device, and returns whether it knows this device now.
+        on_own: Called with addresses where this device's own key answers.
     """
 
     def __init__(
@@ -115,11 +89,15 @@ class Peers:
         on_refused: Callable[[str], None] = lambda _device: None,
         name_of: Callable[[str], str] = lambda device: device[:12],
         on_trouble: Callable[[str, str], None] = lambda *_: None,
+        on_copy: Callable[[Link], Awaitable[None]] | None = None,
+        introduce: Callable[[str, bytes, str, int], Awaitable[bool]] | None = None,
+        on_own: Callable[[list[Endpoint]], None] = lambda _: None,
     ) -> None:
         self._identity, self._members = identity, members
         self._on_link, self._on_dialled, self._overseer = on_link, on_dialled, overseer
         self._on_refused, self._name_of, self._on_trouble = on_refused, name_of, on_trouble
-        self._listener = Listener(identity, members, self._accepted, port=port)
+        self._introduce, self._on_own = introduce, on_own
+        self._listener = Listener(identity, members, self._accepted, port=port, on_copy=on_copy)
         self._tasks: set[asyncio.Task[Any]] = set()
         self.all: dict[str, Peer] = {}
         self._is_leaving = False
@@ -151,13 +129,13 @@ class Peers:
         await self._listener.refresh()
         self._meet()
 
-    def found(self, device: str, endpoints: list[Endpoint]) -> None:
-        """Note addresses where a member may be."""
+    def found(self, device: str, endpoints: list[Endpoint], *, hinted: bool = False) -> None:
+        """Note addresses where a member may be, as a person or an earlier link says, or only a hint from the network."""
         peer = self.all.get(device)
         if peer is not None:
             is_news = not set(endpoints) <= set(peer.endpoints)
-            peer.endpoints = endpoints + [known for known in peer.endpoints if known not in endpoints][:4]
-            if is_news or not peer.is_unsteady:
+            peer.note(endpoints, known=not hinted)
+            if (is_news or not peer.is_unsteady) and (not hinted or peer.hinted_hurries.take(_now_s())):
                 self._look_again(peer)
 
     def network_changed(self) -> None:
@@ -179,13 +157,16 @@ class Peers:
         except InvalidValueError:
             raise NotReachableError(f"{host}:{port}", "what answers there is no edda device") from None
         pinned = self._members().get(device)
-        if pinned is None or pinned != certificate or device == self._identity.device:
+        if certificate == self._identity.certificate:
+            self._on_own([(host, port)])
+            raise OwnKeyError(host_port(host, port))
+        if pinned is None or pinned != certificate:
             raise NotAMemberError(f"The device at {host}:{port}")
         self._meet()
         peer = self.all[device]
         if peer.link is None:
             try:
-                link = await dial(self._identity, device, pinned, host, port)
+                link = await self._call(device, pinned, host, port)
             except NotAMemberError as error:
                 raise self._judged(peer, error, host_port(host, port), peer.hung_up) from error
             self._start(self._carry(peer, link, (host, port)))
@@ -267,7 +248,9 @@ class Peers:
             certificate = self._members().get(peer.device)
             if certificate is None or self._is_linked(peer):
                 return self._is_linked(peer)
-            calling = asyncio.ensure_future(dial(self._identity, peer.device, certificate, host, port))
+            if not peer.may_call((host, port), _now_s()):
+                continue
+            calling = asyncio.ensure_future(self._call(peer.device, certificate, host, port))
             news = asyncio.ensure_future(peer.nudge.wait())
             try:
                 await asyncio.wait({calling, news}, return_when=asyncio.FIRST_COMPLETED)
@@ -291,6 +274,16 @@ class Peers:
             peer.nudge.clear()
             return True
         return False
+
+    async def _call(self, device: str, certificate: bytes, host: str, port: int) -> Link:
+        """Call a member. If it does not know this device, let it be told, and call again."""
+        try:
+            return await dial(self._identity, device, certificate, host, port)
+        except NotAMemberError as error:
+            told = self._introduce if error.by_peer else None
+            if told is None or not await told(device, certificate, host, port):
+                raise
+        return await dial(self._identity, device, certificate, host, port)
 
     def _judged(self, peer: Peer, error: RemoteError, address: str, hung_up_before: bool) -> RemoteError:
         """Return what a failed call means: only a peer that hangs up on two calls in a row does not know this device."""
@@ -324,6 +317,7 @@ class Peers:
         self._overseer.worked(_CALLING)
         began = asyncio.get_running_loop().time()
         if endpoint is not None:
+            peer.note([endpoint], known=True)
             self._on_dialled(peer.device, endpoint)
         try:
             await self._on_link(link)
@@ -359,6 +353,10 @@ class Peers:
             peer.hurry = True
             peer.nudge.set()
             await link.close("no answer")
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _text(error: EddaError, name: str) -> str:

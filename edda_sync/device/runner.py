@@ -13,15 +13,16 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final, TypeVar
 
+from edda_sync.device.filing import Files, filing_of
 from edda_sync.device.lookout import Lookout
 from edda_sync.device.outgoing import Outgoing
 from edda_sync.device.status import Status
 from edda_sync.device.supervisor import Supervisor
 from edda_sync.device.turns import Turn, Turns
 from edda_sync.device.watch import Changes
-from edda_sync.engine import standing
+from edda_sync.engine import scrubbing, standing
 from edda_sync.engine.engine import StorageEngine
-from edda_sync.sync.effects import Close, Effect, Proved, Send, Work
+from edda_sync.sync.effects import Blamed, Close, Effect, Errand, Proved, Send, Work
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.orders import ASKED, TALKING, Duty, End, Mend, Order, Report, Scrub, Scrubbed, Tell, Written
 from edda_sync.sync.replica import Replica
@@ -51,6 +52,7 @@ class Runner:
     Attributes:
         tasks: The background tasks; a context to enter before :meth:`open`.
         changes: Signals that something has changed which a condition or query may depend on.
+        files: The content of attached files.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Runner:
         self.changes = Changes()
         self._status, self._meet, self._tell = status, meet, tell
         self._turns = Turns(self._carry_all)
+        self.files = Files(self._turns, status, self.tasks, self.failed, self.worked)
         self._numbers = itertools.count(1)
         self._links: dict[int, Outgoing] = {}
         self._latest: dict[str, int] = {}  # the number of each peer's latest link
@@ -84,7 +87,7 @@ class Runner:
         store, identity = self.store, self.store.identity
         exchange = Exchange(store.store, store.ledger, identity, verify, store.writing.now, store.writing.random)
         self._turns.replica = Replica(
-            exchange, identity.device, lambda device: workspace_tag(store.workspace, device), defers=True
+            exchange, identity.device, partial(workspace_tag, store.workspace), defers=True, filing=filing_of(store)
         )
         self._steward = Steward(written, time.monotonic())
         loop = asyncio.get_running_loop()
@@ -235,6 +238,7 @@ class Runner:
             self._steward.talked(turn.effects, turn.deadline, time.monotonic())
             if turn.told is not None:
                 self._steward.told(turn.told)
+            if self._status.filed(self.files.progress) or turn.told is not None:
                 self.changes.told()
             self._attend()
         except BaseException as bug:
@@ -257,8 +261,7 @@ class Runner:
                 name = self._status.name_of(effect.peer)
                 self._status.troubled(effect.peer, f"{name} does not read what it is sent; it is dialled again.")
         elif isinstance(effect, Close):
-            outgoing = self._links.get(effect.link)
-            if outgoing is not None:
+            if (outgoing := self._links.get(effect.link)) is not None:
                 outgoing.end()
             is_of_latest = self._latest.get(effect.peer) == effect.link
             if effect.error is not None and (is_of_latest or isinstance(effect.error, BugError)):
@@ -268,6 +271,8 @@ class Runner:
             self.changes.told()
         elif isinstance(effect, Work):
             self.tasks.start(self._turns.work(effect))
+        elif isinstance(effect, Errand | Blamed):
+            self.files.carry_out(effect)
 
     # --- the steward --------------------------------------------------------------------------------------------------
 
@@ -389,7 +394,5 @@ def _received(peer: str, link: int, frame: bytes, replica: Replica, now: float) 
 
 
 def _scrubbed(store: StorageEngine, order: Scrub) -> Scrubbed:
-    found, following = store.reading.scrub(order.after, order.limit)
-    if following is None:
-        store.reading.files.collect()
-    return Scrubbed(found, following, sum(store.counts().values()))
+    found, lost, following = scrubbing.scrub(store, order.after, order.limit)
+    return Scrubbed(found, following, sum(store.counts().values()), lost)

@@ -13,7 +13,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
 from edda_sync.crdt.frontier import Frontier, covers
+from edda_sync.device import fetching
 from edda_sync.device.control import Answer, Handler
+from edda_sync.device.filing import Files
 from edda_sync.device.peers import DIAL_AGAIN_S, Endpoint, Peers
 from edda_sync.engine import exchanged, standing
 from edda_sync.engine.engine import StorageEngine
@@ -32,6 +34,11 @@ class Running(Protocol):
     """The part of a running device that is used here; see :class:`Device`."""
 
     peers: Peers
+
+    @property
+    def files(self) -> Files:
+        """The content of attached files."""
+        ...
 
     @property
     def proved(self) -> dict[str, Frontier]:
@@ -79,6 +86,8 @@ def handler(device: Running) -> Handler:
 
     async def answer(request: Answer) -> AsyncIterator[Answer]:
         match request:
+            case {"do": "answer"}:
+                yield {"done": True}
             case {"do": "status"}:
                 damaged = await device.run(lambda store: store.reading.damaged_parts(limits.LOOKED_THROUGH_BYTES_MAX))
                 yield {**await device.status(), "damaged": damaged, "done": True}
@@ -86,6 +95,11 @@ def handler(device: Running) -> Handler:
                 yield {"devices": await devices(device), "done": True}
             case {"do": "sync", "at": list(at), "timeout_s": int() | float() as timeout_s}:
                 async with contextlib.aclosing(sync(device, [(str(h), int(p)) for h, p in at], timeout_s)) as answers:
+                    async for each in answers:
+                        yield each
+            case {"do": "fetch", "document": str(document), "attachments": list(named), "at": list(at)}:
+                places = [(str(host), int(port)) for host, port in at]
+                async with contextlib.aclosing(fetching.fetch(device, document, named, places)) as answers:
                     async for each in answers:
                         yield each
             case {"do": "invite", "port": int(port), "window_s": int() | float() as window_s}:
@@ -99,10 +113,10 @@ def handler(device: Running) -> Handler:
 
 
 async def devices(device: Running) -> list[standing.Facts]:
-    """Return the devices of the workspace, with what is known of them now."""
-    listed = await device.run(standing.devices)
+    """Return the devices of the workspace, with what is known of them now, and its recovery codes."""
+    listed, codes = await device.run(lambda store: (standing.devices(store), standing.recovery_codes(store)))
     proved = {peer["device"]: peer["proved_at"] for peer in (await device.status())["peers"]}
-    return [{**each, "proved_at": proved.get(each["device"])} for each in listed]
+    return [*({**each, "proved_at": proved.get(each["device"])} for each in listed), *codes]
 
 
 # --- sync -------------------------------------------------------------------------------------------------------------
@@ -128,7 +142,8 @@ async def sync(
         cannot read all that both hold; ``syncing`` or ``unreachable``). At the end also ``equal``:
         whether at least one device was linked, each one is equal, and each address answered; ``shut_out``: a sentence for
         a person whose device is refused by the device that let it in; ``fault``: what fails here; and ``came``, ``sent``
-        and ``new_conflicts``: see ``exchanged``.
+        and ``new_conflicts``: see ``exchanged``; and ``files``: how many are not here (``missing``), of how many bytes.
+        Once all are equal, it goes on as long as files are under way, and ``files`` says how many bytes are left.
     """
     before = await device.run(exchanged.held) if since is None else since
     syncing = _Sync(device, list(at), is_fresh=since is not None)
@@ -140,10 +155,15 @@ async def sync(
     finally:
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
+    if syncing.is_equal:
+        async with contextlib.aclosing(fetching.settle(device)) as standings:
+            async for standing_now in standings:
+                yield {"peers": syncing.peers(), "files": standing_now}
     moved = syncing.moved()
     yield {
         **await device.run(lambda store: exchanged.exchanged(store, before, moved)),
         "peers": syncing.peers(),
+        "files": await device.run(standing.files),
         "equal": syncing.is_equal,
         "shut_out": device.shut_out,
         "fault": device.fault,

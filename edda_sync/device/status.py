@@ -15,12 +15,14 @@ from edda_sync.device.peers import Peers
 from edda_sync.device.traffic import Traffic
 from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine
+from edda_sync.sync.filing import FilesProgress
 from edda_sync.sync.progress import Progress
 from edda_sync.transport.interfaces import Endpoint
 from edda_sync.words.addresses import host_port
 from edda_sync.words.callbacks import log
 from edda_sync.words.errors import BugError, CorruptError, EddaError, RemoteError, StorageError
 from edda_sync.words.metrics import StorageMetrics
+from edda_sync.words.units import size_in_words
 
 LOG: Final = logging.getLogger("edda_sync.device.device")
 
@@ -50,6 +52,8 @@ class Status:
         self._names: dict[str, str] = {}
         self._met: set[str] = set()
         self._troubles: dict[str, str] = {}
+        self._files = FilesProgress()
+        self._done = 0, 0  # how many files had come, and how many bytes, when that was last told
 
     def open(self, store: StorageEngine) -> None:
         """Read what the store has saved about the peers."""
@@ -106,6 +110,17 @@ class Status:
         known = self._remembered.setdefault(device, standing.Remembered())
         known.changes, known.proved_s = standing.count(progress.proved_at), time.time()
         self._tell(Happening("equal", device, known.changes))
+
+    def filed(self, files: FilesProgress) -> bool:
+        """Note how this device stands with files; tell whether that is news. Once nothing is under way, tell what came."""
+        if files == self._files:
+            return False
+        self._files = files
+        done, came = self._done
+        if not files.files and files.done > done:
+            self._done = files.done, files.came
+            self._tell(Happening("files", count=files.done - done, text=size_in_words(files.came - came)))
+        return True
 
     def answered(self, device: str, endpoint: Endpoint) -> None:
         """Note the address where a member answered."""

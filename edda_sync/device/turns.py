@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from edda_sync.crdt.frontier import Dot
-from edda_sync.sync.effects import Effect, Work
+from edda_sync.sync.effects import Effect, Errand, Work
 from edda_sync.sync.progress import Progress
 from edda_sync.sync.replica import Replica
 from edda_sync.words.errors import is_bug
@@ -88,6 +88,11 @@ class Turns:
 
         await asyncio.to_thread(run)
         await self.drive(lambda replica, now: replica.worked(work, now))
+
+    async def errand(self, errand: Errand) -> None:
+        """Run an errand on a thread of its own, beside the turns, and take its result in a turn."""
+        await asyncio.to_thread(errand.run)
+        await self.drive(lambda replica, now: replica.ran(errand, now))
 
     def drive_here(self, work: Callable[[Replica, float], list[Effect] | None], told: Dot) -> bool:
         """

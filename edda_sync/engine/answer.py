@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from edda_sync.engine.items import item_of_row
+from edda_sync.engine.items import item_of_row, tag_names
 from edda_sync.engine.matching import matching
-from edda_sync.engine.reading import tag_names
 from edda_sync.engine.watched import Watch
 from edda_sync.store.feed import Named
 from edda_sync.store.seams import Row, StoreReader
 from edda_sync.store.seams.edges import among
 from edda_sync.words import limits
+from edda_sync.words.fitting import matches
 from edda_sync.words.model import COLUMNS, Item
 from edda_sync.words.order import is_after, place_of
 from edda_sync.words.paths import MISSING, Path, number, type_of, value_at
-from edda_sync.words.query import Plan, matches
+from edda_sync.words.query import UNPLACED, Plan
 
 ANY = ("any",)
 
@@ -130,7 +130,7 @@ class Answer:
             self._hang(reader)
         is_full = not self._is_whole and len(rows) >= wide.limit
         last = dict(zip(COLUMNS[plan.kind], rows[-1], strict=True)) if is_full and rows else None
-        has_place = last is not None and plan.order[0][0] != "relevance"
+        has_place = last is not None and plan.order[0][0] not in UNPLACED
         self._last = place_of(plan.order, last) if has_place and last is not None else None
         shown = rows[plan.offset : plan.offset + plan.limit]
         names = tag_names(reader, plan.kind, [row[0] for row in shown])

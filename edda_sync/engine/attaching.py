@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from edda_sync.crdt.attachments import CONTENT_TYPE_DEFAULT, AttachmentRecord, encode
 from edda_sync.files.storing import Stream, store
+from edda_sync.store.held import hold
 from edda_sync.words import limits, values
 from edda_sync.words.errors import UsageError
 
@@ -38,17 +39,16 @@ class Attaching:
         self._files = files
         self._open = ExitStack()
         self._adding: Adding | None = None
-        self._roots: list[bytes] = []
+        self._files_here: list[tuple[bytes, int]] = []
 
     def add(self, source: Source, name: str | None, content_type: str | None) -> bytes:
         """
         Keep the content of a file; return the encoded record of an attachment. See ``Transaction.attach``.
 
         Raises:
-            UsageError: It is no ordinary file, or a stream without a name, or the store is encrypted.
+            UsageError: It is no ordinary file, or a stream without a name.
             OSError: The file cannot be read.
         """
-        self._files.check_plain()
         if self._adding is None:
             self._adding = self._open.enter_context(self._files.chunks.adding())
         if not isinstance(source, str | os.PathLike):
@@ -66,7 +66,7 @@ class Attaching:
         media_type = values.line("content_type", guessed)
         assert self._adding is not None, "it was begun"
         file = store(self._adding, stream)
-        self._roots.append(file.root)
+        self._files_here.append((file.root, file.size))
         return encode(AttachmentRecord(checked, media_type, file.root, file.size, file.depth))
 
     def settle(self) -> None:
@@ -76,8 +76,7 @@ class Attaching:
 
     def hold(self, tx: StoreWriter) -> None:
         """Note, in the transaction of the store, that the files are complete here."""
-        for root in self._roots:
-            tx.attachments.hold(root)
+        hold(tx, self._files_here)
 
     def close(self) -> None:
         """Let go of what was added: what nothing refers to is collected later."""

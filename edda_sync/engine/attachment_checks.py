@@ -1,13 +1,23 @@
-"""What the doctor says of attachments: which are damaged on this disk, have vanished from it, or were never here."""
+"""
+What the doctor says of attachments: which are damaged on this disk, have vanished from it, or are not here, and what lies
+there that nothing needs.
+"""
 
 from __future__ import annotations
 
-from edda_sync.crdt.attachments import decode
+from collections.abc import Iterable
+
+from edda_sync.crdt.attachments import AttachmentRecord, File, decode
 from edda_sync.crdt.keys import kind_and_id
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.file_checks import Finding, some
+from edda_sync.files.coding import is_sealed
+from edda_sync.files.collecting import unneeded
+from edda_sync.files.disk import DiskChunks
 from edda_sync.files.reading import Wholeness, wholeness
-from edda_sync.words import values
+from edda_sync.words import limits, values
+
+_CHECK = "attachments"
 
 
 def check_attachments(engine: StorageEngine) -> list[Finding]:
@@ -16,29 +26,61 @@ def check_attachments(engine: StorageEngine) -> list[Finding]:
         rows = [
             (key, decode(each.record), reader.attachments.holds(each.root)) for key, each in reader.attachments.scan()
         ]
-    if not rows:
+    if not (rows or engine.reading.files.are_kept):
         return []
-    found: dict[bytes, Wholeness] = {}
-    damaged, vanished, absent = [], [], 0
+    return [*_check_content(engine, rows), *_check_rest(engine, [record.file for _, record, _ in rows])]
+
+
+def _check_content(engine: StorageEngine, rows: list[tuple[bytes, AttachmentRecord, bool]]) -> list[Finding]:
+    found: dict[File, Wholeness] = {}
+    damaged, vanished, absent = list[str](), list[str](), list[str]()
     for key, record, was_here in rows:
-        if record.root not in found:
-            found[record.root] = wholeness(engine.reading.files.chunks, record.file)
+        if record.file not in found:
+            found[record.file] = wholeness(engine.reading.files.chunks, record.file)
         named = f"{record.name} of the document {values.id_text(kind_and_id(key)[1])}"
-        if found[record.root] is Wholeness.DAMAGED:
+        if found[record.file] is Wholeness.DAMAGED:
             damaged.append(named)
-        elif found[record.root] is Wholeness.MISSING and was_here:
-            vanished.append(named)
-        elif found[record.root] is Wholeness.MISSING:
-            absent += 1
+        elif found[record.file] is Wholeness.MISSING:
+            (vanished if was_here else absent).append(named)
     findings = []
     if damaged:
-        findings.append(Finding("attachments", False, f"damaged, attach the file again: {some(damaged)}"))
+        findings.append(Finding(_CHECK, False, f"damaged, fetch or attach the file again: {some(damaged)}"))
     if vanished:
         findings.append(
-            Finding("attachments", False, f"vanished from this disk, attach the file again: {some(vanished)}")
+            Finding(_CHECK, False, f"vanished from this disk, fetch or attach the file again: {some(vanished)}")
         )
-    here = len(rows) - len(damaged) - len(vanished) - absent
+    here = len(rows) - len(damaged) - len(vanished) - len(absent)
     if here or absent:
-        elsewhere = f"; on other devices only: {absent:,}" if absent else ""
-        findings.append(Finding("attachments", True, f"every byte is what was attached: {here:,}{elsewhere}"))
+        elsewhere = f"; not on this device ({len(absent):,}): {some(absent)}" if absent else ""
+        findings.append(Finding(_CHECK, True, f"every byte is what was attached: {here:,}{elsewhere}"))
     return findings
+
+
+def _check_rest(engine: StorageEngine, needed: Iterable[File]) -> list[Finding]:
+    """Return what lies among the chunks that nothing needs, that was set aside, or that is not sealed and should be."""
+    files = engine.reading.files
+    rest = [kept for name in unneeded(files.chunks, needed) if (kept := files.chunks.kept(name)) is not None]
+    findings = []
+    if rest:
+        old = sum(kept.size for kept in rest if kept.since_s < files.now() - limits.FILE_GRACE_S)
+        size = sum(kept.size for kept in rest)
+        what = (
+            f"parts that no attachment needs: {len(rest):,}, {_size(size)}; `edda up` frees {_size(old)} of them now, and "
+            "the rest within a day"
+        )
+        findings.append(Finding(_CHECK, True, what))
+    if not isinstance(files.chunks, DiskChunks):
+        return findings
+    if aside := files.chunks.set_aside_here():
+        what = (
+            f"parts that were damaged, were set aside, and are yours to delete: {len(aside):,}, in {files.chunks.aside}"
+        )
+        findings.append(Finding(_CHECK, True, what))
+    if files.chunks.coding.seals and (plain := sum(not is_sealed(digits) for digits in files.chunks.files())):
+        what = f"parts in {files.chunks.folder} that are not encrypted: {plain:,}; `edda store encrypt` seals them"
+        findings.append(Finding("encryption", False, what))
+    return findings
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"

@@ -61,6 +61,11 @@ def _readable(reader: StoreReader, texts: Texts, entity: Entity, name: str, cont
         return values.id_text(content)
     if name.startswith(("metadata.", "agent_context.")) and content is not None:
         return values.parse_json(name, content)
+    if entity.kind == "workspace" and name.startswith("unique.") and content is not None:
+        from edda_sync.crdt import uniques  # rarely needed
+        from edda_sync.words.indexes import as_data
+
+        return as_data(uniques.decode(name.removeprefix(uniques.GROUP), content))
     if name == "status" and isinstance(content, list):
         return content[0]
     return content

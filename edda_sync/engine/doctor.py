@@ -62,7 +62,8 @@ def check(engine: StorageEngine, progress: Progress = lambda _done: None) -> lis
     """
     progress = Callback(progress, "The progress of the doctor")
     findings = check_file(engine.store) if isinstance(engine.store, SqliteStore) else []
-    findings += [Finding("states", *each) for each in backend.look(engine.store)]
+    if all(each.sound for each in findings):  # of a damaged file it would mean nothing
+        findings += [Finding("states", *each) for each in backend.look(engine.store)]
     if any(each.check in ("tables", "states") and not each.sound for each in findings):
         return [*findings, _check_log(engine)]  # the tables can be made again from the log
     if any(each.check in ("file", "schema") and not each.sound for each in findings):
@@ -70,7 +71,10 @@ def check(engine: StorageEngine, progress: Progress = lambda _done: None) -> lis
     findings.append(_check_log(engine))
     if findings[-1].sound:
         findings.append(_check_tables(engine, progress))
-    findings.append(_check_digest(engine, progress, compared=findings[-1].sound and findings[-1].check == "tables"))
+    if findings[-1].sound and findings[-1].check == "tables":
+        findings += _check_indexes(engine)
+    compared = any(each.sound and each.check == "tables" for each in findings)
+    findings.append(_check_digest(engine, progress, compared=compared))
     findings.append(_check_lives(engine))
     findings += _check_missing(engine)
     findings += check_attachments(engine)
@@ -106,6 +110,8 @@ def rebuild(engine: StorageEngine, progress: Progress = lambda _done: None) -> R
         changed = [*changed, f"damage in {', '.join(parts)}"]
     changed += [what for is_sound, what in backend.look(engine.store) if not is_sound]
     different = {} if changed else _compare_with_log(engine, Callback(progress, "The progress of the doctor"))
+    if isinstance(engine.store, SqliteStore) and not changed and not different:
+        changed = [f"what {each} holds" for each in engine.store.checks.wrong_indexes()]
     return Rebuilt(engine.rebuild(), different, changed)
 
 
@@ -180,6 +186,15 @@ def _check_tables(engine: StorageEngine, progress: Progress) -> Finding:
     return Finding("tables", True, "every row is what the log says")
 
 
+def _check_indexes(engine: StorageEngine) -> list[Finding]:
+    """Check whether searches and indexes of people, which follow from the rows, hold what the rows say."""
+    if not isinstance(engine.store, SqliteStore):
+        return []
+    wrong = engine.store.checks.wrong_indexes()
+    said = f"{some(wrong)} does not hold what the rows say; `edda doctor --rebuild` puts it right"
+    return [Finding("indexes", not wrong, said if wrong else "searches and indexes hold what the rows say")]
+
+
 def _compare_with_log(engine: StorageEngine, progress: Progress) -> dict[str, int]:
     """Fold the log into a scratch store, and count the rows of each table that differ."""
     store = engine.store
@@ -211,7 +226,14 @@ def _tables(ours: StoreReader, theirs: StoreReader) -> Iterator[tuple[str, int, 
         [each[:4] for each in ours.unapplied.operations()],
         [each[:4] for each in theirs.unapplied.operations()],
     )
+    yield "unique indexes", 1, sorted(ours.uniques.settings().items()), sorted(theirs.uniques.settings().items())
+    yield "claims", 2, _claims(ours), _claims(theirs)
     yield "digest", 1, [("sum", ours.index.digest())], [("sum", theirs.index.digest())]
+
+
+def _claims(reader: StoreReader) -> Iterator[Row]:
+    """Yield what items claim under unique indexes, as rows with their keys first."""
+    yield from ((each.name, each.entity, each.value, each.withheld) for each in reader.uniques.scan())
 
 
 def _count_differences(ours: Iterable[Row], theirs: Iterable[Row], columns: int) -> int:

@@ -18,21 +18,30 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from edda_sync.engine import files, life
+from edda_sync.engine import backend, files, life
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.opened import STORE_ID
+from edda_sync.files.coding import is_sealed
+from edda_sync.files.recoding import recode, wipe_unfinished
 from edda_sync.sealing import datakeys, keyfile
 from edda_sync.sealing.datakeys import DataKey, DataKeys
 from edda_sync.sealing.seal import Sealer
+from edda_sync.store import held
+from edda_sync.store.seams import StoreReader, StoreWriter
 from edda_sync.store.sqlite.converting import Progress, convert
+from edda_sync.store.sqlite.keeping import Keep
 from edda_sync.store.sqlite.rekeying import key_in_use, rekey
+from edda_sync.store.sqlite.statements import Statements
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.words.config import EncryptionConfig, KeyStorage, StorageConfig, absolute
-from edda_sync.words.errors import CorruptError, MovedStatesError, StoreKeyError, UsageError
+from edda_sync.words.errors import CorruptError, StoreKeyError, UsageError
 from edda_sync.words.folders import state_folder
 
+_NOBODY: Final = bytes(17)  # the key of no entity
 _WRITTEN_KEY: Final = "written_under_key"
 _WRITTEN: Final = struct.Struct(">8sQQ")
+_FILES_KEY: Final = "files_written_before_key"
+_NUMBER_BYTES: Final = 8
 _SIZE: Final = """
 SELECT ifnull(sum(length(raw) + length(body)), 0) + (
     SELECT ifnull(sum(length(part)), 0) FROM _log_parts WHERE position > ?1 AND position <= ?2
@@ -58,7 +67,8 @@ class EncryptionStatus:
         kept: That place, in words.
         made: When its data key was made, RFC 3339.
         age_days: The age of its data key, in days.
-        bytes_written: Bytes of the changes that were logged under its data key; None if no policy asks for it.
+        bytes_written: Bytes of the changes that were logged under its data key, and of the attached files that became
+            complete here meanwhile; None if no policy asks for it.
         is_unfinished: Whether a newer data key waits in the key file, since its replacement was interrupted.
     """
 
@@ -103,8 +113,8 @@ class EncryptionManager:
             str(keys.wrapping),
             key.made,
             age / timedelta(days=1),
-            None if self.config.key_rotation.max_bytes is None else self._written(key.id).total,
-            key != keys.current,
+            None if self.config.key_rotation.max_bytes is None else self._written(key.id).total + self._files_written(),
+            key != keys.current or self._is_behind(),
         )
 
     def sealer(self, purpose: str) -> Sealer:
@@ -132,9 +142,10 @@ class EncryptionManager:
 
     def rotate_data_key(self) -> DataKeys:
         """
-        Replace the data key, while other threads and processes use the store. The whole file is written anew.
+        Replace the data key, while other threads and processes use the store. The whole file is written anew, and so are
+        attached files.
 
-        If this was interrupted before, it is finished.
+        If this was interrupted before, it is finished: the file comes last, so it has its former key until all else is done.
 
         Raises:
             UsageError: The store is plain.
@@ -143,10 +154,14 @@ class EncryptionManager:
         store, keys = self._store(), self._keys()
         if key_in_use(store) == keys.current:
             keys = datakeys.add(store.path)
+        self._engine.reading.files.seal_anew()
         rekey(store, keys.current)
+        store.settle()
+        if store.keeping.fault is not None:
+            raise store.keeping.fault
         with store.read() as reader:
-            position = reader.log.position()
-        self._note(_Written(keys.current.id, position, 0))
+            position, files = reader.log.position(), held.written(reader)
+        self._note(_Written(keys.current.id, position, 0), files)
         return keys
 
     def is_due(self) -> bool:
@@ -182,6 +197,10 @@ class EncryptionManager:
         assert found is not None, "the store is encrypted"
         return found
 
+    def _is_behind(self) -> bool:
+        with closing(self._store().connect()) as connection:
+            return self._store().keeping.is_behind(Statements(connection))
+
     def _keys(self) -> DataKeys:
         return datakeys.unlock(self._store().path)
 
@@ -195,9 +214,20 @@ class EncryptionManager:
             (more,) = connection.execute(_SIZE, (known.position, last)).fetchone()
         return _Written(key_id, last, total + int(more or 0))
 
-    def _note(self, written: _Written) -> None:
-        """Keep what was added up, so that it need not be added up again."""
-        self._store().transact(lambda tx: tx.meta.set(_WRITTEN_KEY, _WRITTEN.pack(*written)))
+    def _files_written(self) -> int:
+        """Return the bytes of attached files that became complete here since the data key was last replaced."""
+        with self._store().read() as reader:
+            return held.written(reader) - int.from_bytes(reader.meta.get(_FILES_KEY) or b"", "big")
+
+    def _note(self, written: _Written, files: int | None = None) -> None:
+        """Keep what was added up, so that it need not be added up again; of files, what there was under former keys."""
+
+        def work(tx: StoreWriter) -> None:
+            tx.meta.set(_WRITTEN_KEY, _WRITTEN.pack(*written))
+            if files is not None:
+                tx.meta.set(_FILES_KEY, files.to_bytes(_NUMBER_BYTES, "big"))
+
+        self._store().transact(work)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +253,8 @@ def encrypt(home: Path, config: StorageConfig, progress: Progress = lambda _doin
     """
     Encrypt the plain store in a folder, in place. Nobody may have it open.
 
-    If this is interrupted, the store is plain or encrypted, and complete; then call it again.
+    If this is interrupted, the store is plain or encrypted, and complete; then call it again. In an encrypted store,
+    attached files that were put there plain are sealed.
 
     Args:
         home: The store's folder.
@@ -231,19 +262,32 @@ def encrypt(home: Path, config: StorageConfig, progress: Progress = lambda _doin
         progress: Called with what is being done, in words.
 
     Raises:
-        UsageError: There is no store, it is encrypted already, it has attachments, or somebody has it open.
-        StorageError: It cannot be encrypted. It is as it was.
+        UsageError: There is no store, it is encrypted already, somebody has it open, or the folder of files is not there.
+        StorageError: It cannot be encrypted, and is plain; what is attached can be read.
     """
     database = _database(home, config)
     wanted = config.encryption_config or EncryptionConfig()
     state = state_folder(config)
-    before = _look(database)
-    if before.key is not None:
-        raise UsageError(f"{database} is encrypted already; nothing was changed. `edda key rotate` replaces its key.")
-    files.check_none(config.files(absolute(home)))
-    keys = _new_keys(database, wanted)
-    convert(database, None, keys.current.pragma, progress)
-    _finish(database, before, state)
+    keep = backend.keep(config, absolute(home))
+    before = _look(database, keep, lambda reader: files.check_there(config, absolute(home), reader))
+    attached = files.chunks_of(config, absolute(home), database, seals=True)
+    if before.key is not None:  # what an interrupted run has left, or somebody put there that is plain
+        if not any([_write_anew(database, keep, overwrite=True), recode(attached)]):
+            raise UsageError(
+                f"{database} is encrypted already; nothing was changed. `edda key rotate` replaces its key."
+            )
+        return Converted(datakeys.unlock(database))
+    keys = _new_keys(database, wanted, are_needed=any(is_sealed(digits) for digits in attached.files()))
+
+    def seal() -> None:
+        progress("Sealing attached files")
+        wipe_unfinished(attached)
+        recode(attached)
+
+    convert(database, None, keys.current.pragma, progress, seal)
+    _carry_life(database, before, state)
+    _write_anew(database, keep, overwrite=True)
+    _check_same(database, keep, before)
     return Converted(keys)
 
 
@@ -251,16 +295,22 @@ def decrypt(home: Path, config: StorageConfig, progress: Progress = lambda _doin
     """
     Make the encrypted store in a folder plain, in place. Nobody may have it open. See :func:`encrypt`.
 
+    What is attached comes last: as long as the store is encrypted, it is sealed.
     Its key file is renamed and its wrapping key stays where it is, since older copies of the store need them.
     """
     database = _database(home, config)
-    before = _look(database)
+    keep = backend.keep(config, absolute(home))
+    before = _look(database, keep, lambda reader: files.check_there(config, absolute(home), reader))
     if before.key is None and not keyfile.path_of(database).exists():
         raise UsageError(f"{database} is not encrypted; nothing was changed.")
     keys = datakeys.unlock(database)
     if before.key is not None:
+        _write_anew(database, backend.keep(config, absolute(home), becomes_plain=True))  # first: it needs the keys
         convert(database, before.key, None, progress)
-        _finish(database, before, state_folder(config))
+        _carry_life(database, before, state_folder(config))
+        _check_same(database, keep, before)
+    progress("Opening attached files")
+    recode(files.chunks_of(config, absolute(home), database, seals=False))
     return Converted(keys, keyfile.put_aside(database))
 
 
@@ -281,15 +331,10 @@ def _database(home: Path, config: StorageConfig) -> Path:
     return database
 
 
-def _look(database: Path) -> _Known:
-    try:
-        opened = SqliteStore(database)
-    except MovedStatesError as error:
-        raise UsageError(
-            f"The states of this store are in {error.backend}, which this version cannot encrypt; nothing was changed: move "
-            "them with `edda store migrate --to sqlite` first."
-        ) from None
-    with closing(opened) as store, store.read() as reader:
+def _look(database: Path, keep: Keep, check: Callable[[StoreReader], object] = lambda _reader: None) -> _Known:
+    with closing(SqliteStore(database, keep=keep)) as store, store.read() as reader:
+        check(reader)
+        reader.states.get([_NOBODY])  # which raises an error if what is in RocksDB is damaged
         key = key_in_use(store)
         heads = dict(reader.log.heads())
         inode = os.stat(database).st_ino
@@ -297,22 +342,52 @@ def _look(database: Path) -> _Known:
         return _Known(store_id, inode, None if key is None else key.pragma, digest, heads)
 
 
-def _new_keys(database: Path, wanted: EncryptionConfig) -> DataKeys:
-    """Return keys for a plain store: those that an interrupted run has made for it, or new ones."""
+def _new_keys(database: Path, wanted: EncryptionConfig, *, are_needed: bool) -> DataKeys:
+    """
+    Return keys for a plain store: those that an interrupted run has made for it, or new ones.
+
+    Raises:
+        StoreKeyError: They cannot be had, and some of what is attached is sealed under them (``are_needed``).
+    """
     if keyfile.path_of(database).exists():
         try:
             keys = datakeys.unlock(database)
             is_as_wanted = datakeys.storage_of(keys.wrapping) is wanted.key_storage
             return keys if is_as_wanted else datakeys.wrap_anew(database, wanted)
         except StoreKeyError:
+            if are_needed:
+                raise
             keyfile.put_aside(database)
     return datakeys.create(database, wanted)
 
 
-def _finish(database: Path, before: _Known, state: Path) -> None:
-    """Check that the store is as it was, and let its life go on."""
+def _write_anew(database: Path, keep: Keep, *, overwrite: bool = False) -> bool:
+    """
+    Write anew what lies elsewhere than in an encrypted file, if it is not sealed as it should be; tell whether it was not.
+
+    Args:
+        database: The store's file.
+        keep: Returns what keeps the states.
+        overwrite: Whether to overwrite what was there, since it is plain.
+    """
+    with closing(SqliteStore(database, keep=keep)) as store:
+        with closing(store.connect()) as connection:
+            is_behind = store.keeping.is_behind(Statements(connection))
+        store.keeping.overwrites = overwrite
+        store.settle()  # which also removes what an interrupted run has left
+        if store.keeping.fault is not None:
+            raise store.keeping.fault
+    return is_behind
+
+
+def _carry_life(database: Path, before: _Known, state: Path) -> None:
+    """Let the store's life go on in the new file."""
     if before.store_id is not None:
         life.carry(state, before.store_id, before.inode, database)
-    after = _look(database)
+
+
+def _check_same(database: Path, keep: Keep, before: _Known) -> None:
+    """Check that the store is as it was."""
+    after = _look(database, keep)
     if (after.store_id, after.digest, after.heads) != (before.store_id, before.digest, before.heads):
         raise CorruptError(str(database))

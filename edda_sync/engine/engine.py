@@ -1,12 +1,10 @@
 """
 The storage engine: the specification's interface, on a store and its ledger.
 
-The engine is composed of parts with their own state: the open store (``opened``), the device that it belongs to
-(``own``), what is read from it (``reading``), and the write side (``write_side``), which is loaded when it is first
-needed.
-
-A write goes down one path: the set fields of an object become drafts (``drafting``), which one transaction of the store
-takes (``writing``). The ledger turns them into operations and folds them, and one SQL commit contains log and tables.
+The engine is composed of parts: the open store (``opened``), its device (``own``), what is read (``reading``), and the
+write side (``write_side``), which is loaded when it is first needed. A write goes down one path: the set fields of an
+object become drafts (``drafting``), which one transaction of the store takes (``writing``). The ledger turns them into
+operations and folds them, and one SQL commit contains log and tables.
 """
 
 from __future__ import annotations
@@ -29,6 +27,7 @@ from edda_sync.words.query import DocumentQuery, Row, TaskQuery
 
 if TYPE_CHECKING:
     from edda_sync.crdt.frontier import Frontier
+    from edda_sync.engine.indexes import IndexManager
     from edda_sync.engine.life import Sidecar
     from edda_sync.engine.membership import Membership
     from edda_sync.engine.transaction import Transaction
@@ -49,9 +48,8 @@ T = TypeVar("T")
 
 class StorageEngine:
     """
-    The tasks and documents of one device. Its methods block, and may be called from several threads.
-
-    Open one with :func:`edda_sync.open`, and close it, or use it in a ``with`` block. Its parts have further methods:
+    The tasks and documents of one device. Its methods block, and may be called from several threads. Open one with
+    :func:`edda_sync.open`, and close it, or use it in a ``with`` block. Its parts have further methods: :attr:`indexes`,
     :attr:`own` and :attr:`reading`, which only read; :attr:`ledger`, :attr:`writing` and :attr:`membership`.
 
     Args:
@@ -164,12 +162,7 @@ class StorageEngine:
     def transact(
         self, work: Callable[[Transaction], T], *, retries: int = 5, agent: str | None = None, reason: str | None = None
     ) -> T:
-        """
-        Run ``work`` in a transaction; if something that it read or wrote has changed meanwhile, run it again.
-
-        Raises:
-            ConflictError: It changed at every attempt.
-        """
+        """Run ``work`` in a transaction; again if what it read or wrote has changed. See ``WriteSide.transact``."""
         return self._writes().transact(work, retries, agent, reason)
 
     def edit_text(self, item_id: str, field: str, edits: Iterable[Replacement]) -> None:
@@ -203,6 +196,13 @@ class StorageEngine:
     def links(self, *, task_id: TaskId | None = None, document_id: DocumentId | None = None) -> list[Link]:
         """Return the links of a task, of a document, or all links."""
         return self.reading.links(task_id, document_id)
+
+    @property
+    def indexes(self) -> IndexManager:
+        """The indexes that people make. ``IndexManager.create`` makes one."""
+        from edda_sync.engine.indexes import IndexManager
+
+        return IndexManager(self._opened, lambda: self.writing)
 
     def attachments(self, document_id: DocumentId) -> list[Attachment]:
         """Return the files that are attached to a document. ``Transaction.attach`` attaches one."""
@@ -341,16 +341,14 @@ class StorageEngine:
         """The id of the workspace: 16 bytes."""
         return self.own.workspace
 
-    def open_store(self, config: StorageConfig | None = None, *, anew: bool = False) -> bool:
+    def open_store(self, config: StorageConfig | None = None, **how: bool) -> bool:
         """
-        Open the store's files, or create them; tell whether the store belongs to a workspace. See ``Opened.open``.
+        Open the store's files, or create them; tell whether the store belongs to a workspace. ``how``: see ``Opened.open``.
 
         If it does not, call :meth:`found` or :meth:`adopt` next. Only ``config`` counts here; see ``words.configured``.
         """
         on_end, on_idle = (lambda done: self.writing.ended(done)), (lambda tx: self.writing.catch_up(tx))
-        return self._opened.open(
-            config or StorageConfig(), on_end, on_idle, lambda: self.writing.read_anew(), anew=anew
-        )
+        return self._opened.open(config or StorageConfig(), on_end, on_idle, lambda: self.writing.read_anew(), **how)
 
     def attach(
         self, make: Callable[[OnEnd], Store], config: StorageConfig, identity: Identity, sidecar: Sidecar | None = None

@@ -15,6 +15,7 @@ from edda_sync.crdt import digests, rows, state
 from edda_sync.crdt.keys import kind_and_id
 from edda_sync.engine.matching import count_with, with_rows
 from edda_sync.fold.texts import Texts
+from edda_sync.fold.uniques import withheld_of
 from edda_sync.fold.view import View
 from edda_sync.store.composed import ComposedReader, over
 from edda_sync.store.seams import IndexReader, Record, Row, StatesReader, StoreReader
@@ -70,7 +71,7 @@ def _shown(reader: StoreReader, texts: Texts, key: bytes) -> _Shown | None:
         stored[rows.COLUMNS["task"].index("parent_id")] if kind == "task" else None
     )  # an edit of a text never moves a task
     after = state.hash_entity(key, encoded, hashes)
-    return _Shown(kind, key, rows.row_of(entity, text, parent_id), record.hash, after)
+    return _Shown(kind, key, rows.row_of(entity, text, parent_id, withheld_of(reader, key)), record.hash, after)
 
 
 class _FreshTables:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edda_sync.words import values
+from edda_sync.words.fitting import matches
 from edda_sync.words.model import UNSET, Document, Item, Task, as_json, parse_mapping
-from edda_sync.words.query import Plan, Row, matches
+from edda_sync.words.query import Plan, Row
+
+if TYPE_CHECKING:
+    from edda_sync.store.seams import StoreReader
 
 
 def item_of_row(kind: str, row: Row, tags: Iterable[str]) -> Item:
@@ -95,5 +99,10 @@ def set_cells(item: Item, cells: Mapping[str, Any]) -> None:
 
 
 def matches_item(plan: Plan, item: Item, among: bool = True) -> bool:
-    """Tell whether an item meets a plan's conditions; see ``words.query.matches``."""
+    """Tell whether an item meets a plan's conditions; see ``words.fitting.matches``."""
     return matches(plan, as_json(item), {values.tag_id(tag) for tag in item.tags}, among)
+
+
+def tag_names(reader: StoreReader, kind: str, ids: list[str]) -> dict[str, list[str]]:
+    """Return the names of the tags of some tasks or documents, by id."""
+    return {entity: [name for _, name in tags] for entity, tags in reader.edges.tags_of(kind, ids).items()}

@@ -37,7 +37,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from edda_sync.words.files import disk_error, make_folders, open_file, replace_file
+from edda_sync.words.files import disk_error, open_file, replace_file
+from edda_sync.words.folders import make_state_folder
 from edda_sync.words.process import Owner
 
 if TYPE_CHECKING:
@@ -234,8 +235,8 @@ def open_sidecar(folder: Path, store_id: bytes, database: Path, *, boot: bytes |
     path = f"{folder}/{store_id.hex()}-{inode:x}"  # copies have the same store id, and must not share a sidecar
     alone = False
     if not os.access(path, os.F_OK):
+        make_state_folder(folder)
         try:
-            make_folders(folder)
             alone = not any(each.startswith(f"{store_id.hex()}-") for each in os.listdir(folder))
         except OSError as error:
             raise disk_error(folder, error) from None
@@ -304,7 +305,7 @@ def machine_id() -> bytes:
         with suppress(OSError):
             return blake2b(Path(path).read_bytes().strip(), digest_size=16, person=b"edda-machine").digest()
     name = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
-    return blake2b(name.encode(), digest_size=16, person=b"edda-machine").digest()
+    return blake2b(os.fsencode(name), digest_size=16, person=b"edda-machine").digest()
 
 
 @cache

@@ -40,29 +40,39 @@ class LiveQueries:
         store: The store.
         feed: Says what this process committed.
         snapshot: Opens a reader of a state in which every text is up to date.
+        beside: Whether a thread looks at what changed; otherwise somebody calls :meth:`attend`, as the simulator does.
 
     Attributes:
         met: How many queries changed rows have met.
+        runs: How often queries were run.
     """
 
-    def __init__(self, store: Store, feed: Feed, snapshot: Callable[[], AbstractContextManager[StoreReader]]) -> None:
-        self._store, self._feed, self._snapshot = store, feed, snapshot
+    def __init__(
+        self,
+        store: Store,
+        feed: Feed,
+        snapshot: Callable[[], AbstractContextManager[StoreReader]],
+        *,
+        beside: bool = True,
+    ) -> None:
+        self._store, self._feed, self._snapshot, self._beside = store, feed, snapshot, beside
         self._lock = threading.Lock()
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
+        self._end_listening: Callable[[], None] | None = None
         self._closed = False
         self._new: list[Answer] = []
         self._left: list[Watch] = []
         self._named: set[Named] = set()
         self._positions: set[int] = set()
         self._everything = False
-        # Only the thread uses what follows.
+        # Only the thread that looks uses what follows.
         self._answers: dict[Watch, Answer] = {}
         self._index = Index()
         self._position = self._version = self._digest = -1
         self._tags: dict[str, str] = {}
-        self._unexplained: set[int] = set()  # positions that the last look found and that the feed has not named yet
-        self.met = 0
+        self._unexplained: set[int] = set()  # positions that the last look found and that this process may be writing
+        self.met = self.runs = 0
 
     def watch(self, query: Query) -> Watch:
         """
@@ -77,8 +87,9 @@ class LiveQueries:
             if self._closed:
                 raise _closed()
             self._new.append(answer)
-            if self._thread is None:
+            if self._end_listening is None:
                 self._end_listening = self._feed.listen(self._hear)
+            if self._beside and self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="edda live queries", daemon=True)
                 self._thread.start()
         self._woken.set()
@@ -107,28 +118,30 @@ class LiveQueries:
                 self._named, self._everything = set(), True
         self._woken.set()
 
-    # --- on its thread ------------------------------------------------------------------------------------------------
+    # --- on the thread that looks -------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         try:
-            while self._attend():
+            while self.attend():
+                again_at = time.monotonic() + limits.LIVE_DELAY_S
                 if self._woken.wait(limits.LIVE_LOOK_S):
-                    time.sleep(limits.LIVE_DELAY_S)  # others may follow at once
+                    time.sleep(max(0.0, again_at - time.monotonic()))  # others may follow at once
         except BaseException as error:  # noqa: BLE001 - whoever watches gets it
             with self._lock:
                 self._leave(error)
 
     def _leave(self, error: BaseException | None = None) -> None:
         """End this thread's work. Whoever still watches gets the error. The lock must be held."""
-        self._end_listening()
-        self._thread = None
+        if self._end_listening is not None:
+            self._end_listening()
+        self._thread = self._end_listening = None
         for watch in (*self._answers, *(each.watch for each in self._new)):
             watch.end(error or _closed())
         self._answers, self._new, self._index = {}, [], Index()
         self._position = self._version = self._digest = -1
         self._unexplained = set()
 
-    def _attend(self) -> bool:
+    def attend(self) -> bool:
         """Look at what has changed; tell whether anybody still watches."""
         self._woken.clear()
         with self._lock:
@@ -160,8 +173,9 @@ class LiveQueries:
         end, digest = reader.log.position(), reader.index.digest()
         is_first = self._position < 0
         found = set() if is_first else set(range(self._position + 1, end + 1))
-        others = self._unexplained - own  # told of neither then nor now: another process wrote them
-        self._unexplained = found - own
+        mine = self._feed.positions()  # after the reader began: what it shows of this process is among these, or told
+        others = (self._unexplained | (found - mine)) - own  # written by another process
+        self._unexplained = (found & mine) - own  # the feed will tell, unless they were rolled back
         is_odd = self._position > end or (not (named or own or found or others) and digest != self._digest)
         if is_first or everything or is_odd or self._read_others(reader, others, named):
             self._tags = {row[0]: row[1] for row in reader.tables.all("tags")}
@@ -176,6 +190,7 @@ class LiveQueries:
     def _read(self, reader: StoreReader, answer: Answer) -> None:
         self._index.remove(answer)
         answer.read(reader)
+        self.runs += 1
         self._index.add(answer)
 
     def _meet(self, reader: StoreReader, named: set[Named]) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from edda_sync.store.seams.edges import among
+from edda_sync.words.fitting import matches, occurrences, sorting
 from edda_sync.words.model import COLUMNS
 from edda_sync.words.order import in_order
-from edda_sync.words.query import Plan, Row, matches, occurrences, whole
+from edda_sync.words.query import Plan, Row, whole
 
 if TYPE_CHECKING:
     from edda_sync.store.seams import StoreReader
@@ -54,7 +55,8 @@ def with_rows(reader: StoreReader, plan: Plan, others: Mapping[str, Row]) -> lis
         if matches(plan, columns, {tag for tag, _ in tags[entity]}, allowed is None or entity in allowed):
             matching.append((occurrences(plan, columns) if plan.words else 0, row))
     matching.sort(key=lambda each: -each[0])
-    ordered = in_order(plan.order, found + [row for _, row in matching], lambda row, name: row[names.index(name)])
+    column = sorting(plan, lambda row, name: row[names.index(name)])
+    ordered = in_order(plan.order, found + [row for _, row in matching], column)
     return ordered[plan.offset : plan.offset + plan.limit]
 
 

@@ -23,17 +23,16 @@ def migrate(home: Path, config: StorageConfig, to: StorageBackend) -> int:
         to: The backend.
 
     Raises:
-        UsageError: The states are there already, or the store is encrypted, which RocksDB is not.
+        UsageError: The states are there already.
         CorruptError: What is there is damaged; nothing was changed.
     """
     config = config.changed(backend=None)
-    if to == StorageBackend.ROCKSDB:
-        backend.check_plain(config, home)
     store = SqliteStore(config.database(home), keep=backend.keep(config, home))
     try:
+        rocks = backend.in_rocksdb(config, home, store.keys)
         if store.keeping.name == to:
-            moving.tidy(store, config.rocksdb(home))
+            moving.tidy(store, rocks)
             raise UsageError(f"The states of the store in {home} are in {to} already; nothing was changed.")
-        return moving.to_rocksdb(store, config.rocksdb(home)) if to == "rocksdb" else moving.to_sqlite(store)
+        return moving.to_rocksdb(store, rocks) if to == "rocksdb" else moving.to_sqlite(store)
     finally:
         store.close()

@@ -59,7 +59,10 @@ def look(store: SqliteStore, last: Dot | None, extent: int) -> list[str]:
 
 def is_whole(reader: StoreReader, last: Dot | None, extent: int) -> bool:
     """Tell whether a store surely holds all that it had, which is the usual case. :func:`look` looks closer."""
-    return (last is None or reader.log.position_of(*last) is not None) and not _fewer(reader, extent)
+    position = None if last is None else reader.log.position_of(*last)
+    if last is not None and position is None:
+        return False
+    return (position or 0) >= extent or not _fewer(reader, extent)
 
 
 def _fewer(reader: StoreReader, extent: int) -> int:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Final
 from edda_sync.engine import backend, missing, opening
 from edda_sync.engine.life import Sidecar, open_sidecar
 from edda_sync.words.config import StorageConfig, absolute
-from edda_sync.words.errors import LostStoreError, NotAStoreError, UsageError
+from edda_sync.words.errors import (
+    DiskFullError,
+    LostStoreError,
+    NoFolderError,
+    NotAStoreError,
+    ReadOnlyError,
+    UsageError,
+)
 from edda_sync.words.files import without_links
 from edda_sync.words.folders import make_folder, make_state_folder, naming_state, state_folder
 from edda_sync.workspace.keys import WORKSPACE_KEY
@@ -73,6 +80,7 @@ class Opened:
         on_upgrade: Callable[[], object] = lambda: None,
         *,
         anew: bool = False,
+        must_exist: bool = False,
     ) -> bool:
         """
         Open the store's files, or create them.
@@ -83,9 +91,14 @@ class Opened:
             on_idle: Called when nobody writes.
             on_upgrade: Called at the end, if what older versions could not read must be read anew.
             anew: Whether an empty store may be created beside the identity of a device, as when that device joins.
+            must_exist: Whether no store may be created.
 
         Returns:
             Whether the store belongs to a workspace.
+
+        Raises:
+            NoStoreError: There is none, and none may be created.
+            StorageError: It cannot be opened or created.
         """
         self._check_closed()
         self.config = config
@@ -97,10 +110,14 @@ class Opened:
             return False
         from edda_sync.store.sqlite.store import SqliteStore
 
-        founding = backend.founding(config, self.home)
+        founding = backend.founding(config)
         state, database = state_folder(config), config.database(self.home)
         is_new = not opening.has_store(database)
+        if is_new and must_exist:
+            opening.refuse_missing(self.home, database, state)
         if is_new:
+            with opening.naming_path(config.database_path):
+                opening.check_reachable(database)
             make_state_folder(state)  # first: if this fails, no store is created
             make_folder(self.home)
         # Resolve links only once: a link may point elsewhere at the next look.
@@ -141,7 +158,13 @@ class Opened:
             if store.is_read_only:  # a store that cannot be written needs no sidecar
                 return founded
             if store_id is not None:
-                self.sidecar = sidecar = _sidecar(state, store_id, store.path)
+                try:
+                    self.sidecar = sidecar = _sidecar(state, store_id, store.path)
+                except (ReadOnlyError, NoFolderError, DiskFullError) as error:
+                    if not founded:
+                        raise
+                    store.refusal = error  # reading needs no sidecar
+                    return founded
                 is_whole = store.set_aside is None and missing.is_whole(reader, sidecar.remembered(), sidecar.extent())
         if not (founded or is_new or anew):
             try:

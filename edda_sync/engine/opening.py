@@ -19,7 +19,16 @@ from typing import TYPE_CHECKING, Final
 from edda_sync.engine import life
 from edda_sync.words import limits
 from edda_sync.words.config import DATABASE_FILE
-from edda_sync.words.errors import LostStoreError, NoFolderError, NotAStoreError, SettingError, UsageError
+from edda_sync.words.errors import (
+    LostStoreError,
+    NoFolderError,
+    NoStoreError,
+    NotAStoreError,
+    SettingError,
+    UnreadableError,
+    UsageError,
+)
+from edda_sync.words.files import check_length, disk_error
 from edda_sync.words.folders import KEY_FILE, NOTE_FILE
 from edda_sync.workspace.keys import WORKSPACE_KEY
 
@@ -62,6 +71,50 @@ def check_not_lost(home: Path, database: Path, state: Path, *, anew: bool = Fals
 
             aside.check_joined(home)
         raise LostStoreError(str(database), signs)
+
+
+def check_reachable(database: Path) -> None:
+    """
+    Check that one can look where a store's file is, or would be.
+
+    Raises:
+        UnreadableError: Its folder may not be looked at.
+        NotAStoreError: Something else than a file is there.
+        LongPathError, DiskFaultError: There can be no such file, or the disk failed.
+    """
+    check_length(database)
+    try:
+        found = os.stat(database)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except PermissionError:
+        raise UnreadableError(str(database)) from None
+    except OSError as error:
+        raise disk_error(database, error) from None
+    if not stat.S_ISREG(found.st_mode):
+        raise NotAStoreError(str(database))
+
+
+def refuse_missing(home: Path, database: Path, state: Path) -> None:
+    """
+    Refuse to look at a store that is not there. Nothing is made.
+
+    Args:
+        home: The store's folder.
+        database: The store's file, which is missing or empty.
+        state: The folder of sidecars.
+
+    Raises:
+        StorageError: As :func:`check_reachable`.
+        UsageError: A store lies elsewhere, and ``database_path`` was set since.
+        LostStoreError: The file is missing or empty, but something shows that there was a store.
+        NoStoreError: There is none.
+    """
+    check_reachable(database)
+    check_not_moved(home, database)
+    check_not_lost(home, database, state)
+    if not has_store(database):  # another process may have made one meanwhile
+        raise NoStoreError(str(home))
 
 
 def check_not_moved(home: Path, database: Path) -> None:

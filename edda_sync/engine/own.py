@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import platform
 from typing import TYPE_CHECKING
 
 from edda_sync.engine import opening
 from edda_sync.engine.opened import Opened
 from edda_sync.words.errors import LostIdentityError, UsageError
-from edda_sync.workspace.keys import WORKSPACE_KEY
+from edda_sync.words.folders import SEPARATING_FOLDER
+from edda_sync.workspace.keys import BIRTH_KEY, WORKSPACE_KEY
 
 if TYPE_CHECKING:
     from edda_sync.transport.identity import Identity  # this imports cryptography, which takes 40 ms
@@ -29,7 +29,9 @@ class OwnDevice:
     @property
     def name(self) -> str:
         """What people call this device."""
-        return self._opened.config.name or platform.node() or "device"
+        from edda_sync.words.hostname import host_name  # only for what has no name yet
+
+        return self._opened.config.name or host_name()
 
     @property
     def workspace(self) -> bytes:
@@ -61,12 +63,38 @@ class OwnDevice:
         if self._identity is None:
             from edda_sync.transport import identity
 
+            self._finish_separation()
             found = identity.load(self._opened.home)
             if found is None:
                 self.check_identity()
                 raise UsageError(f"{self._opened.home} has no device yet; run `edda init`.")
             self._identity = found
         return self._identity
+
+    def go_on_as(self, identity: Identity) -> None:
+        """Go on as another device, with which the store goes on already (``separating``)."""
+        from edda_sync.transport import identity as identities
+
+        if self._opened.config.backend != "memory":
+            identities.save(self._opened.home, identity)
+            identities.forget(self._opened.home / SEPARATING_FOLDER)
+        self._identity = identity
+
+    def _finish_separation(self) -> None:
+        """Finish what makes a copy a device of its own, if it was interrupted; undo it, if the store goes on as before."""
+        from edda_sync.changes.change import decode_birth
+        from edda_sync.transport import identity as identities
+
+        folder = self._opened.home / SEPARATING_FOLDER
+        new = identities.load(folder) if folder.exists() else None
+        if new is None:
+            return
+        with self._opened.store.read() as reader:
+            birth = reader.meta.get(BIRTH_KEY)
+        if birth is not None and decode_birth(birth).public_key == new.public_key:
+            self.go_on_as(new)
+        else:
+            identities.discard(folder)
 
     @property
     def has_identity(self) -> bool:

@@ -12,18 +12,18 @@ from edda_sync.crdt.entity import Entity
 from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.state import entity_of
 from edda_sync.engine.drafting import Drafts
-from edda_sync.engine.items import blank_item, item_of_row, matches_item, set_cells
+from edda_sync.engine.items import blank_item, item_of_row, matches_item, set_cells, tag_names
 from edda_sync.engine.matching import matching
-from edda_sync.engine.reading import tag_names
 from edda_sync.fold.texts import Texts
 from edda_sync.fold.view import View
 from edda_sync.store.seams import Row, StoreReader
 from edda_sync.store.seams.edges import among
 from edda_sync.words import values
 from edda_sync.words.errors import NotFoundError
+from edda_sync.words.fitting import reached, sorting
 from edda_sync.words.model import TEXT_FIELDS, Item, Task, remember_base
 from edda_sync.words.order import in_order
-from edda_sync.words.query import Plan, Query, TaskQuery, plan, reached, whole
+from edda_sync.words.query import Plan, Query, TaskQuery, plan, whole
 
 Look = Callable[[str, bytes], None]
 """Called with the kind and id of each entity that is read."""
@@ -121,7 +121,7 @@ class Pending:
         ]
         if not pending and not self._draws_edges(checked):
             return found
-        ordered = in_order(checked.order, found, lambda item, column: getattr(item, column))
+        ordered = in_order(checked.order, found, sorting(checked, getattr))
         return ordered[checked.offset : checked.offset + checked.limit]
 
     def count(self, query: Query) -> int:

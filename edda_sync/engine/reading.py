@@ -12,21 +12,20 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from edda_sync.crdt.keys import key_of
 from edda_sync.engine import missing
-from edda_sync.engine.files import Files
-from edda_sync.engine.items import item_of_row
+from edda_sync.engine.items import item_of_row, tag_names
 from edda_sync.engine.matching import count, matching
 from edda_sync.engine.opened import Opened
 from edda_sync.words import values
 from edda_sync.words.errors import (
-    AmbiguousIdError,
     CorruptError,
     DiskFaultError,
     DiskFullError,
-    NotFoundError,
+    NoFolderError,
     ReadOnlyError,
     RemoteProtocolError,
     UsageError,
@@ -37,6 +36,7 @@ from edda_sync.words.query import Query, Row, plan
 if TYPE_CHECKING:
     from edda_sync.crdt.frontier import Frontier
     from edda_sync.engine.cached import CachedItems
+    from edda_sync.engine.files import Files
     from edda_sync.fold.scrub import Damage
     from edda_sync.store.feed import Feed
     from edda_sync.store.seams import StoreReader, StoreWriter
@@ -80,9 +80,15 @@ class Reading:
     ) -> None:
         self._opened, self._write_texts, self._now, self._feed = opened, refresh, now, feed
         self._cached: CachedItems | None = None
-        self.files = Files(opened, now)  # the attachments of documents
         self._counting = threading.Lock()
         self._queries, self._query_s = 0, 0.0
+
+    @cached_property
+    def files(self) -> Files:
+        """The attachments of documents."""
+        from edda_sync.engine.files import Files  # rarely needed
+
+        return Files(self._opened, self._now)
 
     @contextmanager
     def snapshot(self) -> Iterator[StoreReader]:
@@ -117,7 +123,7 @@ class Reading:
 
     def _write_ahead(self, work: Callable[[StoreWriter], object]) -> None:
         """Write something that readers can do without, unless somebody else is writing now, or nothing can be written."""
-        with suppress(DiskFullError, DiskFaultError, ReadOnlyError):  # a writer will get this error
+        with suppress(DiskFullError, DiskFaultError, ReadOnlyError, NoFolderError):  # a writer will get this error
             self._opened.store.transact_unless_busy(work)
 
     # --- tasks and documents ------------------------------------------------------------------------------------------
@@ -186,23 +192,15 @@ class Reading:
 
     def resolve(self, kind: str, reference: str) -> str:
         """
-        Return the complete id of a task or document for a complete one, or for at least six characters of its end.
+        Return the complete id of a task or document: of a complete one, at least six characters of its end, or a title.
 
         Raises:
-            NotFoundError, AmbiguousIdError: No item has this id, or several have it.
+            NotFoundError, AmbiguousIdError: Nothing is meant by it, or several items are. See ``engine.referring``.
         """
-        digits = values.digits_of_id(reference)
+        from edda_sync.engine.referring import meant  # a plain command names nothing
+
         with _STORED, self._opened.store.read() as reader:
-            if len(digits) == 32:
-                whole = bytes.fromhex(digits)
-                found = [values.id_text(whole)] if reader.states.get([key_of(kind, whole)]) else []
-            else:
-                found = reader.index.ids_ending(kind, digits) if digits else []
-        if not found:
-            raise NotFoundError(kind, reference)
-        if len(found) > 1:
-            raise AmbiguousIdError(reference, found)
-        return found[0]
+            return meant(reader, kind, reference)
 
     def overfull(self) -> list[tuple[str, str]]:
         """Return kind and id of each entity that is too large to be shown, because its devices wrote too much into it."""
@@ -253,9 +251,8 @@ class Reading:
         Close it.
 
         It follows the Python DB-API, like the standard library's ``sqlite3.Connection``. In a process that uses the
-        store, do not
-        open the file with that module, or with a library that uses it: two copies of SQLite in one process undo each
-        other's locks, which damages what is read and crashes the process. Other programs may open the file.
+        store, do not open the file with that module, or with a library that uses it: two copies of SQLite in one process
+        undo each other's locks, which damages what is read and crashes the process. Other programs may open the file.
 
         Fetch all rows of a result, or close its cursor: while a cursor is open, the journal cannot shrink. Once any
         program has written 64 MB in that time, the cursor is ended, and so is a transaction. Further use of it raises
@@ -392,8 +389,3 @@ class Reading:
         with _STORED, self._opened.store.read() as reader:
             found, following = scrub_entities(reader, after, limit)
             return (found + scrub_digest(reader) if following is None else found), following
-
-
-def tag_names(reader: StoreReader, kind: str, ids: list[str]) -> dict[str, list[str]]:
-    """Return the names of the tags of some tasks or documents, by id."""
-    return {entity: [name for _, name in tags] for entity, tags in reader.edges.tags_of(kind, ids).items()}

@@ -11,6 +11,7 @@ from edda_sync.changes import early
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.crdt.keys import kind_and_id
 from edda_sync.crdt.records import device_id
+from edda_sync.engine import backed_up, backend
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.measured import sizes
 from edda_sync.store.seams import StoreWriter
@@ -18,6 +19,7 @@ from edda_sync.sync import provisional, shut_out
 from edda_sync.sync.kept import kept_in
 from edda_sync.words import limits, values
 from edda_sync.words.metrics import as_json
+from edda_sync.workspace import codes
 from edda_sync.workspace.keys import ACTOR_KEY
 from edda_sync.workspace.members import cards, cards_told, inviter, trusted
 
@@ -41,9 +43,8 @@ class Remembered(msgspec.Struct, array_like=True):
 def load(engine: StorageEngine) -> dict[str, Remembered]:
     """Return what is remembered about each member, by device id."""
     found = {}
-    members = engine.reading.certificates()
     with engine.store.read() as reader:
-        for device in members:
+        for device in cards(reader):
             encoded = reader.meta.get(f"peer.{device}")
             if encoded is not None:
                 found[device] = msgspec.msgpack.decode(encoded, type=Remembered)
@@ -87,6 +88,20 @@ def count(frontier: Frontier) -> int:
     return sum(frontier.values())
 
 
+def outstanding(engine: StorageEngine, remembered: Mapping[str, Remembered] | None = None) -> list[str]:
+    """
+    Return the names of the other members that were not proved equal to what a store holds now.
+
+    Args:
+        engine: The store.
+        remembered: What a running device knows by now; by default what the store has saved.
+    """
+    known = load(engine) if remembered is None else remembered
+    changes, own = count(engine.frontier()), engine.identity.device
+    equal = {device for device, each in known.items() if each.proved_s and each.changes == changes}
+    return [each.name for each in engine.members() if each.device not in equal | {own}]
+
+
 def facts(engine: StorageEngine) -> Facts:
     """Return facts about a store, whether or not its device is running."""
     return {
@@ -105,12 +120,29 @@ def facts(engine: StorageEngine) -> Facts:
         "journals_aside": engine.reading.journals_aside(),
         "lives": _lives(engine),
         "encryption": engine.reading.encryption(),
+        "backend": backend.name(engine.store),
+        "files": files(engine),
+        "backups": _backups(engine),
         **_segment(engine),
         **_admission(engine),
         "conflicts": len(engine.conflicts()),
+        "clashes": _clashes(engine),
         **engine.counts(),
-        **sizes(engine.database),
+        **sizes(engine.config, engine.home),
     }
+
+
+def _backups(engine: StorageEngine) -> list[Facts]:
+    """Return what is remembered of the backups at each target, and how many changes are not in the last one."""
+    changes = count(engine.frontier())
+    with engine.store.read() as reader:
+        return [{**each.plain(), "behind": max(0, changes - each.changes)} for each in backed_up.load(reader)]
+
+
+def _clashes(engine: StorageEngine) -> int:
+    """Return how many items have a value withheld under a unique index; ``IndexManager.clashes`` lists them."""
+    with engine.store.read() as reader:
+        return reader.uniques.clashes()
 
 
 def _copies(engine: StorageEngine) -> Facts:
@@ -122,6 +154,13 @@ def _copies(engine: StorageEngine) -> Facts:
         "copy_wrote_at": None if wrote_ms is None else values.time_of(wrote_ms),
         "copy_quiet_at": None if wrote_ms is None else values.time_of(wrote_ms + limits.LIFE_QUIET_S * 1000),
     }
+
+
+def files(engine: StorageEngine) -> Facts:
+    """Return how many attached files are not here, and their size."""
+    with engine.store.read() as reader:
+        missing, size = reader.attachments.lacking()
+    return {"missing": missing, "missing_bytes": size, "fetching": 0}
 
 
 def _segment(engine: StorageEngine) -> Facts:
@@ -227,6 +266,7 @@ def status(engine: StorageEngine) -> Facts:
         **facts(engine),
         "running": False,
         "fault": "",
+        "copy_at": None,
         "port": None,
         "discovery": {"available": False, "reason": "this device is not running"},
         "metrics": as_json(engine.metrics()),
@@ -250,6 +290,7 @@ def peer(device: str, name: str, known: Remembered, **now: Any) -> Facts:
         "sent_bytes": 0,
         "rcvd_bytes": 0,
         "proved_at": proved_at(known),
+        "proved_changes": known.changes,
         "error": "",
         **now,
     }
@@ -283,10 +324,27 @@ def devices(engine: StorageEngine) -> list[Facts]:
             "this": device == own,
             "added_at": added_at,
             "proved_at": proved_at(remembered.get(device, Remembered())),
+            "recovery": None,
         }
         for device, (name, added_at) in _members(engine).items()
     ]
     return sorted(listed, key=lambda each: (each["name"], each["device"]))
+
+
+def recovery_codes(engine: StorageEngine) -> list[Facts]:
+    """Return the recovery codes of the workspace, the oldest first, with the keys of :func:`devices`."""
+    with engine.store.read() as reader:
+        return [
+            {
+                "device": code.device,
+                "name": codes.NAME,
+                "this": False,
+                "added_at": code.made_at,
+                "proved_at": None,
+                "recovery": "replaced" if code.is_replaced else "current",
+            }
+            for code in codes.listed(reader)
+        ]
 
 
 def names(engine: StorageEngine) -> dict[str, str]:

@@ -8,7 +8,7 @@ the store's lock, checks that no cell that it read or wrote has changed meanwhil
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -25,7 +25,7 @@ from edda_sync.engine.seen import check_unchanged
 from edda_sync.engine.writing import Writing
 from edda_sync.store.seams import StoreReader, StoreWriter
 from edda_sync.words import values
-from edda_sync.words.errors import ConflictError, InvalidValueError, NotFoundError, UsageError
+from edda_sync.words.errors import InvalidValueError, NotFoundError, UsageError
 from edda_sync.words.model import (
     KINDS_BY_TEXT,
     TEXT_FIELDS,
@@ -258,6 +258,17 @@ class Transaction:
         drafts.attach(document, attachment, record)
         return attachment
 
+    def reattach(self, document_id: DocumentId, attachment: str, record: bytes) -> None:
+        """
+        Attach again what was taken off a document, under its former id. Its content need not be here.
+
+        Args:
+            document_id: Id of the document.
+            attachment: Id of the attachment.
+            record: What the document said about it, encoded.
+        """
+        self._active().attach(values.id_bytes("document", document_id), attachment, record)
+
     def detach(self, document_id: DocumentId, attachment: str) -> None:
         """Take an attachment, by name or id, off a document. Its content is dropped a day later, unless it is needed."""
         found = self._reading.files.find(document_id, attachment).id
@@ -378,21 +389,3 @@ class Transaction:
         key = key_of(kind, entity)
         if self._checked and key not in self._seen:
             self._seen[key] = self._view().stored(kind, entity)
-
-
-def retried(begin: Callable[[], Transaction], work: Callable[[Transaction], T], retries: int) -> T:
-    """
-    Run ``work`` in a transaction; if something that it read or wrote has changed meanwhile, run it again in another one.
-
-    Raises:
-        ConflictError: It changed at every attempt.
-    """
-    for attempt in range(retries + 1):
-        try:
-            with begin() as tx:
-                result = work(tx)
-            return result
-        except ConflictError:
-            if attempt == retries:
-                raise
-    raise AssertionError("the last attempt returned or raised")

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 from edda_sync.engine.opened import Opened
 from edda_sync.engine.own import OwnDevice
 from edda_sync.engine.reading import Reading
-from edda_sync.engine.transaction import Transaction, retried
+from edda_sync.engine.retrying import retried
+from edda_sync.engine.transaction import Transaction
 from edda_sync.engine.writing import Writing
 from edda_sync.fold.texts import Texts
 from edda_sync.ledger.ledger import Ledger
@@ -87,5 +88,10 @@ class WriteSide:
             return work(tx)
 
     def transact(self, work: Callable[[Transaction], T], retries: int, agent: str | None, reason: str | None) -> T:
-        """Run ``work`` in a transaction, and repeat it after a conflict. See ``StorageEngine.transact``."""
+        """
+        Run ``work`` in a transaction; if something that it read or wrote has changed meanwhile, run it again.
+
+        Raises:
+            ConflictError: It changed at every attempt.
+        """
         return retried(lambda: self.begin(agent, reason), work, retries)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from hashlib import blake2b
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from edda_sync.crdt.attachments import HASH_BYTES
 
@@ -19,6 +19,19 @@ from edda_sync.crdt.attachments import HASH_BYTES
 def name_of(chunk: bytes | memoryview) -> bytes:
     """Return the name of a chunk: BLAKE2b-256 of its bytes."""
     return blake2b(chunk, digest_size=HASH_BYTES, person=b"edda-chunk").digest()
+
+
+class Kept(NamedTuple):
+    """
+    How a chunk is kept.
+
+    Attributes:
+        size: In bytes, packed.
+        since_s: When it was last added or kept: wall time, in seconds since 1970.
+    """
+
+    size: int
+    since_s: float
 
 
 class Adding(Protocol):
@@ -53,6 +66,10 @@ class Chunks(Protocol):
         """Tell whether a chunk is here. It is not read: :meth:`get` tells whether it is sound."""
         ...
 
+    def kept(self, name: bytes) -> Kept | None:
+        """Return how a chunk is kept, which is not read for this; None if it is not here."""
+        ...
+
     def get(self, name: bytes) -> bytes | None:
         """
         Return a chunk, compared with its name; None if it is not here.
@@ -68,7 +85,11 @@ class Chunks(Protocol):
         ...
 
     def names(self, after: bytes = b"") -> Iterator[bytes]:
-        """Yield the names of the chunks that are here, in order, beginning after ``after``."""
+        """
+        Yield the names of the chunks that are here, in an order that lasts, beginning after ``after``.
+
+        While the key of an encrypted store is replaced, some may come twice, or be left out after ``after``.
+        """
         ...
 
     def drop(self, names: Iterable[bytes], before_s: float) -> int | None:

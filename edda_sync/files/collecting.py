@@ -51,6 +51,12 @@ def tree_of(chunks: Chunks, file: File) -> Iterator[bytes]:
         yield from tree_of(chunks, File(part.name, part.size, file.depth - 1))
 
 
+def unneeded(chunks: Chunks, needed: Iterable[File]) -> Iterator[bytes]:
+    """Yield the names of the chunks that no file needs. ``needed`` is read before the first."""
+    marked = {name for file in set(needed) for name in tree_of(chunks, file)}
+    yield from (name for name in chunks.names() if name not in marked)
+
+
 def collect(chunks: Chunks, needed: Iterable[File], now_s: float, grace_s: float = limits.FILE_GRACE_S) -> Collected:
     """
     Drop the chunks that no file needs.
@@ -64,9 +70,8 @@ def collect(chunks: Chunks, needed: Iterable[File], now_s: float, grace_s: float
     Raises:
         StorageError: The disk failed. What was dropped by then was not needed.
     """
-    marked = {name for file in set(needed) for name in tree_of(chunks, file)}
     before_s = now_s - grace_s
-    unmarked = (name for name in chunks.names() if name not in marked)
+    unmarked = unneeded(chunks, needed)
     dropped = 0
     while names := list(islice(unmarked, limits.COLLECTED_CHUNKS)):
         count = chunks.drop(names, before_s)

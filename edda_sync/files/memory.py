@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from edda_sync.files.chunks import name_of
+from edda_sync.files.chunks import Kept, name_of
 from edda_sync.files.packing import pack, unpack
 from edda_sync.words.errors import DamagedFileError
 
@@ -31,6 +31,10 @@ class MemoryChunks:
 
     def has(self, name: bytes) -> bool:
         return name in self.packed
+
+    def kept(self, name: bytes) -> Kept | None:
+        packed = self.packed.get(name)
+        return None if packed is None else Kept(len(packed), self._kept[name])
 
     def get(self, name: bytes) -> bytes | None:
         packed = self.packed.get(name)

@@ -2,7 +2,8 @@
 Packing: a chunk as it is on disk. This is the one place where the bytes of a chunk are written and read.
 
 A packed chunk is one byte that says how it is packed, and then the chunk: plain, or as a zstd frame (RFC 8878). Many files
-are compressed already (pictures, videos, archives), so a trial on the beginning of a chunk decides.
+are compressed already (pictures, videos, archives), so a trial on the beginning of a chunk decides. A third byte says that a
+packed chunk follows that is sealed (``coding``).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from edda_sync.words import limits
 
 PLAIN: Final = b"\0"
 ZSTD: Final = b"\1"
+SEALED: Final = b"\2"
 _LEVEL: Final = 3
 _WORTH: Final = 0.9  # a chunk is compressed if it shrinks to this, or less
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from edda_sync.crdt.attachments import File
 from edda_sync.files.chunks import Chunks
 from edda_sync.files.tree import Piece, pieces
-from edda_sync.words.errors import DamagedFileError, FileNotHereError, InvalidValueError
+from edda_sync.words.errors import DamagedFileError, FalseFileError, FileNotHereError, InvalidValueError
 
 _ONE: Final = bytearray(1)
 
@@ -35,10 +35,10 @@ def wholeness(chunks: Chunks, file: File) -> Wholeness:
     try:
         while reader.readinto(_ONE):
             reader.seek(reader.chunk_end)
+    except (DamagedFileError, FalseFileError):
+        return Wholeness.DAMAGED
     except FileNotHereError:
         return Wholeness.MISSING
-    except (DamagedFileError, InvalidValueError):
-        return Wholeness.DAMAGED
     return Wholeness.WHOLE
 
 
@@ -107,6 +107,7 @@ class FileReader(io.RawIOBase):
         Raises:
             FileNotHereError: A part of the file is not on this device.
             DamagedFileError: A part of the file is damaged on this disk.
+            FalseFileError: What was said of the file when it was attached is not true.
         """
         if self.closed:
             raise ValueError("read of a closed file")  # as every file object says it
@@ -126,10 +127,13 @@ class FileReader(io.RawIOBase):
         if self._following is None or self._at != self._piece.at + self._piece.size:
             self._following = pieces(self._file, self._get, self._at)
         self._piece, self._chunk = Piece(b"", 0, 0), b""
-        piece = next(self._following)
+        try:
+            piece = next(self._following)
+        except InvalidValueError:
+            raise FalseFileError(self.name) from None
         chunk = self._get(piece.name)
         if len(chunk) != piece.size:
-            raise InvalidValueError("manifest", "does not list the bytes of its file", self._file.root.hex())
+            raise FalseFileError(self.name)
         self._piece, self._chunk = piece, chunk
 
     def _get(self, name: bytes) -> bytes:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -61,14 +62,11 @@ def save(stream: Stream, target: Path, *, replace: bool = False) -> None:
         replace: Whether a file, or link, of that name is replaced.
 
     Raises:
-        UsageError: Something has that name already, or it is a folder.
+        UsageError: Something has that name already, it is a folder or device, or no name that this disk takes.
         NoFolderError: The folder does not exist.
         StorageError: The file cannot be written.
     """
-    if target.is_dir() and not target.is_symlink():
-        raise UsageError(f"{target} is a folder; name a file in it.")
-    if not replace and os.path.lexists(target):
-        raise _is_there(target)
+    _check(target, replace=replace)
     temporary = target.parent / f".edda-{os.urandom(8).hex()}"
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
@@ -94,6 +92,24 @@ def save(stream: Stream, target: Path, *, replace: bool = False) -> None:
     finally:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
+
+
+def _check(target: Path, *, replace: bool) -> None:
+    """Raise UsageError if a file cannot, or may not, get a name."""
+    try:
+        mode = os.lstat(target).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise UsageError(f"{target.name} is too long a name for this disk; nothing was written.") from None
+        raise disk_error(target, error) from None
+    if stat.S_ISDIR(mode):
+        raise UsageError(f"{target} is a folder; name a file in it.")
+    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+        raise UsageError(f"{target} is no ordinary file; name another one.")
+    if not replace:
+        raise _is_there(target)
 
 
 def _name(temporary: Path, target: Path) -> None:

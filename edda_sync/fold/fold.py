@@ -39,12 +39,12 @@ from edda_sync.fold.projector import Became, Projector
 from edda_sync.fold.rings import Rings
 from edda_sync.fold.texts import Texts
 from edda_sync.fold.unapplied import UNREADABLE, NotApplied
+from edda_sync.fold.uniques import Settings, Uniques, concerned
 from edda_sync.fold.view import View
 from edda_sync.fold.waiting import Waiting
 from edda_sync.store.delta import Delta
 from edda_sync.store.seams import Record, StoreReader
-from edda_sync.words import values
-from edda_sync.words.errors import CorruptError, InvalidValueError, LimitError, RefusedTextError
+from edda_sync.words.errors import CorruptError, InvalidValueError, LimitError, LostStatesError, RefusedTextError
 from edda_sync.words.model import TEXT_FIELDS
 
 CHUNK: Final = 2_000
@@ -70,6 +70,7 @@ class Fold:
 
     Attributes:
         change: The change that was last begun.
+        uniques: The unique indexes, as the fold sees them.
     """
 
     def __init__(
@@ -87,13 +88,12 @@ class Fold:
         self._write, self._only = write, only
         reads_all = only is None or UNREADABLE in only
         self._unapplied = NotApplied(reader, self.entities, waiting or Waiting(), reads_all=reads_all)
-        self._rings = Rings(reader, self.entities)
-        self._projector = Projector(self.view, self.entities, self._rings, texts)
+        self._rings, self.uniques = Rings(reader, self.entities), Uniques(reader, self.entities)
+        self._projector = Projector(self.view, self.entities, self._rings, self.uniques, texts)
         self._budget = Budget()
         self._checks = Checks(self.entities, self._budget)
         self._applying = Applying(self.view, self.entities, texts, self._projector, self._checks)
         self._mentioned: dict[tuple[bytes, int], None] = {}  # by entity and position of the change
-        self._parented: dict[bytes, None] = {}  # tasks that this device gives a parent, which must not form a ring
         self._number = 0  # of the operation within its change
 
     def begin(
@@ -291,7 +291,7 @@ class Fold:
 
     def forbid_ring(self, task_id: bytes) -> None:
         """Make the next flush raise :class:`InvalidValueError` if a task is its own ancestor."""
-        self._parented[key_of("task", task_id)] = None
+        self._rings.forbid(key_of("task", task_id))
 
     # --- entities that are whole --------------------------------------------------------------------------------------
 
@@ -319,6 +319,8 @@ class Fold:
             entity = self.entities.existing(*kind_and_id(key))
             for field, genesis in entity.edited_texts() if entity is not None else ():
                 self.texts.document(self.view, (key, field, genesis))
+        except LostStatesError:  # that is not about this entity
+            raise
         except (CorruptError, RefusedTextError):  # it rotted, or names a missing text
             return False
         return True
@@ -349,13 +351,26 @@ class Fold:
         self.flush()
 
     def flush_if_full(self) -> None:
-        """Pass on what is held, if it is much."""
+        """Pass on what is held, if it is much. What is forbidden may still be put right by the rest of the change."""
         if len(self.entities) >= CHUNK or self.view.size >= TEXT_BYTES:
-            self.flush()
+            self.flush(is_last=False)
 
-    def flush(self) -> None:
-        """Pass on the result of everything that was folded: states, texts, hashes, digest and rows."""
-        self._write(self.delta())
+    def flush(self, *, is_last: bool = True) -> None:
+        """Pass on the result of everything that was folded; ``is_last`` unless more of the same change follows."""
+        delta = self.delta(is_last=is_last)
+        withheld = [each.entity for name in delta.uniques for each in self.reader.uniques.withheld(name)]
+        withheld += [each.entity for each in delta.claimed if each.withheld and each.name in delta.uniques]
+        self._write(delta)
+        if delta.uniques:
+            self._claim_anew(delta.uniques, withheld)
+
+    def _claim_anew(self, settings: Settings, withheld: Sequence[bytes]) -> None:
+        """Look up what all claim under unique indexes that were written; ``withheld`` were not shown before."""
+        for at in range(0, len(withheld), CHUNK):
+            self.show_again(withheld[at : at + CHUNK])
+        for page in concerned(self.reader, settings, CHUNK):
+            self._projector.claim([self.entities.hold(each).key for each in page])
+            self.flush()
 
     @property
     def work_us(self) -> int:
@@ -366,19 +381,18 @@ class Fold:
         """Pass on the finished result of the change that was begun, in place of folding it; see ``prepared``."""
         self._write(delta)
 
-    def delta(self) -> Delta:
+    def delta(self, *, is_last: bool = True) -> Delta:
         """
         Return the result of everything that was folded since the last delta, and forget it. The caller may write it.
 
         Raises:
-            InvalidValueError: A task of :meth:`forbid_ring` is its own ancestor.
+            InvalidValueError: It is the last one of a change, and a task of :meth:`forbid_ring` is its own ancestor.
+            ClashError: It is the last one; see ``Uniques.forbid``.
         """
         mentions = list(self._mentioned) if self._only is None else []
         delta = self._projector.delta(mentions, self._unapplied.take())
-        for key in reversed(self._parented):
-            if self._rings.is_in_ring(key):
-                task = values.id_text(kind_and_id(key)[1])
-                raise InvalidValueError("parent_id", "would make the task part of itself", task)
-        self._mentioned, self._parented = {}, {}
+        self._rings.check(is_last=is_last)
+        self.uniques.check(is_last=is_last)
+        self._mentioned = {}
         self.entities.clear()
         return delta

@@ -8,7 +8,7 @@ deletion, edited text or ring of parents. If anything else happens to it in the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -79,15 +79,18 @@ class Newborn:
         key = self.key
         return Record(key, False, state.hash_entity(key, encoded, ()), state.to_stored(key, encoded))
 
-    def shown(self, time: str, is_visible: Callable[[bytes], bool]) -> Shown:
+    def shown(self, time: str, is_visible: Callable[[bytes], bool], unseen: Collection[str] = frozenset()) -> Shown:
         """
         Return what the tables show.
 
         Args:
             time: Its wall time, as text.
             is_visible: Tells, for an entity's key, whether the entity is visible.
+            unseen: Cells of which another entity shows the value (``fold.uniques``).
         """
         kind, cells = self.kind, self.cells
+        if unseen:
+            cells = {name: value for name, value in cells.items() if name not in unseen}
         tags, links, withheld = [], [], []
         for name in rows.edges_among(cells):
             value = cells[name]

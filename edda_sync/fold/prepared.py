@@ -91,7 +91,7 @@ def prepare(
     begin(fold)
     fold.receive(operations, understood=understood)
     delta = fold.delta()
-    return None if delta.overfull else Prepared(digest, fold.change, delta, questions)
+    return None if delta.overfull or delta.uniques else Prepared(digest, fold.change, delta, questions)
 
 
 class Whole(Fold):
@@ -99,6 +99,9 @@ class Whole(Fold):
 
     def flush_if_full(self) -> None:
         """Pass on nothing yet."""
+
+    def _claim_anew(self, _settings: object, _withheld: object) -> None:
+        """Do nothing: whoever holds the delta sees that it cannot be written by itself."""
 
 
 def _moved(delta: Delta, position: int) -> Delta:

@@ -15,6 +15,7 @@ from edda_sync.fold.conflicts import conflicts_of
 from edda_sync.fold.entities import Entities
 from edda_sync.fold.rings import Rings
 from edda_sync.fold.texts import Texts
+from edda_sync.fold.uniques import Uniques
 from edda_sync.fold.view import View
 from edda_sync.store.delta import Delta
 from edda_sync.store.seams import Patch, Pointed, Record, Shown, Unapplied
@@ -40,15 +41,17 @@ class Projector:
 
     Args:
         view: The fold's view.
-        entities, rings: The fold's entities and rings.
+        entities, rings, uniques: The fold's.
         texts: The text documents in use.
 
     Attributes:
         work_us: The estimated cost of reading and writing the entities that were here before, in microseconds.
     """
 
-    def __init__(self, view: View, entities: Entities, rings: Rings, texts: Texts) -> None:
+    def __init__(self, view: View, entities: Entities, rings: Rings, uniques: Uniques, texts: Texts) -> None:
         self._view, self._entities, self._rings, self._texts = view, entities, rings, texts
+        self._uniques = uniques
+        self._claiming: list[bytes] = []  # entities that have not changed, and may claim something new
         self._reader = view.reader
         self._changed: dict[bytes, Became] = {}  # in the order of the changes
         self._written: dict[bytes, set[str] | None] = {}  # the cells of the row that changed; None if it may be any
@@ -85,6 +88,10 @@ class Projector:
         """Note that a peer's operation is about an entity."""
         self._strange.add(key)
 
+    def claim(self, keys: Iterable[bytes]) -> None:
+        """Have it looked up, by the next :meth:`delta`, what entities of the fold claim under the unique indexes."""
+        self._claiming += keys
+
     def delta(self, mentions: Sequence[tuple[bytes, int]] = (), unapplied: Sequence[Unapplied] = ()) -> Delta:
         """
         Return what is to be written, and start again.
@@ -103,7 +110,7 @@ class Projector:
         overfull = [key for key in self._changed if entities[key].overfull]
         for key in overfull:
             self._texts.forget_of(key)
-        records, conflicted, added, attached = [], {}, 0, {}
+        records, conflicted, added, attached, settings = [], {}, 0, {}, dict[str, bytes | None]()
         hidden = defaultdict[str, list[bytes]](list)
         for key, became in self._changed.items():
             record, growth = self._record(key, became)
@@ -113,6 +120,8 @@ class Projector:
             conflicted[key] = not record.hidden and bool(conflicts_of(entity, self._texts))
             if became is not Became.EDITED and entity.kind == "document" and attachments.is_any(entity.cells):
                 attached[key] = attachments.attached(entity)
+            if entity.kind == "workspace":
+                settings |= self._uniques.changed_settings(entity)
             if record.hidden and entities.was_visible(key):
                 hidden[entity.kind].append(key)
         ends = self._reader.index.stale_among([key for key, became in self._changed.items() if became is Became.SHOWN])
@@ -126,11 +135,12 @@ class Projector:
                 attached[record.key] = attachments.attached(newborn.entity())
         stale = {key: True for key, became in self._changed.items() if became is Became.EDITED}
         stale |= {key: False for key in self._changed if key in ends}
-        self._changed, self._written, self._strange = {}, {}, set()
+        unclaimed, claimed = self._uniques.take()
+        self._changed, self._written, self._strange, self._claiming = {}, {}, set(), []
         return Delta(
             mentions=mentions, unapplied=unapplied, texts=self._view.take(), overfull=overfull, records=records,
             conflicted=conflicted, digest=added % _SUM_END, hidden=hidden, shown=shown, new=new, patches=patches,
-            pointed=pointed, attached=attached, stale=stale,
+            pointed=pointed, attached=attached, unclaimed=unclaimed, claimed=claimed, uniques=settings, stale=stale,
         )  # fmt: skip
 
     def _record(self, key: bytes, became: Became) -> tuple[Record, int]:
@@ -154,16 +164,22 @@ class Projector:
         """
         entities, newborns = self._entities, self._entities.newborns
         touched = [key for key, became in self._changed.items() if became is Became.SHOWN]
-        if not touched and not newborns:
+        overfull = [key for key in self._changed if entities[key].overfull]
+        looked = [*touched, *newborns, *self._claiming, *overfull]
+        if not looked:
+            self._uniques.look(())
             return [], frozenset(), [], []
         new = frozenset([key for key in touched if not entities.was_visible(key)])
         others = self._others(touched, new)
+        moved = self._uniques.look(looked)
+        others.update(dict.fromkeys(key for key in moved if key not in newborns))
+        self._uniques.recall(others)
         shown, patches, pointed, times = [], [], [], dict[int, str]()
         for newborn in newborns.values():
             time = times.get(newborn.wall_ms)
             if time is None:
                 time = times[newborn.wall_ms] = values.time_of(newborn.wall_ms)
-            shown.append(newborn.shown(time, entities.is_visible))
+            shown.append(newborn.shown(time, entities.is_visible, self._uniques.withheld(newborn.key)))
         whole: list[Entity] = []
         for key in dict.fromkeys([*touched, *others]):
             entity = entities[key]
@@ -183,9 +199,13 @@ class Projector:
 
     def _patch(self, entity: Entity, written: Collection[str]) -> Patch:
         """Return what changes in the row of an entity that is already shown, when some cells were written."""
-        columns = rows.columns_of(entity, written)
+        columns, withheld = rows.columns_of(entity, written), self._uniques.withheld(entity.key)
         text = self._texts.text_of(self._view, entity) if TEXT_FIELDS.get(entity.kind) in columns else None
-        row = dict(zip(rows.COLUMNS[entity.kind], rows.row_of(entity, text, None), strict=True)) if columns else {}
+        row = (
+            dict(zip(rows.COLUMNS[entity.kind], rows.row_of(entity, text, None, withheld), strict=True))
+            if columns
+            else {}
+        )
         return Patch(entity.kind, values.id_text(entity.id), columns, tuple([row[column] for column in columns]))
 
     def _pointed(self, entity: Entity, cell: str) -> Pointed:
@@ -214,6 +234,8 @@ class Projector:
             return True
         if "parent_id" in entity.cells and not self._rings.is_sound(entity):
             return False
+        self._uniques.look(())
+        self._uniques.recall((record.key,))
         shown, entity_id = self._shown(entity), values.id_text(entity.id)
         tags = {tag for tag, _ in self._reader.edges.tags_of(entity.kind, [entity_id])[entity_id]}
         links = {row[1] for row in self._reader.edges.links_of(entity_id, None)} if entity.kind == "task" else set()
@@ -221,6 +243,7 @@ class Projector:
             self._reader.tables.row(entity.kind, entity_id) == shown.row
             and tags == {tag for tag, _ in shown.tags}
             and links == {document for document, _, _ in shown.links}
+            and self._uniques.is_sound(entity)
             and [*self._reader.attachments.of(entity.key)] == attachments.attached(entity)
         )
 
@@ -269,5 +292,6 @@ class Projector:
                 withheld.append((cell, target, integrity.RING))
             else:
                 parent_id = values.id_text(target_id)
-        row = rows.row_of(entity, self._texts.text_of(self._view, entity), parent_id)
+        text, withheld_cells = self._texts.text_of(self._view, entity), self._uniques.withheld(entity.key)
+        row = rows.row_of(entity, text, parent_id, withheld_cells)
         return Shown(entity.kind, entity.key, row, tuple(tags), tuple(links), tuple(withheld))

@@ -19,9 +19,10 @@ from collections.abc import Callable, Collection, Iterable
 
 from edda_sync.crdt import cells, integrity
 from edda_sync.crdt.entity import Entity
-from edda_sync.crdt.keys import key_of
+from edda_sync.crdt.keys import id_text_of, key_of
 from edda_sync.fold.entities import Entities
 from edda_sync.store.seams import StoreReader
+from edda_sync.words.errors import InvalidValueError
 
 
 class Rings:
@@ -40,6 +41,8 @@ class Rings:
         self._stored: set[bytes] = set()  # of the others, those whose parent the store withholds
         self._checked: dict[bytes, bytes | None] = {}  # by :meth:`is_sound`: as above; None if in no ring
         self._least: dict[bytes, bytes] = {}  # by task: the key of a task above it that is less than its own
+        self._forbidden: dict[bytes, None] = {}  # tasks that must not be in a ring
+        self._early: dict[bytes, None] = {}  # those of earlier flushes of the same change that were in one
 
     def look(self, born: Collection[bytes], moved: Collection[bytes]) -> list[bytes]:
         """
@@ -70,9 +73,29 @@ class Rings:
         """Look up whether the store withholds the parents of tasks that will be asked for and were not looked at."""
         self._stored = self._reader.edges.in_rings_among([task for task in tasks if task not in self._settled])
 
-    def is_in_ring(self, task: bytes) -> bool:
-        """Tell whether a task whose parent was written is in a ring. Call :meth:`look` first."""
-        return task in self._withheld
+    def forbid(self, task: bytes) -> None:
+        """Make the last :meth:`check` of a change raise an error if a task, whose parent was written, is in a ring."""
+        self._forbidden[task] = None
+
+    def check(self, *, is_last: bool) -> None:
+        """
+        Check what was forbidden, after :meth:`look`.
+
+        Args:
+            is_last: Whether no more of the same change follows, which could open a ring again.
+
+        Raises:
+            InvalidValueError: Nothing more follows, and a task is its own ancestor.
+        """
+        closed = [task for task in reversed(self._forbidden) if task in self._withheld]
+        self._forbidden = {}
+        if not is_last:
+            self._early.update(dict.fromkeys(closed))
+            return
+        closed += [task for task in self._early if task in integrity.ring_above(task, self._parent_of)]
+        self._early = {}
+        if closed:
+            raise InvalidValueError("parent_id", "would make the task part of itself", id_text_of(closed[0]))
 
     def is_withheld(self, task: bytes) -> bool:
         """Tell whether this task's parent is withheld because of a ring. Call :meth:`look` and :meth:`recall` first."""

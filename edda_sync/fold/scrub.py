@@ -18,7 +18,7 @@ from edda_sync.fold.fold import Fold
 from edda_sync.fold.texts import Texts
 from edda_sync.store.seams import Record, StoreReader
 from edda_sync.words import values
-from edda_sync.words.errors import CorruptError, RefusedTextError
+from edda_sync.words.errors import CorruptError, LostStatesError, RefusedTextError
 from edda_sync.words.model import COLUMNS
 
 PAGE: Final = 1_000  # how many entities are checked together
@@ -60,6 +60,8 @@ def _damaged(reader: StoreReader, records: Iterable[Record]) -> list[Damage]:
     for record in records:
         try:
             sound = fold.is_readable(record.key) if record.key in stale else fold.is_sound(record)
+        except LostStatesError:  # that is not about this entity
+            raise
         except (CorruptError, RefusedTextError):  # it cannot be read, or names a missing text
             sound = False
         if not sound:

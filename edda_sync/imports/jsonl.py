@@ -11,17 +11,18 @@ hold cannot come: the trash, the history, the values that conflicts keep, and wh
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from edda_sync.imports.batches import batches, text_length
 from edda_sync.imports.lines import is_exported, loaded, why
-from edda_sync.imports.merge import Imported, Refused, Report, cells_wanted, now_and_trash
+from edda_sync.imports.merge import Attach, Imported, Refused, Report, attach, cells_wanted, now_and_trash
 from edda_sync.imports.order import parents_first
-from edda_sync.words import values
+from edda_sync.words import limits, values
 from edda_sync.words.callbacks import Callback
 from edda_sync.words.errors import InvalidValueError, UsageError
 from edda_sync.words.listed import Link, Tag
@@ -38,6 +39,24 @@ _DERIVED: Final = ("updated_at", "version")  # these follow from what is written
 
 
 @dataclass(frozen=True, slots=True)
+class Enclosed:
+    """
+    An attachment of an export.
+
+    Attributes:
+        document_id: Id of its document.
+        name: What people call it.
+        content_type: Its media type.
+        file: The path of its content in the folder beside the export; None if the export has none of it.
+    """
+
+    document_id: str
+    name: str
+    content_type: str
+    file: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Exported:
     """
     What was read from an export.
@@ -47,12 +66,14 @@ class Exported:
         tags: Tags, with color and description.
         links: Links of tasks and documents.
         refused: What cannot be imported.
+        attachments: What is attached to documents, in the order of the lines.
     """
 
     items: Sequence[Imported] = ()
     tags: Sequence[Tag] = ()
     links: Sequence[Link] = ()
-    refused: Sequence[Refused] = field(default=())
+    refused: Sequence[Refused] = ()
+    attachments: Sequence[Enclosed] = ()
 
 
 def read(path: Path) -> Exported:
@@ -77,7 +98,7 @@ def parse(lines: Iterable[bytes]) -> Exported:
     Raises:
         UsageError: No line is of an export of edda's.
     """
-    found: dict[tuple[str, ...], tuple[str, Item | Tag | Link]] = {}
+    found: dict[tuple[str, ...], tuple[str, Item | Tag | Link | Enclosed]] = {}
     refused = []
     is_ours = False
     for number, line in enumerate(lines, 1):
@@ -109,12 +130,29 @@ def parse(lines: Iterable[bytes]) -> Exported:
         [each for each in everything if isinstance(each, Tag)],
         [each for each in everything if isinstance(each, Link)],
         refused,
+        [each for each in everything if isinstance(each, Enclosed)],
     )
 
 
-def _made(value: dict[str, Any]) -> tuple[tuple[str, ...], Item | Tag | Link]:
+def _enclosed(value: dict[str, Any]) -> tuple[tuple[str, ...], Enclosed]:
+    """Return what the line of an attachment holds, checked, and what names it."""
+    lacking = sorted({"id", "document_id", "name", "content_type", "file"} - value.keys())
+    if lacking:
+        raise ValueError(f"lacks {', '.join(lacking)}")
+    attachment = values.id_text(values.id_bytes("id", value["id"]))
+    document = values.id_text(values.id_bytes("document_id", value["document_id"]))
+    name = values.line("name", value["name"], code_points_max=limits.FILE_NAME_CODE_POINTS_MAX)
+    file = None if value["file"] is None else values.text("file", value["file"])
+    return ("attachment", attachment), Enclosed(
+        document, name, values.line("content_type", value["content_type"]), file
+    )
+
+
+def _made(value: dict[str, Any]) -> tuple[tuple[str, ...], Item | Tag | Link | Enclosed]:
     """Return what a line holds, checked, and what names it."""
     kind = value["kind"]
+    if kind == "attachment":
+        return _enclosed(value)
     given = {name: each for name, each in value.items() if name != "kind" and name not in _DERIVED}
     names = {name for name in _MADE[kind].__dataclass_fields__ if not name.startswith("_")} - {*_DERIVED}
     if missing := sorted(names - given.keys()):
@@ -146,6 +184,7 @@ def bring_into(
     store: StorageEngine,
     source: Exported,
     *,
+    beside: Path | None = None,
     agent: str | None = None,
     reason: str | None = None,
     progress: Callable[[int], object] = lambda _done: None,
@@ -158,6 +197,7 @@ def bring_into(
     Args:
         store: Where to.
         source: What :func:`read` returned.
+        beside: The folder with the content of attachments; nothing outside of it is read. None if there is none.
         agent, reason: Who imports, and why; as ``begin_transaction``.
         progress: Called with the number of items that are done, until it raises something, which the log says.
 
@@ -172,8 +212,9 @@ def bring_into(
     here = {tag.id for tag in store.tags()}
     for tags in batches([tag for tag in source.tags if tag.id not in here]):
         store.transact(partial(_bring_tags, store, tags), agent=agent, reason=why_done)
-    done = 0
-    for batch in batches(source.items, lambda each: text_length(each.item)):
+    done, files = 0, _files(source.attachments, beside)
+    items = [replace(each, files=files.get(each.item.id, ())) for each in source.items]
+    for batch in batches(items, lambda each: text_length(each.item)):
 
         def work(tx: Transaction, batch: Sequence[Imported] = batch) -> Report:
             return _bring_items(store, tx, batch)
@@ -210,8 +251,30 @@ def _bring_items(store: StorageEngine, tx: Transaction, batch: Sequence[Imported
             report.in_trash += 1
         else:
             _create(tx, item)
+            attach(tx, each, report)
             report.created += 1
     return report
+
+
+def _files(enclosed: Sequence[Enclosed], beside: Path | None) -> dict[str, list[Attach]]:
+    """Return what to attach, by document."""
+    found: dict[str, list[Attach]] = {}
+    for each in enclosed:
+        why = "its content is not in this export"
+        path = None
+        if each.file is not None and beside is not None:
+            path, why = _within(beside, each.file), "its path leads out of the folder of the export"
+        found.setdefault(each.document_id, []).append(Attach(path, each.name, each.content_type, why))
+    return found
+
+
+def _within(folder: Path, file: str) -> Path | None:
+    """Return the path of a file in a folder; None if it leads out of it, also by a link."""
+    if "\0" in file:
+        return None
+    path = folder / file
+    real, inside = os.path.realpath(path), os.path.realpath(folder)
+    return path if os.path.commonpath([real, inside]) == inside and real != inside else None
 
 
 def _is_same(name: str, value: Any, here: Any) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Final
 _OURS: Final = {
     "task": frozenset(("parent_id", "agent_context")), "document": frozenset(("doc_type", "content_type")),
     "tag": frozenset(("name", "color")), "link": frozenset(("task_id", "document_id")),
+    "attachment": frozenset(("document_id", "content_type")),
 }  # fmt: skip
 """What only lines of ``edda export`` hold, by their kind."""
 

@@ -1,7 +1,8 @@
 """
 Markdown: a file, or a folder of ``*.md`` files, as documents.
 
-Content is kept byte for byte: line breaks, NUL, a byte order mark. A document's id follows from its path inside the folder,
+Content is kept byte for byte: line breaks, NUL, a byte order mark. What lies in a folder ``NAME.files`` beside ``NAME.md``
+is attached to its document when that is made, and is no document. A document's id follows from its path inside the folder,
 so the same folder imported on two devices is one set of documents; ``metadata["markdown.path"]`` has the path.
 """
 
@@ -13,13 +14,15 @@ import unicodedata
 from pathlib import Path
 from typing import Final
 
-from edda_sync.imports.merge import Imported, Refused, Source, title_from
+from edda_sync.imports.merge import Attach, Imported, Refused, Source, title_from
 from edda_sync.words import limits, values
 from edda_sync.words.errors import InvalidValueError
 from edda_sync.words.model import Document
 
 KEY: Final = "markdown"
 PATH_KEY: Final = "markdown.path"
+SUFFIX: Final = ".files"
+"""How the name of a folder ends that has what is attached to a document, or to those of an export."""
 
 _HEADING: Final = re.compile(r" {0,3}#[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*")
 _FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})")
@@ -35,7 +38,7 @@ def read(path: Path, under: str = "") -> Source:
     Read a file, or every ``*.md`` below a folder; pass what it returns to ``imports.merge_into``.
 
     Args:
-        path: The file or folder. Links to folders are not followed.
+        path: The file or folder. In a folder, links to folders are not followed, and links that lead out of it are refused.
         under: A path to put before the paths of the files, so that two folders with equal names inside stay apart.
 
     Raises:
@@ -49,14 +52,14 @@ def read(path: Path, under: str = "") -> Source:
         try:
             if name in taken:
                 raise InvalidValueError("its name", f"is {taken[name]!a} too, but for how accents are composed")
-            made = document_of(name, _content(file))
+            made = document_of(name, _content(_within(path, file)))
         except InvalidValueError as error:
             refused.append(Refused(ascii(inside), str(error).rstrip(".")))
         except OSError as error:
             refused.append(Refused(ascii(inside), error.strerror or str(error)))
         else:
             taken[name] = inside
-            items.append(Imported(name, made))
+            items.append(Imported(name, made, files=_attached(file)))
     return Source(KEY, items, refused)
 
 
@@ -119,10 +122,36 @@ def _files(path: Path, refused: list[Refused]) -> list[tuple[Path, str]]:
         refused.append(Refused(ascii(os.path.relpath(os.fsdecode(error.filename), path)), error.strerror or str(error)))
 
     found = []
-    for folder, _, names in os.walk(path, onerror=fail):
+    for folder, folders, names in os.walk(path, onerror=fail):
         inside = Path(folder).relative_to(path)
-        found += [(Path(folder) / name, (inside / name).as_posix()) for name in names if name.lower().endswith(".md")]
+        written = [name for name in names if name.lower().endswith(".md")]
+        found += [(Path(folder) / name, (inside / name).as_posix()) for name in written]
+        enclosed = {f"{name[:-3]}{SUFFIX}" for name in written}
+        folders[:] = [each for each in folders if each not in enclosed]
     return sorted(found, key=lambda pair: os.fsencode(pair[1]))
+
+
+def _attached(file: Path) -> list[Attach]:
+    """Return what lies in the folder of a file's attachments, by name. Links are not followed."""
+    folder = file.with_suffix(SUFFIX)
+    if file.suffix.lower() != ".md" or folder.is_symlink() or not folder.is_dir():
+        return []
+    return [Attach(each, each.name) for each in sorted(folder.iterdir()) if each.is_file() and not each.is_symlink()]
+
+
+def _within(path: Path, file: Path) -> Path:
+    """
+    Return what to read for a file: its path without links. Whoever names a folder means what is in it, and nothing else.
+
+    Raises:
+        InvalidValueError: It lies outside of the folder.
+    """
+    if file == path:
+        return file
+    real = Path(os.path.realpath(file))
+    if not real.is_relative_to(os.path.realpath(path)):
+        raise InvalidValueError("the file", "is a link that leads out of the folder; put the file itself there")
+    return real
 
 
 def _content(file: Path) -> bytes:

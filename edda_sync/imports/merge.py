@@ -22,12 +22,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from edda_sync.engine.items import set_cells
 from edda_sync.imports.batches import batches, text_length
 from edda_sync.words import limits, unicode14, values
 from edda_sync.words.callbacks import Callback
+from edda_sync.words.errors import InvalidValueError, UsageError
 from edda_sync.words.model import TEXT_FIELDS, UNSET, Cells, Document, Item, Task, cells_of, kind_of
 
 if TYPE_CHECKING:
@@ -36,6 +38,24 @@ if TYPE_CHECKING:
 
 HASH_BYTES: Final = 6  # of one value, to tell whether the source has changed it
 _HALVES: Final = re.compile("[\ud800-\udfff]")  # half characters, which UTF-8 cannot write
+
+
+@dataclass(frozen=True, slots=True)
+class Attach:
+    """
+    A file to attach.
+
+    Attributes:
+        path: Where it is; None if it cannot be attached.
+        name: What people call it.
+        content_type: Its media type; what its name suggests by default.
+        why: Why it cannot be attached.
+    """
+
+    path: Path | None
+    name: str
+    content_type: str | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +68,14 @@ class Imported:
         item: What it is here; its id and every field to import are set.
         kept: What it has that no field holds, and metadata keeps.
         nearly: What its fields hold as near as they can, and metadata keeps as it was.
+        files: What is attached to it when it is created.
     """
 
     name: str
     item: Item
     kept: Sequence[str] = ()
     nearly: Sequence[str] = ()
+    files: Sequence[Attach] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +111,8 @@ class Report:
         created, updated, unchanged: How many items each.
         in_trash: How many were left in the trash.
         edited: Name and field of each value that the source has changed and a person has too: the person's stayed.
+        attached: How many files were attached to what was created.
+        unattached: Those that could not be.
         kept, nearly: Of how many items that were created or updated metadata keeps what no field holds, and what a field
             holds nearly, by what it is.
     """
@@ -98,6 +122,8 @@ class Report:
     unchanged: int = 0
     in_trash: int = 0
     edited: list[tuple[str, str]] = field(default_factory=list)
+    attached: int = 0
+    unattached: list[Refused] = field(default_factory=list)
     kept: Counter[str] = field(default_factory=Counter)
     nearly: Counter[str] = field(default_factory=Counter)
 
@@ -113,6 +139,8 @@ class Report:
         self.unchanged += other.unchanged
         self.in_trash += other.in_trash
         self.edited += other.edited
+        self.attached += other.attached
+        self.unattached += other.unattached
         self.kept += other.kept
         self.nearly += other.nearly
 
@@ -166,9 +194,25 @@ def _merge_batch(store: StorageEngine, tx: Transaction, key: str, batch: Sequenc
             report.in_trash += 1
         else:
             _create(tx, key, each.item)
+            attach(tx, each, report)
             report.created += 1
             report.wrote(each)
     return report
+
+
+def attach(tx: Transaction, each: Imported, report: Report) -> None:
+    """Attach files to a document that was just created, and report it. One that cannot be read keeps nothing else back."""
+    for file in each.files:
+        if file.path is None:
+            report.unattached.append(Refused(f"{each.name}: {file.name}", file.why))
+            continue
+        try:
+            tx.attach(each.item.id, file.path, name=file.name, content_type=file.content_type)
+        except (OSError, UsageError, InvalidValueError) as error:
+            shown = error.strerror or str(error) if isinstance(error, OSError) else str(error).rstrip(".")
+            report.unattached.append(Refused(f"{each.name}: {file.name}", shown))
+        else:
+            report.attached += 1
 
 
 def now_and_trash(

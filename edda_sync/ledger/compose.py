@@ -71,6 +71,8 @@ class Composer:
         fold.write(operation)
         if isinstance(operation, ops.Put) and operation.cells.get("parent_id") and not self._again:
             fold.forbid_ring(operation.id)
+        if not self._again:
+            fold.uniques.forbid(key_of(operation.kind, operation.id))
         yield operation
 
     def _tagging(self, cells: dict[str, Any]) -> Iterator[Operation]:

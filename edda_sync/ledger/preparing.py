@@ -128,7 +128,7 @@ def prepare_own(
         return None
     except LimitError as error:  # only the transaction can tell whether that still is so
         return PreparedOwn(actor, error, questions)
-    if dot is None or ahead.appended is None or ahead.delta is None or ahead.delta.overfull:
+    if dot is None or ahead.appended is None or ahead.delta is None or ahead.delta.overfull or ahead.delta.uniques:
         return None
     return PreparedOwn(actor, Made(dot, ahead.appended, log.parts, ahead.delta), questions)
 

@@ -17,7 +17,7 @@ from edda_sync.changes.chains import names_of
 from edda_sync.changes.past import Pasts, Walk
 from edda_sync.crdt import frontier, operation
 from edda_sync.crdt.frontier import Dot, Frontier
-from edda_sync.fold import rings
+from edda_sync.fold import rings, uniques
 from edda_sync.fold.fold import Fold
 from edda_sync.fold.texts import Texts
 from edda_sync.ledger.admission import is_admissible
@@ -151,7 +151,8 @@ def refold(
     positions = sorted({position for key in keys for position in tx.mentions.of(key)})
     for position in positions:
         verify_logged(tx, tx.log.read(position))
-    pointing = [key for key in (*tx.edges.referrers(list(keys)), *rings.ended(tx, sorted(keys))) if key not in keys]
+    others = (*tx.edges.referrers(list(keys)), *rings.ended(tx, sorted(keys)), *uniques.rivals(tx, keys))
+    pointing = [key for key in others if key not in keys]
     anew.note(tx)
     tx.forget(list(keys))
     feed.note(keys)

@@ -11,12 +11,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from edda_sync.sealing import keyfile, wrapping
 from edda_sync.sealing.kdf import purpose_key
 from edda_sync.sealing.keyfile import SALT_BYTES, KeyFile, WrappedKey
+from edda_sync.sealing.names import NameSealer
 from edda_sync.sealing.seal import KEY_BYTES, KEY_ID_BYTES, Sealer
 from edda_sync.sealing.wrapping import Wrapping
 from edda_sync.words import limits, values
@@ -25,6 +27,7 @@ from edda_sync.words.errors import CorruptError, StorageError, StoreKeyError, Us
 
 DATABASE: Final = "database"
 _WRAPPING: Final = "data keys"
+_HALVES: Final = ("authentication", "encryption")  # of a key that seals names
 _AES: Final = EncryptionAlgorithm.AES_256_GCM
 
 _unlocked: Final[dict[bytes, bytes]] = {}
@@ -94,6 +97,58 @@ class DataKeys:
             algorithm: The cipher for what is sealed from now on.
         """
         return Sealer(algorithm, {each.id: purpose_key(each.key, purpose) for each in self.keys}, self.current.id)
+
+    def name_sealers(self, purpose: str) -> list[NameSealer]:
+        """Return what seals names for one purpose, under each key that the key file has: the newest first."""
+        halves = [[purpose_key(each.key, f"{purpose}, {half}") for half in _HALVES] for each in reversed(self.keys)]
+        return [NameSealer(b"".join(each)) for each in halves]
+
+
+class FollowedKeys:
+    """
+    The data keys of one store, also after another process has replaced them. Call :meth:`look` where that may matter.
+
+    Args:
+        database: The store's file.
+    """
+
+    def __init__(self, database: Path) -> None:
+        self._database = database
+        self._seen = (0, 0, 0)
+        self._data: DataKeys | None = None
+
+    @property
+    def data(self) -> DataKeys:
+        """The keys, as they were read last. A person may be asked for the passphrase at the first time."""
+        if self._data is None:
+            self._seen = self._state()
+            self._data = unlock(self._database)
+        return self._data
+
+    def look(self) -> bool:
+        """
+        Read the key file again if it was changed; tell whether it has other data keys now.
+
+        If only the wrapping key was replaced, nobody is asked for it. A key file that is gone changes nothing.
+
+        Raises:
+            StoreKeyError, UsageError: As for :func:`unlock`.
+        """
+        known, seen = self.data, self._state()
+        if seen in (self._seen, (0, 0, 0)):
+            return False
+        if [each.id for each in keyfile.load(self._database).keys] == [each.id for each in known.keys]:
+            self._seen = seen
+            return False
+        self._data, self._seen = unlock(self._database), seen
+        return True
+
+    def _state(self) -> tuple[int, int, int]:
+        """Return what changes with each new key file."""
+        with suppress(FileNotFoundError):
+            found = os.stat(keyfile.path_of(self._database))
+            return found.st_ino, found.st_mtime_ns, found.st_size
+        return 0, 0, 0
 
 
 def unlock(database: Path) -> DataKeys:

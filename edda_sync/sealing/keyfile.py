@@ -16,11 +16,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import fcntl
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -28,9 +26,9 @@ from typing import Any, Final
 from edda_sync.sealing import wrapping
 from edda_sync.sealing.seal import KEY_ID_BYTES
 from edda_sync.sealing.wrapping import Wrapping
-from edda_sync.words import limits
+from edda_sync.words import files, limits
 from edda_sync.words.errors import CorruptError, StoreKeyError
-from edda_sync.words.files import disk_error, mend_open_file, replace_file, sync_folder
+from edda_sync.words.files import disk_error, mend_open_file, opener, replace_file, sync_folder
 
 FORMAT: Final = 1
 SUFFIX: Final = "-key"
@@ -88,7 +86,7 @@ def load(database: Path) -> KeyFile:
     """
     path = path_of(database)
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=opener) as file:
             mend_open_file(path, file.fileno())
             raw = file.read(limits.KEY_FILE_BYTES_MAX + 1)
     except FileNotFoundError:
@@ -154,21 +152,9 @@ def put_aside(database: Path) -> Path | None:
     return aside
 
 
-@contextmanager
-def locked(database: Path) -> Iterator[None]:
+def locked(database: Path) -> AbstractContextManager[None]:
     """Let only one process at a time change the key file of a store, in a ``with`` block. Others wait."""
-    try:
-        descriptor = os.open(database.parent, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise disk_error(database.parent, error) from None
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        except OSError as error:  # a file system without locks
-            raise disk_error(database.parent, error) from None
-        yield
-    finally:
-        os.close(descriptor)
+    return files.locked(database.parent)
 
 
 def encode(content: KeyFile) -> bytes:

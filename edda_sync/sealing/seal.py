@@ -38,19 +38,19 @@ class Cipher(Protocol):
         ...
 
 
-class _Kind(NamedTuple):
+class Suite(NamedTuple):
     """What a header says about a cipher."""
 
     number: int
     nonce_bytes: int
 
 
-_KINDS: Final = {
-    EncryptionAlgorithm.AES_256_GCM: _Kind(1, 12),
-    EncryptionAlgorithm.CHACHA20_POLY1305: _Kind(2, 12),
-    EncryptionAlgorithm.XCHACHA20_POLY1305: _Kind(3, 24),
+SUITES: Final = {
+    EncryptionAlgorithm.AES_256_GCM: Suite(1, 12),
+    EncryptionAlgorithm.CHACHA20_POLY1305: Suite(2, 12),
+    EncryptionAlgorithm.XCHACHA20_POLY1305: Suite(3, 24),
 }
-_BY_NUMBER: Final = {kind.number: algorithm for algorithm, kind in _KINDS.items()}
+BY_NUMBER: Final = {suite.number: algorithm for algorithm, suite in SUITES.items()}
 
 
 class _Library:
@@ -134,10 +134,10 @@ def _read_header(sealed: bytes, what: str) -> tuple[EncryptionAlgorithm, int]:
         raise CorruptError(what)
     if sealed[0] > VERSION:
         raise StorageError(f"{what} was sealed by a newer edda (format {sealed[0]}), or is damaged: update edda-sync.")
-    algorithm = _BY_NUMBER.get(sealed[1])
+    algorithm = BY_NUMBER.get(sealed[1])
     if sealed[0] != VERSION or algorithm is None:
         raise CorruptError(what)
-    begin = HEADER_BYTES + _KINDS[algorithm].nonce_bytes
+    begin = HEADER_BYTES + SUITES[algorithm].nonce_bytes
     if len(sealed) < begin + TAG_BYTES:
         raise CorruptError(what)
     return algorithm, begin
@@ -162,15 +162,15 @@ class Sealer:
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._keys, self._random = dict(keys), random
-        self._kind = _KINDS[algorithm]
-        self._head = bytes((VERSION, self._kind.number)) + current
+        self._suite = SUITES[algorithm]
+        self._head = bytes((VERSION, self._suite.number)) + current
         self._cipher_of = cache(lambda algorithm, key_id: cipher(algorithm, self._keys[key_id]))
         self._sealing: Cipher = self._cipher_of(algorithm, current)
 
     @property
     def overhead(self) -> int:
         """How many bytes longer a sealed value is."""
-        return HEADER_BYTES + self._kind.nonce_bytes + TAG_BYTES
+        return HEADER_BYTES + self._suite.nonce_bytes + TAG_BYTES
 
     def seal(self, plain: bytes, about: bytes) -> bytes:
         """
@@ -180,7 +180,7 @@ class Sealer:
             plain: The value.
             about: What it is about, such as its key. It is not in the result, and must be given again to open it.
         """
-        nonce = self._random(self._kind.nonce_bytes)
+        nonce = self._random(self._suite.nonce_bytes)
         return self._head + nonce + self._sealing.encrypt(nonce, plain, self._head + about)
 
     def unseal(self, sealed: bytes, about: bytes, what: str) -> bytes:

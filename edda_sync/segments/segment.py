@@ -1,10 +1,8 @@
 """
 Segments: the states of all entities at a frontier, as one stream of bytes.
 
-    segment := magic block* end
-    magic   := "EDDASEG" version(1 byte)
-    block   := length(u32, big endian, not 0) zstd(msgpack)      first the header, then lists of heads, then of pieces
-    end     := length 0, BLAKE2b-256 of everything before it
+Its magic is "EDDASEG" and a version. Its blocks (:mod:`~edda_sync.segments.stream`) are msgpack: the header, then lists of
+heads, then lists of pieces.
 
 The stream is cut into parts of ``PART_BYTES_MAX`` to be sent and stored; its name is the BLAKE2b-256 of the whole stream. A
 reader holds one block and one entity in memory, and checks the size of a block before it uses any of it. The number of
@@ -20,15 +18,14 @@ import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
-from struct import Struct
 from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
-import zstandard
 
 from edda_sync.crdt import ext as exts
 from edda_sync.crdt.ext import Ext
 from edda_sync.crdt.frontier import SEQ_MAX
+from edda_sync.segments import stream
 from edda_sync.store.seams import Head, StoreReader
 from edda_sync.words import limits
 from edda_sync.words.errors import RemoteProtocolError
@@ -37,7 +34,6 @@ VERSION: Final = 2
 MAGIC: Final = b"EDDASEG" + bytes((VERSION,))
 BLOCK_BYTES: Final = 256 * 1024  # how many bytes of states are gathered before they are compressed
 BLOCK_BYTES_MAX: Final = 4 * BLOCK_BYTES  # a block may be larger by its last piece or head
-_LENGTH: Final = Struct(">I")
 
 
 class SegmentHeader(msgspec.Struct, frozen=True, array_like=True):
@@ -113,19 +109,10 @@ def signed_header(header: SegmentHeader, workspace: bytes) -> bytes:
 
 def write(header: SegmentHeader, heads: Iterable[Head], entries: Iterable[Entry]) -> Iterator[bytes]:
     """Yield a segment's stream, a block at a time."""
-    compressor = zstandard.ZstdCompressor(level=3, write_content_size=True)
-    digest = blake2b(MAGIC, digest_size=32)
-    yield MAGIC
     head_sizes = ((head, 128 + len(head.deps) + len(head.birth)) for head in heads)
     piece_sizes = ((piece, 40 + len(piece.data)) for entry in entries for piece in _pieces(entry))
-    for encoded in itertools.chain((_encoder.encode(header),), _gathered(head_sizes), _gathered(piece_sizes)):
-        compressed = compressor.compress(encoded)
-        framed = _LENGTH.pack(len(compressed)) + compressed
-        digest.update(framed)
-        yield framed
-    end = _LENGTH.pack(0)
-    digest.update(end)
-    yield end + digest.digest()
+    blocks = itertools.chain((_encoder.encode(header),), _gathered(head_sizes), _gathered(piece_sizes))
+    return stream.write(MAGIC, blocks)
 
 
 def _gathered(sized: Iterable[tuple[Any, int]]) -> Iterator[bytes]:
@@ -170,7 +157,7 @@ def read(pieces: Iterable[bytes]) -> Opened:
     Raises:
         RemoteProtocolError: It is malformed or damaged. The iterator raises this too.
     """
-    blocks = _blocks(pieces)
+    blocks = stream.read(MAGIC, pieces, BLOCK_BYTES_MAX, "segment")
     try:
         header = _decode_header(next(blocks))
         heads: list[Head] = []
@@ -228,53 +215,6 @@ def _assembled(pieces: Iterator[_Piece]) -> Iterator[Entry]:
         raise RemoteProtocolError("a segment that ends within an entity")
     if key:
         yield Entry(key, state, tuple(texts))
-
-
-def _blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    decompressor = zstandard.ZstdDecompressor()
-    stream = _Stream(pieces)
-    if stream.take(len(MAGIC)) != MAGIC:
-        raise RemoteProtocolError("a segment of an unknown version")
-    while True:
-        (length,) = _LENGTH.unpack(stream.take(4))
-        if length == 0:
-            break
-        if length > BLOCK_BYTES_MAX:
-            raise RemoteProtocolError(f"a segment's block of {length:,} bytes")
-        compressed = stream.take(length)
-        try:
-            size = zstandard.frame_content_size(compressed)
-            if not 0 <= size <= BLOCK_BYTES_MAX:
-                raise RemoteProtocolError(f"a segment's block that declares {size:,} bytes")
-            yield decompressor.decompress(compressed, max_output_size=size)
-        except zstandard.ZstdError as error:
-            raise RemoteProtocolError(f"a damaged segment ({error})") from None
-    expected = stream.digest.digest()
-    if stream.take(32) != expected or not stream.ended():
-        raise RemoteProtocolError("a damaged segment (its checksum differs)")
-
-
-class _Stream:
-    """Bytes from pieces, with the digest of everything that was read."""
-
-    def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._pieces = iter(pieces)
-        self._held = bytearray()
-        self.digest = blake2b(digest_size=32)
-
-    def take(self, size: int) -> bytes:
-        while len(self._held) < size:
-            piece = next(self._pieces, None)
-            if piece is None:
-                raise RemoteProtocolError("a segment that ends too early")
-            self._held += piece
-        taken = bytes(self._held[:size])
-        del self._held[:size]
-        self.digest.update(taken)
-        return taken
-
-    def ended(self) -> bool:
-        return not self._held and not any(self._pieces)
 
 
 def parts_of(reader: StoreReader, name: bytes) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ import os
 import sys
 
 from edda_sync.simulations.campaign import Campaign, conduct, seeds_of
+from edda_sync.simulations.plays import PLAYS
 
 
 def main() -> int:
@@ -17,12 +18,13 @@ def main() -> int:
     parser.add_argument("--seeds", default="10000", help="FIRST-LAST, or how many that were not run yet")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--backend", choices=("memory", "sqlite", "rocksdb"), help="of every run; drawn by default")
+    parser.add_argument("--scenario", choices=sorted(PLAYS), help="draw each run around this story")
     chosen = parser.parse_args()
     try:
-        seeds = seeds_of(chosen.seeds)
+        seeds = seeds_of(chosen.seeds, chosen.scenario)
     except ValueError:
         parser.error(f"--seeds is FIRST-LAST, or a number, not {chosen.seeds}")
-    return conduct(Campaign(*seeds, chosen.jobs, chosen.backend))
+    return conduct(Campaign(*seeds, chosen.jobs, chosen.backend, play=chosen.scenario))
 
 
 if __name__ == "__main__":

@@ -33,10 +33,10 @@ class Audience:
         """A digest of everything that happened so far."""
         return self._digest.hexdigest()
 
-    def tell(self, hook: str, *facts: Any) -> None:
+    def tell(self, hook: str, *facts: Any, **more: Any) -> None:
         """Tell the checkers one of :data:`~edda_sync.simulations.checker.HOOKS`."""
         for told in self._hear[hook]:
-            told(*facts)
+            told(*facts, **more)
 
     def note(self, now: float, what: str, name: str, facts: dict[str, Any]) -> None:
         """Record what happens at a device, given by name."""

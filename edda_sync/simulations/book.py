@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import Enum
+from typing import Final
 
 from edda_sync.changes.change import decode_birth, decode_header
 from edda_sync.changes.early import REISSUED_KEY
@@ -20,6 +21,9 @@ from edda_sync.sync.provisional import forged_by, unproved_by
 from edda_sync.sync.readmission import SAW_OTHERWISE, WHY
 from edda_sync.workspace.actor import actor_of
 from edda_sync.workspace.keys import BIRTH_KEY
+
+TAGS: Final = ("work", "home", "Straße", "STRASSE", "urgent")
+HOT: Final = 3  # how many items all devices work on, so that their writes meet
 
 
 class Fate(Enum):

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from edda_sync.simulations import evidence
+from edda_sync.simulations.plays import PLAYS
 from edda_sync.simulations.runs import run
 from edda_sync.simulations.shrink import command_of
 from edda_sync.simulations.tape import Tape
@@ -37,6 +38,18 @@ Each seed is one run of the product's own code on simulated networks, disks and 
 of every checker, then healing and proof of equality ([what a run is](simulations.md)). One run in a hundred was
 repeated in another process: its digest was the same. *Runs an hour* are those of one core; *speed* is simulated seconds
 per real second.
+
+| time (UTC) | commit | seeds | verdict | store | changes | simulated | runs an hour and core | speed | repeated | took |
+|---|---|---|---|---|---|---|---|---|---|---|
+"""
+
+
+PLAYED: Final = """\
+## Scenarios of backups and copies (`make simulate SCENARIO=restored-laptop SEEDS=0-499`)
+
+Each seed is one run around one of the [plays](../edda_sync/simulations/plays.py): backups, restores, clones and splits of
+the product's own code at a place that loses, delays and refuses, among the usual work and faults. The columns are those of
+the table of simulations.
 
 | time (UTC) | commit | seeds | verdict | store | changes | simulated | runs an hour and core | speed | repeated | took |
 |---|---|---|---|---|---|---|---|---|---|---|
@@ -75,11 +88,16 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A piece of work: a range of seeds to run."""
+    """A piece of work: a range of seeds to run, perhaps around a story."""
 
     first: int
     last: int
     backend: str | None
+    play: str | None = None
+
+    def tape(self, seed: int) -> Tape:
+        """Return the tape of a seed."""
+        return Tape(seed, backend=self.backend, play=None if self.play is None else PLAYS[self.play])
 
 
 def work(block: Block) -> tuple[Block, Tally]:
@@ -87,7 +105,7 @@ def work(block: Block) -> tuple[Block, Tally]:
     tally = Tally()
     started = time.process_time()
     for seed in range(block.first, block.last + 1):
-        tape = Tape(seed, backend=block.backend)
+        tape = block.tape(seed)
         verdict = run(tape)
         tally.runs += 1
         tally.changes += verdict.changes
@@ -100,10 +118,10 @@ def work(block: Block) -> tuple[Block, Tally]:
     return block, tally
 
 
-def repeat(known: Digest, backend: str | None) -> str:
+def repeat(known: Digest, block: Block) -> str:
     """Run a seed again in another process; return what is wrong, or an empty string."""
     assert known.process != os.getpid(), "the processes that repeat runs are new ones"
-    tape = Tape(known.seed, backend=backend)
+    tape = block.tape(known.seed)
     return "" if run(tape).digest == known.digest else f"another process has another digest: {command_of(tape)}"
 
 
@@ -116,11 +134,21 @@ class Campaign:
         jobs: The number of processes.
         backend: ``memory`` or ``sqlite``; drawn for each run by default.
         block: How many seeds a process takes at a time.
+        play: The name of a story around which each run is drawn.
     """
 
-    def __init__(self, first: int, last: int, jobs: int, backend: str | None = None, *, block: int = BLOCK) -> None:
+    def __init__(
+        self,
+        first: int,
+        last: int,
+        jobs: int,
+        backend: str | None = None,
+        *,
+        block: int = BLOCK,
+        play: str | None = None,
+    ) -> None:
         self.first, self.last, self.jobs, self.backend = first, last, jobs, backend
-        self._block = block
+        self._block, self.play = block, play
         self.done = first - 1  # all seeds up to this one were run
         self.tally = Tally()
         self.took_s = 0.0
@@ -147,7 +175,8 @@ class Campaign:
                     self._take(*each.result())
         _say("\n")
         with self._processes() as pool:
-            for known, wrong in zip(self._digests, pool.map(repeat, self._digests, repeats(self.backend)), strict=True):
+            wrongs = pool.map(repeat, self._digests, repeats(self._of(self.first, self.last)))
+            for known, wrong in zip(self._digests, wrongs, strict=True):
                 self.tally.repeated += 1
                 if wrong:
                     self.tally.failures.append((known.seed, wrong))
@@ -166,7 +195,10 @@ class Campaign:
 
     def _blocks(self) -> Iterator[Block]:
         for first in range(self.first, self.last + 1, self._block):
-            yield Block(first, min(first + self._block - 1, self.last), self.backend)
+            yield self._of(first, min(first + self._block - 1, self.last))
+
+    def _of(self, first: int, last: int) -> Block:
+        return Block(first, last, self.backend, self.play)
 
     def _processes(self) -> ProcessPoolExecutor:
         spawn = multiprocessing.get_context("spawn")  # so that each process has a hash seed of its own
@@ -179,7 +211,7 @@ class Campaign:
         fields = (
             evidence.time_now(),
             evidence.commit(),
-            f"{self.first}-{self.done}",
+            f"{self.first}-{self.done}" if self.play is None else f"{self.play} {self.first}-{self.done}",
             f"**violated**: {failed}" if tally.failures else "all held",
             self.backend or "drawn",
             f"{tally.changes:,}",
@@ -192,14 +224,16 @@ class Campaign:
         return f"| {' | '.join(fields)} |"
 
 
-def next_seed(file: Path = evidence.FILE) -> int:
-    """Return the first seed that no recorded campaign has run yet."""
-    section = file.read_text(encoding="utf-8").partition(SECTION.splitlines()[0])[2].partition("\n## ")[0]
-    ends = re.findall(r"^\|[^|]*\|[^|]*\| \d+-(\d+) \|", section, re.MULTILINE)
+def next_seed(file: Path = evidence.FILE, play: str | None = None) -> int:
+    """Return the first seed that no recorded campaign has run yet, of a story or of all other runs."""
+    heading = (SECTION if play is None else PLAYED).splitlines()[0]
+    section = file.read_text(encoding="utf-8").partition(heading)[2].partition("\n## ")[0]
+    story = "" if play is None else f"{play} "
+    ends = re.findall(rf"^\|[^|]*\|[^|]*\| {story}\d+-(\d+) \|", section, re.MULTILINE)
     return max((int(end) + 1 for end in ends), default=0)
 
 
-def seeds_of(text: str) -> tuple[int, int]:
+def seeds_of(text: str, play: str | None = None) -> tuple[int, int]:
     """
     Read a range such as ``100-199``, or a number such as ``100``: so many seeds that no campaign has run yet.
 
@@ -209,7 +243,7 @@ def seeds_of(text: str) -> tuple[int, int]:
     first, dash, last = text.partition("-")
     if dash:
         return int(first), int(last)
-    start = next_seed()
+    start = next_seed(play=play)
     return start, start + int(first) - 1
 
 
@@ -231,8 +265,9 @@ def conduct(campaign: Campaign) -> int:
     campaign.run()
     if campaign.tally.runs:
         row = campaign.row()
-        evidence.append(SECTION, row)
+        evidence.append(SECTION if campaign.play is None else PLAYED, row)
         _say(row + "\n")
     if campaign.done < campaign.last:
-        _say(f"stopped; go on with: make simulate SEEDS={campaign.done + 1}-{campaign.last}\n")
+        story = "" if campaign.play is None else f" SCENARIO={campaign.play}"
+        _say(f"stopped; go on with: make simulate{story} SEEDS={campaign.done + 1}-{campaign.last}\n")
     return int(bool(campaign.tally.failures) or not campaign.tally.runs)

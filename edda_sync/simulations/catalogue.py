@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from edda_sync.simulations import (
     acks,
     births,
     brims,
+    doubles,
     far,
     faults,
+    filework,
     forged,
     liars,
     lies,
@@ -20,14 +23,18 @@ from edda_sync.simulations import (
     proofs,
     refusals,
     relays,
+    restores,
     strange,
     unasked,
     upgrades,
     workload,
 )
 from edda_sync.simulations.checker import Checker
+from edda_sync.simulations.checkers.backed_up import BackedUp
 from edda_sync.simulations.checkers.convergence import Convergence
 from edda_sync.simulations.checkers.evidence import ClosedIsHeld, Innocent, OnlyNews
+from edda_sync.simulations.checkers.fetched import Fetched
+from edda_sync.simulations.checkers.following import Followed
 from edda_sync.simulations.checkers.history import (
     Authority,
     CausalDelivery,
@@ -36,6 +43,7 @@ from edda_sync.simulations.checkers.history import (
     PersistBeforePublish,
     UniqueDots,
 )
+from edda_sync.simulations.checkers.holdings import BoundedFiles, HereIsHere, RightlyBlamed
 from edda_sync.simulations.checkers.hostility import AskedFor, BoundedBirths, BoundedHostility, RejectedMeansUnchanged
 from edda_sync.simulations.checkers.meaning import Meaning, OrderIndependence, ViewOfTheLog
 from edda_sync.simulations.checkers.newcomers import Served
@@ -49,7 +57,10 @@ from edda_sync.simulations.checkers.progress import (
     WrittenAgain,
 )
 from edda_sync.simulations.checkers.reading import Atomicity, NoPhantom, ReadYourWrites
+from edda_sync.simulations.checkers.uniqueness import Unshared
+from edda_sync.simulations.claiming import Claiming
 from edda_sync.simulations.protocols import Action
+from edda_sync.simulations.simulator import Simulation
 
 ACTIONS: Final[tuple[Action, ...]] = (
     *workload.ACTIONS,
@@ -71,6 +82,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *midway.ACTIONS,
     *upgrades.ACTIONS,
     *brims.ACTIONS,
+    *restores.ACTIONS,
+    *doubles.ACTIONS,
 )
 
 CHECKERS: Final[tuple[type[Checker], ...]] = (
@@ -102,4 +115,14 @@ CHECKERS: Final[tuple[type[Checker], ...]] = (
     Repair,
     Unfolded,
     Served,
+    Followed,
+    Fetched,
+    BackedUp,
+    Unshared,
+    HereIsHere,
+    BoundedFiles,
+    RightlyBlamed,
 )
+
+PLANS: Final[tuple[Callable[[Simulation], object], ...]] = (Claiming, filework.plan)
+"""What some runs have beside the events of their tapes, with choices of its own."""

@@ -9,8 +9,11 @@ from edda_sync.simulations.violation import Violation
 from edda_sync.store.seams import Logged
 
 if TYPE_CHECKING:
+    from edda_sync.backup.manifest import Manifest
+    from edda_sync.engine.engine import StorageEngine
     from edda_sync.simulations.device import SimulatedDevice
     from edda_sync.simulations.simulator import Simulation
+    from edda_sync.words.errors import BackupError
 
 
 class Checker:
@@ -56,6 +59,23 @@ class Checker:
     def damaged(self, device: SimulatedDevice, what: str) -> None:
         """A device checked everything that it stores, and something does not match its log."""
 
+    def backed_up(self, device: SimulatedDevice, manifest: Manifest) -> None:
+        """A call that made a backup returned."""
+
+    def verified(self, device: SimulatedDevice, manifest: Manifest, error: BackupError | None) -> None:
+        """A device verified a backup; ``error`` says why it does not hold."""
+
+    def restored(self, device: SimulatedDevice, manifest: Manifest | None) -> None:
+        """While a device was down, its store was made anew from a backup; None if there was none that it could open."""
+
+    def brought_back(
+        self, device: SimulatedDevice, manifest: Manifest, restored: StorageEngine, *, exactly: bool
+    ) -> None:
+        """What a backup has, and ``restored`` holds, was brought back into a device's living store."""
+
+    def blamed(self, device: SimulatedDevice, peer: str) -> None:
+        """A device says that a peer, given by its id, gave it a part of a file that is not what it is called."""
+
     def mending(self) -> None:
         """All devices are up and sound again, and the network is about to be."""
 
@@ -67,8 +87,8 @@ class Checker:
 
 
 HOOKS: Final = (
-    "acknowledged", "grew", "changed", "sent", "received", "dealt", "booted", "put_back", "damaged", "mending",
-    "healed", "ended",
+    "acknowledged", "grew", "changed", "sent", "received", "dealt", "booted", "put_back", "damaged", "blamed",
+    "backed_up", "verified", "restored", "brought_back", "mending", "healed", "ended",
 )  # fmt: skip
 """What a checker can be told. It is told only what it overrides."""
 

@@ -11,33 +11,36 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from edda_sync.engine.engine import StorageEngine
+from edda_sync.simulations.backups import CONFIG
+from edda_sync.simulations.chunks import SimulatedChunks
 from edda_sync.simulations.disk import Disk, PowerCut
+from edda_sync.simulations.driver import Witness
 from edda_sync.simulations.housekeeping import Housekeeping
 from edda_sync.simulations.inbox import Inbox
 from edda_sync.simulations.keys import Keys
-from edda_sync.sync.effects import Applied, Close, Effect, Learned, Proved, Send, Work
+from edda_sync.sync.effects import Applied, Blamed, Close, Effect, Errand, Learned, Proved, Send, Work
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.orders import ASKED
 from edda_sync.sync.replica import Replica
 from edda_sync.transport.identity import Identity
 from edda_sync.words.config import StorageConfig
-from edda_sync.words.errors import BugError, EddaError, StorageError
+from edda_sync.words.errors import BugError, CorruptError, EddaError, LostStatesError, StorageError
 from edda_sync.workspace.welcome import workspace_tag
 
 if TYPE_CHECKING:
     from edda_sync.simulations.links import Link
-    from edda_sync.simulations.simulator import Simulation, Witness
+    from edda_sync.simulations.simulator import Simulation
 
 T = TypeVar("T")
 
 START_S: Final = 1_800_000_000.0  # the wall clock at virtual time 0 is in 2027
 WALL_S_MAX: Final = 253_402_300_799.0
-WORK_MS: Final = (1, 10, 100, 2_000)  # the delay before work beside the sessions, and its duration
 
 
 class SimulatedDevice:
@@ -55,7 +58,10 @@ class SimulatedDevice:
         engine, replica, keeping: Set while the process runs; otherwise None.
         newer: Whether it runs a newer version of the software (``levels``).
         is_between_levels: Whether its view is still the older version's.
+        proofs: The disk of the store that proves its backups.
+        remedy: Starts it in place of the usual start, because its store is lost; None if it is not.
         skew_s: How far its clock is ahead.
+        chunks: Those of attached files.
         inbox: Frames that have arrived and are not processed yet.
         honest: Whether it follows the protocol. A liar's own state is not checked.
     """
@@ -66,18 +72,21 @@ class SimulatedDevice:
         self.sim, self.name, self.identity, self.keys = sim, name, keys.of(identity), keys
         self.id = identity.device
         machine = blake2b(name.encode(), digest_size=16).digest()
-        self.disk = Disk(folder, machine, self._point, in_rocks=sim.profile.backend == "rocksdb")
+        self.disk = Disk(folder, machine, self.point, in_rocks=sim.profile.backend == "rocksdb")
+        self.proofs = Disk(None, machine, self.point)
+        self.remedy: Callable[[], None] | None = None
         self.engine: StorageEngine | None = None
         self.replica: Replica | None = None
         self.keeping: Housekeeping | None = None
         self.newer = self.is_between_levels = False
         self.skew_s = 0.0
+        self.chunks = SimulatedChunks(self.wall_s, self.disk if sim.filed.is_busy else None)
         self.inbox = Inbox(sim.later, self.when_awake)
         self.links: dict[str, Link] = {}
         self.lives = 0
         self.last_error: EddaError | None = None
         self._draws = sim.tape.source(f"device {name}")
-        self._works = sim.tape.source(f"works {name}")
+        self._works, self._errands = sim.tape.source(f"works {name}"), sim.tape.source(f"errands {name}")
         self._asleep = False
         self._waiting: deque[Callable[[], None]] = deque()  # events that came while it slept
         self._countdown: int | None = None
@@ -105,7 +114,7 @@ class SimulatedDevice:
         random = self._random(f"nonces {self.name} {self.lives}")
         self.lives += 1
         engine = StorageEngine(Path(self.name), now=self.wall_s, random=random)
-        config = StorageConfig(backend="memory", name=self.name)
+        config = StorageConfig(backend="memory", name=self.name, backup_config=CONFIG)
         engine.attach(self.disk.open, config, self.identity, self.disk.sidecar())
         engine.writing.on_commit(self._committed)
         self.engine = engine
@@ -123,7 +132,8 @@ class SimulatedDevice:
         workspace = engine.workspace
         random = self._random(f"talks {self.name} {self.lives}")
         exchange = Exchange(engine.store, engine.ledger, self.identity, self.keys.verify, self.wall_s, random)
-        self.replica = Replica(exchange, self.id, lambda device: workspace_tag(workspace, device), defers=True)
+        filing = self.sim.filed.filing(engine, self.chunks)
+        self.replica = Replica(exchange, self.id, partial(workspace_tag, workspace), defers=True, filing=filing)
         self.keeping = Housekeeping(self.sim, self, lambda what: self.sim.damaged(self, what))
         self.sim.note("boot", self)
         self._attend()
@@ -149,6 +159,9 @@ class SimulatedDevice:
         self._waiting.clear()
         self.inbox.clear()
         self.disk.lose_power(sidecar_writes if power else 0)
+        self.proofs.lose_power()
+        if power and self.sim.filed.is_busy:
+            self.chunks.lose_power(self.sim.tape.source(f"chunks {self.name} {self.lives}"))
         self.disk.boots += power
         for link in self.sim.network.links_of(self):
             self.sim.network.close(link, self, told=not power)
@@ -184,7 +197,8 @@ class SimulatedDevice:
         """Its wall clock, in seconds since 1970."""
         return min(max(START_S + self.sim.now + self.skew_s, 0.0), WALL_S_MAX)
 
-    def _point(self) -> None:
+    def point(self) -> None:
+        """Let power fail here, if it is to fail at this point."""
         if self._countdown is not None:
             self._countdown -= 1
             if self._countdown < 0:
@@ -223,11 +237,18 @@ class SimulatedDevice:
                 witness.acknowledged()
                 keeping.steward.worked(ASKED)
             except StorageError as error:
+                self._check_it_rotted(error)
                 self.last_error = error
                 self.sim.note("refused", self, why=type(error).__name__)
                 keeping.steward.fault(ASKED, error, self.sim.now)
         self._attend()
         return result if self.keeping is keeping else None
+
+    def _check_it_rotted(self, error: EddaError) -> None:
+        """Raise an error that says that this disk is damaged, unless it is."""
+        is_lost = isinstance(error, LostStatesError) and self.disk.lost
+        if isinstance(error, CorruptError) and self.honest and not (self.disk.rotten or is_lost):
+            raise error
 
     @contextmanager
     def while_powered(self) -> Iterator[Witness]:
@@ -251,7 +272,7 @@ class SimulatedDevice:
 
     def connected(self, link: Link) -> None:
         """Begin a session over a new link."""
-        peer = link.other(self).id
+        peer = link.peer_of(self)
         old = self.links.get(peer)
         self.links[peer] = link
         if old is not None:
@@ -277,7 +298,7 @@ class SimulatedDevice:
             self.sim.network.close(link, self, told=False)
 
     def _forget(self, link: Link) -> None:
-        peer = link.other(self).id
+        peer = link.peer_of(self)
         if self.links.get(peer) is link:
             del self.links[peer]
         if self.replica is not None:
@@ -285,18 +306,21 @@ class SimulatedDevice:
 
     def received(self, link: Link, sender: SimulatedDevice, frame: bytes, sent: float) -> None:
         """Receive a frame."""
+        peer = link.peer_of(self)
 
         def deal() -> None:
             replica = self.replica
-            if self.links.get(sender.id) is link and replica is not None:
-                self.sim.frame(sender, self, frame, sent)
-                self._event(lambda now: replica.frame_received(sender.id, frame, now, link.number))
+            if self.links.get(peer) is link and replica is not None:
+                if sender.id == peer:  # otherwise the sender has become another device since it sent this
+                    self.sim.frame(sender, self, frame, sent)
+                self._event(lambda now: replica.frame_received(peer, frame, now, link.number))
 
         self.inbox.add(deal)
 
     def send(self, link: Link, frame: bytes) -> None:
         """Hand a frame to the network."""
-        self.sim.sent(self, link.other(self), frame)
+        if self.links.get(link.other(self).id) is link:  # otherwise the other end is another device by now, and is deaf
+            self.sim.sent(self, link.other(self), frame)
         self.sim.network.send(link, self, frame)
 
     # --- the replica --------------------------------------------------------------------------------------------------
@@ -313,11 +337,15 @@ class SimulatedDevice:
         assert keeping is not None, "it runs"
         effects = work(self.sim.now) or []
         for effect in effects:
-            self._point()
+            self.point()
             self._carry_out(effect)
         keeping.steward.talked(effects, replica.next_deadline(), self.sim.now)
 
     def _carry_out(self, effect: Effect) -> None:
+        if isinstance(effect, Work | Errand):
+            assert self.keeping is not None, "it runs"
+            self.keeping.beside(effect, self._works if isinstance(effect, Work) else self._errands)
+            return
         link = self.links.get(effect.peer)
         if isinstance(effect, Send):
             if link is not None and link.number == effect.link:
@@ -326,6 +354,7 @@ class SimulatedDevice:
             if isinstance(effect.error, BugError):
                 raise effect.error.bug
             if effect.error is not None:
+                self._check_it_rotted(effect.error)
                 self.last_error = effect.error
                 self.sim.note("trouble", self, peer=effect.peer, why=type(effect.error).__name__)
             if link is not None and link.number == effect.link:
@@ -339,26 +368,8 @@ class SimulatedDevice:
             self.sim.note("applied", self, peer=effect.peer, changes=effect.changes)
         elif isinstance(effect, Learned):
             self.sim.note("learned", self, peer=effect.peer)
-        elif isinstance(effect, Work):
-            self._work(effect)
-
-    def _work(self, work: Work) -> None:
-        """Run long work after a delay, and report it to the replica after another one, so that other events come between."""
-        replica = self.replica
-        assert replica is not None, "it runs"
-
-        def later(event: Callable[[], None]) -> None:
-            """Run an event after a delay, unless the process has ended by then."""
-            delay_s = self._works.pick("milliseconds", WORK_MS) / 1_000
-            self.sim.later(delay_s, lambda: self.when_awake(lambda: event() if self.replica is replica else None))
-
-        def run() -> None:
-            with self.while_powered():
-                work.run()
-            if self.replica is replica:
-                later(lambda: self._event(lambda now: replica.worked(work, now)))
-
-        later(run)
+        elif isinstance(effect, Blamed):
+            self.sim.blamed(self, effect.peer)
 
     # --- beside the sessions ------------------------------------------------------------------------------------------
 

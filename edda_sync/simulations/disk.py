@@ -9,7 +9,8 @@ A disk, and what may go wrong on it.
 5. The sidecar is hardly ever synced. When power fails, its last writes may be lost, or all of it.
 6. The whole store may be replaced by an older image of itself, with the sidecar (a virtual machine) or without it (a folder
    from a backup), or be copied to another machine.
-7. A stored row of the view may rot: one of its bits flips.
+7. A stored row of the view may rot: one of its bits flips. So may a file of RocksDB; and its folder may be removed, or put
+   back to an older one. That must be noticed before anything of it is shown, so no invariant is put aside for it.
 
 The store is the memory store, or real SQLite in files, with its states there or in real RocksDB. What SQLite itself does
 with torn and reordered sectors is tested with real processes instead, in ``tests/e2e/test_power.py``.
@@ -28,12 +29,13 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from edda_sync.engine.life import Sidecar
+from edda_sync.simulations.rocks import Often, RocksFolder
 from edda_sync.simulations.tape import Draws
 from edda_sync.store.memory.store import MemoryStore
 from edda_sync.store.memory.writer import MemoryWriter
-from edda_sync.store.rocks.keeper import RocksKeeping
 from edda_sync.store.rocks.pending import FOUNDING
 from edda_sync.store.seams import Store, StoreReader, StoreWriter
+from edda_sync.store.sqlite.keeping import InSql, Keeping
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.words.config import DATABASE_FILE, ROCKSDB_FOLDER
 from edda_sync.words.errors import DiskFaultError, DiskFullError, UsageError
@@ -42,9 +44,6 @@ from edda_sync.words.process import Owner
 T = TypeVar("T")
 
 _SUFFIXES: Final = ("", "-wal")  # the third one is an index in shared memory, which is created when the file is opened
-
-
-_OFTEN_BYTES: Final = 4_000  # pending, as a few changes make
 
 
 class PowerCut(BaseException):
@@ -70,6 +69,7 @@ class Image:
     store: Any
     slot: bytes
     rotten: bool
+    lost: bool
 
 
 class MemorySlot:
@@ -100,14 +100,6 @@ class MemorySlot:
             self._written.pop()
 
 
-class Often(RocksKeeping):
-    """It settles often, so that the small stores of a run are in RocksDB in part."""
-
-    def is_due(self, *, quiet: bool) -> bool:
-        """See ``Keeping``."""
-        return self.waiting_bytes > (0 if quiet else _OFTEN_BYTES)
-
-
 class Disk:
     """
     The disk of one device. Call :meth:`open`, and after :meth:`lose_power` open it again.
@@ -124,6 +116,7 @@ class Disk:
         writes: How many transactions were written.
         refused: How many transactions were refused.
         rotten: Whether something of the view rotted, and was not folded again since.
+        lost: Whether RocksDB's folder was ever damaged.
         interrupted: Whether the next transaction is interrupted after it has written everything and before it is committed.
         shared: The reader that all share until the next write; None when each opens its own.
         peek: Called when a transaction has written and not committed yet: readers must see the state before it.
@@ -132,7 +125,7 @@ class Disk:
     def __init__(
         self, folder: Path | None, machine: bytes, point: Callable[[], None], *, in_rocks: bool = False
     ) -> None:
-        self._in_rocks = in_rocks
+        self._rocks = RocksFolder(folder / ROCKSDB_FOLDER) if folder is not None and in_rocks else None
         self.machine, self.inode, self.boots = machine, 1, 1
         self.slot = MemorySlot()
         self.faults: deque[Fault] = deque()
@@ -140,7 +133,7 @@ class Disk:
         self.writes = self.refused = 0
         self.point = point
         self.peek: Callable[[], None] | None = None
-        self.rotten = self.interrupted = False
+        self.rotten = self.lost = self.interrupted = False
         self._folder = folder
         self._tables: Any = None
         self._inner: Any = None
@@ -181,10 +174,10 @@ class Disk:
         return DiskStore(self, self._inner, on_end)
 
     def _opened(self, folder: Path, on_end: Callable[[bool], None]) -> SqliteStore:
-        if not self._in_rocks:
+        if self._rocks is None:
             return SqliteStore(folder / DATABASE_FILE, on_end)
-        keeping = Often(folder / ROCKSDB_FOLDER)
-        return SqliteStore(folder / DATABASE_FILE, on_end, keep=lambda _name: keeping, founding=FOUNDING)
+        keeping = Often(self._rocks.path, self.point)
+        return SqliteStore(folder / DATABASE_FILE, on_end, keep=lambda _name, _keys: keeping, founding=FOUNDING)
 
     def close(self) -> None:
         """Close the store properly."""
@@ -211,7 +204,8 @@ class Disk:
 
     def image(self) -> Image:
         """Return the present content of the disk."""
-        return Image(self._take() if self._inner is not None else self._at_rest(), self.slot.read(), self.rotten)
+        taken = self._take() if self._inner is not None else self._at_rest()
+        return Image(taken, self.slot.read(), self.rotten, self.lost)
 
     def put_back(self, image: Image, *, sidecar: bool, copied: bool) -> None:
         """
@@ -224,7 +218,7 @@ class Disk:
         """
         assert self._inner is None, "files are put back under a running process by nobody who wants them"
         self._put(image.store)
-        self.rotten = image.rotten
+        self.rotten, self.lost = image.rotten, image.lost
         self.inode += copied
         if sidecar:
             self.slot = MemorySlot()
@@ -242,9 +236,13 @@ class Disk:
                 self.shared = None
 
     def rot(self, draws: Draws) -> bool:
-        """Flip a bit in the open store's view, in an entity, a sum or a row; return False if there is none yet."""
+        """Flip a bit in the open store's view, or damage RocksDB's folder; return False if there is none yet."""
         if self._inner is None:
             return False
+        if self._rocks is not None and draws.chance("in RocksDB", 70):
+            is_damaged = self._rocks.damage(draws)
+            self.lost |= is_damaged
+            return is_damaged
         flipped: bool = self._inner.transact(lambda tx: _flip(tx, draws))
         self.rotten |= flipped
         return flipped
@@ -265,7 +263,7 @@ class Disk:
         if self._folder is None:
             return self._tables
         files = [Path(f"{self._folder / DATABASE_FILE}{suffix}") for suffix in _SUFFIXES]
-        files += [path for path in (self._folder / ROCKSDB_FOLDER).rglob("*") if path.is_file()]
+        files += [] if self._rocks is None else self._rocks.files()
         return {path.relative_to(self._folder): path.read_bytes() for path in files if path.exists()}
 
     def _put(self, image: Any) -> None:
@@ -274,7 +272,7 @@ class Disk:
             return
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir()
-        for name, content in image.items():
+        for name, content in (image or {}).items():
             (self._folder / name).parent.mkdir(parents=True, exist_ok=True)
             (self._folder / name).write_bytes(content)
 
@@ -334,6 +332,16 @@ class DiskStore:
             self._on_end(False)  # a store that fails to sync cannot know whether it was written
             raise DiskFaultError("the simulated disk", "a sync failed")
         return result
+
+    @property
+    def keeping(self) -> Keeping:
+        """What keeps the states."""
+        return getattr(self._inner, "keeping", None) or InSql()
+
+    def settle(self) -> None:
+        """Settle what was written, now."""
+        self._check_open()
+        self._inner.settle()
 
     def submit(self, work: Callable[[StoreWriter], T]) -> Future[T]:
         """Run ``work`` in a transaction that nobody waits for."""

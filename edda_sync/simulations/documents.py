@@ -15,6 +15,8 @@ from typing import Any, Final
 from edda_sync.simulations import picture
 from edda_sync.simulations.catalogue import ACTIONS, CHECKERS
 from edda_sync.simulations.evidence import ROOT
+from edda_sync.simulations.filelies import LIES
+from edda_sync.simulations.filework import HAPPENINGS
 from edda_sync.simulations.recording import Recording
 from edda_sync.simulations.scenarios import SCENARIOS, Scenario
 from edda_sync.simulations.workload import Work
@@ -34,6 +36,7 @@ INVARIANTS: Final = {
     10: "Every device that sees both branches detects a fork, and no device is accused of what it did not do",
     11: "The tables are a function of the log, and satisfy their schema",
     12: "What was deleted stays deleted, unless somebody writes without having seen the deletion",
+    13: "A backup holds what it says and gives it back, and neither it nor a restore costs anybody a change",
     15: "Authority: only members write",
     16: "A hostile member costs a bounded amount",
     17: "What is rejected changes nothing",
@@ -44,13 +47,17 @@ INVARIANTS: Final = {
     22: "A silent divergence is found and repaired",
     23: "What is quarantined is listed, and delays nothing else",
     24: "After healing every store can serve a newcomer, whatever its members wrote",
+    25: "A watched query follows the store, and is run again only when it must be",
+    26: "After healing every attached file whose parts are anywhere comes to everybody, and nobody shows a wrong one",
+    27: "A value that is to be unique is shown once, on the same item everywhere, and nothing is lost because of it",
+    28: "A file that is said to be here is here",
 }
 
 
 def faults() -> Iterator[str]:
     """Yield the table of faults."""
     yield from ("| concern | fault | what happens |", "|---|---|---|")
-    for action in ACTIONS:
+    for action in (*ACTIONS, *HAPPENINGS, *LIES):
         if not isinstance(action, Work):
             yield f"| {action.group} | {action.name} | {_said(getattr(action, 'do', action))} |"
 

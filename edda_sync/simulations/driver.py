@@ -14,6 +14,7 @@ class Driver(Protocol):
     """Time, chance, the devices and the book of one run."""
 
     is_over: bool
+    is_healing: bool
     tape: Tape
     book: Book
 
@@ -42,3 +43,15 @@ class Driver(Protocol):
     def note(self, what: str, device: Host | None, **facts: Any) -> None:
         """Record what happens."""
         ...
+
+
+class Witness:
+    """Whether a call at a device was acknowledged."""
+
+    def __init__(self, device: Host) -> None:
+        self.device = device
+        self.is_acknowledged = False
+
+    def acknowledged(self) -> None:
+        """Note that the call returned."""
+        self.is_acknowledged = True

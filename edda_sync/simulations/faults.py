@@ -196,11 +196,27 @@ def copy_device(sim: Simulation, draws: Draws) -> None:
 
 def live_twice(sim: Simulation, device: SimulatedDevice) -> SimulatedDevice:
     """Copy a device's folder, with its key, to another machine, and start it there."""
+    return sim.add(copy_of(sim, device, "copy"), member=True)
+
+
+def copy_of(sim: Simulation, device: SimulatedDevice, what: str, *, sidecar: bool = False) -> SimulatedDevice:
+    """
+    Return another machine with a copy of a device's folder and its key.
+
+    Args:
+        sim: The simulation.
+        device: The device.
+        what: What to call it, after its original; the second one gets a number.
+        sidecar: Whether the whole machine is copied, so that its files are the same ones.
+    """
     copies = sum(each.id == device.id for each in sim.devices) - 1
-    name = f"{device.name}'s copy" if copies == 0 else f"{device.name}'s copy {copies + 1}"
+    name = first = f"{device.name}'s {what}"
+    while copies or any(each.name == name for each in sim.devices):  # one may be a device of its own by now
+        copies, name = 0, f"{first} {max(copies + 1, 2)}" if name == first else f"{name}, again"
     copy = SimulatedDevice(sim, name, device.identity, device.keys, sim.folder_of(name))
-    copy.disk.put_back(device.disk.image(), sidecar=False, copied=True)
-    return sim.add(copy, member=True)
+    copy.disk.put_back(device.disk.image(), sidecar=sidecar, copied=not sidecar)
+    copy.chunks.copy(device.chunks)
+    return copy
 
 
 ACTIONS: Final = (

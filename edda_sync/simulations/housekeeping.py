@@ -9,20 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
-from edda_sync.engine import standing
+from edda_sync.engine import backend, standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.simulations.disk import Disk
 from edda_sync.simulations.driver import Driver
 from edda_sync.simulations.links import Host
-from edda_sync.sync.effects import Effect
+from edda_sync.simulations.tape import Draws
+from edda_sync.sync.effects import Effect, Errand, Work
 from edda_sync.sync.orders import Duty, End, Mend, Order, Report, Scrub, Scrubbed, Tell
+from edda_sync.sync.replica import Replica
 from edda_sync.sync.steward import EVENTS, Steward
 from edda_sync.words import limits
+from edda_sync.words.config import ROCKSDB_FOLDER
 from edda_sync.words.errors import EddaError
 
 T = TypeVar("T")
+FILES: Final = "attached files"
+WORK_MS: Final = (1, 10, 100, 2_000)  # the delay before work beside the sessions, and its duration
 
 
 class Keeper(Host, Protocol):
@@ -87,7 +92,7 @@ class Housekeeping:
             if isinstance(said, End):
                 raise said.error
             if isinstance(said, Tell):
-                self._sim.note("told", self._device, text=said.text)
+                self._sim.note("told", self._device, text=_repeatable(said.text))
             else:
                 self._later(0.0, lambda order=said: self._perform(order))  # type: ignore[misc]
         deadline = self.steward.next_deadline()
@@ -118,6 +123,42 @@ class Housekeeping:
                 self.steward.damaged(damage.what, damage.key, self._sim.now)
             after = seen.following
         self.attend()
+
+    def beside(self, work: Work | Errand, draws: Draws) -> None:
+        """
+        Run long work, or an errand, after a delay, and report it to the replica after another one, so that other events come
+        between.
+        """
+        device = self._device
+
+        def report(now: float) -> list[Effect]:
+            assert device.replica is not None, "it runs"
+            return device.replica.worked(work, now) if isinstance(work, Work) else self._ran(device.replica, work, now)
+
+        def later(event: Callable[[], None]) -> None:
+            choices = WORK_MS[:-1] if self._sim.is_healing else WORK_MS  # a slow machine is a fault, which ends then
+            self._later(draws.pick("milliseconds", choices) / 1_000, event)
+
+        def run() -> None:
+            with device.while_powered():
+                work.run()
+            if device.keeping is self:
+                later(end)
+
+        def end() -> None:
+            with device.while_powered():
+                device.drive(report)
+            if device.keeping is self:
+                self.attend()
+
+        later(run)
+
+    def _ran(self, replica: Replica, errand: Errand, now: float) -> list[Effect]:
+        if errand.error is not None:
+            self.steward.fault(FILES, errand.error, now)
+        else:
+            self.steward.worked(FILES)
+        return replica.ran(errand, now)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
@@ -175,6 +216,7 @@ class Housekeeping:
         device = self._device
         if device.is_between_levels:  # a version scrubs a view only after folding it by its own rules
             return Scrubbed([], order.after, 0)
+        backend.check(device.running.store)
         found, following = device.running.reading.scrub(order.after, order.limit)
         if found:
             self._damaged(found[0].what)
@@ -200,3 +242,8 @@ class Housekeeping:
     def _catch_up(self) -> None:
         self._catching_up = False
         self._device.act(lambda engine: engine.store.transact(engine.writing.catch_up))
+
+
+def _repeatable(text: str) -> str:
+    """Return what is told, without the path and the random name of RocksDB's folder, which differ when a run is repeated."""
+    return ROCKSDB_FOLDER if ROCKSDB_FOLDER in text else text

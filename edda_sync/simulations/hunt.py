@@ -27,6 +27,7 @@ import msgspec
 from edda_sync.simulations import evidence
 from edda_sync.simulations.bugs.planting import Bug
 from edda_sync.simulations.planted import BUGS, bug_named
+from edda_sync.simulations.plays import PLAYS
 from edda_sync.simulations.protocols import Verdict
 from edda_sync.simulations.runs import run
 from edda_sync.simulations.shrink import Shrinker, Shrunk
@@ -103,11 +104,11 @@ class Clean:
     """
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, str | None], tuple[frozenset[str], bool]] = {}
+        self._known: dict[tuple[int, str | None, str], tuple[frozenset[str], bool]] = {}
 
     def of(self, bug: Bug, seed: int) -> tuple[bool, bool]:
         """Return whether the run of a seed calls what a bug edits, and whether it holds without the bug."""
-        key = seed, bug.backend
+        key = seed, bug.backend, bug.play
         if key not in self._known:
             called = set[str]()
             with ExitStack() as stack:
@@ -182,7 +183,7 @@ def shrink(bug: Bug, seed: int) -> Shrunk:
 
 
 def _tape(bug: Bug, seed: int) -> Tape:
-    return Tape(seed, backend=bug.backend or "memory")
+    return Tape(seed, backend=bug.backend or "memory", play=PLAYS[bug.play] if bug.play else None)
 
 
 # --- all of them ------------------------------------------------------------------------------------------------------

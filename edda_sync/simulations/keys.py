@@ -26,7 +26,7 @@ class StandIn(Identity):
     @classmethod
     def of(cls, owner: Identity) -> StandIn:
         """Return the stand-in for a device."""
-        return cls(owner.device, owner.public_key, owner.certificate, owner._key, owner.private_bytes())
+        return cls(owner.device, owner.public_key, owner._key, owner._shown, owner.private_bytes())
 
     def sign(self, message: bytes) -> bytes:
         """Return the signature of a message."""

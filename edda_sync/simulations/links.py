@@ -59,11 +59,12 @@ class Host(Protocol):
 class Link:
     """A connection of two devices."""
 
-    __slots__ = ("alive", "arrival", "ends", "frames_left", "held", "made_s", "number")
+    __slots__ = ("alive", "arrival", "ends", "frames_left", "held", "ids", "made_s", "number")
 
     def __init__(self, number: int, first: Host, second: Host, made_s: float = 0.0) -> None:
         self.number, self.made_s = number, made_s
         self.ends = (first, second)
+        self.ids = (first.id, second.id)  # of the ends, when it was made: one may become another device
         self.alive = [True, True]  # whether each end considers it open
         self.arrival = [0.0, 0.0]  # when the last frame to each end arrives
         # What a cut path holds back for each end, and when it was sent.
@@ -73,6 +74,10 @@ class Link:
     def side_of(self, device: Host) -> int:
         """Return the number of a device's end."""
         return 0 if self.ends[0] is device else 1
+
+    def peer_of(self, device: Host) -> str:
+        """Return the id under which a device knows the other end."""
+        return self.ids[1 - self.side_of(device)]
 
     def other(self, device: Host) -> Host:
         """Return the device at the other end."""

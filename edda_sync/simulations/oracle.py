@@ -6,7 +6,7 @@ unless another write of that cell has it in its past. Of those that count, the o
 or link exists if any of them adds it. An entity is hidden if a deletion has seen every operation on it. Of each ring of
 parents, the edge with the greatest stamp and id is left out; so is an edge to a hidden or missing entity. An edit of a text
 is a write of its cell, and replaces writes of the same text and of an empty one. A text reads as Yjs shows it after its
-edits (``oracle_texts``).
+edits (``oracle_texts``). A value that another item shows under a unique index is left out (``oracle_uniques``).
 
 A task and a document with one id are two things. The oracle is told which edits their texts refused, because the order
 within texts has tests of its own. It says nothing about a text that a forked chain wrote into.
@@ -18,10 +18,12 @@ register, add-wins set, and their concurrent semantics.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
-from edda_sync.simulations import oracle_texts
+from edda_sync.simulations import oracle_texts, oracle_uniques
 from edda_sync.simulations.oracle_log import TEXTS, OracleLog, Place, Stamp, Thing, value_of
+from edda_sync.simulations.oracle_uniques import Clashing, Definition
 from edda_sync.store.seams import Logged
 from edda_sync.words import values
 
@@ -45,14 +47,25 @@ class Oracle:
     Args:
         log: Changes with their bodies, in any causal order.
         untaken: Edits that their texts refused.
+        workspace: The id of the workspace whose settings count; by default, none do.
 
     Attributes:
         unfolded: The operations without effect, or with unknown cells; for each, whether that is final.
+        uniques: The unique indexes that count, by name.
+        clashes: Where several items claim the same under them.
     """
 
-    def __init__(self, log: Iterable[tuple[Logged, bytes]], untaken: Collection[Place] = ()) -> None:
+    def __init__(
+        self, log: Iterable[tuple[Logged, bytes]], untaken: Collection[Place] = (), workspace: bytes = b""
+    ) -> None:
         self._log = OracleLog(log, untaken)
         self.unfolded = self._log.unfolded
+        self.uniques: dict[str, Definition] = {}
+        settings = self._log.things.get(("workspace", workspace))
+        if settings is not None:
+            self.uniques = oracle_uniques.in_effect({cell: self.visible(settings, cell) for cell in settings.writes})
+        self.clashes: list[Clashing] = oracle_uniques.clashes(self.uniques, self._items()) if self.uniques else []
+        self._withheld = oracle_uniques.withheld(self.uniques, self.clashes)
 
     def visible(self, thing: Thing, cell: str, default: Any = None) -> Any:
         """Return the visible value of a cell."""
@@ -83,9 +96,13 @@ class Oracle:
         }
 
     def documents(self) -> dict[str, Shown]:
-        """Return title and content of each visible document, by id."""
+        """Return title, content and metadata of each visible document, by id."""
         return {
-            values.id_text(name): {"title": self._plain(thing, "title"), "content": self._text(thing)}
+            values.id_text(name): {
+                "title": self._plain(thing, "title"),
+                "content": self._text(thing),
+                "metadata": self._metadata(thing),
+            }
             for name, thing in self._shown("document").items()
         }
 
@@ -134,8 +151,17 @@ class Oracle:
 
     def _metadata(self, thing: Thing) -> dict[str, str]:
         cells = [cell for cell in thing.writes if cell.startswith("metadata.")]
+        cells = [cell for cell in cells if (thing.kind, thing.name, cell) not in self._withheld]
         found = {cell.removeprefix("metadata."): self.visible(thing, cell) for cell in cells}
         return {key: value for key, value in found.items() if value is not None}
+
+    def _items(self) -> list[tuple[str, bytes, oracle_uniques.Value]]:
+        kinds = ("task", "document")
+        return [(kind, name, partial(self.visible, each)) for kind in kinds for name, each in self._shown(kind).items()]
+
+    def kept(self, kind: str, name: bytes, cell: str) -> Any:
+        """Return what an item holds in a cell, whether it is shown or not."""
+        return self.visible(self._log.things[kind, name], cell)
 
     def _parents(self) -> dict[bytes, str]:
         """Return each task's parent, after rings are cut."""

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from typing import Final
 
-from edda_sync.simulations.bugs import crdt, forks, ledger, store, sync, texts, trust
+from edda_sync.simulations.bugs import (
+    backup,
+    crdt,
+    files,
+    forks,
+    ledger,
+    live,
+    rocks,
+    store,
+    sync,
+    texts,
+    trust,
+    uniques,
+)
 from edda_sync.simulations.bugs.planting import Bug
 
 BUGS: Final[tuple[Bug, ...]] = (
-    *crdt.BUGS, *texts.BUGS, *ledger.BUGS, *forks.BUGS, *sync.BUGS, *store.BUGS, *trust.BUGS,
+    *crdt.BUGS, *texts.BUGS, *ledger.BUGS, *forks.BUGS, *sync.BUGS, *store.BUGS, *live.BUGS, *files.BUGS, *rocks.BUGS,
+    *trust.BUGS, *backup.BUGS, *uniques.BUGS,
 )  # fmt: skip
 
 

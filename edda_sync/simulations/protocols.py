@@ -68,6 +68,7 @@ class Verdict:
         trace: The traceback, if the product raised an exception.
         planned: The events of the tape.
         taken: Those of them that happened.
+        is_busy: Whether the run was busy with attached files.
     """
 
     seed: int
@@ -78,5 +79,6 @@ class Verdict:
     events: int = 0
     changes: int = 0
     trace: str = ""
+    is_busy: bool = False
     planned: list[Event] = field(default_factory=list)
     taken: list[Event] = field(default_factory=list)

@@ -8,7 +8,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
-from edda_sync.simulations.catalogue import ACTIONS, CHECKERS
+from edda_sync.simulations import filed
+from edda_sync.simulations.catalogue import ACTIONS, CHECKERS, PLANS
 from edda_sync.simulations.protocols import Recorder, Verdict
 from edda_sync.simulations.simulator import Simulation
 from edda_sync.simulations.tape import Tape
@@ -33,6 +34,7 @@ TIGHT: Final[dict[str, float]] = {
     "DOCUMENTS_CACHED_MAX": 1,
     "TEXT_RUN_UNITS": 4,
     "DIFF_STEPS_MAX": 50,
+    "UNIQUE_MAX": 2,
 }
 """The limits of a tight run, by their names in ``edda_sync.words.limits``."""
 
@@ -41,8 +43,10 @@ MEMORY: Final = Path("/dev/shm")  # noqa: S108 - files in memory are enough, bec
 
 def run(tape: Tape, recorder: Recorder | None = None) -> Verdict:
     """Run a tape with all actions and checkers."""
-    simulation = Simulation(tape, ACTIONS, CHECKERS, recorder=recorder)
-    with tightened() if simulation.profile.tight else nullcontext():
+    simulation = Simulation(tape, ACTIONS, CHECKERS, recorder=recorder, plans=PLANS)
+    is_tight = simulation.profile.tight
+    smaller = (filed.TIGHT if is_tight else filed.BUSY) if simulation.filed.is_busy else {}
+    with tightened() if is_tight else nullcontext(), filed.limited(smaller):
         return _run(simulation)
 
 

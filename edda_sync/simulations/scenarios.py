@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from edda_sync.engine.engine import StorageEngine
-from edda_sync.simulations import faults
+from edda_sync.simulations import comebacks, faults
 from edda_sync.simulations.catalogue import CHECKERS
 from edda_sync.simulations.checker import Checker
 from edda_sync.simulations.protocols import Recorder
@@ -301,12 +301,14 @@ class Scenario:
         title: What a picture calls it.
         devices: How many there are at the start.
         script: Schedules what happens.
+        real_keys: Whether devices sign with Ed25519, as backups need.
     """
 
     name: str
     title: str
     devices: int
     script: Script
+    real_keys: bool = False
 
     @property
     def story(self) -> str:
@@ -316,7 +318,7 @@ class Scenario:
     @property
     def profile(self) -> Profile:
         """What kind of run it is: one whose only faults are the story's."""
-        return Profile(self.devices, "memory", frozenset(), real_keys=False, lawless=0)
+        return Profile(self.devices, "memory", frozenset(), real_keys=self.real_keys, lawless=0)
 
     def simulation(self, recorder: Recorder | None = None, *checkers: type[Checker]) -> Simulation:
         """
@@ -344,5 +346,8 @@ _ALL: Final = (
     Scenario("power-cut", "Two power cuts", 2, power_cut),
     Scenario("lost-phone", "Lost and found", 2, lost_phone),
     Scenario("delete-or-keep", "Deleted here, wanted there", 3, delete_or_keep),
+    Scenario("restored-laptop", "The laptop’s disk dies", 2, comebacks.restored_laptop, real_keys=True),
+    Scenario("cloned-vm", "One machine runs twice", 2, comebacks.cloned_vm, real_keys=True),
+    Scenario("rolled-back-disk", "A disk goes back a week", 2, comebacks.rolled_back_disk, real_keys=True),
 )
 SCENARIOS: Final = {scenario.name: scenario for scenario in _ALL}

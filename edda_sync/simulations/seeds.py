@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Final
 
 from edda_sync.simulations.protocols import Verdict
-from edda_sync.simulations.tape import Event, Profile, Tape
+from edda_sync.simulations.tape import BESIDE, Event, Profile, Tape
 
 FILE: Final = Path(__file__).with_name("seeds.txt")
-SETTINGS: Final = frozenset(("devices", "backend", "lawless", "keys", "tight", "line", "calm"))
+LIARS: Final = "liars"
+SETTINGS: Final = frozenset(("devices", "backend", "lawless", "keys", "tight", "line", "calm", "liars", *BESIDE))
 
 
 def line_of(tape: Tape, verdict: Verdict) -> str:
@@ -25,6 +26,8 @@ def line_of(tape: Tape, verdict: Verdict) -> str:
     words = [str(tape.seed), f"devices={profile.devices}", f"backend={profile.backend}"]
     words += [f"lawless={profile.lawless}"] if profile.lawless else []
     flags = {"keys": profile.real_keys, "tight": profile.tight, "line": profile.line, "calm": tape.calm}
+    flags |= {name: tape.has(name) for name in BESIDE}
+    flags |= {LIARS: LIARS in profile.groups}  # what liars do with indexes are no events
     words += [word for word, is_so in flags.items() if is_so]
     return " ".join(words) + " " + "; ".join(f"{e.number}@{e.at_s:.3f} {e.action}" for e in verdict.planned)
 
@@ -49,13 +52,14 @@ def tape_of(line: str) -> Tape:
     profile = Profile(
         devices=int(settings["devices"]),
         backend=settings["backend"],
-        groups=frozenset(),
+        groups=frozenset((LIARS,) if LIARS in settings else ()),
         real_keys="keys" in settings,
         lawless=int(settings.get("lawless", "0")),
         tight="tight" in settings,
         line="line" in settings,
     )
-    return Tape(int(words[0]), calm="calm" in settings, fixed=(profile, events))
+    beside = BESIDE.keys() & settings.keys()
+    return Tape(int(words[0]), calm="calm" in settings, fixed=(profile, events), beside=beside)
 
 
 def _event_of(text: str) -> Event:

@@ -68,7 +68,8 @@ class Shrinker:
         events = [event.number for event in self._verdict.taken]
         if not self._fails(events, calm=True) and not self._fails(events, calm=tape.calm):
             # Events after the failure may be needed too, because the first act lasts until the last event.
-            events = sorted(range(max(EVENTS)) if tape.keep is None else tape.keep)
+            everything = {*range(max(EVENTS)), *(event.number for event in self._verdict.planned)}
+            events = sorted(everything if tape.keep is None else tape.keep)
         while True:
             events = self._without_some(events)
             if self._tape.calm or not self._fails(events, calm=True):
@@ -108,6 +109,8 @@ class Shrinker:
 def command_of(tape: Tape) -> str:
     """Return the command that repeats a run."""
     words = ["edda simulate --seed", str(tape.seed)]
+    if tape.play is not None:
+        words += ["--scenario", tape.play.name]
     if tape.keep is not None:
         words += ["--keep", ",".join(str(number) for number in sorted(tape.keep)) or "none"]
     if tape.backend is not None:

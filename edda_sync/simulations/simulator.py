@@ -18,15 +18,18 @@ from typing import Any, Final
 
 from edda_sync.simulations import branches, ending, levels
 from edda_sync.simulations.audience import Audience
+from edda_sync.simulations.backups import Backups
 from edda_sync.simulations.book import Book
 from edda_sync.simulations.checker import Checker
 from edda_sync.simulations.clock import Clock
 from edda_sync.simulations.device import SimulatedDevice
+from edda_sync.simulations.driver import Witness
+from edda_sync.simulations.filed import Filed
 from edda_sync.simulations.keys import Keys, identity_of
 from edda_sync.simulations.links import Host
 from edda_sync.simulations.network import Network
 from edda_sync.simulations.protocols import Action, Recorder, Verdict
-from edda_sync.simulations.tape import Event, Profile, Tape
+from edda_sync.simulations.tape import ONLY_IN_PLAYS, Event, Profile, Tape
 from edda_sync.simulations.violation import Violation
 from edda_sync.words import limits
 from edda_sync.workspace.welcome import DeviceCard
@@ -47,6 +50,7 @@ class Simulation:
         folder: The folder for stores in files, made and removed by the caller; None keeps everything in memory.
         recorder: Also listens.
         script: Replaces the tape's events: it plans its own with :meth:`at`.
+        plans: Each plans what a run has beside the tape's events.
     """
 
     def __init__(
@@ -59,9 +63,10 @@ class Simulation:
         recorder: Recorder | None = None,
         script: Callable[[Simulation], float] | None = None,
         profile: Profile | None = None,
+        plans: Sequence[Callable[[Simulation], object]] = (),
     ) -> None:
         self.tape = tape
-        groups = sorted({action.group for action in actions if action.group})
+        groups = sorted({action.group for action in actions if action.group} - {ONLY_IN_PLAYS})
         self.profile = profile or tape.profile(groups)
         self.clock = Clock()
         self.devices: list[SimulatedDevice] = []
@@ -69,8 +74,10 @@ class Simulation:
         self.is_over = False
         self.is_healing = False
         self.network = Network(self, self.profile.lawless)
+        self.filed = Filed(tape, may_be_busy=bool(plans))
+        self.backups = Backups(lambda: self.now, self.later)
         self.keys = Keys(real=self.profile.real_keys)
-        self._script = script
+        self._script, self._plans = script, plans
         self.folder = folder
         self._actions = {action.name: action for action in actions}
         self._audience = Audience([checker(self) for checker in checkers], recorder)
@@ -84,7 +91,7 @@ class Simulation:
 
     def run(self) -> Verdict:
         """Run both acts and return the result. An exception of the product is a violation too."""
-        verdict = Verdict(self.tape.seed, self.profile)
+        verdict = Verdict(self.tape.seed, self.profile, is_busy=self.filed.is_busy)
         try:
             self._first_act()
             self._second_act()
@@ -99,6 +106,7 @@ class Simulation:
             levels.forget()
             for device in self.devices:
                 device.disk.close()
+                device.proofs.close()
         verdict.digest = self._audience.digest
         verdict.virtual_s, verdict.events = self.now, self.clock.planned
         verdict.changes = len(self.book.hashes)
@@ -110,6 +118,8 @@ class Simulation:
             self.add_device()
         if self.profile.line:
             self.network.line_up()
+        for plan in self._plans:
+            plan(self)
         if self._script is not None:
             self.clock.run_until(self._script(self))
             return
@@ -162,6 +172,7 @@ class Simulation:
         undo, self._undo = self._undo, []
         for end in undo:
             end()
+        self.backups.place.mend()
         for device in self.devices:
             device.disk.faults.clear()
             device.disk.full = False
@@ -170,6 +181,9 @@ class Simulation:
             if device.honest and not device.is_up:
                 self.boot(device)
             device.wake()
+        for device in self.honest():
+            if not device.is_up:  # its store is lost, and no other device ran a moment ago that could let it in again
+                self.boot(device)
         for device in self.honest():
             if device.disk.rotten:
                 device.scrub()  # what was written on top of rot looks sound here, but a peer's digest differs
@@ -266,6 +280,9 @@ class Simulation:
         """Start a device's process, and look at what it finds. A liar stays down once all is healed."""
         if self.is_healing and not device.honest:
             return
+        if device.remedy is not None:
+            device.remedy()
+            return
         device.boot()
         levels.recognize(device)
         self.book.came_back(device)
@@ -286,6 +303,12 @@ class Simulation:
         """Report that a device's scrub found something."""
         if device.honest:
             self._audience.tell("damaged", device, what)
+
+    def blamed(self, device: SimulatedDevice, peer: str) -> None:
+        """Report that a device says that a peer gave it a wrong part of a file."""
+        self.note("blamed", device, peer=peer)
+        if device.honest:
+            self._audience.tell("blamed", device, peer)
 
     def power_failed(self, device: SimulatedDevice) -> None:
         """Carry out a power failure at a device. It starts again later."""
@@ -362,6 +385,10 @@ class Simulation:
                 10, device.name, f"proved equal to {other.name}, whose {ending.shown(forks[0])} is another change"
             )
 
+    def tell(self, hook: str, *facts: Any, **more: Any) -> None:
+        """Tell the checkers one of :data:`~edda_sync.simulations.checker.HOOKS`."""
+        self._audience.tell(hook, *facts, **more)
+
     def note(self, what: str, device: Host | None, **facts: Any) -> None:
         """Record what happens, in the digest and for the recorder."""
         self._audience.note(self.now, what, "" if device is None else device.name, facts)
@@ -370,15 +397,3 @@ class Simulation:
 def card_of(device: SimulatedDevice) -> DeviceCard:
     """Return the card with which a device asks to join."""
     return DeviceCard(device.identity.certificate, device.name, device.identity.sealing_keys)
-
-
-class Witness:
-    """Whether a call at a device was acknowledged."""
-
-    def __init__(self, device: SimulatedDevice) -> None:
-        self.device = device
-        self.is_acknowledged = False
-
-    def acknowledged(self) -> None:
-        """Note that the call returned."""
-        self.is_acknowledged = True

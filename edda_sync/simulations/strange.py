@@ -244,7 +244,7 @@ def write_newer(sim: Simulation, draws: Draws) -> None:
 
 
 def rot(sim: Simulation, draws: Draws) -> None:
-    """One bit of what a device shows flips on its disk."""
+    """One bit of what a device shows flips on its disk, or in RocksDB's folder, which may also be lost or an older one."""
     device = draws.pick("device", sim.honest())
     if device.is_up and device.disk.rot(draws):
         sim.note("rot", device)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
@@ -26,6 +26,13 @@ SPAN_S: Final = (20, 120, 600, 1_800)  # the length of the first act
 TOGETHER_PERCENT: Final = 35  # this share of events happens at the same time as the one before
 SQLITE_ONE_IN: Final = 10
 LINE_ONE_IN: Final = 6
+ONLY_IN_PLAYS: Final = "backups"
+"""The concern of the actions that only plays have."""
+FILES: Final = "files"
+FEW_FILES: Final = "few-files"
+INDEXES: Final = "indexes"
+BESIDE: Final = {FILES: ("busy", 2), FEW_FILES: ("filed", 6), INDEXES: ("indexed", 5)}
+"""What some runs have beside their events: the source that this is drawn from, and one run in how many has it."""
 
 
 class Draws:
@@ -106,19 +113,43 @@ class Profile:
     line: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Play:
+    """
+    A kind of run around one story: beside the usual events of some concerns, it has events of its own.
+
+    Attributes:
+        name: The name of the story.
+        groups: The concerns of the usual events that it may have.
+        acts: Actions that happen in this order, each at a time of its own.
+        asides: Actions that may happen at any time, with the weight of each.
+        asides_max: How many of these there are at most.
+        pauses_s: How much time may pass in the middle.
+    """
+
+    name: str
+    groups: frozenset[str]
+    acts: tuple[str, ...]
+    asides: tuple[tuple[str, int], ...]
+    asides_max: int
+    pauses_s: tuple[int, ...] = (0,)
+
+
 class Tape:
     """
     All of a run's choices.
 
     Args:
-    seed: Any integer.
+        seed: Any integer.
         keep: The numbers of the events that happen; all by default.
         calm: Whether every choice outside of the events is the plainest.
         backend: ``memory`` or ``sqlite``; drawn by default.
         fixed: The kind of run and its events; drawn by default.
+        play: A story around which the run is drawn.
+        beside: What it has beside its events, of :data:`BESIDE`; drawn by default, and nothing for a fixed run.
 
     Attributes:
-            note: Is told each choice, if set: concern, label, the number of options, and the chosen one.
+        note: Is told each choice, if set: concern, label, the number of options, and the chosen one.
     """
 
     def __init__(
@@ -129,17 +160,21 @@ class Tape:
         calm: bool = False,
         backend: str | None = None,
         fixed: tuple[Profile, Sequence[Event]] | None = None,
+        play: Play | None = None,
+        beside: Collection[str] | None = None,
     ) -> None:
         self.seed = seed
         self._fixed = fixed
+        self._beside = () if beside is None and fixed is not None else beside
         self.keep = None if keep is None else frozenset(keep)
         self.calm = calm
-        self.backend = backend
+        self.backend, self.play = backend, play
         self.note: Callable[[str, str, int, int], None] | None = None
 
     def only(self, keep: Collection[int], *, calm: bool) -> Tape:
         """Return the same tape with fewer events."""
-        return Tape(self.seed, keep=keep, calm=calm, backend=self.backend, fixed=self._fixed)
+        fixed, play, beside = self._fixed, self.play, self._beside
+        return Tape(self.seed, keep=keep, calm=calm, backend=self.backend, fixed=fixed, play=play, beside=beside)
 
     def source(self, concern: str, *, calm: bool = False) -> Draws:
         """Return the choices of a concern; with ``calm``, they are plain on a calm tape."""
@@ -151,6 +186,13 @@ class Tape:
                 told(concern, label, count, chosen)
 
         return Draws(f"{self.seed}/{concern}", note, plain=calm and self.calm)
+
+    def has(self, what: str) -> bool:
+        """Tell whether the run has something beside its events: a name of :data:`BESIDE`."""
+        if self._beside is not None:
+            return what in self._beside
+        concern, one_in = BESIDE[what]
+        return self.source(concern).draw(concern, one_in) == 0 and (what != FILES or self.play is None)
 
     def profile(self, groups: Sequence[str]) -> Profile:
         """
@@ -166,7 +208,7 @@ class Tape:
         chance = (0, 15, 45, 100)[severity]
         chosen = frozenset(group for group in groups if draws.chance(group, WORK.get(group, chance)))
         backend = "sqlite" if draws.draw("backend", SQLITE_ONE_IN) == 0 else "memory"
-        return Profile(
+        drawn = Profile(
             devices=draws.pick("devices", DEVICES),
             backend=self.backend or backend,
             groups=chosen,
@@ -175,6 +217,10 @@ class Tape:
             tight=draws.draw("tight", 4) == 0,
             line=draws.draw("line", LINE_ONE_IN) == 0,
         )
+        if self.play is None:
+            return drawn
+        both = drawn.groups & self.play.groups
+        return replace(drawn, groups=both, real_keys=True, lawless=0)  # secrets are sealed for real keys
 
     def events(self, weights: Sequence[tuple[str, int]]) -> list[Event]:
         """
@@ -194,4 +240,19 @@ class Tape:
                 times[at] = times[at - 1]
         names = [name for name, weight in weights for _ in range(weight)]
         drawn = [Event(number, at_s, draws.pick("action", names)) for number, at_s in enumerate(times)]
+        if self.play is not None:
+            drawn = self._played(self.play, drawn, span_s)
         return [event for event in drawn if self.keep is None or event.number in self.keep]
+
+    def _played(self, play: Play, usual: list[Event], span_s: int) -> list[Event]:
+        """Add the events of a play, with the numbers after those of the usual events; perhaps days pass in between."""
+        draws = self.source(f"play {play.name}")
+        times = sorted(draws.seconds("act at", 0, span_s) for _ in play.acts)
+        found = list(zip(times, play.acts, strict=True))
+        names = [name for name, weight in play.asides for _ in range(weight)]
+        for _ in range(draws.draw("asides", play.asides_max + 1)):
+            found.append((draws.seconds("aside at", 0, span_s), draws.pick("aside", names)))
+        events = usual + [Event(len(usual) + at, at_s, name) for at, (at_s, name) in enumerate(found)]
+        pause_at, pause_s = draws.seconds("pause at", 0, span_s), draws.pick("pause", play.pauses_s)
+        events = [replace(each, at_s=each.at_s + pause_s * (each.at_s > pause_at)) for each in events]
+        return sorted(events, key=lambda event: (event.at_s, event.number))

@@ -15,23 +15,21 @@ from typing import Final, TypeVar
 
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.transaction import Transaction
-from edda_sync.simulations.book import Fate
+from edda_sync.simulations.book import HOT, TAGS, Fate
 from edda_sync.simulations.device import SimulatedDevice
 from edda_sync.simulations.disk import Interrupted
 from edda_sync.simulations.simulator import Simulation
 from edda_sync.simulations.tape import Draws
 from edda_sync.words import values
-from edda_sync.words.errors import ConflictError, InvalidValueError, NotFoundError
+from edda_sync.words.errors import ClashError, ConflictError, InvalidValueError, NotFoundError
 from edda_sync.words.model import Document, Task
 
 T = TypeVar("T")
 
 STATUSES: Final = ("open", "in_progress", "blocked", "done", "cancelled")
-TAGS: Final = ("work", "home", "Straße", "STRASSE", "urgent")
 SET_SIZES: Final = (2, 3, 5)
 IMPORTED: Final = (3, 10, 40)
 DESCRIBED: Final = 3  # how many tasks of a file have texts: imported twice, such a text has two beginnings
-HOT: Final = 3  # how many items all devices work on, so that their writes meet
 HOT_PERCENT: Final = 60
 
 
@@ -75,7 +73,7 @@ def write(
         try:
             accepted.append(work(engine, word))
             sim.book.words[word] = Fate.ACKNOWLEDGED
-        except (NotFoundError, ConflictError, InvalidValueError, Interrupted):
+        except (NotFoundError, ConflictError, ClashError, InvalidValueError, Interrupted):
             sim.book.words[word] = Fate.REFUSED
 
     sim.book.meant = frozenset(meant)

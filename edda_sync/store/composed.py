@@ -42,6 +42,8 @@ from edda_sync.store.seams import (
     TablesWriter,
     UnappliedReader,
     UnappliedWriter,
+    UniquesReader,
+    UniquesWriter,
 )
 
 F = TypeVar("F")
@@ -63,6 +65,7 @@ class ComposedReader:
     unapplied: UnappliedReader
     tables: TablesReader
     edges: EdgesReader
+    uniques: UniquesReader
     attachments: AttachmentsReader
     meta: MetaReader
 
@@ -82,6 +85,7 @@ class ComposedReader:
             unapplied=reader.unapplied,
             tables=reader.tables,
             edges=reader.edges,
+            uniques=reader.uniques,
             attachments=reader.attachments,
             meta=reader.meta,
         )
@@ -103,6 +107,7 @@ class ComposedWriter:
     unapplied: UnappliedWriter
     tables: TablesWriter
     edges: EdgesReader
+    uniques: UniquesWriter
     attachments: AttachmentsWriter
     meta: MetaWriter
     beneath: StoreWriter
@@ -123,6 +128,7 @@ class ComposedWriter:
             unapplied=tx.unapplied,
             tables=tx.tables,
             edges=tx.edges,
+            uniques=tx.uniques,
             attachments=tx.attachments,
             meta=tx.meta,
             beneath=tx,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from edda_sync.store.seams import Attached, Patch, Pointed, Record, Shown, StoreWriter, Unapplied
+from edda_sync.store.seams import Attached, Claim, Patch, Pointed, Record, Shown, StoreWriter, Unapplied
 
 
 class TextSaved(NamedTuple):
@@ -55,6 +55,9 @@ class Delta(NamedTuple):
         patches: What changed in rows that are already shown.
         pointed: New targets of tags and links of entities that are already shown.
         attached: All attachments of some documents.
+        unclaimed: Unique indexes and entities of claims that end.
+        claimed: Claims that are new or changed.
+        uniques: Records of unique indexes that begin or change, by name; None for one that ends.
         stale: For each of these entities, whether its row and hash wait for its text.
     """
 
@@ -71,6 +74,9 @@ class Delta(NamedTuple):
     patches: Sequence[Patch]
     pointed: Sequence[Pointed]
     attached: Mapping[bytes, Sequence[Attached]]
+    unclaimed: Sequence[tuple[str, bytes]]
+    claimed: Sequence[Claim]
+    uniques: Mapping[str, bytes | None]
     stale: Mapping[bytes, bool]
 
 
@@ -102,5 +108,9 @@ def apply(tx: StoreWriter, delta: Delta) -> None:
         tx.tables.point(delta.pointed)
     if delta.attached:
         tx.attachments.put(delta.attached)
+    if delta.unclaimed or delta.claimed:
+        tx.uniques.put(delta.unclaimed, delta.claimed)
+    for name, record in delta.uniques.items():
+        tx.uniques.define(name, record)
     if delta.stale:
         tx.index.set_stale(delta.stale)

@@ -41,9 +41,15 @@ class Changed(NamedTuple):
 
 
 class Feed:
-    """What the transactions of one store in one process changed. Call :meth:`listen` to hear of it."""
+    """
+    What the transactions of one store in one process changed. Call :meth:`listen` to hear of it.
+
+    Attributes:
+        attached: How many commits changed which files are attached.
+    """
 
     def __init__(self) -> None:
+        self.attached, self._attaches = 0, False
         self._listeners: tuple[Callable[[Changed], None], ...] = ()
         self._named: set[Named] = set()
         self._positions: set[int] = set()
@@ -54,6 +60,10 @@ class Feed:
     def is_heard(self) -> bool:
         """Whether anybody listens."""
         return bool(self._listeners)
+
+    def positions(self) -> set[int]:
+        """Return the positions in the log that the running transaction has noted, also just after its commit."""
+        return set(self._positions)
 
     def listen(self, listener: Callable[[Changed], None]) -> Callable[[], None]:
         """
@@ -74,6 +84,7 @@ class Feed:
     def write(self, tx: StoreWriter, delta: Delta) -> None:
         """Write a delta into a transaction, and note it."""
         apply(tx, delta)
+        self._attaches = self._attaches or bool(delta.attached)
         if not self._listeners:
             return
         self._digest = None if self._digest is None or delta.overfull else self._digest + delta.digest
@@ -105,6 +116,7 @@ class Feed:
 
     def committed(self) -> None:
         """Tell the listeners what the transaction that has just been committed changed."""
+        self.attached, self._attaches = self.attached + self._attaches, False
         if not self._listeners:
             return
         changed = Changed(frozenset(self._named), frozenset(self._positions), self._everything, self._digest)

@@ -13,6 +13,8 @@ A reader's path:
   ``behind`` and ``provisional`` (segments, for newcomers); ``mending``, ``forks``, ``readmission``, ``shut_out``.
 - ``beside`` runs long work between turns, so that other sessions are served meanwhile; ``ahead`` folds a large change
   before its transaction, so that others can write meanwhile.
+- ``filing`` exchanges the content of attached files: ``fetching`` asks for chunks, as ``flow`` allows, ``stowing`` keeps
+  them, and ``lending`` gives them.
 - ``relaying`` is what all sessions of a device share. ``replica`` is one device with its sessions. ``steward``, with
   ``agenda``, ``faults`` and ``orders``, decides what the device does beside its sessions.
 """

@@ -139,7 +139,41 @@ class Work:
         return self._then
 
 
-Effect = Send | Close | Applied | Proved | Differs | Mended | Learned | Work
+@dataclass(slots=True, eq=False)
+class Errand:
+    """
+    Work with the content of files: call :meth:`run` between turns, on any thread, and then ``Replica.ran``.
+
+    At most two are under way: one that reads what peers ask for, and one that keeps what came.
+
+    Attributes:
+        do: Does the work.
+        peer: The peer for whom it reads; empty if it keeps what came.
+        result: What came of it; None if it failed.
+        error: What went wrong.
+    """
+
+    do: Callable[[], object]
+    peer: str = ""
+    result: object = field(default=None, init=False)
+    error: EddaError | None = field(default=None, init=False)
+
+    def run(self) -> None:
+        """Do the work. A fault of the disk is kept in :attr:`error`; a bug is raised."""
+        try:
+            self.result = self.do()
+        except EddaError as error:
+            self.error = error
+
+
+@dataclass(frozen=True, slots=True)
+class Blamed:
+    """A peer gave a chunk that is not what it is called. It was dropped, and is asked of others."""
+
+    peer: str
+
+
+Effect = Send | Close | Applied | Proved | Differs | Mended | Learned | Work | Errand | Blamed
 Said = Sequence[Message | Effect]
 """What a session wants to say and to have done, in order."""
 Then = Callable[[float], Said]

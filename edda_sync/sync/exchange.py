@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from edda_sync.changes import change as changes
-from edda_sync.changes.chains import Chains, names_of
+from edda_sync.changes.chains import PROOF, Chains, names_of
 from edda_sync.changes.change import decode_header
 from edda_sync.crdt.digests import Item
 from edda_sync.crdt.frontier import Dot, Frontier
@@ -167,6 +167,7 @@ class Exchange:
         self.random = random
         self._ledger, self._verify = ledger, verify
         self._keys: dict[bytes, bytes] = {}  # public keys, by the name of a chain
+        self._heard = set[bytes]()  # names of evidence, see :meth:`keeps_names`
         with seen.read() as reader:
             workspace = self._workspace = reader.meta.get(WORKSPACE_KEY) or b""
         self.giving = Giving(seen, signer, workspace)
@@ -206,6 +207,18 @@ class Exchange:
     def losses(self) -> int:
         """Return how often the store came to hold less than before: drafts and early changes were replaced by others."""
         return self.taking.readmitted + self.behind.fell
+
+    def heard(self, names: Iterable[bytes]) -> None:
+        """Note the names of evidence that every session heard of."""
+        self._heard.update(names)
+
+    def keeps_names(self) -> bool:
+        """Tell whether every session heard of every proof of a fork; from now on, those that are here count as heard of."""
+        with self.store.read() as reader:
+            names = set(reader.evidence.names())  # not the branches: one that begins at a known fork renames nothing
+            fresh = [reader.evidence.get(name) or b"" for name in sorted(names - self._heard)]
+        self._heard = names
+        return not any(evidence.startswith(PROOF) for evidence in fresh)
 
     def frontier(self) -> Frontier:
         """Return which changes of each actor are here."""

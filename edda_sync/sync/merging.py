@@ -36,7 +36,7 @@ from edda_sync.sync.messages import Offer, Snapshot
 from edda_sync.sync.provisional import FORGED_KEY, PROVISIONAL_KEY, UNPROVED_KEY, Provisional
 from edda_sync.sync.taking import Taken
 from edda_sync.words import limits
-from edda_sync.words.errors import CorruptError, InvalidValueError, RemoteError, RemoteProtocolError
+from edda_sync.words.errors import CorruptError, InvalidValueError, LostStatesError, RemoteError, RemoteProtocolError
 from edda_sync.workspace import authority
 
 
@@ -176,6 +176,8 @@ def take_into(fold: Fold, opened: Opened) -> None:
                 (text.field, text.genesis): fold.texts.take(fold.view, (entry.key, *text[:2]), text.state)
                 for text in entry.texts
             }
+        except LostStatesError:  # of this device
+            raise
         except (CorruptError, InvalidValueError) as error:
             raise RemoteProtocolError(f"a segment with an invalid state ({error})") from None
         edited = entity.edited_texts()

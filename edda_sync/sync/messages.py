@@ -16,6 +16,7 @@ from edda_sync.changes.change import DEP_HASH_BYTES, Hash
 from edda_sync.crdt import ext as exts
 from edda_sync.crdt.ext import Ext
 from edda_sync.crdt.frontier import Actor, Seq
+from edda_sync.sync.file_messages import FileMessage
 from edda_sync.words import limits
 
 Pairs = tuple[tuple[Actor, Seq], ...]
@@ -370,4 +371,5 @@ Message = (
     | Fetch
     | Found
     | Goodbye
+    | FileMessage
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -54,7 +55,7 @@ class Mend(Order):
 
 @dataclass(frozen=True, slots=True)
 class Scrub(Order):
-    """Check whether up to ``limit`` stored entities after ``after`` are intact; report :class:`Scrubbed`."""
+    """Check whether what is stored after ``after`` is intact, up to ``limit`` entities; report :class:`Scrubbed`."""
 
     after: bytes
     limit: int
@@ -92,14 +93,16 @@ class Scrubbed(NamedTuple):
     The result of a scrub.
 
     Attributes:
-        found: What is damaged.
-        following: The key after which the next scrub begins; None at the end.
+        found: What is damaged, and can be folded again.
+        following: Where the next scrub begins; None at the end.
         entities: How many entities there are in all.
+        lost: In sentences for a person, what is damaged and cannot be folded again.
     """
 
     found: list[Damage]
     following: bytes | None
     entities: int
+    lost: Sequence[str] = ()
 
 
 Report = Written | Scrubbed | None

@@ -11,8 +11,9 @@ Changes arrive even if peers lie, as long as a path of honest links exists:
 1. What an author says about whom it pushes to can only delay: these peers are told later, but they are told.
 2. A claim counts up to the signed head that was shown for it. A claim beyond that is tried only if nobody shows more, and
    after a delay, so it makes nobody wait.
-3. A pull that brings nothing for a while is over. What its peer claims is forgotten until it says it again, and the next
-   peer is asked. The peer keeps the wish: an honest peer answers when it can.
+3. A pull asks for what its peer had claimed by then. When that is here, a peer that has claimed more meanwhile is asked
+   anew. A pull that brings nothing for a while is over. What it asked for is no longer counted as claimed until its peer
+   says it again, and the next peer is asked. The peer keeps the wish: an honest peer answers when it can.
 4. If the author is linked, its push is waited for, counted from the *first* claim. After that, any peer that has it is
    asked.
 """
@@ -56,9 +57,17 @@ class _Rank(NamedTuple):
 
 @dataclass(slots=True)
 class _Pull:
-    """What was asked of one peer: how much of each chain was here at the last progress, and when more must have come."""
+    """
+    What was asked of one peer.
+
+    Attributes:
+        held: How much of each chain was here at the last progress.
+        upto: What the peer had claimed of each chain when it was asked. It may send later changes only when asked anew.
+        until: When more must have come.
+    """
 
     held: Frontier
+    upto: Frontier
     until: float
 
 
@@ -178,8 +187,10 @@ class Relaying:
             if peer is not None and starts <= now:
                 chosen.setdefault(peer, {})[name] = ours.get(name, 0)
         for peer, names in chosen.items():
-            before = self._pulls.get(peer)
-            self._pulls[peer] = _Pull({**(before.held if before else {}), **names}, now + limits.PULL_PROGRESS_S)
+            pull = self._pulls.setdefault(peer, _Pull({}, {}, 0.0))
+            pull.held.update(names)
+            pull.until = now + limits.PULL_PROGRESS_S
+            pull.upto = {name: self._claims[name][peer].seq for name in pull.held}  # it is asked for all that it claims
         return list(chosen)
 
     def next_deadline(self) -> float | None:
@@ -206,20 +217,28 @@ class Relaying:
             else:
                 del self._claims[name]
         for peer, pull in list(self._pulls.items()):
-            left_of_it = {name: held for name, held in pull.held.items() if peer in self._claims.get(name, ())}
             if any(ours.get(name, 0) > held for name, held in pull.held.items()):
                 pull.until = now + limits.PULL_PROGRESS_S
-            pull.held = {name: ours.get(name, 0) for name in left_of_it}
+            pull.held = {
+                name: ours.get(name, 0)
+                for name in pull.held
+                if peer in self._claims.get(name, ()) and ours.get(name, 0) < pull.upto[name]
+            }
             if not pull.held:
                 del self._pulls[peer]
             elif now >= pull.until:
                 del self._pulls[peer]
                 self._failed.pop(peer, None)
                 self._failed[peer] = None
-                for name in left_of_it:
-                    del self._claims[name][peer]
-                    if not self._claims[name]:
-                        del self._claims[name]
+                self._forget(peer, pull)
+
+    def _forget(self, peer: str, pull: _Pull) -> None:
+        """Forget the claims of a peer that it was asked for in vain. What it claimed later is left to be asked for."""
+        for name in pull.held:
+            if self._claims[name][peer].seq <= pull.upto[name]:
+                del self._claims[name][peer]
+                if not self._claims[name]:
+                    del self._claims[name]
 
     def _choice(self, name: bytes, claims: dict[str, _Claim], ours: Frontier) -> tuple[str | None, float]:
         """Return the peer to pull a chain from, and from when on; None while an equally good peer is already asked."""

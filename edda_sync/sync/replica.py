@@ -13,8 +13,9 @@ from math import inf
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from edda_sync.sync.beside import Beside
-from edda_sync.sync.effects import Applied, Close, Differs, Effect, Learned, Send, Work
+from edda_sync.sync.effects import Applied, Close, Differs, Effect, Errand, Learned, Send, Work
 from edda_sync.sync.exchange import Exchange
+from edda_sync.sync.filing import Filing
 from edda_sync.sync.progress import Progress
 from edda_sync.sync.rates import Rates
 from edda_sync.sync.relaying import Relaying
@@ -75,12 +76,19 @@ class Replica:
         device: This device's id.
         workspace_tag: Returns, for a device id, the tag that its hello must contain.
         defers: Whether long work is returned as an effect, to be run between turns; otherwise it is done within the turn.
+        filing: Exchanges the content of attached files; None for a device that does not.
     """
 
     def __init__(
-        self, exchange: Exchange, device: str, workspace_tag: Callable[[str], bytes], *, defers: bool = False
+        self,
+        exchange: Exchange,
+        device: str,
+        workspace_tag: Callable[[str], bytes],
+        *,
+        defers: bool = False,
+        filing: Filing | None = None,
     ) -> None:
-        self.exchange = exchange
+        self.exchange, self.filing = exchange, filing
         self.device = device
         self._tag = workspace_tag
         self._codec = Codec()
@@ -102,11 +110,13 @@ class Replica:
             peer: The device at the other end, as proved by the handshake.
             link: The link's number, unique within this replica. Effects for the link carry it.
         """
+        if not self._sessions:
+            self.exchange.heard(self.exchange.forks.evidence())
         self._links[peer] = link
         self._relaying.gone(peer)
         rates = self._rates.setdefault(peer, Rates())
         session = self._sessions[peer] = Session(
-            self.exchange, self._codec, self.device, peer, self._tag, rates, self._relaying, self._beside
+            self.exchange, self._codec, self.device, peer, self._tag, rates, self._relaying, self._beside, self.filing
         )
         return self._settled(session.open())
 
@@ -117,6 +127,8 @@ class Replica:
         self._now = now
         self._sessions.pop(peer, None)
         self._relaying.gone(peer)
+        if self.filing is not None:
+            self.filing.gone(peer)
         if self._stall is not None and not self._asked_in_vain():
             self._stall = self._stall.paused(now)
 
@@ -178,6 +190,7 @@ class Replica:
         for learned in [effect for effect in effects if isinstance(effect, Learned)]:
             for each in list(self._sessions.values()):
                 effects += each.learned(learned, now)
+            self.exchange.heard(learned.evidence)
         if any(isinstance(effect, Applied) for effect in effects):
             for other in self._others(peer):
                 effects += other.news(now, own=False)
@@ -186,20 +199,19 @@ class Replica:
     @_event
     def committed(self, now: float) -> list[Effect]:
         """Note that this device's own changes are durable."""
-        self._now = now
-        effects: list[Effect] = []
-        for session in list(self._sessions.values()):
-            effects += session.news(now, own=True)
-        return self._settled(effects)
+        return self._news(now, own=True)
 
     @_event
     def grown(self, now: float) -> list[Effect]:
         """Note that the log has new changes of peers, perhaps taken by another process; the other peers are told of them."""
+        return self._news(now, own=False)
+
+    def _news(self, now: float, *, own: bool) -> list[Effect]:
+        """Tell every peer of new changes. If another process has proved a fork, all sessions begin anew."""
         self._now = now
-        effects: list[Effect] = []
-        for session in list(self._sessions.values()):
-            effects += session.news(now, own=False)
-        return self._settled(effects)
+        keeps = self.exchange.keeps_names()  # otherwise the proof came from a bundle, and changes may have new names
+        told = [each.news(now, own=own) if keeps else each.close("a fork") for each in list(self._sessions.values())]
+        return self._settled([effect for effects in told for effect in effects])
 
     @_event
     def tick(self, now: float) -> list[Effect]:
@@ -238,6 +250,7 @@ class Replica:
         """Return when :meth:`tick` is due, in monotonic seconds; None when nothing is."""
         deadlines = [session.next_deadline() for session in self._sessions.values()]
         deadlines += [None if self._stall is None else self._stall.due, self._relaying.next_deadline()]
+        deadlines.append(None if self.filing is None else self.filing.next_deadline())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def _watch(self, now: float) -> None:
@@ -276,6 +289,22 @@ class Replica:
         for session in list(self._sessions.values()):
             effects += session.ask(now)
         return self._settled(effects)
+
+    @_event
+    def ran(self, errand: Errand, now: float) -> list[Effect]:
+        """Handle the result of an errand that was run."""
+        assert self.filing is not None, "it is its errand"
+        self._now = now
+        self.filing.ran(errand, now)
+        return self._settled([])
+
+    @_event
+    def filed(self, work: Callable[[Filing], None], now: float) -> list[Effect]:
+        """Let ``work`` say which files somebody asks for, or does no longer."""
+        self._now = now
+        if self.filing is not None:
+            work(self.filing)
+        return self._settled([])
 
     @_event
     def damaged(self, now: float) -> None:
@@ -331,7 +360,7 @@ class Replica:
         to as many as one peer may have folded again in an hour.
         """
         told: list[Effect] = []
-        for effect in effects:
+        for effect in [*self._files(), *effects]:  # a peer that hears "equal" knows then what files are to come
             if isinstance(effect, Differs):
                 keys = self._within_budget(effect.peer, effect.keys)
                 if not keys:
@@ -347,6 +376,19 @@ class Replica:
                 effect.link = self._links[effect.peer]
             told.append(effect)
         return told
+
+    def _files(self) -> list[Effect]:
+        """Return what to do and to say for files now."""
+        if self.filing is None:
+            return []
+        self.filing.linked(
+            peer for peer, each in self._sessions.items() if each.speaks_files and each.state is State.OPEN
+        )
+        effects = self.filing.due(self._now)
+        for effect in effects:
+            if isinstance(effect, Send):
+                self._sessions[effect.peer].progress.sent_bytes += len(effect.frame)
+        return effects
 
     def _within_budget(self, peer: str, keys: tuple[bytes, ...]) -> tuple[bytes, ...]:
         since, count = self._mended.get(peer, (self._now, 0))

@@ -16,16 +16,19 @@ and invariants: what the peer holds (:mod:`~edda_sync.sync.theirs`), brings (:mo
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
-from typing import Any, Concatenate, Final, ParamSpec
+from typing import Any, Final
 
+from edda_sync.crdt import ext as exts
 from edda_sync.sync import messages
 from edda_sync.sync.backfill import Backfill
 from edda_sync.sync.beside import Aside, Beside
 from edda_sync.sync.comparing import Comparing
 from edda_sync.sync.effects import Close, Effect, Learned, Said, Send, Work
+from edda_sync.sync.ending import ending
 from edda_sync.sync.evidence import EvidenceTalk
 from edda_sync.sync.exchange import Exchange
+from edda_sync.sync.file_messages import FILES, FileMessage, Has, Lacks, Seek, Slice
+from edda_sync.sync.filing import Filing
 from edda_sync.sync.greeting import PROTOCOLS
 from edda_sync.sync.inflow import Inflow
 from edda_sync.sync.intake import Intake
@@ -42,24 +45,6 @@ from edda_sync.sync.wire import Codec
 from edda_sync.words import errors
 
 WORDS_MAX: Final = 200  # how many characters of a goodbye's reason are used
-_P = ParamSpec("_P")
-
-
-def _ending(work: Callable[Concatenate[Session, _P], Said]) -> Callable[Concatenate[Session, _P], list[Effect]]:
-    """Make any error in a session end that session, a bug too, so that everything else on the device goes on."""
-
-    @wraps(work)
-    def ending(session: Session, /, *args: _P.args, **kwargs: _P.kwargs) -> list[Effect]:
-        try:
-            return session._spoken(work(session, *args, **kwargs))
-        except errors.EddaError as error:
-            return session.fail(error)
-        except BaseException as bug:
-            if not errors.is_bug(bug):
-                raise
-            return session.fail(errors.BugError(bug))  # the runner reports it, with its trace
-
-    return ending
 
 
 class Session:
@@ -75,6 +60,10 @@ class Session:
         rates: How much this peer brought lately, in this session and before.
         relaying: What all sessions of this device share.
         beside: Runs what takes long.
+        filing: Exchanges the content of attached files; None for a device that does not.
+
+    Attributes:
+        speaks_files: Whether the peer exchanges the content of attached files, too.
     """
 
     def __init__(
@@ -87,8 +76,10 @@ class Session:
         rates: Rates,
         relaying: Relaying,
         beside: Beside,
+        filing: Filing | None = None,
     ) -> None:
         self.state, self.peer, self.progress = State.OPENING, peer, Progress()
+        self.speaks_files, self._filing = False, filing
         self._exchange, self._codec, self._relaying, self._device = exchange, codec, relaying, device
         self._tag, self._nonce, self._now, self._timers = workspace_tag, exchange.random(16), 0.0, Timers()
         self._theirs, self._backfill, self._aside = Theirs(), Backfill(exchange), Aside(beside, exchange, peer)
@@ -111,7 +102,7 @@ class Session:
 
     # --- in -----------------------------------------------------------------------------------------------------------
 
-    @_ending
+    @ending
     def open(self) -> Said:
         """Say hello."""
         return self._hello()
@@ -122,9 +113,10 @@ class Session:
         self._sending.telling.is_asking = False  # a hello also asks for what is missing
         tag, (first, *rest) = self._tag(self._device), ours.pages()
         page = first.heads, first.more, first.evidence
-        return [Hello(PROTOCOLS, tag, self._device, self._nonce, *page, ours.waiting, ours.wanted), *rest]
+        ext = exts.NONE if self._filing is None else ((FILES, b""),)
+        return [Hello(PROTOCOLS, tag, self._device, self._nonce, *page, ours.waiting, ours.wanted, ext), *rest]
 
-    @_ending
+    @ending
     def frame_received(self, frame: bytes, now: float) -> Said:
         """
         Take one whole frame that arrived from the peer.
@@ -146,8 +138,8 @@ class Session:
         return [*self._dealt(message), *self._evaluate(now)]
 
     def _waits(self, event: Event, frame: bytes, now: float) -> bool:
-        if event is Event.DATA and self.state is not State.OPEN:
-            return False  # it is refused below, because it may not come now
+        if event is Event.FILES or (event is Event.DATA and self.state is not State.OPEN):
+            return False  # files do not depend on changes; data is refused below, because it may not come now
         return self._inflow.waits(frame, self.peer, now, is_data=event is Event.DATA)
 
     def _dealt(self, message: Message) -> Said:
@@ -160,7 +152,7 @@ class Session:
         self.state = State.READING if isinstance(message, (Hello, Heads)) and message.more else following
         return said
 
-    @_ending
+    @ending
     def news(self, now: float, *, own: bool) -> Said:
         """
         Note that the log has new changes.
@@ -179,7 +171,7 @@ class Session:
             self._saying.grown(now)
         return self._evaluate(now)
 
-    @_ending
+    @ending
     def tick(self, now: float) -> Said:
         """Do what is due. Call it at :meth:`next_deadline`."""
         self._now = now
@@ -199,7 +191,7 @@ class Session:
         self.progress.unproved()
         self._timers.at("prove", now)
 
-    @_ending
+    @ending
     def proved(self, now: float) -> Said:
         """Note that the log confirmed our segment: give and check what was kept back meanwhile."""
         if self.state is not State.OPEN:
@@ -209,7 +201,7 @@ class Session:
         self._sending.grown()
         return [*hello, *self._evaluate(now)]
 
-    @_ending
+    @ending
     def greet_again(self, now: float) -> Said:
         """Say hello again, because less is held here than was told, or other changes."""
         if self.state is State.OPEN:
@@ -218,13 +210,13 @@ class Session:
             self._backfill.ask_again()
         return self._hello() if self.state is not State.CLOSED else []
 
-    @_ending
+    @ending
     def ask(self, now: float) -> Said:
         """Prove soon, for a while, whether both are equal, because somebody wants to know."""
         self._saying.asked(now)
         return self._evaluate(now) if self.state is State.OPEN else []
 
-    @_ending
+    @ending
     def pull(self) -> Said:
         """Ask for everything that the peer holds and is missing here."""
         return [*self._saying.ack_if_untold(), Pull()] if self.state is State.OPEN else []
@@ -239,12 +231,12 @@ class Session:
         """Whether the peer sent changes that cannot be taken before the log behind our segment is here."""
         return self._backfill.passed_over
 
-    @_ending
+    @ending
     def fetch(self, wanted: Fetch) -> Said:
         """Ask for changes that rotted on this disk."""
         return self._intake.fetch(wanted) if self.state is State.OPEN else []
 
-    @_ending
+    @ending
     def learned(self, news: Learned, now: float) -> Said:
         """
         Note new evidence, and pass it on. A peer that lacks more is told when it says so.
@@ -268,7 +260,7 @@ class Session:
         """Tell whether a work belongs to this session."""
         return self._aside.awaits(work)
 
-    @_ending
+    @ending
     def worked(self, now: float) -> Said:
         """Handle the result of the work of this session."""
         self._now = now
@@ -292,16 +284,25 @@ class Session:
         if self.state is State.CLOSED:
             return []
         self.state = State.CLOSED
-        return self._spoken([Goodbye(reason, "none"), Close(self.peer, None)])
+        return self.spoken([Goodbye(reason, "none"), Close(self.peer, None)])
 
     def fail(self, error: errors.EddaError) -> list[Effect]:
         """End the session over an error, and tell the peer whose fault it is."""
         self.state = State.CLOSED
         fault = "mine" if isinstance(error, (errors.StorageError, errors.LocalError, errors.BugError)) else "yours"
         reason = str(getattr(error, "reason", error))[:WORDS_MAX]
-        return self._spoken([Goodbye(reason, fault), Close(self.peer, error)])
+        return self.spoken([Goodbye(reason, fault), Close(self.peer, error)])
 
     # --- handling of messages -----------------------------------------------------------------------------------------
+
+    def _greeted(self, hello: Hello) -> None:
+        self.speaks_files = exts.get(hello.ext, FILES) is not None
+        self._intake.greeted(hello, self._tag(self.peer), self._now)
+
+    def _filed(self, message: FileMessage) -> None:
+        if self._filing is None:
+            raise errors.RemoteProtocolError("files, which this device does not exchange", self.peer)
+        self._filing.heard(self.peer, message, self._now)
 
     def _left(self, goodbye: Goodbye) -> Said:
         error: errors.RemoteError | None = None
@@ -337,10 +338,7 @@ class Session:
     def _stream(self) -> Said:
         """Return data frames, as many as may be under way."""
         said: list[Effect] = []
-        while self._sending.room:
-            message = self._sending.next() or self._comparing.proving.next_page()
-            if message is None:
-                break
+        while self._sending.room and (message := self._sending.next() or self._comparing.proving.next_page()):
             if isinstance(message, Changes):
                 message = self._saying.addressed(message)
             send = self._send(message)
@@ -349,7 +347,7 @@ class Session:
             said.append(send)
         return said
 
-    def _spoken(self, said: Said) -> list[Effect]:
+    def spoken(self, said: Said) -> list[Effect]:
         """Return messages as frames, and effects as they are."""
         return [self._send(each) if isinstance(each, Message) else each for each in said]
 
@@ -360,7 +358,7 @@ class Session:
 
 
 DISPATCH: Final[dict[type[Message], tuple[Event, Callable[[Session, Any], Said | None]]]] = {
-    Hello: (Event.HELLO, lambda on, it: on._intake.greeted(it, on._tag(on.peer), on._now)),
+    Hello: (Event.HELLO, Session._greeted),
     Heads: (Event.PAGE, lambda on, it: on._intake.page(it, on._now)),
     Changes: (Event.DATA, lambda on, it: on._intake.changes(it, on._now)),
     messages.Part: (Event.DATA, lambda on, it: on._intake.part(it, on._now)),
@@ -379,6 +377,7 @@ DISPATCH: Final[dict[type[Message], tuple[Event, Callable[[Session, Any], Said |
     Fetch: (Event.FETCH, lambda on, it: on._sending.fetch(it)),
     messages.Found: (Event.FETCH, lambda on, it: on._intake.found(it)),
     Pull: (Event.FETCH, lambda on, _: on._sending.pulled()),
+    **dict.fromkeys((Seek, Slice, Lacks, Has), (Event.FILES, Session._filed)),
     Goodbye: (Event.GOODBYE, Session._left),
 }
 """The event of each kind of message, and the function that handles it."""

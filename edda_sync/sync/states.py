@@ -25,6 +25,7 @@ class Event(Enum):
     ACK = "ack"
     CELLS = "cells"
     FETCH = "fetch"
+    FILES = "files"
     GOODBYE = "goodbye"
 
 
@@ -39,5 +40,6 @@ TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
     (State.OPEN, Event.ACK): State.OPEN,
     (State.OPEN, Event.CELLS): State.OPEN,
     (State.OPEN, Event.FETCH): State.OPEN,
+    (State.OPEN, Event.FILES): State.OPEN,
     (State.OPEN, Event.GOODBYE): State.CLOSED,
 }

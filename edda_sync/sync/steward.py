@@ -26,7 +26,14 @@ from edda_sync.sync.faults import Faults
 from edda_sync.sync.orders import TAKING, TALKING, Duty, End, Mend, Order, Report, Scrub, Scrubbed, Tell, Written
 from edda_sync.sync.replica import Replica
 from edda_sync.words import limits
-from edda_sync.words.errors import CorruptError, EddaError, LostStoreError, ReplacedStoreError, StorageError
+from edda_sync.words.errors import (
+    CorruptError,
+    EddaError,
+    LostStatesError,
+    LostStoreError,
+    ReplacedStoreError,
+    StorageError,
+)
 
 EVENTS: Final[Mapping[Duty, Callable[[Replica, float], list[Effect] | None]]] = {
     Duty.TELLING: Replica.committed,
@@ -177,7 +184,9 @@ class Steward:
         self._agenda.end(duty, now + delay_s)
         self._agenda.want(duty, now)
         if isinstance(order, Mend):
-            self._damage.add("", order.keys)
+            self._damage.add(
+                "", None if isinstance(error, LostStatesError) else order.keys
+            )  # all of them can be made anew
             if isinstance(error, CorruptError):  # the log itself is damaged: peers are asked by hash for what rotted
                 self._agenda.want(Duty.FETCHING, now)
 
@@ -190,8 +199,8 @@ class Steward:
 
     @property
     def trouble(self) -> str:
-        """What fails now, such as a full disk; otherwise what was mended last; empty for neither. For a person."""
-        return self._faults.latest or self._damage.last_mended
+        """What fails now, such as a full disk; otherwise what was last found damaged; empty for neither. For a person."""
+        return self._faults.latest or self._damage.last_told
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
@@ -228,11 +237,14 @@ class Steward:
         """Schedule the next part of the scrub, or a new pass after a pause that doubles as long as nothing is found."""
         for damage in scrubbed.found:
             self.damaged(damage.what, damage.key, now)
+        for text in scrubbed.lost:
+            self._damage.last_told = text
+            self._said.append(Tell(text))
         interval_s = float(limits.SCRUB_INTERVAL_S)
         longest_s = limits.SCRUB_S_MAX / 2  # so that a pass and its pause fit into the limit
         if scrubbed.following is None:
             self._pause_s = min(2 * self._pause_s, longest_s) if self._pause_s else interval_s
-        if scrubbed.found:
+        if scrubbed.found or scrubbed.lost:
             self._pause_s = 0.0
         pause_s = self._pause_s if scrubbed.following is None and self._pause_s else interval_s
         limit = max(limits.SCRUB_ENTITIES_MIN, ceil(scrubbed.entities * interval_s / (longest_s - 2 * interval_s)))
@@ -244,7 +256,7 @@ class _Damage:
     """What was found damaged, or differs from what a peer has, and is not folded again yet."""
 
     def __init__(self) -> None:
-        self.last_mended = ""
+        self.last_told = ""
         self._keys: set[bytes] = set()
         self._all = False
         self._what: list[str] = []  # in words, where this disk is known to be damaged
@@ -277,5 +289,5 @@ class _Damage:
         if not what:
             return ""
         mended = f"{what[0]} was damaged on this disk, and was restored from the log; watch this disk."
-        told, self.last_mended = self.last_mended, mended
+        told, self.last_told = self.last_told, mended
         return "" if told == mended else mended  # a scrub that is under way may have found it once more

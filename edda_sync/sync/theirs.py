@@ -41,11 +41,11 @@ class Theirs:
                 self.held[actor] = max(seq, self.held.get(actor, 0))
 
     def sent(self, taken: Taken, ours: Frontier, apart: frozenset[bytes]) -> None:
-        """Note what the peer sent: whoever sends a change holds it."""
+        """Note what the peer sent, also if it came too early to be taken: whoever sends a change holds it."""
         for actor, seq in taken.held:
             if (taken.unchecked or seq > ours.get(actor, 0)) and is_kept(actor, self._unnamed, ours):
                 self._unnamed.add(actor)
-            if actor in ours and actor not in apart:
+            if actor not in apart and (actor in self.held or is_kept(actor, self.held, ours)):
                 self.held[actor] = max(seq, self.held.get(actor, 0))
 
     def is_unnamed(self, name: bytes) -> bool:

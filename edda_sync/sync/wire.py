@@ -33,13 +33,13 @@ class Codec:
         self._compressor = zstandard.ZstdCompressor(level=3, write_content_size=True)
         self._decompressor = zstandard.ZstdDecompressor()
 
-    def encode(self, message: Message) -> bytes:
-        """Return the frame of a message."""
+    def encode(self, message: Message, *, plain: bool = False) -> bytes:
+        """Return the frame of a message; ``plain`` for one that is compressed together with others."""
         if isinstance(message, Changes | Earlier):
             message = msgspec.structs.replace(message, changes=shortened(message.changes))
         encoded = _encoder.encode(message)
         assert len(encoded) < limits.FRAME_BYTES_MAX, "what we send is cut to fit: a longer message is our bug"
-        if len(encoded) >= COMPRESS_BYTES_MIN:
+        if len(encoded) >= COMPRESS_BYTES_MIN and not plain:
             compressed = self._compressor.compress(encoded)
             if len(compressed) < len(encoded):
                 return bytes((ZSTD,)) + compressed

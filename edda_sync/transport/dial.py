@@ -28,7 +28,14 @@ class _Connect(connect):
 
 
 async def dial(
-    identity: Identity, peer: str, certificate: bytes, host: str, port: int, timeout_s: float = OPEN_TIMEOUT_S
+    identity: Identity,
+    peer: str,
+    certificate: bytes,
+    host: str,
+    port: int,
+    timeout_s: float = OPEN_TIMEOUT_S,
+    *,
+    path: str = PATH,
 ) -> Link:
     """
     Call a device at an address; then iterate over the link, and close it at the end.
@@ -40,6 +47,7 @@ async def dial(
         host: Name or address; a link-local IPv6 address carries its scope (``fe80::1%eth0``).
         port: TCP port.
         timeout_s: The time limit in seconds for everything from looking up the name to the peer's first message.
+        path: ``link.PATH``, or ``link.COPY_PATH``.
 
     Raises:
         NotReachableError: Nothing answered in time, or what answered is not a device.
@@ -50,7 +58,7 @@ async def dial(
     context = mutual(identity, ssl.PROTOCOL_TLS_CLIENT, [certificate])
     try:
         connection = await _Connect(
-            f"wss://edda{PATH}",
+            f"wss://edda{path}",
             host=host,
             port=port,
             ssl=context,

@@ -16,7 +16,7 @@ import asyncio
 import contextlib
 import hmac
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -25,7 +25,12 @@ from zeroconf.asyncio import AsyncServiceInfo
 
 from edda_sync.transport.interfaces import Endpoint, endpoints_of, interfaces
 from edda_sync.transport.multicast import Look, Station
-from edda_sync.words.limits import DISCOVERY_KEYS_MAX, ENDPOINTS_MAX
+from edda_sync.words.limits import (
+    DISCOVERY_KEYS_MAX,
+    ENDPOINTS_MAX,
+    FURTHER_INVITATIONS_S,
+    INVITATIONS_TRIED_MAX,
+)
 
 SYNC = "_edda-sync._tcp.local."
 PAIR = "_edda-pair._tcp.local."
@@ -72,6 +77,7 @@ class Discovery:
         members: Returns the ids of the present members; this device may be among them.
         on_found: Called with a member and the addresses that it announces, best first; again with each announcement.
         now: Returns the wall time in seconds since 1970.
+        on_own: Called with the addresses that somebody announces for this device: itself, or a copy of its store.
         on_lost: Called with a member that withdrew all its announcements.
         on_network_change: Called when the interfaces have changed: dial again, because members are found again.
         look: Returns the present interfaces.
@@ -86,12 +92,14 @@ class Discovery:
         members: Callable[[], Iterable[str]],
         on_found: Callable[[str, list[Endpoint]], None],
         now: Callable[[], float],
+        on_own: Callable[[list[Endpoint]], None] | None = None,
         on_lost: Callable[[str], None] | None = None,
         on_network_change: Callable[[], None] | None = None,
         look: Look = interfaces,
     ) -> None:
         self._device, self._keys, self._members, self._now = device, keys, members, now
         self._on_found, self._on_lost, self._on_network_change = on_found, on_lost, on_network_change
+        self._on_own = on_own
         self._seen: dict[str, _Announcement] = {}
         self._names: dict[str, str] = {}
         self._names_of: object = None
@@ -168,7 +176,11 @@ class Discovery:
         tags = _tags(info)
         device = self._whose(tags)
         endpoints = endpoints_of(info, self._station.present)
-        if not tags or not info.port or not endpoints or device == self._device:
+        if not tags or not info.port or not endpoints:
+            return
+        if device == self._device:
+            if self._on_own is not None:
+                self._on_own(endpoints)
             return
         self._make_room()
         after = self._seen[name] = _Announcement(tags, tuple(endpoints), device)
@@ -214,29 +226,43 @@ async def announce_pairing(port: int, nameplate: str, *, look: Look = interfaces
         yield station.reason
 
 
-async def find_pairing(nameplate: str, timeout_s: float, *, look: Look = interfaces) -> list[Endpoint]:
+async def find_pairing(
+    nameplate: str, timeout_s: float, *, look: Look = interfaces
+) -> AsyncGenerator[list[Endpoint], None]:
     """
     Look for the invitation of a code; try its endpoints in turn with :func:`~edda_sync.transport.pairing.ends.join`.
+
+    Anybody can announce an invitation with any nameplate, so go on with the next one if the code does not fit the first.
+    Once one was found, others are waited for only ``FURTHER_INVITATIONS_S``.
 
     Args:
         nameplate: The first two digits of the code.
         timeout_s: How long to look, in seconds.
         look: Returns the present interfaces.
 
-    Returns:
-        The addresses of the first invitation that was found, best first; empty when there is none.
+    Yields:
+        The addresses of an invitation, best first; at most ``INVITATIONS_TRIED_MAX`` times.
     """
-    found: asyncio.Future[list[Endpoint]] = asyncio.get_running_loop().create_future()
+    found: asyncio.Queue[list[Endpoint]] = asyncio.Queue(INVITATIONS_TRIED_MAX)
+    names: set[str] = set()
 
-    def heard(_: str, info: AsyncServiceInfo | None) -> None:
-        if info is None or found.done() or not info.port:
+    def heard(name: str, info: AsyncServiceInfo | None) -> None:
+        if info is None or name in names or found.full() or not info.port:
             return
         if (info.properties.get(b"v"), info.properties.get(b"n")) == (VERSION.encode(), nameplate.encode()):
             endpoints = endpoints_of(info, station.present)
             if endpoints:
-                found.set_result(endpoints)
+                names.add(name)
+                found.put_nowait(endpoints)
 
     station = Station(PAIR, heard=heard, look=look)  # before it opens, because announcements may arrive during that
     async with station:
-        await asyncio.wait({found}, timeout=timeout_s)
-    return found.result() if found.done() else []
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        for _ in range(INVITATIONS_TRIED_MAX):
+            try:
+                async with asyncio.timeout_at(deadline):
+                    endpoints = await found.get()
+            except TimeoutError:
+                return
+            yield endpoints
+            deadline = min(deadline, asyncio.get_running_loop().time() + FURTHER_INVITATIONS_S)

@@ -16,26 +16,30 @@ import hashlib
 import json
 import os
 import secrets
-import ssl
-import tempfile
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from edda_sync.crdt.records import X25519_HKDF_SHA256, device_id
 from edda_sync.sealing import vault
 from edda_sync.words.errors import InvalidValueError, StorageError, is_panic
-from edda_sync.words.files import disk_error, mend_open_file, replace_file
+from edda_sync.words.files import disk_error, mend_open_file, opener, replace_file, sweep_files
 from edda_sync.words.folders import KEY_FILE, NOTE_FILE, make_folder
+
+if TYPE_CHECKING:
+    import ssl
+
+    from cryptography import x509
 
 KEY_BYTES = 32
 LINE_MARK = "edda-ed25519"
@@ -55,13 +59,12 @@ class Identity:
     Attributes:
         device: The device id: :func:`device_of` the public key.
         public_key: The raw Ed25519 public key, 32 bytes.
-        certificate: What the device shows in TLS, DER; other members pin it.
     """
 
     device: str
     public_key: bytes
-    certificate: bytes
     _key: Ed25519PrivateKey = field(repr=False, compare=False)
+    _shown: bytes = field(default=b"", repr=False)  # another certificate than its own, for tests of what is refused
 
     @classmethod
     def create(cls) -> Identity:
@@ -86,7 +89,12 @@ class Identity:
     @classmethod
     def _of(cls, key: Ed25519PrivateKey) -> Identity:
         public_key = key.public_key().public_bytes_raw()
-        return cls(device_of(public_key), public_key, _certificate(key), key)
+        return cls(device_of(public_key), public_key, key)
+
+    @property
+    def certificate(self) -> bytes:
+        """What the device shows in TLS, DER; other members pin it. It follows from the key, and is made when needed."""
+        return self._shown or _certificate(self._key)
 
     def sign(self, message: bytes) -> bytes:
         """Return the 64-byte Ed25519 signature of a message (RFC 8032); check it with :func:`verify`."""
@@ -101,6 +109,17 @@ class Identity:
         in place of the other, and there is one secret to keep.
         """
         return ((X25519_HKDF_SHA256, self._sealing_key().public_key().public_bytes_raw()),)
+
+    def unseal(self, sealed: bytes, about: bytes) -> bytes | None:
+        """
+        Return a secret that was sealed for this device's first sealing key (``sealing.hpke.seal_for``).
+
+        Returns:
+            The secret; None if it was sealed for another key, is about something else, or is damaged.
+        """
+        from edda_sync.sealing.hpke import open_with
+
+        return open_with(self._sealing_key(), sealed, about)
 
     def _sealing_key(self) -> X25519PrivateKey:
         derived = HKDF(SHA256(), 32, salt=None, info=b"edda sealing 1").derive(self.private_bytes())
@@ -130,6 +149,9 @@ def public_key_of(certificate: bytes) -> bytes:
         InvalidValueError: It is no certificate, or one that its device did not make. TLS finds a pinned certificate by its
             subject, so a certificate in another device's name, or altered by others, would lock that device out.
     """
+    from cryptography import x509  # takes as long to load as a short command runs
+    from cryptography.exceptions import UnsupportedAlgorithm
+
     try:
         parsed = x509.load_der_x509_certificate(certificate)
         key, subject, issuer = parsed.public_key(), parsed.subject, parsed.issuer
@@ -168,6 +190,9 @@ def load_into(context: ssl.SSLContext, identity: Identity) -> None:
     Raises:
         StorageError: The system's folder for temporary files cannot be written.
     """
+    import ssl  # only what links to others needs it
+    import tempfile
+
     password = secrets.token_bytes(32).hex()
     encryption = BestAvailableEncryption(password.encode("ascii"))
     key = identity._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
@@ -202,6 +227,7 @@ def save(home: Path, identity: Identity) -> str:
     note = {"device": identity.device, "key": "keyring" if in_keyring else "file"}
     make_folder(home)
     try:
+        sweep_files(home, time.time())  # a save that was killed may have left a key
         if not in_keyring:
             _write(home / KEY_FILE, _secret(identity) + "\n")
         _write(home / NOTE_FILE, json.dumps(note) + "\n")
@@ -245,6 +271,12 @@ def load(home: Path) -> Identity | None:
     return identity
 
 
+def is_in_keyring(home: Path) -> bool:
+    """Tell whether the key of the identity that :func:`save` saved in a folder is in the system's keyring."""
+    note = _read(home / NOTE_FILE)
+    return note is not None and json.loads(note).get("key") == "keyring"
+
+
 def discard(home: Path) -> None:
     """
     Remove an identity that :func:`save` kept, and that nobody knows, wherever its key is.
@@ -252,9 +284,8 @@ def discard(home: Path) -> None:
     Raises:
         StorageError: It cannot be removed.
     """
-    note = _read(home / NOTE_FILE)
-    if note is not None and json.loads(note).get("key") == "keyring":
-        vault.remove(json.loads(note)["device"])
+    if is_in_keyring(home):
+        vault.remove(json.loads(_read(home / NOTE_FILE) or "")["device"])
     forget(home)
 
 
@@ -274,8 +305,12 @@ def forget(home: Path) -> None:
         raise disk_error(home, error) from error
 
 
+@lru_cache(maxsize=16)
 def _certificate(key: Ed25519PrivateKey) -> bytes:
     """Return the only certificate of a key (RFC 5280): all fields, and the Ed25519 signature, follow from the key."""
+    from cryptography import x509
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
     public_key = key.public_key()
     raw = public_key.public_bytes_raw()
     name = _name(device_of(raw))
@@ -309,6 +344,9 @@ def _certificate(key: Ed25519PrivateKey) -> bytes:
 
 
 def _name(device: str) -> x509.Name:
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, device)])
 
 
@@ -349,7 +387,7 @@ def _write(path: Path, text: str) -> None:
 
 def _read(path: Path) -> str | None:
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=opener) as file:
             mend_open_file(path, file.fileno())
             return file.read().decode("ascii", errors="replace")
     except FileNotFoundError:

@@ -19,12 +19,19 @@ Endpoint = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """A network interface as it is now. Its ``addresses`` can be used, and have no scope."""
+    """
+    A network interface as it is now.
+
+    Attributes:
+        addresses: Those that can be used, without scopes.
+        networks: The networks of its addresses, such as ``192.168.1.0/24``.
+    """
 
     name: str
     index: int
     up: bool
     addresses: frozenset[str]
+    networks: frozenset[str]
 
 
 def interfaces() -> frozenset[Interface]:
@@ -37,9 +44,11 @@ def interfaces() -> frozenset[Interface]:
     tentative = _tentative()
     found = set()
     for adapter in ifaddr.get_adapters():
-        addresses = {str(ipaddress.ip_address(ip.ip if isinstance(ip.ip, str) else ip.ip[0])) for ip in adapter.ips}
-        up = _carries(adapter.name)
-        found.add(Interface(adapter.name, adapter.index or 0, up, frozenset(addresses - tentative)))
+        bits = {ip.ip if isinstance(ip.ip, str) else ip.ip[0]: ip.network_prefix for ip in adapter.ips}
+        own = [ipaddress.ip_interface(f"{address}/{length}") for address, length in bits.items()]
+        addresses = frozenset(str(each.ip) for each in own) - tentative
+        networks = frozenset(str(each.network) for each in own)
+        found.add(Interface(adapter.name, adapter.index or 0, _carries(adapter.name), addresses, networks))
     return frozenset(found)
 
 
@@ -91,22 +100,35 @@ def usable(present: Iterable[Interface]) -> list[str]:
 
 def endpoints_of(info: AsyncServiceInfo, present: Iterable[Interface]) -> list[Endpoint]:
     """
-    Return the addresses of an announcement, best first.
+    Return the addresses of an announcement that are in a network of this machine, best first.
+
+    Anybody can announce any address, so an announcement never makes this machine call beyond its own networks; nor itself,
+    unless it has no other network than its loopback.
 
     An IPv6 link-local address can be used only together with the interface by which it came. If zeroconf does not know that
     interface (the address came by IPv4, or with ``%0``), every interface with such addresses is a candidate.
     """
+    networks = _reachable(present)
     scopes = sorted({str(i.index) for i in present if i.up and any(map(_is_scoped, i.addresses))})
     hosts: dict[str, tuple[bool, bool, str]] = {}
     for scoped in info.parsed_scoped_addresses():
         address, _, scope = scoped.partition("%")
         parsed = ipaddress.ip_address(address)
-        if parsed.is_multicast or parsed.is_unspecified:
+        if parsed.is_multicast or parsed.is_unspecified or not any(parsed in network for network in networks):
             continue
         known = [scope] if scope not in ("", "0") else scopes
         for host in [f"{address}%{each}" for each in known] if _is_scoped(address) else [address]:
             hosts[host] = _preference(address)
     return [(host, info.port or 0) for host in sorted(hosts, key=hosts.__getitem__)[:ADDRESSES_MAX]]
+
+
+def _reachable(present: Iterable[Interface]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    networks = [
+        ipaddress.ip_network(network) for interface in present if interface.up for network in interface.networks
+    ]
+    outward = [network for network in networks if not network.is_loopback]
+    beyond = any(not network.is_link_local for network in outward)
+    return outward if beyond else networks
 
 
 def _is_scoped(address: str) -> bool:

@@ -47,6 +47,9 @@ from edda_sync.words.limits import (
 )
 
 PATH = f"/edda/{PROTOCOL_VERSION}"
+COPY_PATH = (
+    f"{PATH}/copy"  # for a copy of this store: the only path for a caller with this device's own key, and for no other
+)
 SUBPROTOCOL = Subprotocol(f"edda.{PROTOCOL_VERSION}")
 CLOSE_REASON_BYTES_MAX = 123  # RFC 6455: a control frame holds 125 bytes, two of them for the code
 

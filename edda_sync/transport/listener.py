@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 
+from edda_sync.transport.doorway import Doorway
 from edda_sync.transport.identity import Identity
-from edda_sync.transport.link import BOTH_ENDS, PATH, Called, Link
-from edda_sync.transport.sockets import listening, tune
+from edda_sync.transport.link import BOTH_ENDS, COPY_PATH, PATH, Called, Link
+from edda_sync.transport.sockets import listening
 from edda_sync.transport.tls import certificate_of, mutual
 from edda_sync.words.addresses import host_port
 from edda_sync.words.callbacks import log
 from edda_sync.words.errors import RemoteError
-from edda_sync.words.limits import LINKS_UNPROVED_MAX, OPEN_TIMEOUT_S
+from edda_sync.words.limits import CALLERS_QUEUED_MAX, OPEN_TIMEOUT_S
 
 LOG = logging.getLogger("edda_sync.transport")
 
@@ -41,6 +41,8 @@ class Listener:
         host: Address to listen on; None for all, IPv4 and IPv6.
         port: TCP port; 0 lets the system choose.
         open_timeout_s: How long a caller may take to prove who it is, in seconds.
+        on_copy: Runs, like ``on_link``, for a caller that proves to have this device's own key: a copy of its store, which
+            comes by ``link.COPY_PATH``. None refuses it.
 
     Raises:
         UsageError: On entering: the port is taken, or the host is no address of this device.
@@ -55,16 +57,17 @@ class Listener:
         port: int = 0,
         *,
         open_timeout_s: float = OPEN_TIMEOUT_S,
+        on_copy: Callable[[Link], Awaitable[None]] | None = None,
     ) -> None:
         self.port = port
-        self._identity, self._members, self._on_link = identity, members, on_link
+        self._identity, self._members, self._on_link, self._on_copy = identity, members, on_link, on_copy
         self._host, self._open_timeout_s = host, open_timeout_s
-        self._socket: socket.socket  # holds the port; a _Door beside it accepts the callers
+        self._socket: socket.socket  # holds the port; a door beside it accepts the callers
         self._server: Server | None = None
         self._former: set[asyncio.Task[None]] = set()  # servers of earlier contexts that still have links
         self._pins: dict[bytes, str] = {}  # certificate -> device
         self._links: dict[Link, bytes] = {}  # link -> the certificate that it was proved with
-        self._unproved: dict[int, socket.socket] = {}  # by file descriptor
+        self._doorway = Doorway(lambda: not self._closed)
         self._turn = asyncio.Lock()
         self._closed = False
 
@@ -84,13 +87,9 @@ class Listener:
         async with self._turn:
             self._closed = True
             self._retire()
-            for visitor in self._unproved.values():
-                with contextlib.suppress(OSError):  # it may have closed itself
-                    visitor.shutdown(socket.SHUT_RDWR)
+            leaving = asyncio.create_task(self._doorway.clear())
             await self._close_links(self._links, CloseCode.GOING_AWAY, "going away")
-            await asyncio.gather(*self._former)
-            while self._count_unproved():  # noqa: ASYNC110  each closes once the loop saw its end, without a signal
-                await asyncio.sleep(0)
+            await asyncio.gather(leaving, *self._former)
             self._socket.close()
 
     async def refresh(self) -> None:
@@ -100,14 +99,17 @@ class Listener:
                 return
             own = self._identity.device
             pins = {certificate: device for device, certificate in self._members().items() if device != own}
+            if self._on_copy is not None:
+                pins[self._identity.certificate] = own
             context = mutual(self._identity, ssl.PROTOCOL_TLS_SERVER, pins)
             self._pins = pins
             self._retire()
             self._server = await serve(
                 self._welcome,
-                sock=_Door(self._socket, self._admit),
+                sock=self._doorway.door(self._socket),
                 ssl=context,
                 process_request=self._gate,
+                backlog=CALLERS_QUEUED_MAX,
                 origins=[None],
                 create_connection=Called,
                 server_header=None,
@@ -133,27 +135,16 @@ class Listener:
     async def _close_links(self, links: Iterable[Link], code: CloseCode, reason: str) -> None:
         await asyncio.gather(*[link.end(code, reason) for link in links])
 
-    def _admit(self, visitor: socket.socket) -> bool:
-        """Tell whether one more unproved socket may stay."""
-        if self._closed or self._count_unproved() >= LINKS_UNPROVED_MAX:
-            return False
-        tune(visitor)
-        self._unproved[visitor.fileno()] = visitor
-        return True
-
-    def _count_unproved(self) -> int:
-        self._unproved = {number: visitor for number, visitor in self._unproved.items() if visitor.fileno() >= 0}
-        return len(self._unproved)
-
     async def _gate(self, connection: ServerConnection, request: Request) -> Response | None:
         """Refuse, before the WebSocket handshake, a caller that only the check of the chain let through."""
         if self._closed:
             return connection.respond(503, "")
         if certificate_of(connection.transport) not in self._pins:
             return connection.respond(403, "")
-        if request.path != PATH or "Origin" in request.headers:
+        is_copy = certificate_of(connection.transport) == self._identity.certificate
+        if request.path != (COPY_PATH if is_copy else PATH) or "Origin" in request.headers:
             return connection.respond(404, "")
-        self._unproved.pop(connection.transport.get_extra_info("socket").fileno(), None)
+        self._doorway.proved(connection.transport.get_extra_info("socket").fileno())
         return None
 
     async def _welcome(self, connection: ServerConnection) -> None:
@@ -163,10 +154,11 @@ class Listener:
             await connection.close(CloseCode.GOING_AWAY, "going away")
             return
         host, port = socket.getnameinfo(connection.remote_address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
+        on_link = self._on_link if peer != self._identity.device or self._on_copy is None else self._on_copy
         link = Link(connection, peer, host_port(host.removeprefix("::ffff:"), port), dialled=False)
         self._links[link] = certificate
         try:
-            await self._on_link(link)
+            await on_link(link)
         except RemoteError as error:
             log(LOG, logging.DEBUG, str(error))
         except Exception as error:  # noqa: BLE001 - a bug on this side ends the link
@@ -174,18 +166,3 @@ class Listener:
             await link.end(CloseCode.INTERNAL_ERROR, "")
         finally:
             del self._links[link]
-
-
-class _Door(socket.socket):
-    """A second handle on a listening socket, which hangs up on callers that ``admit`` refuses."""
-
-    def __init__(self, listening: socket.socket, admit: Callable[[socket.socket], bool]) -> None:
-        super().__init__(listening.family, listening.type, listening.proto, listening.dup().detach())
-        self._admit = admit
-
-    def accept(self) -> tuple[socket.socket, Any]:
-        visitor, address = super().accept()
-        if self._admit(visitor):
-            return visitor, address
-        visitor.close()
-        raise ConnectionAbortedError  # for the event loop: this caller is gone, go on listening

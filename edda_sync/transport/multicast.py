@@ -8,6 +8,7 @@ Rules that the code keeps, each found by experiment:
   3. After any change of the interfaces everything is opened again under a new name. When an interface went away and came
      back, its memberships and cached records are stale, and devices that remember the old name notice a new one.
   4. Callbacks run from the event loop, never inside zeroconf, which closes its sockets when a callback raises.
+  5. Only names of our own form are looked at. Anybody can send any name, and zeroconf raises an exception for many of them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import logging
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -31,6 +34,12 @@ from edda_sync.words.limits import (
     OPEN_TIMEOUT_S,
     RECONNECT_DELAY_S_MAX,
 )
+
+_NAME_BYTES = 8
+_OUR_NAME = re.compile(rf"[0-9a-f]{{{2 * _NAME_BYTES}}}")
+
+# zeroconf logs records that it cannot read, with a traceback and with what a stranger wrote; here they are nothing special.
+logging.getLogger("zeroconf").setLevel(logging.CRITICAL)
 
 Look = Callable[[], frozenset[Interface]]
 Heard = Callable[[str, AsyncServiceInfo | None], None]
@@ -169,7 +178,7 @@ class _Air:
         if not self._multicast.zeroconf.engine.senders:
             raise OSError("no network interface takes part in it")
         if text is not None:
-            name = secrets.token_hex(8)
+            name = secrets.token_hex(_NAME_BYTES)
             self._info = AsyncServiceInfo(
                 service,
                 f"{name}.{service}",
@@ -210,6 +219,9 @@ class _Air:
         await (await self._multicast.async_update_service(info))
 
     def _changed(self, zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange) -> None:
+        instance, _, service = name.partition(".")
+        if service != service_type or not _OUR_NAME.fullmatch(instance):
+            return
         if self._info is not None and name == self._info.name:
             return
         if state_change is ServiceStateChange.Removed:

@@ -169,7 +169,7 @@ class RetentionPolicy(Section):
 
 
 class BackupConfig(Section):
-    """Backups of the store. This version keeps these settings and takes no backups yet."""
+    """Backups of the store: how often, how many are kept, and how they are sealed."""
 
     place = "backup."
     frequency: BackupFrequency | timedelta = setting(
@@ -180,9 +180,30 @@ class BackupConfig(Section):
     retention: RetentionPolicy = section(
         default=RetentionPolicy(), of=RetentionPolicy, key="retention", about="which backups are kept"
     )
+    wait_converged: timedelta = setting(
+        default=timedelta(0),
+        kind=Duration(0, limits.BACKUP_WAIT_S_MAX),
+        about="How long a backup that is due waits for the other devices to be proved equal; then it is made all the same.",
+    )
+    require_converged: bool = setting(
+        default=False,
+        kind=Flag(),
+        about="Whether a backup is only enough if every other device was proved equal to it; others are made, and marked.",
+    )
     compression: bool = setting(default=True, kind=Flag(), about="Whether backups are compressed.")
     encryption: EncryptionConfig | None = section(
         default=None, of=EncryptionConfig, key="encryption", about="how backups are encrypted, if not as the store is"
+    )
+
+
+class FilesConfig(Section):
+    """What is fetched of the files that are attached to documents on other devices."""
+
+    place = "files."
+    always_below: int = setting(
+        default=100 * 10**6,
+        kind=Size(0, limits.FILES_BELOW_MAX),
+        about="Attached files that are smaller than this come by themselves; `edda doc fetch` gets others. 0 for none.",
     )
 
 
@@ -226,6 +247,9 @@ class StorageConfig(Section):
         of=EncryptionConfig,
         key="encryption",
         about="encryption at rest; none of these is set for a plain store",
+    )
+    files_config: FilesConfig = section(
+        default=FilesConfig(), of=FilesConfig, key="files", about="attached files of other devices"
     )
     state_path: Path | None = setting(
         default=None,

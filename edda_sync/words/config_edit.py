@@ -7,10 +7,9 @@ after the other.
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from edda_sync.words import config_file
 from edda_sync.words.config import StorageConfig
 from edda_sync.words.config_file import CONFIG_FILE
 from edda_sync.words.errors import ConfigFileError, EddaError, SettingError
-from edda_sync.words.files import disk_error, replace_file
+from edda_sync.words.files import disk_error, locked, replace_file
 from edda_sync.words.folders import make_folder
 from edda_sync.words.resolved import combine
 from edda_sync.words.section import take
@@ -102,18 +101,8 @@ def _check(key: str, typed: str) -> None:
 
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
-    try:
-        folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except FileNotFoundError:  # then there is nothing to take out
+    with locked(home) if home.exists() else nullcontext():  # without the folder, there is nothing to take out
         yield
-        return
-    except OSError as error:
-        raise disk_error(home, error) from None
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(folder)
 
 
 def _is_acceptable(path: Path, text: str) -> bool:

@@ -48,10 +48,13 @@ def configured(home: Path, config: StorageConfig | None = None) -> StorageConfig
         SettingError: A value is not acceptable, or a key of the file is unknown.
         ConfigFileError, UnreadableError: The file cannot be read.
     """
-    names_paths = config is not None and not config.given.isdisjoint(PATHS)  # those have to fit each other
-    if not names_paths and not has_settings(home):
-        return config or StorageConfig()
-    return resolved(home, config).config
+    if has_settings(home):
+        return resolved(home, config).config
+    if config is not None and not config.given.isdisjoint(PATHS):  # those have to fit each other
+        from edda_sync.words.resolved import check_paths
+
+        check_paths(home, config)
+    return config or StorageConfig()
 
 
 def resolved(
@@ -65,10 +68,13 @@ def resolved(
 
 def has_settings(home: Path) -> bool:
     """Tell whether there may be settings: a file, even one that cannot be read, or variables."""
-    if any(name.startswith(_PREFIX) and name not in _READ_ELSEWHERE for name in os.environ):
+    # Every opening does this: all names at once are looked through in half the time.
+    if _PREFIX in "\0".join(os.environ) and any(
+        name.startswith(_PREFIX) and name not in _READ_ELSEWHERE for name in os.environ
+    ):
         return True
     try:
-        os.lstat(home / _FILE)
+        os.lstat(f"{home}/{_FILE}")
     except OSError:  # there is none, or the folder cannot be used, which the store itself reports
         return False
     return True

@@ -9,23 +9,29 @@ to others, so its permissions are checked when it is opened.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
+from edda_sync.words import limits
 from edda_sync.words.errors import (
     DiskFaultError,
     DiskFullError,
     LinkError,
+    LongPathError,
+    ManyFilesError,
     NotPrivateError,
     ReadOnlyError,
     StorageError,
 )
 
 PRIVATE: Final = 0o600
+_TEMPORARY: Final = ".edda-"  # how the names of files begin that are being written
+_ABOUT_TO_BE_LOCKED_S: Final = 60.0
 _OTHERS: Final = 0o077  # all permissions of the group and of others
 
 
@@ -102,6 +108,20 @@ def open_file(path: Path | str) -> int:
     return descriptor
 
 
+def opener(path: str, flags: int) -> int:
+    """
+    Open an ordinary file, as the ``opener`` of :func:`open`. A pipe that lies in its place would be waited for.
+
+    Raises:
+        OSError: It cannot be opened, or is no ordinary file.
+    """
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, PRIVATE)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no ordinary file", path)
+    return descriptor
+
+
 def mend_open_file(path: Path | str, descriptor: int) -> None:
     """Take every permission from others, like :func:`mend_file`, for an open file."""
     mode = os.fstat(descriptor).st_mode
@@ -112,6 +132,20 @@ def mend_open_file(path: Path | str, descriptor: int) -> None:
             raise NotPrivateError(str(path)) from None
         if os.fstat(descriptor).st_mode & _OTHERS:  # some file systems accept the change but do nothing
             raise NotPrivateError(str(path))
+
+
+def check_length(path: Path) -> None:
+    """
+    Check that SQLite can open a file at a path, and make the journal beside it.
+
+    Raises:
+        LongPathError: The path is too long.
+
+    Source: SQLite's os_unix.c, ``MAX_PATHNAME``, less what sqlite3PagerOpen adds for ``-journal``.
+    """
+    size = len(os.fsencode(path))
+    if size > limits.STORE_PATH_BYTES_MAX:
+        raise LongPathError(str(path), f"{size:,} bytes, and SQLite takes at most {limits.STORE_PATH_BYTES_MAX}")
 
 
 def can_only_be_read(path: Path) -> bool:
@@ -168,11 +202,13 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object], *, keep_mode:
     import tempfile
 
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=".edda-", dir=path.parent)  # mkstemp makes it private
+        descriptor, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)  # mkstemp makes it private
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path.parent)) from None
     try:
         with os.fdopen(descriptor, "wb") as file:
+            with suppress(OSError):  # for :func:`sweep_files`; some file systems have no locks
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
             write(file)
             if keep_mode:
                 with suppress(FileNotFoundError):
@@ -187,6 +223,35 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object], *, keep_mode:
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     sync_folder(path.parent)
+
+
+def sweep_files(folder: Path, now_s: float) -> None:
+    """
+    Remove what killed processes left of files that :func:`replace_file` was to write in a folder.
+
+    Args:
+        folder: The folder; it may be missing.
+        now_s: The time, in seconds since 1970. What is younger than a minute stays, for it may be about to be locked.
+    """
+    with suppress(FileNotFoundError):
+        for name in os.listdir(folder):
+            if name.startswith(_TEMPORARY):
+                _sweep(folder / name, now_s)
+
+
+def _sweep(path: Path, now_s: float) -> None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:  # its writer has just put it in its place, or it is none of ours
+        return
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_ISREG(status.st_mode) and status.st_mtime < now_s - _ABOUT_TO_BE_LOCKED_S:
+            with suppress(OSError):  # a lock says that its writer lives, however long that takes
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
 
 
 def move_file(path: Path, target: Path) -> None:
@@ -217,12 +282,38 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """
+    Let only one process at a time change small files of a folder, in a ``with`` block. Others wait.
+
+    Raises:
+        StorageError: The folder cannot be opened, or its file system has no locks.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise disk_error(folder, error) from None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            raise disk_error(folder, error) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def disk_error(path: Path | str, error: OSError) -> StorageError:
     """Return one of our errors for an error of the operating system about a disk."""
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         return ReadOnlyError(str(path))
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFullError(str(path))
+    if error.errno == errno.ENAMETOOLONG:
+        return LongPathError(str(path), error.strerror or "the name is too long")
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return ManyFilesError(str(path))
     if error.errno == errno.ELOOP:
         return LinkError(str(path))
     return DiskFaultError(str(path), error.strerror or str(error))

@@ -16,6 +16,8 @@ from edda_sync.words.files import disk_error, make_folders
 
 NOTE_FILE: Final = "identity.json"
 KEY_FILE: Final = "identity.key"
+SEPARATING_FOLDER: Final = "separating"  # the identity with which a copy of a store is to go on
+FORMER_FOLDER: Final = "former"  # the identities that a copy had before, until it has met its originals
 """The files of a device's identity, in the folder of its store. ``transport.identity`` describes their content."""
 
 SOCKET_PATH_BYTES_MAX: Final = 100  # the kernel's own limit is 108
@@ -99,11 +101,19 @@ def naming_state() -> Iterator[None]:
 
 def state_folder(config: StorageConfig) -> Path:
     """Return the folder of sidecars. It is outside every store's folder."""
+    return _named_state(config) or absolute(user_folder("state")) / "lives"
+
+
+def backups_folder(config: StorageConfig) -> Path:
+    """Return the folder of backups that go to no other place, beside the sidecars."""
+    return (_named_state(config) or absolute(user_folder("state"))) / "backups"
+
+
+def _named_state(config: StorageConfig) -> Path | None:
     if config.state_path is not None:
         return config.state_path
-    if named := os.environ.get("EDDA_STATE"):
-        return absolute(Path(named))
-    return absolute(user_folder("state")) / "lives"
+    named = os.environ.get("EDDA_STATE")
+    return absolute(Path(named)) if named else None
 
 
 def socket_path(home: Path) -> Path:

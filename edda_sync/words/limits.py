@@ -77,6 +77,31 @@ ATTACHMENT_BYTES_MAX = 4_096  # the record of an attachment (wire): its names, a
 COLLECTED_CHUNKS = 1_000  # chunks that are looked at while nobody can add any: a few milliseconds
 FILE_NAME_BYTES_MAX = 240  # of the name under which an attachment is saved: every file system takes 255
 
+# --- files between devices --------------------------------------------------------------------------------------------
+FILE_SLICE_BYTES_MIN = 16 * 1024  # a part of a chunk in one frame: on the slowest link others wait a moment for it
+FILE_SLICE_BYTES_MAX = 256 * 1024  # the same on a fast link (wire): four of them make a chunk
+# Asked of a peer and not yet here. It is as much as arrives within FILE_WINDOW_S, so that changes wait no longer for it.
+FILE_WINDOW_BYTES_MIN = 64 * 1024
+FILE_WINDOW_BYTES_MAX = 1024 * 1024  # the same (wire): a fast link is full with less
+FILE_WINDOW_S = 0.1  # how long a change may wait behind what was asked for: a person notices no more
+FILE_ASKS_MAX = 64  # parts asked of a peer and not yet answered (wire): as many small files come at a time
+FILE_HELD_BYTES_MAX = 4 * 1024 * 1024  # chunks on their way to the disk, in memory: one is written while others come
+FILES_AT_ONCE = 64  # files that are fetched at a time: many small ones share a sync of the disk
+FILES_LISTED = 256  # files that are read from the store at a time, to be fetched
+FILE_NAMES_MAX = 256  # chunks that one message names (wire): 9 KB
+FILE_LACKS_IN_ROW_MAX = 64  # of one file: after these no peer is asked for more of it, before one of them has one
+# Chunks that a peer was told to be lacking here, and files that nobody has: 300 KB; others are asked for again.
+FILE_LACKS_MAX = 4_096
+FILE_WRONG_MAX = 3  # chunks that were not what they were called: no more files are asked of this peer in this session
+FILE_ANSWER_S = 30.0  # a peer that answers no question for this long is not waited for
+FILE_AGAIN_S = 600.0  # files that nobody had are asked for again after this
+FILE_LOOK_S = 60.0  # how often it is looked whether another process found that a file has vanished
+FILE_STALLED_S = 10.0  # a command that waits for files ends after this time without any news of them
+FILE_RETRY_S = 30.0  # after a fault of the disk: one that has room again is noticed within half a minute
+
+LARGE_BUFFER_BYTES = 512 * 1024  # a chunk of a file is larger, what else is in memory smaller (footprint)
+HEAPS_MAX = 2  # of the C library, where each thread would have its own (footprint)
+
 # --- wire -------------------------------------------------------------------------------------------------------------
 FRAME_BYTES_MAX = 1024 * 1024  # one WebSocket message as it travels, and after decompression (wire)
 BATCH_BYTES_MAX = 256 * 1024  # target for one batch of changes: small enough to interleave, large enough to compress
@@ -105,6 +130,7 @@ SEGMENT_ENTITY_US = 65  # cost of an entity in a segment, for both
 # A segment is used if it shortens the time until everything is shown by this much. It costs as much again in all, because
 # the log behind it is transferred as well.
 SEGMENT_SAVES_US_MIN = 200_000
+RUN_BYTES_MAX = 4 * 1024 * 1024  # frames of one run of changes, before compression: it is made and opened in memory
 SEGMENT_PARTS_MAX = 65_536  # parts of one segment (wire): 32 GiB, far above any store that was measured
 SEGMENT_HALVES_MAX = 4  # segments that are partly here: one from each peer that a newcomer is likely to meet at once
 SNAPSHOT_KEPT_S_MAX = 24 * 3600  # a segment is served for this long, so that a broken transfer can resume
@@ -120,7 +146,13 @@ RETRANSMIT_MS_MAX = 1_000  # between two attempts of TCP: a network that is back
 # Frames that wait for one link: three windows. A peer that does not read is disconnected.
 OUTGOING_BYTES_MAX = 3 * 4 * 1024 * 1024
 LINK_FRAMES_QUEUED_MAX = 4  # received but not yet taken, for each link: above this, the peer has to wait
-LINKS_UNPROVED_MAX = 64  # sockets that have not proved their identity
+CALLERS_QUEUED_MAX = 1_024  # callers of a port whom the system lets wait; others try again after a second
+CALLERS_UNPROVED_MAX = 64  # sockets that have not proved who they are; each takes up to 256 KB
+CALLERS_OF_A_NETWORK_MAX = 16  # of them from one IPv4 address or IPv6 network: devices that share a router call at once
+# Calls of one peer, within a window, at addresses where it was never met: anybody can send hints.
+HINTED_DIALS_MAX = 8
+HINTED_HURRIES_MAX = 4  # pauses between calls of one peer, within a window, that a hint may end
+HINTS_WINDOW_S = 60.0  # that window: a device that is back after many hints is called within 8 s
 RECONNECT_DELAY_S_MIN = 0.25  # after the first failure: a peer that restarts is back at once
 RECONNECT_DELAY_S_MAX = 30.0  # after many failures: a peer that comes back is found within half a minute
 PAIRING_WINDOW_S = 300  # an invitation is open for five minutes
@@ -129,6 +161,8 @@ WELCOME_REST_BYTES = 64 * 1024  # part of that which is left for everything but 
 PAIRING_GUESSES_MAX = 1  # a code becomes invalid with the first wrong guess
 PAIRING_ANSWER_S = 0.1  # the inviter answers after this time, whatever the answer is: our SPAKE2 is not constant-time
 PAIRING_REPLY_TIMEOUT_S = 10.0  # how long a joiner waits, since others may be answered before it (OPEN_TIMEOUT_S each)
+INVITATIONS_TRIED_MAX = 3  # announcements of invitations with the nameplate of a code: anybody can send them
+FURTHER_INVITATIONS_S = 1.0  # how long another one is waited for, after the code did not fit the first
 PAIRING_SEARCH_S = 10.0  # how long a joiner listens for its inviter on the LAN
 DISCOVERY_POLL_S = 0.5  # how soon a change of the network, or a new hour, is noticed
 # Keys under which a device announces itself (wire): the present one, and those that absent members know.
@@ -157,6 +191,7 @@ PROOF_SAVED_EVERY_S = 30.0  # how often "proved equal at" is written down: not f
 SEARCH_S = 4.0  # how long a single sync looks for peers: three questions of multicast DNS, and one dead address
 SYNC_TIMEOUT_S = 30.0  # a single sync gives up after this, unless a person says otherwise
 SHORT_ID_CHARACTERS_MIN = 6  # of the end of an id: enough for 100,000 entities in nearly all stores
+CANDIDATES_MAX = 20  # items that a short id or a title fits, in one error: a program may offer them all
 SHORT_DEVICE_CHARACTERS = 8  # of a device id, which is a long hash: 40 bits
 QUERY_LIMIT_MAX = 1_000_000  # rows in one answer: more than the largest store has, but still a number
 EXCERPT_SOURCE_CHARACTERS_MAX = 1_000_000  # of a text, to find the line to show: folding them takes some 0.2 s at most
@@ -169,13 +204,32 @@ CACHE_TTL_S_MIN = 0.001  # a shorter life of an entry is no cache
 CACHE_TTL_S_MAX = 3_650 * 86_400.0  # ten years: more is a mistyped unit
 BACKUP_INTERVAL_S_MIN = 60.0  # a backup of a large store takes about this long
 BACKUP_INTERVAL_S_MAX = 3_650 * 86_400.0  # ten years: more is a mistyped unit
+BACKUP_OBJECT_BYTES_MAX = 8 * 2**20  # of what one object of a backup holds: whoever opens it has it in memory twice
+IMAGE_SAVES_US_MIN = 250_000  # work that an image must save: about what restoring a small store takes in all
+IMAGE_RUNS_BYTES_MIN = 32 * 2**10  # of runs beyond an image: less cannot hold so much work, so it is not counted
+BACKUP_KEYS_BYTES_MAX = 2**20  # the keys of a workspace, sealed for a device or a recovery code: 10,000 epochs
+BACKUP_ROOM_BYTES_MAX = 1_024  # what an object's header may say beyond its fixed fields (format)
+BACKUP_LOOKED_AT_EVERY_S = 20.0  # whether one is due: less than the shortest interval
+BACKUP_WAIT_S_MAX = 7 * 86_400.0  # for others to be proved equal: longer than most devices are off
+BACKUP_AGAIN_S = 600.0  # after a backup failed: a drive that is away, or a network, may be back then
 BACKUPS_KEPT_MAX = 10_000  # of one kind: daily ones of 27 years
 BACKUPS_BYTES_MIN = 2**20  # of all backups: less than the smallest one
 BACKUPS_BYTES_MAX = 2**60  # more than any disk has
+OBJECT_BYTES_MAX = 32 * 2**20  # at a backup target: more than any sealed object has
+TARGET_ANSWER_S = 30.0  # a backup target that has not answered by then is not there: slow ones answer in a few seconds
+TARGET_BYTES_S_MIN = 32 * 2**10  # a slower target is given up: even poor lines send a quarter of a megabit a second
+TARGET_PIECE_BYTES = 2**20  # what is read from a target at once, so that one that stops is noticed
+TARGET_LISTS_S = 10.0  # how long a target may take until it lists what was written: most take no time at all
+TARGET_CLOCK_S_MAX = 300.0  # a target's clock that is further off is told
+TARGETS_BYTES_MAX = 256 * 2**10  # the file of known targets: hundreds
+TARGET_NAME_CHARACTERS_MAX = 60  # of a target, so that it fits into a sentence
+OCCUPIED_WAIT_S = 10.0  # how long a backup waits for another process that makes one at the same place: most take less
+LEFTOVER_S = 86_400.0  # what a killed writer left unfinished at a target is removed after this: no write takes a day
 KEY_AGE_S_MIN = 3_600.0  # a key is replaced after this at the earliest: each time the whole store is written again
 KEY_AGE_S_MAX = 36_500 * 86_400.0  # a hundred years: more is a mistyped unit
 KEY_BYTES_MIN = 2**20  # written under one key: as for its age
 KEY_BYTES_MAX = 2**60  # far below what the ciphers allow under one key
+FILES_BELOW_MAX = 2**40  # size of files that are always fetched: more than any file has, so that a person can say "all"
 
 # --- figures ----------------------------------------------------------------------------------------------------------
 METRICS_S_MAX = 10.0  # how long figures are gathered, or a request for them is read: as long as Prometheus itself waits
@@ -226,10 +280,24 @@ ROCKSDB_FILES_MAX = 24  # added files that are merged in any case: each costs a 
 ROCKSDB_ADDED_SHARE = 3  # a good part is one in so many
 ROCKSDB_LOG_BYTES = 1 << 20  # of RocksDB's own diary, which nobody reads but its authors
 
+# --- indexes that people make -----------------------------------------------------------------------------------------
+INDEX_NAME_CODE_POINTS_MAX = 60  # a name that a list can show; that of a unique index is part of a cell's name (wire)
+INDEX_COLUMNS_MAX = 8  # columns of one index (wire, of a unique one)
+CLAUSE_CODE_POINTS_MAX = 1_000  # one where clause: it is computed for each row that is written
+INDEXES_MAX = 64  # indexes of one store: each makes every write of an item slower
+# Unique indexes of a workspace that count, the first by name (wire): each is computed for every item that is folded.
+UNIQUE_MAX = 32
+UNIQUE_BYTES_MAX = 16 * 1024  # the record of one (wire): eight paths, and a clause
+
 # --- scrub ------------------------------------------------------------------------------------------------------------
 SCRUB_S_MAX = 24 * 3600  # every stored entity is checked within this
 SCRUB_INTERVAL_S = 60  # between two slices of entities
 SCRUB_ENTITIES_MIN = 200  # a small store is checked in one slice
+SCRUB_CHUNKS = 64  # of attached files, in one slice: a fifth of a second, and 92 GB a day
+
+# --- the store's file ---------------------------------------------------------------------------------------------------
+DEVICE_ANSWER_S = 2.0  # that a command waits for a running device, which answers at once unless it was stopped or hangs
+STORE_PATH_BYTES_MAX = 504  # SQLite's own 512, less what it adds for a journal
 
 # --- keys of encrypted stores -----------------------------------------------------------------------------------------
 # Memory that the key of a passphrase may take, in bytes. The parameters come from a file that anybody may have changed.

@@ -77,6 +77,26 @@ class Conflict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Clash:
+    """
+    Several items with the same values under a unique index. One shows them, until one of them is given others.
+
+    Attributes:
+        index, kind, columns: The name of the index, the kind of the items, and its columns.
+        values: What they have in these columns.
+        shown: The id of the item that shows them: the one that was made first.
+        withheld: The ids of the others, which keep them unseen. Of several columns, the last key is not shown.
+    """
+
+    index: str
+    kind: str
+    columns: tuple[str, ...]
+    values: tuple[Any, ...]
+    shown: str
+    withheld: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     """A device of the workspace."""
 

@@ -62,12 +62,40 @@ class SyncMetrics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StorageMetrics:
+class FilesMetrics:
     """
-    Figures of a store: those that the specification names, and those of its cache and its syncs.
+    Figures of attached files: of all documents, those in the trash too. Equal files count once.
 
     Attributes:
-        database_size: Size of the database, its journal and its RocksDB folder on disk, in bytes; 0 for a store in memory.
+        attached, attached_bytes: How many there are, and their size.
+        here, here_bytes: Those that are complete on this device.
+        missing, missing_bytes: Those that are not.
+        bytes_fetched, bytes_given: Content that came from other devices, and that they were given, since this device was
+            started; 0 where it does not run. So are the last two.
+        refused: Parts that came and were not what they are called, so that they were dropped.
+        mended: Files of which a part was damaged or gone on this disk, and that are complete again.
+    """
+
+    attached: int = 0
+    attached_bytes: int = 0
+    here: int = 0
+    here_bytes: int = 0
+    missing: int = 0
+    missing_bytes: int = 0
+    bytes_fetched: int = 0
+    bytes_given: int = 0
+    refused: int = 0
+    mended: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageMetrics:
+    """
+    Figures of a store: those that the specification names, and those of its cache, its syncs and its attached files.
+
+    Attributes:
+        database_size: Size of the database, its journal, its RocksDB folder and attached files on disk, in bytes; 0 for a
+            store in memory.
         task_count, document_count: How many there are, without the trash.
         cache_hit_rate: The part of the reads that the cache answered, from 0 to 1; 0 without a cache.
         avg_query_time: How long a query took on average, since the store was opened here; 0 if there was none.
@@ -77,6 +105,7 @@ class StorageMetrics:
         query_count: Queries since the store was opened here.
         cache: Figures of the cache; None without a cache.
         sync: Figures of the syncs.
+        files: Figures of the attached files.
     """
 
     database_size: int
@@ -90,6 +119,7 @@ class StorageMetrics:
     query_count: int = 0
     cache: CacheMetrics | None = None
     sync: SyncMetrics = SyncMetrics()
+    files: FilesMetrics = FilesMetrics()
 
 
 def as_json(metrics: StorageMetrics) -> dict[str, Any]:

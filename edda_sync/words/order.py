@@ -6,8 +6,6 @@ SQLite, the memory store, transactions and live queries all use these functions,
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -95,6 +93,8 @@ def is_after(order: Order, place: Place, row: Mapping[str, Any]) -> bool:
 
 def cursor_of(order: Order, place: Place) -> str:
     """Return a place as an opaque text for a person or program; see :func:`place_in`."""
+    import base64  # rarely needed
+
     encoded = json.dumps([_named(order), *place], ensure_ascii=False, separators=(",", ":"))
     return base64.urlsafe_b64encode(encoded.encode()).decode().rstrip("=")
 
@@ -106,11 +106,13 @@ def place_in(order: Order, cursor: object) -> Place:
     Raises:
         InvalidValueError: It is no cursor, or belongs to another order.
     """
+    import base64  # rarely needed
+
     try:
         if not isinstance(cursor, str):
             raise ValueError
         found = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, binascii.Error, RecursionError):
+    except (ValueError, RecursionError):
         raise InvalidValueError("after", "is no cursor; take it from the end of the page before", cursor) from None
     if not isinstance(found, list) or not found or found[0] != _named(order):
         raise InvalidValueError("after", "belongs to a list in another order; begin that list again", cursor)

@@ -2,7 +2,8 @@
 Paths into the JSON of ``metadata`` and ``agent_context``, and typed conditions on what stands there.
 
 A path names a column, a key of it, and keys of the objects inside: ``metadata.estimate``, ``metadata.location.lat``. A key
-that contains a dot is quoted: ``metadata."source.id"``. In Python, a tuple of keys may be given as well.
+that contains a dot is quoted: ``metadata."source.id"``. In Python, a tuple of keys may be given as well. ``title``,
+``description`` and ``content`` are paths, too: those of a column that is itself a text.
 
 A condition compares values of one type only: the number 3 is not the text "3", and ``true`` is not 1.
 """
@@ -12,16 +13,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from edda_sync.words import limits, values
 from edda_sync.words.errors import InvalidValueError
+
+if TYPE_CHECKING:
+    from edda_sync.words.phrases import Phrase
 
 Path = tuple[str, ...]
 """A column and the keys below it."""
 
 JSON_COLUMNS: Final = ("metadata", "agent_context")
-OPERATORS: Final = ("=", "!=", "<", "<=", ">", ">=", "exists", "missing")
+TEXT_COLUMNS: Final = ("title", "description", "content")
+OPERATORS: Final = ("=", "!=", "<", "<=", ">", ">=", "contains", "exists", "missing")
 _ORDERING: Final = {"<", "<=", ">", ">="}
 _PART: Final = re.compile(r'"([^"\\\x00-\x1f]+)"|([^."\\\x00-\x1f]+)')
 _UNNAMED: Final = re.compile(r'["\\\x00-\x1f]')  # what no path of SQLite can name in every version
@@ -34,7 +40,8 @@ class Condition(NamedTuple):
 
     Attributes:
         path: Where the value stands.
-        operator: One of :data:`OPERATORS`. ``!=`` also holds where there is no value.
+        operator: One of :data:`OPERATORS`. ``!=`` also holds where there is no value; ``contains`` looks for words in a
+            text, as ``TaskQuery.text`` does.
         value: Text, a number, a truth value or None (JSON's ``null``); None for ``exists`` and ``missing``.
     """
 
@@ -56,12 +63,14 @@ def path(field: str, given: object) -> Path:
 
     Args:
         field: What to call it in an error.
-        given: ``metadata.KEY``, or ``("metadata", "KEY")``.
+        given: ``metadata.KEY``, or ``("metadata", "KEY")``; or ``title``, ``description`` or ``content``.
 
     Raises:
-        InvalidValueError: It names no key of ``metadata`` or ``agent_context``.
+        InvalidValueError: It names no text, and no key of ``metadata`` or ``agent_context``.
     """
     parts = _split(given) if isinstance(given, str) else given
+    if isinstance(parts, (list, tuple)) and len(parts) == 1 and parts[0] in TEXT_COLUMNS:
+        return (parts[0],)
     if not isinstance(parts, Sequence) or isinstance(parts, str) or len(parts) < 2 or parts[0] not in JSON_COLUMNS:
         raise InvalidValueError(
             field, 'must be metadata.KEY or agent_context.KEY; quote a key with a dot: "a.b"', given
@@ -109,6 +118,8 @@ def condition(field: str, given: object) -> Condition:
         raise InvalidValueError(
             field, f"must {'have a' if len(given) == 2 else 'have no'} value after {operator}", given
         )
+    if operator == "contains":
+        _asked(value)
     if value is not None and not isinstance(value, (str, int, float)):
         raise InvalidValueError(field, "compares with text, a number, true, false or null", value)
     if operator in _ORDERING and (value is None or isinstance(value, bool)):
@@ -121,6 +132,20 @@ def condition(field: str, given: object) -> Condition:
         values.json_value(field, value)  # refuses what JSON cannot write
         value = number(value)
     return Condition(named, operator, value)
+
+
+@lru_cache(maxsize=256)  # the same words are looked for in one row after another
+def _asked(words: str) -> tuple[Phrase, ...]:
+    from edda_sync.words.phrases import phrases  # rarely needed
+
+    return phrases("where", words)
+
+
+def occurs(words: str, text: object) -> bool:
+    """Tell whether a text contains words, as ``contains`` asks; nothing else than a text does."""
+    from edda_sync.words.phrases import occurrences  # rarely needed
+
+    return isinstance(text, str) and occurrences(_asked(words), (text,)) > 0
 
 
 def number(value: Any) -> Any:
@@ -148,6 +173,9 @@ def value_at(row: Mapping[str, Any], named: Path) -> Any:
         row: The columns of an item by name. A JSON column is text, or already read.
         named: The path.
     """
+    if len(named) == 1:
+        text = row.get(named[0])
+        return MISSING if text is None else text
     held = row[named[0]]
     if isinstance(held, (str, bytes)):
         try:
@@ -170,6 +198,8 @@ def holds(each: Condition, row: Mapping[str, Any]) -> bool:
         return not _is_equal(value, each.value)
     if each.operator == "=":
         return _is_equal(value, each.value)
+    if each.operator == "contains":
+        return occurs(str(each.value), value)
     if isinstance(value, (dict, list)) or value is MISSING or type_of(value) != type_of(each.value):
         return False
     value = number(value)

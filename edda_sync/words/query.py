@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edda_sync.words import limits, values
 from edda_sync.words.errors import InvalidValueError
-from edda_sync.words.order import Order, Place, cursor_of, is_after, place_in
+from edda_sync.words.model import COLUMNS
+from edda_sync.words.order import Order, Place, cursor_of, place_in
 from edda_sync.words.values import When
 
 if TYPE_CHECKING:
     from edda_sync.words.model import Item
     from edda_sync.words.paths import Condition
     from edda_sync.words.phrases import Phrase
+    from edda_sync.words.places import Near
 
 Where = Mapping[str, Any] | Sequence[Sequence[Any]]
 """Conditions on metadata, as :class:`TaskQuery` explains them."""
 
-TASK_ORDERS = ("urgent", "created_at", "updated_at", "due_date", "title", "priority", "relevance")
+TASK_ORDERS = ("urgent", "created_at", "updated_at", "due_date", "title", "priority", "relevance", "distance")
+UNPLACED = ("relevance", "distance")
+"""Orders in which the place of a row depends on more than the row."""
 DOCUMENT_ORDERS = ("updated_at", "created_at", "title", "relevance")
 
 
@@ -42,13 +46,17 @@ class TaskQuery:
         completed_from, completed_before, created_from, created_before, updated_from, updated_before: Ranges of
             ``completed_at``, ``created_at`` and ``updated_at``.
         where: Conditions on ``metadata`` and ``agent_context``: triples such as ``("metadata.estimate", ">=", 3)``, with
-            ``=``, ``!=``, ``<``, ``<=``, ``>`` or ``>=``, or pairs with ``exists`` or ``missing``. Types are compared
-            as well: 3 is not ``"3"``. A mapping means equality: ``{"metadata.owner": "ana"}``.
+            ``=``, ``!=``, ``<``, ``<=``, ``>``, ``>=`` or ``contains`` (words, as for ``text``), or pairs with ``exists``
+            or ``missing``. Types are compared as well: 3 is not ``"3"``. A mapping means equality:
+            ``{"metadata.owner": "ana"}``. The whole ``title``, ``description`` or ``content`` can be compared, too.
         text: Words that the title or description must contain, each as a whole word, or with a final ``*`` as the beginning
             of a word; ``"quoted words"`` must stand side by side. Parts of words will do in scripts without spaces between
             words. See :mod:`edda_sync.words.folding`.
+        near: Latitude and longitude, in degrees, of a place from which tasks may be ``within`` so many metres.
+        within: How far they may be; None for any distance.
+        place: The path where tasks say their place: an object with the numbers ``lat`` and ``lon``.
         order: One of ``urgent`` (by priority, due date with none last, age; the default), ``created_at``, ``updated_at``,
-            ``due_date``, ``title``, ``priority``, ``relevance`` (needs ``text``).
+            ``due_date``, ``title``, ``priority``, ``relevance`` (needs ``text``), ``distance`` (the default with ``near``).
         descending: Whether to reverse the order.
         limit: How many tasks to find at most.
         offset: How many tasks to skip first.
@@ -75,7 +83,10 @@ class TaskQuery:
     updated_before: When | None = None
     where: Where = ()
     text: str | None = None
-    order: str = "urgent"
+    near: tuple[float, float] | None = None
+    within: float | None = None
+    place: str = "metadata.location"
+    order: str | None = None
     descending: bool = False
     limit: int | None = None
     offset: int = 0
@@ -138,6 +149,7 @@ class Plan(NamedTuple):
         under: Id of a task that must be above the task, at any distance; None for any.
         where: Conditions on JSON columns.
         after: A place in the order; only rows behind it are found.
+        near: How far a row's place may be from another one; None for rows with or without a place.
     """
 
     kind: str
@@ -155,6 +167,7 @@ class Plan(NamedTuple):
     under: str | None = None
     where: tuple[Condition, ...] = ()
     after: Place | None = None
+    near: Near | None = None
 
 
 def pages(read: Callable[[Plan], Sequence[Row]], kind: str, size: int) -> Iterator[Sequence[Row]]:
@@ -220,8 +233,9 @@ def plan(query: Query) -> Plan:
         no_tag_ids=_tag_ids(query, "no_tags"),
         linked_to=_id(query, "document"),
         under=_id(query, "under"),
-        where=_where(query.where),
+        where=_where(query.where, "task" if task else "document"),
         after=_place(query, order),
+        near=_near(query),
     )
 
 
@@ -235,36 +249,53 @@ def cursor(query: Query, item: Item) -> str:
     Return a cursor for ``after``: the place of an item in a query's order. The item may be changed or deleted later.
 
     Raises:
-        InvalidValueError: The order is ``relevance``, in which an item has no fixed place.
+        InvalidValueError: The order is ``relevance`` or ``distance``, in which an item has no fixed place.
     """
     order = plan(query).order
-    if order[0][0] == "relevance":
-        raise _no_place()
+    if order[0][0] in UNPLACED:
+        raise _no_place(order[0][0])
     return cursor_of(order, tuple([getattr(item, name) for name, _ in order]))
 
 
-def _no_place() -> InvalidValueError:
-    return InvalidValueError("after", "needs an order with fixed places, so not relevance; use offset", "relevance")
+def _no_place(order: str) -> InvalidValueError:
+    return InvalidValueError("after", f"needs an order with fixed places, so not {order}; use offset", order)
 
 
 def _place(query: Query, order: Order) -> Place | None:
     if query.after is None:
         return None
-    if order[0][0] == "relevance":
-        raise _no_place()
+    if order[0][0] in UNPLACED:
+        raise _no_place(order[0][0])
     return place_in(order, query.after)
 
 
-def _where(given: Where) -> tuple[Condition, ...]:
+def _near(query: Query) -> Near | None:
+    if not isinstance(query, TaskQuery) or query.near is None:
+        if isinstance(query, TaskQuery) and query.within is not None:
+            raise InvalidValueError("within", "needs a place: set near, too", query.within)
+        return None
+    from edda_sync.words import paths, places  # rarely needed
+
+    path = paths.path("place", query.place)
+    if len(path) < 2:
+        raise InvalidValueError("place", "must be a key of metadata or agent_context", query.place)
+    return places.near(query.near, query.within, path)
+
+
+def _where(given: Where, kind: str) -> tuple[Condition, ...]:
     if not given:
         return ()
     from edda_sync.words.paths import condition  # rarely needed
 
     if isinstance(given, Mapping):
-        return tuple([condition("where", (path, "=", value)) for path, value in given.items()])
-    if isinstance(given, str) or not isinstance(given, Sequence):
+        given = [(path, "=", value) for path, value in given.items()]
+    elif isinstance(given, str) or not isinstance(given, Sequence):
         raise InvalidValueError("where", "must be a mapping, or a list of conditions", given)
-    return tuple([condition("where", each) for each in given])
+    found = tuple([condition("where", each) for each in given])
+    for each in found:
+        if each.path[0] not in COLUMNS[kind]:
+            raise InvalidValueError("where", f"names {each.path[0]}, which a {kind} does not have", each.path[0])
+    return found
 
 
 def _tag_ids(query: Query, field: str) -> tuple[str, ...]:
@@ -307,72 +338,19 @@ def _phrases(text: str) -> tuple[Phrase, ...]:
 
 def _order(query: Query, task: bool, has_words: bool) -> Order:
     orders = TASK_ORDERS if task else DOCUMENT_ORDERS
-    if query.order not in orders:
+    is_near = isinstance(query, TaskQuery) and query.near is not None
+    order = query.order or ("distance" if is_near else "urgent")
+    if order not in orders:
         raise InvalidValueError("order", f"must be one of {', '.join(orders)}", query.order)
-    if query.order == "relevance" and not has_words:
+    if order == "relevance" and not has_words:
         raise InvalidValueError("order", "relevance needs text to look for", query.order)
+    if order == "distance" and not is_near:
+        raise InvalidValueError("order", "distance needs a place: set near, too", query.order)
     down = query.descending
-    if query.order == "urgent":
+    if order == "urgent":
         return (("priority", down), ("due_date", down), ("created_at", down), ("id", down))
-    latest_first = not task and query.order.endswith("_at")  # documents begin with the latest, unless reversed
+    if order == "distance":
+        return (("distance", down), ("id", False))
+    latest_first = not task and order.endswith("_at")  # documents begin with the latest, unless reversed
     direction = down != latest_first
-    return ((query.order, direction), ("id", direction))  # both in one direction, as in the index
-
-
-# --- the same plan over rows in memory: for the memory store, and for what a transaction has not committed yet ---
-
-
-def matches(plan: Plan, row: Mapping[str, Any], tag_ids: Collection[str], among: bool = True) -> bool:
-    """
-    Tell whether a row meets a plan's conditions.
-
-    Args:
-        plan: The checked query.
-        row: Column values by name.
-        tag_ids: Ids of the tags that the entity carries.
-        among: Whether it is linked and stands below a task as ``linked_from``, ``linked_to`` and ``under`` ask.
-    """
-    if not among:
-        return False
-    for column, accepted in plan.equal:
-        if row[column] not in accepted:
-            return False
-    for column, start, end in plan.ranges:
-        value = row[column]
-        if value is None or (start is not None and value < start) or (end is not None and value >= end):
-            return False
-    if not all(tag_id in tag_ids for tag_id in plan.tag_ids):
-        return False
-    if plan.any_tag_ids and not any(tag_id in tag_ids for tag_id in plan.any_tag_ids):
-        return False
-    if any(tag_id in tag_ids for tag_id in plan.no_tag_ids):
-        return False
-    if plan.where and not _hold(plan.where, row):
-        return False
-    if plan.after is not None and not is_after(plan.order, plan.after, row):
-        return False
-    return not plan.words or occurrences(plan, row) > 0
-
-
-def _hold(where: tuple[Condition, ...], row: Mapping[str, Any]) -> bool:
-    from edda_sync.words.paths import holds  # rarely needed
-
-    return all(holds(each, row) for each in where)
-
-
-def reached(task: str, children: Callable[[str], Iterable[str]]) -> set[str]:
-    """Return everything below a task, given the children of each task."""
-    found: set[str] = set()
-    todo = [task]
-    while todo:
-        new = [each for each in children(todo.pop()) if each not in found]
-        found.update(new)
-        todo += new
-    return found
-
-
-def occurrences(plan: Plan, row: Mapping[str, Any]) -> int:
-    """Return how often the words of a plan occur in a row; 0 unless each of them does."""
-    from edda_sync.words.phrases import occurrences  # rarely needed
-
-    return occurrences(plan.words, (row["title"], row["description" if plan.kind == "task" else "content"] or ""))
+    return ((order, direction), ("id", direction))  # both in one direction, as in the index

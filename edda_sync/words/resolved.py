@@ -104,24 +104,36 @@ def combine(
         values |= told
         origins |= dict.fromkeys(told, Origin("argument"))
     made = build(values)
-    _check_paths(home, made, origins)
+    check_paths(home, made, origins)
     unknown = sorted({name for name in environment if name.startswith(PREFIX)} - set(VARIABLES) - set(OTHER_VARIABLES))
     origins = {key: origin for key, origin in origins.items() if key in SETTINGS}
     return Resolved(made, origins, tuple(unknown))
 
 
-def _check_paths(home: Path, config: StorageConfig, origins: Mapping[str, Origin]) -> None:
+def check_paths(home: Path, config: StorageConfig, origins: Mapping[str, Origin] | None = None) -> None:
     """
     Check that no two parts of a store would be in each other's way.
+
+    Args:
+        home: The store's folder, as an absolute path.
+        config: Its configuration.
+        origins: Where the paths come from that are no defaults, by key; by default the program has said them.
 
     Raises:
         SettingError: A path could not be honoured; the error says why.
     """
+    if origins is None:
+        origins = dict.fromkeys(config.given, Origin("argument"))
 
     def refused(key: str, path: Path, why: str) -> SettingError:
         place = origins.get(key, Origin()).place(home)
         return SettingError(key, f"is {str(path)!r}, and {why}; choose another one", path, place)
 
+    if config.state_path is not None and _is_in(config.state_path, home):
+        why = "must be outside the store's folder: a copy of the folder could not be told from the original"
+        raise refused("state_path", config.state_path, why)
+    if config.database_path is config.rocksdb_path is config.file_storage_path is None:
+        return  # by default nothing is in the way of anything
     folders = {"rocksdb_path": config.rocksdb(home), "file_storage_path": config.files(home)}
     places = {"database_path": config.database(home), **folders, "the store's folder": home}
     for key, folder in folders.items():
@@ -134,10 +146,8 @@ def _check_paths(home: Path, config: StorageConfig, origins: Mapping[str, Origin
     database = config.database(home)
     if database.name in _OURS and database.parent == home:
         raise refused("database_path", database, "is the name of another file of the store")
-    if config.state_path is not None and _is_in(config.state_path, home):
-        why = "must be outside the store's folder: a copy of the folder could not be told from the original"
-        raise refused("state_path", config.state_path, why)
 
 
 def _is_in(path: Path, folder: Path) -> bool:
-    return Path(os.path.normpath(path)).is_relative_to(os.path.normpath(folder))
+    inner, outer = os.path.normpath(path), os.path.normpath(folder)
+    return inner == outer or inner.startswith(os.path.join(outer, ""))

@@ -20,6 +20,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
+from functools import cache
 from itertools import accumulate, groupby
 from typing import Final
 
@@ -34,8 +35,8 @@ _UNSEEN: Final = (
     r"\ufeff\uffa0\ufff0-\ufffb\U00013430-\U00013438\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
 
-_SPACE_RUN: Final = re.compile(f"[{_SPACES}]+")
-_UNSEEN_RUN: Final = re.compile(f"[{_UNSEEN}]+")
+_SPACE_RUN: Final = f"[{_SPACES}]+"  # this pattern and the next one are compiled for the first text beyond ASCII
+_UNSEEN_RUN: Final = f"[{_UNSEEN}]+"
 _BLANK: Final = re.compile(f"[{_SPACES}{_UNSEEN}]*")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -72,12 +73,17 @@ _RUN_LENGTHS: Final = """
 5 3 5 3 7 9 29 3 11 5 6 10 10 6 8 8 7 9 147 1 55 37 10 1030 42720 32 4153 7 222 2 5762 14 7473 3103 542 1506 4939
 715958 1 30 96 128 240 65040 65534 2 65534 2
 """
-_ENDS: Final = tuple(accumulate(map(int, _RUN_LENGTHS.split())))
+
+
+@cache
+def _ends() -> tuple[int, ...]:
+    """Return where each run ends."""
+    return tuple(accumulate(map(int, _RUN_LENGTHS.split())))
 
 
 def is_assigned(character: str) -> bool:
     """Return whether a character is assigned in Unicode 14.0. Private use counts as assigned; noncharacters do not."""
-    return bisect_right(_ENDS, ord(character)) % 2 == 0
+    return bisect_right(_ends(), ord(character)) % 2 == 0
 
 
 def is_blank(text: str) -> bool:
@@ -101,9 +107,9 @@ def fold(name: str) -> str:
     """
     if name.isascii() and name.isprintable():  # the usual case, and the same on every Python
         return " ".join(name.lower().split())
-    seen = _UNSEEN_RUN.sub("", name)
+    seen = re.sub(_UNSEEN_RUN, "", name)
     parts = [_fold("".join(run)) if known else "".join(run) for known, run in groupby(seen, is_assigned)]
-    return _SPACE_RUN.sub(" ", "".join(parts)).strip(" ")
+    return re.sub(_SPACE_RUN, " ", "".join(parts)).strip(" ")
 
 
 def _fold(assigned: str) -> str:

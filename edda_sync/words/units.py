@@ -27,6 +27,7 @@ DURATIONS: Final[Mapping[str, int]] = {
 }  # fmt: skip
 """The units of durations, each in microseconds."""
 
+_SHOWN: Final = ("bytes", "KB", "MB", "GB", "TB")
 _OTHER_SIZES: Final = {"byte": "bytes", "b": "bytes", "k": "kb", "m": "mb", "g": "gb", "t": "tb"}
 _OTHER_DURATIONS: Final = {
     "sec": "s", "secs": "s", "second": "s", "seconds": "s", "min": "minutes", "mins": "minutes", "minute": "minutes",
@@ -91,3 +92,11 @@ def _text(amount: int, units: Mapping[str, int], zero: str) -> str:
             number = amount // factor
             return f"{number} {name[:-1] if number == 1 and name.endswith('s') and len(name) > 2 else name}"
     return f"0 {zero}"
+
+
+def size_in_words(size: int) -> str:
+    """Return a size in bytes for a person, rounded: 3 bytes, 12.5 KB, 2.15 GB."""
+    shown, unit = float(size), 0
+    while shown >= 999.5 and unit < len(_SHOWN) - 1:
+        shown, unit = shown / 1_000, unit + 1
+    return f"{size:,} {_SHOWN[0]}" if not unit else f"{shown:.3g} {_SHOWN[unit]}"

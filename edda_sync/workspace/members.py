@@ -12,7 +12,9 @@ from edda_sync.changes import change as changes
 from edda_sync.changes.change import Birth
 from edda_sync.changes.drafts import Put
 from edda_sync.crdt import cells, records
+from edda_sync.crdt import ext as exts
 from edda_sync.crdt.entity import OWN_TIME, Entity
+from edda_sync.crdt.ext import Ext
 from edda_sync.crdt.records import DeviceRecord, EpochRecord, SealingKey
 from edda_sync.store.seams import StoreReader, StoreWriter
 from edda_sync.words import limits, values
@@ -107,17 +109,23 @@ def ring(reader: StoreReader) -> Ring:
     return () if stored is None else _decode_ring(stored)
 
 
-def member_draft(card: DeviceCard, added_by: bytes) -> Put:
+def keep_ring(tx: StoreWriter, keys: Ring) -> None:
+    """Keep these keys of the workspace, oldest first, in place of those that are here."""
+    tx.meta.set(RING_KEY, _encode_ring(keys))
+
+
+def member_draft(card: DeviceCard, added_by: bytes, ext: Ext = exts.NONE) -> Put:
     """
     Return the draft that makes a device a member.
 
     Args:
         card: The card that the device sent.
         added_by: The signing key of this device, which adds it.
+        ext: What its record says beyond that.
     """
     signing_key = records.certificate_key(card.certificate)
     sealing_keys = tuple(SealingKey(suite, key) for suite, key in card.sealing_keys)
-    record = DeviceRecord(signing_key, card.certificate, sealing_keys, "member", added_by)
+    record = DeviceRecord(signing_key, card.certificate, sealing_keys, "member", added_by, ext)
     cells = {"record": records.encode(record), "name": values.line("name", card.name), "created_at": OWN_TIME}
     return Put.of("device", records.device_entity(signing_key), cells)
 
@@ -140,8 +148,19 @@ def check_room(reader: StoreReader) -> None:
         raise LimitError("the number of devices of the workspace", count + 1, limits.MEMBERS_MAX)
 
 
+def is_code(device: Entity) -> bool:
+    """
+    Tell whether a member is a recovery code (:mod:`.codes`), which no link trusts.
+
+    It is one if all its records say so. Otherwise a member could write a second record beside that of another device, as if
+    it had not seen the first, and shut the device out.
+    """
+    found = [records.decode_device(write[3]) for write in device.cells["record"]]
+    return all(exts.get(record.ext, records.RECOVERY) is not None for record in found)
+
+
 def members(reader: StoreReader) -> list[Member]:
-    """Return the devices of the workspace, ordered by name."""
+    """Return the devices of the workspace, ordered by name. Recovery codes are none."""
     found = (_member_of(record.key, record.state) for record in reader.states.scan("device"))
     listed = [member for member in found if member is not None]
     return sorted(listed, key=lambda member: (member.name, member.device))
@@ -149,9 +168,9 @@ def members(reader: StoreReader) -> list[Member]:
 
 @lru_cache(maxsize=4 * limits.MEMBERS_MAX)  # asked after each batch, and nearly always unchanged
 def _member_of(key: bytes, state: bytes) -> Member | None:
-    """Return the member that a device's stored state describes; None if it cannot be read."""
+    """Return the member that a device's stored state describes; None if it cannot be read, or is a recovery code."""
     found = authority.member_of(key, state)
-    if found is None:
+    if found is None or is_code(found[0]):
         return None
     entity, record = found
     added_at = values.time_of(min(write[2] for write in entity.cells["record"]))
@@ -163,7 +182,7 @@ def _certificate_of(entity: Entity) -> bytes:
     """Return the certificate of a device. If several records were written concurrently, return one that it made itself."""
     writes = sorted(entity.cells["record"], key=cells.rank, reverse=True)
     found = [records.decode_device(write[3]).certificate for write in writes]
-    return next(filter(_is_its_own, found), found[0])
+    return found[0] if len(found) == 1 else next(filter(_is_its_own, found), found[0])
 
 
 @lru_cache(maxsize=4 * limits.MEMBERS_MAX)

@@ -380,13 +380,13 @@ def test_the_frames_that_wait_to_be_expanded_are_limited_by_what_a_peer_may_have
 ) -> None:
     monkeypatch.setattr(limits, "EXPANDED_BYTES_MAX", 1)
     monkeypatch.setattr(limits, "WINDOW_BYTES_MAX", 1_000)
-    monkeypatch.setattr(limits, "FRAME_BYTES_MAX", 1_000_000)
+    monkeypatch.setattr(limits, "FRAME_BYTES_MAX", 100_000)
     a, _, c = three
     liar = Liar(c)
     line = Line(liar, a)
     sent = 0
-    while line.error is None and sent < 2_000_000:
-        message = liar.batch(liar.change([Touch("task", os.urandom(16))] * 2_500 + touch() * 10))
+    while line.error is None and sent < 200_000:
+        message = liar.batch(liar.change([Touch("task", os.urandom(16))] * 250 + touch() * 10))
         sent += len(line.codec.encode(message))
         line.send(message)
     assert isinstance(line.error, RemoteProtocolError)

@@ -74,6 +74,18 @@ TESTS: Final = {
         "transport/test_listener.py::test_a_stranger_ends_in_the_tls_layer_and_never_reaches_http",
         "e2e/test_hostile.py::test_a_device_that_is_no_member_ends_in_tls_and_never_reaches_http",
     ),
+    "strangers that open connections without end": (
+        "transport/test_doorway.py::test_a_network_that_calls_too_often_displaces_only_its_own_callers",
+        "transport/pairing/test_turns.py::test_a_network_that_has_had_no_turn_yet_is_next_however_many_others_wait",
+        "e2e/test_hostile.py::test_a_member_links_at_once_while_a_stranger_fills_the_port_again_and_again",
+        "e2e/test_hostile.py::test_memory_stays_bounded_however_many_callers_come_and_go",
+    ),
+    "strangers that repeat announcements, or make them up": (
+        "device/test_peers.py::test_hints_however_many_make_few_calls_and_shorten_the_pauses_between_them_a_few_times",
+        "device/test_joining.py::test_an_invitation_of_somebody_else_under_the_same_digits_keeps_nobody_out",
+        "transport/test_discovery.py::test_names_that_are_not_ours_are_passed_over_in_silence",
+        "transport/test_interfaces.py::test_an_announcement_leads_nowhere_but_into_the_networks_of_this_machine",
+    ),
     "somebody who guesses a code": (
         "transport/pairing/test_joiner.py::test_a_wrong_code_on_either_side_ends_both_and_spends_the_code",
         "transport/pairing/test_ends.py::test_a_wrong_code_ends_the_invitation_and_both_people_hear_why",
@@ -176,9 +188,39 @@ TESTS: Final = {
         "sync/test_replica.py::test_whoever_drops_and_comes_back_has_no_new_budget",
         "attacks/test_floods.py::test_false_proofs_cause_a_limited_number_of_full_comparisons",
     ),
+    "a member that gives parts of files that are not what they should be": (
+        "sync/test_filing.py::test_a_wrong_chunk_is_dropped_its_giver_named_and_it_comes_from_another",
+        "sync/test_filing.py::test_a_peer_that_gives_wrong_chunks_is_asked_for_no_more_files",
+        "sync/test_filing.py::test_an_answer_to_another_question_ends_the_session",
+    ),
+    "a member that asks for parts of files without end, or sends some that nobody asked for": (
+        "sync/test_filing.py::test_more_questions_than_may_be_under_way_end_the_session",
+        "sync/test_filing.py::test_what_nobody_asked_for_is_passed_over_and_not_kept",
+    ),
     "a member that adds a device under another's name, or writes another's record": (
         "attacks/test_trust.py::test_nobody_overwrites_the_record_of_another_device",
         "attacks/test_trust.py::test_a_member_that_adds_a_device_says_so_itself",
+    ),
+    "somebody with a device's own key, such as from a copied folder": (
+        "device/test_introducing.py::test_only_who_has_the_devices_own_key_comes_in_that_way_and_only_that_way",
+        "device/test_introducing.py::test_what_is_no_run_of_changes_ends_the_link_and_changes_nothing",
+    ),
+    "a place of backups that changes, cuts or swaps what lies there, or another workspace's objects there": (
+        "backup/test_sealed.py::test_two_thousand_flipped_bits_are_all_found",
+        "backup/test_sealed.py::test_an_object_that_is_cut_or_longer_is_found",
+        "backup/test_sealed.py::test_no_object_takes_the_place_of_another",
+        "backup/test_sealed.py::test_an_object_opens_under_one_key_only",
+        "backup/test_keys.py::test_flipped_bits_are_all_found",
+        "backup/test_recovering.py::test_a_backup_that_is_damaged_makes_nothing_and_a_later_try_does",
+    ),
+    "somebody who can write where backups lie, and knows for whom to seal keys": (
+        "backup/test_keys.py::test_keys_that_somebody_sealed_in_anothers_name_are_refused",
+        "backup/test_keys.py::test_the_log_says_which_keys_are_those_of_the_workspace",
+        "backup/test_lockbox.py::test_a_device_takes_no_keys_that_another_one_sealed_for_it",
+        "backup/test_admitting.py::test_a_ring_with_no_key_of_the_workspace_is_not_kept",
+    ),
+    "a member that writes a second record, to make another device a recovery code": (
+        "workspace/test_codes.py::test_a_member_cannot_make_a_code_of_another_device_by_a_second_record_beside_its_own",
     ),
     "a member that lies within the rules (backdated clocks, deletions)": (
         "test_counterexamples.py::test_counterexample_5_an_edit_unseen_by_a_deletion_with_a_fast_clock_is_found",

@@ -2,17 +2,21 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import io
 import json
 import os
 import re
 import sqlite3
 import subprocess
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import edda_sync.cli
+from edda_sync.cli import common
 from tests.cli.processes import EDDA, Running, on_a_terminal, run
 
 
@@ -148,3 +152,25 @@ def test_a_person_who_waits_at_a_terminal_for_another_writing_program_is_told_so
         other.execute("ROLLBACK")
         assert running.wait() == 0
     assert {task["title"] for task in edda.json("task", "list")} == {"before", "after"}
+
+
+@pytest.mark.parametrize("is_person", [True, False])
+def test_what_takes_long_is_said_once_and_to_a_person_only(monkeypatch: pytest.MonkeyPatch, is_person: bool) -> None:
+    class Terminal(io.StringIO):
+        said = threading.Event()
+
+        def isatty(self) -> bool:
+            return is_person
+
+        def write(self, text: str) -> int:
+            written = super().write(text)
+            if "\n" in self.getvalue():  # and not at a write of nothing
+                self.said.set()
+            return written
+
+    screen = Terminal()
+    monkeypatch.setattr(common, "PROGRESS_AFTER_S", 0)
+    monkeypatch.setattr(sys, "stderr", screen)
+    with common.said_if_long("Indexing."):
+        assert not is_person or screen.said.wait(30)
+    assert screen.getvalue() == ("Indexing.\n" if is_person else "")

@@ -162,7 +162,8 @@ def test_a_command_does_not_use_a_store_that_would_end_with_it(bare: Any, monkey
 
 def test_the_status_says_where_a_configured_database_is(bare: Any) -> None:
     bare("config", "set", "database_path", "data/notes.db")
-    assert f"MB in {bare.home}/data/notes.db;" in bare("status").stdout
+    bare("init")
+    assert f"MB in {bare.home}/data/notes.db; states in sqlite;" in bare("status").stdout
     assert bare.json("status")["database"] == f"{bare.home}/data/notes.db"
 
 
@@ -259,8 +260,9 @@ def test_a_named_backend_is_used_and_recorded_by_the_store(bare: Any, monkeypatc
     bare("config", "set", "backend", "rocksdb")
     task = bare.id_of("task", "add", "Mine")
     said = bare("config", "unset", "backend").stdout
-    assert said == "backend is again what the store itself says, as `edda doctor` shows.\n"
-    assert rows(bare, "backend") == {"backend": ("-", "the store itself")}
+    assert said == "backend is rocksdb again, as the store itself says.\n"
+    assert rows(bare, "backend") == {"backend": ("rocksdb", "the store itself")}
+    assert "; states in rocksdb; " in bare("status").stdout
     assert [each["id"] for each in bare.json("task", "list")] == [task]
     monkeypatch.setenv("EDDA_BACKEND", "sqlite")
     assert "`edda store migrate --to sqlite` moves them there" in bare("task", "list", code=2).stderr

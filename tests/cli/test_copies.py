@@ -89,3 +89,31 @@ def test_two_copies_of_a_store_that_end_each_others_links_both_say_so(machine: C
     for each in (copied, original):  # links came and went, and it was said once
         assert len([line for line in each.lines if re.search(SAID, line)]) == 1
         assert len([line for line in each.lines if "connected to laptop (" in line]) <= 3
+
+
+def test_a_store_and_a_copy_of_it_that_meet_say_so_on_both(machine: Callable[[str], Machine]) -> None:
+    """There is no third device that could tell: one of the two is told where the other runs."""
+    original, copy = machine("original"), machine("copy")
+    original.run("init", "--name", "laptop")
+    shutil.copytree(original.home, copy.home)
+    first, place = original.up()
+    second, _ = copy.up("--at", place)
+    for running in (first, second):
+        running.wait_for(
+            r"A copy of this device's store runs at 127\.0\.0\.1, too, .* `edda split NAME` on one of the two"
+        )
+    assert "copies: A copy of this device's store runs at 127.0.0.1, too" in original.run("status")
+    assert copy.json("status")["copy_at"] == "127.0.0.1"
+    for running in (first, second):
+        assert running.end() == 0
+    assert len([line for line in first.lines if "A copy of this device's store" in line]) == 1
+
+
+def test_a_device_that_is_told_its_own_address_knows_itself(machine: Callable[[str], Machine]) -> None:
+    laptop = machine("laptop")
+    laptop.run("init", "--name", "laptop")
+    running, place = laptop.up()
+    printed = laptop.run("sync", "--at", place, "--timeout", "1", code=4)
+    assert "it is this device itself, or a copy of its store" in " ".join(printed.split())
+    assert laptop.json("status")["copy_at"] is None
+    assert running.end() == 0

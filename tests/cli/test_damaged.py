@@ -18,9 +18,7 @@ from tests.engine.test_doctor import spoil
 from tests.store.sqlite.test_damage import wipe
 
 MANY = 60
-WAY_BACK = (
-    "keep a copy of the folder, move edda.db away, and put it back from a backup, or get its content from another"
-)
+WAY_BACK = "keep a copy of the folder, move edda.db away, and bring it back with `edda backup restore`, or from another"
 
 
 def fill(home: Path) -> None:
@@ -100,7 +98,7 @@ def test_the_doctor_names_the_damage_in_the_words_of_this_project(
     assert first.startswith(
         "`edda sync`, while another device runs, and `edda export` may still save what is only here:"
     )
-    assert "move edda.db away, and put it back from a backup" in then
+    assert "move edda.db away, and bring it back with `edda backup restore`" in then
 
 
 def test_a_running_device_says_that_its_store_is_damaged(damaged: tuple[Machine, Machine]) -> None:

@@ -270,6 +270,7 @@ def test_conflicts_are_listed_with_every_value_and_when(another_edda: Callable[[
     from edda_sync.words.model import Task
 
     edda = another_edda("laptop")
+    edda("init")
     assert "No conflicts" in edda("conflicts").stderr
     task_id = edda.id_of("task", "add", "old")
     laptop, phone = StorageEngine(edda.home), StorageEngine(tmp_path / "phone")

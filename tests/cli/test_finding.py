@@ -58,6 +58,9 @@ def test_explaining_names_the_indexes(edda: Any) -> None:
     assert "idx_tasks_urgent" in edda("task", "list", "--explain").stdout
     explained = edda.json("task", "list", "--all", "--order", "updated_at", "--explain")
     assert explained[0]["indexes"][0] == "idx_tasks_updated_at"
+    for status, index in (("open", "urgent"), ("done", "settled")):  # and not the other one as well
+        explained = edda.json("task", "list", "--status", status, "--explain")
+        assert [each for each in explained[0]["indexes"] if each.startswith("idx_")] == [f"idx_tasks_{index}"]
 
 
 def test_each_page_says_how_to_get_the_next_while_tasks_come_and_go(edda: Any) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from edda_sync.cli import happenings as module
+from edda_sync.cli import log
 from edda_sync.cli.happenings import Lines
 from edda_sync.device.device import Happening
 
@@ -22,7 +23,7 @@ class Names:
 @pytest.fixture
 def printed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     lines: list[str] = []
-    monkeypatch.setattr(module, "say", lambda text, lead: lines.append(text))
+    monkeypatch.setattr(log, "say", lambda text, lead: lines.append(text))
     return lines
 
 

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 import edda_sync
 from edda_sync import testing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.words.config import StorageConfig
 from tests.cli.meeting import Machines, titles
-from tests.cli.processes import Machine
+from tests.cli.processes import Machine, asked_on_a_terminal
 
 
 def test_a_new_device_joins_by_a_code_and_holds_everything(machine: Machines) -> None:
@@ -25,6 +26,23 @@ def test_a_new_device_joins_by_a_code_and_holds_everything(machine: Machines) ->
     assert phone.json("status")["digest"] == laptop.json("status")["digest"]
     assert {(each["name"], each["this"]) for each in phone.json("devices")} == {("laptop", False), ("phone", True)}
     assert laptop.json("devices")[1]["proved_at"] is not None
+
+
+def test_the_code_is_asked_for_where_other_users_cannot_read_it(machine: Machines, tmp_path: Path) -> None:
+    laptop = machine("laptop")
+    laptop.run("task", "add", "Buy milk")
+    invitation, code, address = laptop.invite()
+    invitation.wait_for(r"^It asks for the code\.$")
+    arguments = ("join", "--at", address, "--name", "phone")
+    ended, printed = asked_on_a_terminal(tmp_path / "phone", *arguments, answers=[code.encode()])
+    assert ended == 0
+    assert "Code that `edda invite` shows: " in printed
+    assert "1 task and 0 documents came; proved equal with" in printed
+    assert invitation.wait() == 0
+
+
+def test_without_a_terminal_a_missing_code_is_a_mistake(machine: Machines) -> None:
+    assert "CODE" in machine("phone").run("join", code=2)
 
 
 def test_a_person_who_stops_the_search_for_an_invitation_is_told_that_nothing_was_done(machine: Machines) -> None:

@@ -32,4 +32,4 @@ def test_a_link_the_wrong_way_round_is_answered_with_the_right_command(edda: Any
     document_id = edda.id_of("doc", "add", "-", "--title", "Shops", stdin=b"text")
     said = edda("link", document_id, task_id, code=2).stderr
     assert said == f"The task stands first: `edda link {task_id} {document_id}`.\n"
-    assert "it is the id of a task" in edda("link", task_id, task_id, code=3).stderr
+    assert "it is a task" in edda("link", task_id, task_id, code=3).stderr

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +18,6 @@ import pytest
 from sqlcipher3 import dbapi2 as sqlite
 
 import edda_sync
-from edda_sync.cli import status
 from edda_sync.cli.main import root
 from edda_sync.engine import doctor
 from edda_sync.engine.engine import StorageEngine
@@ -26,6 +27,7 @@ from edda_sync.testing import devices, sync
 from edda_sync.words import limits
 from edda_sync.words.folders import socket_path
 from tests.cli.conftest import Edda
+from tests.cli.meeting import Machines
 from tests.test_unreadable import FOREIGN
 
 HOLD: Final = """
@@ -50,15 +52,34 @@ LOOKING: Final = {
     "status": [["status"]],
     "doctor": [["doctor"]],
     "config show": [["config", "show"]],
+    "bundle show": [["bundle", "show", "BUNDLE"]],
+    "backup list": [["backup", "list"]],
+    "index list": [["index", "list"]],
 }
 WRITING: Final = {
     "init", "task add", "task edit", "task done", "task rm", "task restore", "task move", "doc add", "doc edit", "doc rm",
     "doc restore", "tag add", "tag rename", "tag rm", "link", "import beads", "import markdown", "import jsonl", "up",
     "invite", "join", "sync", "store encrypt", "store decrypt", "store migrate", "key rotate",
-    "attach", "doc detach", "doc save",
+    "attach", "doc detach", "doc fetch", "doc save", "bundle export", "bundle import", "split",
+    "backup recovery new",
+    "index create", "index drop", "service install", "service uninstall",
 }  # fmt: skip
 WORDS: Final = ("words", "latest", "newer", "more", "c", "renamed", "brand", "nothing")
-WITHOUT_A_STORE: Final = {"demo", "simulate", "completion", "config set", "config unset"}
+WITHOUT_A_STORE: Final = {
+    "demo",
+    "simulate",
+    "completion",
+    "config set",
+    "config unset",
+    "backup now",
+    "backup verify",
+    "backup restore",
+    "backup target add",
+    "backup target list",
+    "backup target remove",
+    "backup recovery check",
+    "service status",
+}
 
 
 @pytest.fixture
@@ -73,7 +94,9 @@ def ids(edda: Edda) -> dict[str, str]:
     with edda_sync.open(edda.home) as store:
         leave_texts(store)
         store.edit_text(document, "content", [(0, 0, "the very ")])
-    return {"TASK": task, "DOCUMENT": document, "FOLDER": str(edda.home.parent / "out")}
+    bundle = str(edda.home.parent / "some.edda")
+    edda("bundle", "export", bundle)
+    return {"TASK": task, "DOCUMENT": document, "FOLDER": str(edda.home.parent / "out"), "BUNDLE": bundle}
 
 
 @pytest.fixture
@@ -128,7 +151,7 @@ def test_a_command_that_looks_answers_while_another_process_writes(
 @pytest.mark.usefixtures("held")
 def test_a_command_that_writes_waits_for_its_turn(edda: Edda, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "BUSY_TIMEOUT_MS", 10)
-    edda("task", "add", "later", code=1)
+    assert "busy with another process" in edda("task", "add", "later", code=1).stderr
 
 
 def test_commands_show_the_same_while_another_process_writes_as_afterwards(tmp_path: Path) -> None:
@@ -179,7 +202,7 @@ def test_commands_show_the_same_while_another_process_writes_as_afterwards(tmp_p
             assert reader.index.stale() == []
         assert meanwhile == afterwards
         assert meanwhile[-1] == []
-        (read,) = [each for each in meanwhile[0] if each.id == documents[0]]
+        (read,) = [each for each in meanwhile[1] if each.id == documents[0]]
         assert read.content == "latest words"
 
 
@@ -237,16 +260,44 @@ def test_a_reader_that_stays_open_does_not_hinder_readers_or_writers(edda: Edda,
     connection.close()
 
 
+@contextmanager
+def hanging(home: Path) -> Iterator[None]:
+    """Listen where a running device does, and never answer, as one that was stopped."""
+    path = socket_path(home)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        yield
+
+
 @pytest.mark.parametrize("args", [("status",), ("devices",)])
 def test_a_command_does_not_wait_for_a_hanging_device_and_asks_the_store(
     edda: Any, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr(status, "ANSWER_S", 0.1)
-    path = socket_path(edda.home)
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    with socket.socket(socket.AF_UNIX) as hanging:
-        hanging.bind(str(path))
-        hanging.listen()  # as of a process that was stopped
+    monkeypatch.setattr(limits, "DEVICE_ANSWER_S", 0.1)
+    with hanging(edda.home):
         answered = edda(*args)
     assert "does not answer" in answered.stderr
     assert "laptop" in answered.stdout
+
+
+@pytest.mark.parametrize("args", [("sync",), ("invite",), ("backup", "now", "--wait-converged", "60")])
+def test_a_command_that_needs_the_running_device_says_that_it_hangs(
+    edda: Any, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(limits, "DEVICE_ANSWER_S", 0.1)
+    with hanging(edda.home):
+        refused = edda(*args, code=2)
+    assert "does not answer (`edda up` was stopped, or hangs); nothing was done: let it go on" in refused.stderr
+    assert limits.DEVICE_ANSWER_S <= 2
+
+
+def test_a_stopped_device_is_told_and_answers_once_it_goes_on(machine: Machines) -> None:
+    laptop = machine("laptop")
+    running, _ = laptop.up()
+    running.process.send_signal(signal.SIGSTOP)
+    assert "does not answer" in laptop.run("status")
+    running.process.send_signal(signal.SIGCONT)
+    assert "running on port" in laptop.run("status")
+    assert running.end() == 0

@@ -93,9 +93,7 @@ def test_a_store_that_was_overwritten_comes_back_as_the_message_says(machine: Ca
     (phone.home / "edda.db").write_bytes(b"x" * 8192)
     (said,) = said_of(phone, [("task", "list"), ("init",), ("status",), ("doctor",), ("join", "12-3456-7890")])
     assert "is no store any more, although a store was here" in said
-    assert (
-        "keep edda.db elsewhere first, then put it back from a backup, or get its content from another device" in said
-    )
+    assert "keep edda.db elsewhere first, then bring it back with `edda backup restore`, or from another device" in said
     (phone.home / "edda.db").rename(phone.home.parent / "kept")
     assert "1 task and 0 documents came" in phone.join(laptop, "--name", "phone")
 
@@ -112,7 +110,7 @@ def test_the_messages_about_a_damaged_file_lead_to_its_repair_and_not_in_a_circl
     assert "run `edda doctor`" in phone.run("task", "list", code=1)
     for command in (("doctor",), ("doctor", "--rebuild")):
         said = phone.run(*command, code=1)
-        assert "move edda.db away, and put it back from a backup, or get its content from another device" in said
+        assert "move edda.db away, and bring it back with `edda backup restore`, or from another device" in said
         assert "run `edda doctor`" not in said
     database.rename(phone.home.parent / "kept")
     assert "1 task and 0 documents came" in phone.join(laptop, "--name", "phone")

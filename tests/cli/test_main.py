@@ -95,7 +95,7 @@ def test_a_read_only_folder_can_be_read_and_a_write_is_refused_in_one_sentence(
         path.chmod(0o555 if path.is_dir() else 0o444)
     listed = subprocess.run([*obedient, *EDDA, "--home", str(home), "task", "list"], capture_output=True, check=False)
     assert (listed.returncode, listed.stdout.split()[-1:], listed.stderr) == (0, [b"a"], b"")
-    for folder, args in ((home, ["task", "add", "b"]), (home / "deeper", ["task", "list"])):
+    for folder, args in ((home, ["task", "add", "b"]), (home / "deeper", ["task", "add", "b"])):
         command = [*obedient, *EDDA, "--home", str(folder), *args]
         refused = subprocess.run(command, capture_output=True, check=False)
         assert refused.returncode == 1, refused.stderr
@@ -177,8 +177,16 @@ DEEP = "[" * 100_000
         (["tag", "add", "a\tb"], 2, "control character"),
         (["tag", "add", "x" * 201], 2, "200"),
         (["--agent", "", "task", "add", "a"], 2, "agent"),
-        (["task", "show", "abc"], 3, "`edda task list` shows ids, of which the last 6 or more characters will do."),
-        (["doc", "show", "abc"], 3, "`edda doc list` shows ids, of which the last 6 or more characters will do."),
+        (
+            ["task", "show", "abc"],
+            3,
+            "`edda task list` shows titles and ids, of which the last 6 or more characters will do.",
+        ),
+        (
+            ["doc", "show", "abc"],
+            3,
+            "`edda doc list` shows titles and ids, of which the last 6 or more characters will do.",
+        ),
         (["task", "list", "--home", "x"], 2, "--home stands before the command, as in `edda --home DIR task list`."),
         (["task", "add", "a", "--agent=x"], 2, "as in `edda --agent NAME task add`."),
         (["task", "add", "- [ ] x"], 2, "what begins with - goes behind --: `edda task add -- TITLE...`."),

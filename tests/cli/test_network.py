@@ -14,6 +14,7 @@ from sqlcipher3 import dbapi2 as sqlite
 from edda_sync import StorageConfig, StorageEngine, Task
 from edda_sync.cli import network
 from edda_sync.words.config import DATABASE_FILE
+from tests.cli import starting
 from tests.cli.meeting import Machines, shown, titles
 from tests.cli.processes import PATIENCE_S, Machine, Running
 from tests.e2e.machine import OPENS_SLOWLY
@@ -22,7 +23,10 @@ STEADY = 10  # answers
 LARGE = 3_500  # tasks of one change: more than is taken in a turn
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+NO_HANG_UP = pytest.mark.skipif(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN, reason="nohup runs the tests")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, pytest.param(signal.SIGHUP, marks=NO_HANG_UP)])
 def test_up_ends_cleanly_on_request(machine: Machines, number: int) -> None:
     laptop = machine("laptop")
     running, _ = laptop.up()
@@ -31,6 +35,22 @@ def test_up_ends_cleanly_on_request(machine: Machines, number: int) -> None:
     assert running.lines[-1] == "Stopped; everything is on disk."
     assert titles(laptop) == {"Buy milk"}
     assert not (laptop.home / "run" / "edda.sock").exists()
+
+
+def test_up_goes_on_without_its_terminal_if_nohup_says_so(machine: Machines) -> None:
+    laptop = machine("laptop")
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        running = Running([*starting.COMMAND, "up", "--no-discovery"], laptop.environment)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    try:
+        running.wait_for("Ctrl-C")
+        running.process.send_signal(signal.SIGHUP)
+        assert "running on port" in laptop.run("status")
+        assert running.end() == 0
+    finally:
+        running.kill()
 
 
 def test_ctrl_c_while_a_large_change_is_taken_explains_the_wait_and_works_again(
@@ -261,7 +281,9 @@ def test_sync_gives_up_an_address_that_refuses_long_before_the_timeout_and_says_
 
 
 def test_sync_of_a_single_device_says_how_to_get_a_second_one(machine: Machines) -> None:
-    assert "`edda invite` lets one in" in machine("laptop").run("sync", code=4)
+    laptop = machine("laptop")
+    laptop.run("init")
+    assert "`edda invite` lets one in" in laptop.run("sync", code=4)
 
 
 def keys(found: dict[str, Any]) -> list[str]:

@@ -115,7 +115,7 @@ def test_a_link_that_points_at_nothing_is_refused_and_makes_no_file_elsewhere(la
         link, elsewhere = laptop.home / name, tmp_path / "elsewhere"
         link.parent.mkdir(exist_ok=True)
         link.symlink_to(elsewhere)
-        command = ("task", "add", "Secret") if name == "edda.db" else ("sync", "--timeout", "1")
+        command = ("task", "add", "Secret") if name == "edda.db" else ("up", "--no-discovery")
         printed = laptop.run(*command, code=1)
         assert f"{link} is a symbolic link" in printed
         assert not elsewhere.exists()

@@ -1,7 +1,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from pathlib import Path
 
+import pytest
+
+from edda_sync.cli import running
+from edda_sync.device import control
+from edda_sync.device.device import Device
+from edda_sync.words import folders
+from edda_sync.words.errors import UsageError
 from tests.cli.meeting import Machines
 from tests.cli.processes import Machine, on_a_terminal
 
@@ -45,3 +54,20 @@ def test_devices_with_the_same_name_are_told_apart_wherever_they_are_named(machi
     assert f"vm ({short['third']})" in listed
     assert {each["name"] for each in second.json("status")["peers"]} == {"vm"}, "a program gets names as they are"
     assert running.end() == 0
+
+
+async def test_a_device_that_runs_since_before_an_update_counts_as_awake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def older(request: control.Answer) -> AsyncIterator[control.Answer]:
+        if request["do"] == "answer":
+            raise UsageError("The running device does not know this request")
+        yield {"done": True, "asked": request["do"]}
+
+    def alone(_: Device) -> AsyncGenerator[control.Answer, None]:
+        raise AssertionError("a device runs")
+
+    monkeypatch.setattr(running, "home", lambda: tmp_path / "h")
+    monkeypatch.setattr(folders, "SOCKET_PATH_BYTES_MAX", 107)
+    async with control.serve(tmp_path / "h", older):
+        assert [each["asked"] async for each in running.answers({"do": "sync"}, alone)] == ["sync"]

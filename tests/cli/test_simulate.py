@@ -51,6 +51,14 @@ def test_a_failure_prints_the_command_that_repeats_it_and_shrinks(monkeypatch: p
     assert repeated.stdout.startswith("Failed: invariant ")
 
 
+def test_seeds_are_drawn_around_a_story_that_can_be_drawn() -> None:
+    result = simulate("--scenario", "rolled-back-disk", "--seed", "1", "--backend", "memory")
+    assert (result.exit_code, result.stdout[:5]) == (0, "Held:"), result.output
+    refused = simulate("--scenario", "island", "--seeds", "2")
+    assert refused.exit_code == 2
+    assert "With a seed, --scenario is one of restored-laptop, cloned-vm, rolled-back-disk" in refused.stderr
+
+
 def test_a_run_is_drawn_as_a_page(tmp_path: Path) -> None:
     page = tmp_path / "run.html"
     result = simulate("--seed", "3", "--html", str(page))

@@ -136,7 +136,7 @@ def test_a_store_that_exists_more_than_once_says_so(copies: tuple[Any, Any]) -> 
         assert (date.fromisoformat(quiet[:10]) - date.fromisoformat(wrote[:10])).days == 30
         said = each("status").stdout
         assert "copies: this device's store exists more than once; another copy of it wrote too, last " in said
-        assert f"last {wrote[:10]} {wrote[11:19]}Z. Nothing is lost; use only one." in said
+        assert f"last {wrote[:10]} {wrote[11:19]}Z. Nothing is lost; use only one, or type `edda split NAME` on" in said
         assert f"This ends once no copy has written until {quiet[:10]}." in said
         assert f"more than once (a copy wrote on {wrote[:10]})" in each("doctor").stdout
 
@@ -148,8 +148,8 @@ def test_a_store_that_goes_on_in_another_life_says_why(another_edda: Callable[[s
     shutil.copytree(edda.home, moved.home)
     moved("task", "add", "in the copy")
     assert (
-        "lives: this store goes on in life 2 (1 time: a copy, or a store whose state was lost)"
-        in moved("status").stdout
+        "lives: this store goes on in life 2 (1 time: a copy, or a store whose state was lost); if its original is used on, "
+        "`edda split NAME` makes this a device of its own" in moved("status").stdout
     )
     assert "2 lives of the stores of 1 device; begun anew: 1 (a copy, or a store whose" in moved("doctor").stdout
 
@@ -185,7 +185,7 @@ def test_the_reason_why_a_device_is_not_reached_is_below_the_table_and_widens_no
         found = standing.status(laptop)
     (peer,) = found["peers"]
     peer["error"] = "No device answered at 192.168.1.20:7000 (Connection refused); is `edda up` running there?"
-    monkeypatch.setattr(status, "_asked", lambda _: found)
+    monkeypatch.setattr(status, "asked", lambda _: found)
     *_, row, why = edda("status").stdout.splitlines()
     assert row.split() == ["phone", "not", "connected", "never"]
     assert why == f"phone: {peer['error']}"

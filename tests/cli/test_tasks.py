@@ -360,7 +360,7 @@ def test_an_id_of_the_other_kind_is_told_with_the_command_that_takes_it(edda: An
     task_id, document_id = edda.id_of("task", "add", "a"), edda.id_of("doc", "add", "-", "--title", "D", stdin="x")
     for args in (["show"], ["done"], ["restore"], ["list", "--parent"]):
         said = edda("task", *args, document_id[-8:], code=3).stderr
-        assert f"it is the id of a document, which `edda doc show {document_id[-8:]}` shows." in said
+        assert f"it is a document, which `edda doc show {document_id[-8:]}` shows." in said
     for verb in ("show", "restore", "edit"):
         said = edda("doc", verb, task_id, code=3).stderr
-        assert f"it is the id of a task, which `edda task show {task_id}` shows." in said
+        assert f"it is a task, which `edda task show {task_id}` shows." in said

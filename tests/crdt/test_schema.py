@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edda_sync.crdt import operation, records, schema
+from edda_sync.crdt import operation, records, schema, uniques
 from edda_sync.crdt.entity import OWN_TIME, Entity
 from edda_sync.crdt.records import DeviceRecord, EpochRecord
 from edda_sync.crdt.schema import check_cell, check_state, unknown_cells
 from edda_sync.words import values
 from edda_sync.words.errors import InvalidValueError
+from edda_sync.words.indexes import IndexConfig
 from tests.crdt.authors import LAPTOP, PHONE
 from tests.crdt.histories import ACTORS
 
@@ -22,6 +23,7 @@ TAG = values.tag_id("work")
 A, B = ACTORS[:2]
 EPOCH = records.encode(EpochRecord(0, None, bytes(32)))
 EPOCH_CELL = f"epoch.{records.epoch_name(EPOCH).hex()}"
+UNIQUE = uniques.encode(IndexConfig(name="tickets", columns=("metadata.ticket",), unique=True))
 RECORD = records.encode(DeviceRecord(LAPTOP.public_key, LAPTOP.certificate, (), "member", LAPTOP.public_key))
 LAPTOP_ID, PHONE_ID = map(records.device_entity, (LAPTOP.public_key, PHONE.public_key))
 
@@ -36,7 +38,7 @@ SOUND: list[tuple[str, str, Any]] = [
     ("document", "content", "text"), ("document", "content_type", "text/plain"), ("document", "doc_type", "note"),
     ("document", "tag." + TAG, True), ("tag", "name", "work"), ("tag", "color", "#fff"), ("tag", "description", None),
     ("device", "record", RECORD), ("device", "name", "laptop"), ("device", "created_at", OWN_TIME),
-    ("workspace", EPOCH_CELL, EPOCH),
+    ("workspace", EPOCH_CELL, EPOCH), ("workspace", "unique.tickets", UNIQUE), ("workspace", "unique.tickets", None),
 ]  # fmt: skip
 UNSOUND: list[tuple[str, str, Any]] = [
     ("task", "title", ""), ("task", "title", None), ("task", "title", "a" * 501), ("task", "title", "two\nlines"),
@@ -58,6 +60,7 @@ UNSOUND: list[tuple[str, str, Any]] = [
     ("task", "link." + TAG, ""), ("task", "link." + TAG.upper(), "reference"), ("tag", "name", ""), ("tag", "name", None),
     ("device", "record", b""), ("device", "record", bytes(4097)), ("device", "record", "text"), ("device", "record", None),
     ("device", "record", RECORD + b"\0"), ("device", "name", None), ("workspace", EPOCH_CELL, EPOCH[:-1]),
+    ("workspace", "unique.tickets", UNIQUE[:-1]), ("workspace", "unique.Big", UNIQUE),
     ("workspace", EPOCH_CELL, None), ("workspace", EPOCH_CELL.upper().replace("EPOCH", "epoch"), EPOCH),
     ("workspace", "epoch.", EPOCH), ("workspace", "epoch." + bytes(32).hex(), EPOCH),
 ]  # fmt: skip
@@ -230,6 +233,6 @@ def test_a_version_that_reads_more_reads_anew_what_waits() -> None:
         ],
         "tag": ["color", "created_at", "description", "name"],
         "device": ["created_at", "name", "record"],
-        "workspace": ["epoch"],
+        "workspace": ["epoch", "unique"],
     }  # fmt: skip
     assert sorted(each.__name__ for each in operation.Operation.__args__) == ["Delete", "Edit", "Put", "Touch"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import edda_sync as edda
 from edda_sync.device import bringing
 from edda_sync.engine.engine import StorageEngine
+from edda_sync.files.chunks import name_of
 from edda_sync.words import limits
 from edda_sync.words.model import Item, as_json
 from edda_sync.workspace.welcome import Welcome
@@ -50,6 +52,24 @@ def test_all_that_a_store_shows_comes_along_under_the_same_ids(tmp_path: Path) -
         assert bringing.bring(old, new) == bringing.Brought(2, 1, 0, 1)
         assert everything(new) == everything(old)
         assert new.get_task(doomed) is None
+
+
+def test_what_is_attached_comes_along_as_far_as_it_is_here(tmp_path: Path) -> None:
+    with edda.open(tmp_path / "old") as old, edda.open(tmp_path / "new") as new:
+        with old.begin_transaction() as tx:
+            shown = tx.create_document(edda.Document(title="Shown"))
+            deleted = tx.create_document(edda.Document(title="Deleted"))
+            for document in (shown, deleted):
+                tx.attach(document, io.BytesIO(b"content"), name="a", content_type="text/x-mine")
+            tx.attach(shown, io.BytesIO(b"gone"), name="b")
+        old.delete_document(deleted)
+        old.reading.files.lose({name_of(b"gone")})
+        assert bringing.bring(old, new) == bringing.Brought(0, 1, 0, 1, lost=1)
+        new.restore_document(deleted)
+        for document in (shown, deleted):
+            (found,) = new.attachments(document)
+            assert (found.name, found.content_type, found.here) == ("a", "text/x-mine", True)
+            assert new.open_attachment(document, "a").read() == b"content"
 
 
 def test_a_large_store_comes_along_in_transactions_that_are_no_longer_than_those_of_an_import(

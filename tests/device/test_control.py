@@ -14,7 +14,7 @@ import pytest
 
 from edda_sync.device import control
 from edda_sync.device.control import Answer, ask, only_runner, serve
-from edda_sync.words import folders
+from edda_sync.words import folders, limits
 from edda_sync.words.config import StorageConfig
 from edda_sync.words.errors import NotFoundError, UsageError
 from edda_sync.words.files import open_file
@@ -230,3 +230,25 @@ def test_a_file_that_several_folders_name_is_synced_by_one_process_only(tmp_path
     with only_runner(tmp_path / "other", config):
         pass
     assert (tmp_path / "data" / "notes.db-lock").stat().st_mode & 0o777 == 0o600
+
+
+async def test_what_is_no_socket_stays_where_the_socket_would_be(home: Path) -> None:
+    socket_path(home).parent.mkdir(mode=0o700)
+    socket_path(home).write_text("somebody's")
+    with pytest.raises(UsageError, match="is no socket of edda, and stays as it is"):
+        async with serve(home, counting):
+            pass
+    assert socket_path(home).read_text() == "somebody's"
+
+
+async def test_a_short_question_has_one_answer_or_none_in_time(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serve(home, counting):
+        assert await control.answered(home, {"to": 3}) == {"done": True}
+    with pytest.raises(ConnectionError):
+        await control.answered(home, {"to": 3})
+    monkeypatch.setattr(limits, "DEVICE_ANSWER_S", 0.05)
+    with socket.socket(socket.AF_UNIX) as hanging:
+        hanging.bind(str(socket_path(home)))
+        hanging.listen()
+        with pytest.raises(TimeoutError):
+            await control.answered(home, {"to": 3})

@@ -20,7 +20,7 @@ import edda_sync as edda
 from edda_sync.device.device import Device
 from edda_sync.device.exposition import families, serve
 from edda_sync.words.errors import BusyError, UsageError
-from edda_sync.words.metrics import CacheMetrics, StorageMetrics, SyncMetrics
+from edda_sync.words.metrics import CacheMetrics, FilesMetrics, StorageMetrics, SyncMetrics
 
 HOST = "127.0.0.1"
 
@@ -110,6 +110,7 @@ FULL = StorageMetrics(
     last_backup=datetime(2026, 11, 30, tzinfo=UTC),
     cache=CacheMetrics(**numbered(CacheMetrics, 2_000)),
     sync=SyncMetrics(**numbered(SyncMetrics, 3_000)),
+    files=FilesMetrics(**numbered(FilesMetrics, 4_000)),
 )
 
 
@@ -119,7 +120,7 @@ def exposed(found: StorageMetrics) -> dict[str, Metric]:
 
 def test_every_figure_is_exposed_with_its_own_value() -> None:
     values = [sample.value for each in exposed(FULL).values() for sample in each.samples]
-    for section in (FULL, FULL.cache, FULL.sync):
+    for section in (FULL, FULL.cache, FULL.sync, FULL.files):
         for each in dataclasses.fields(section):  # type: ignore[arg-type]
             value = getattr(section, each.name)
             if isinstance(value, int | float):

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import io
+import os
 import socket
+from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,14 +15,17 @@ import edda_sync as edda
 from edda_sync import testing
 from edda_sync.device import joining
 from edda_sync.engine import aside as asides
+from edda_sync.engine import backend
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.transport import identity as identities
 from edda_sync.transport import pairing
-from edda_sync.words.config import StorageConfig
+from edda_sync.transport.discovery import announce_pairing, find_pairing
+from edda_sync.words.config import StorageBackend, StorageConfig
 from edda_sync.words.errors import InvalidValueError, NotReachableError, PairingError, StorageError, UsageError
 from edda_sync.workspace import welcome as membership
 from edda_sync.workspace.welcome import DeviceCard, Welcome
 from tests.encrypted import config_of, holds
+from tests.transport.announcing import loopback, loopback_fault
 
 HOST = "127.0.0.1"
 PATIENCE_S = 20.0
@@ -70,7 +78,7 @@ async def test_what_is_no_code_asks_nobody_and_makes_nothing(tmp_path: Path) -> 
     with pytest.raises(InvalidValueError):
         await joining.pair(tmp_path / "home", "12-34", "phone", [(HOST, 1)])
     with pytest.raises(InvalidValueError):
-        await joining.find("12-34")
+        await joining.search(tmp_path / "home", "12-34", "phone")
     assert not (tmp_path / "home").exists()
 
 
@@ -113,13 +121,74 @@ async def test_the_last_failure_is_told_when_no_address_will_do(tmp_path: Path) 
         await joining.pair(tmp_path, "12-3456-7890", "phone", [])
 
 
+@contextlib.asynccontextmanager
+async def announced(laptop: StorageEngine, code: str, nameplate: str) -> AsyncIterator[asyncio.Task[bytes]]:
+    """Invite with a code, announced on the loopback under a nameplate that may be another one's."""
+    opened: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def admit(card: bytes) -> bytes:
+        return membership.encode(laptop.welcome(membership.decode_card(card), 4321))
+
+    inviting = asyncio.create_task(pairing.invite(laptop.identity, code, admit, host=HOST, opened=opened.set_result))
+    async with announce_pairing(await opened, nameplate, look=loopback):
+        yield inviting
+    inviting.cancel()
+    await asyncio.gather(inviting, return_exceptions=True)
+
+
+@pytest.fixture
+def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    if fault := loopback_fault():
+        pytest.skip(fault)
+    monkeypatch.setattr(joining, "find_pairing", partial(find_pairing, look=loopback))
+
+
+async def test_an_invitation_of_somebody_else_under_the_same_digits_keeps_nobody_out(
+    tmp_path: Path, only_loopback: None
+) -> None:
+    code, others = pairing.make_code(os.urandom), pairing.make_code(os.urandom)
+    nameplate = pairing.parse_code(code).nameplate
+    with testing.devices(1) as (laptop,), testing.devices(1) as (stranger,):
+        async with announced(stranger, others, nameplate), announced(laptop, code, nameplate) as inviting:
+            welcome, _ = await joining.search(tmp_path / "home", code, "phone")
+            await inviting
+        assert welcome.workspace == laptop.workspace
+
+
+async def test_it_is_said_how_each_of_several_invitations_failed(tmp_path: Path, only_loopback: None) -> None:
+    code = pairing.make_code(os.urandom)
+    nameplate = pairing.parse_code(code).nameplate
+    with testing.devices(1) as (one,), testing.devices(1) as (other,), socket.create_server((HOST, 0)) as taken:
+        closed = taken.getsockname()[1]
+        taken.close()
+        async with (
+            announced(one, pairing.make_code(os.urandom), nameplate),
+            announced(other, pairing.make_code(os.urandom), nameplate),
+            announce_pairing(closed, nameplate, look=loopback),
+        ):
+            with pytest.raises(PairingError) as caught:
+                await joining.search(tmp_path / "home", code, "phone")
+    assert caught.value.reason.startswith(
+        "3 devices announce an invitation with this code's first two digits: at 127.0.0.1:"
+    )
+    assert caught.value.reason.count("the code was wrong") == 2
+    assert caught.value.reason.count("no invitation is open there") == 1
+
+
 # --- entering ---------------------------------------------------------------------------------------------------------
+
+
+def attach(store: StorageEngine) -> str:
+    made = store.create_document(edda.Document(title="D"))
+    store.transact(lambda tx: tx.attach(made, io.BytesIO(b"attached, and may read this"), name="a"))
+    return made
 
 
 def test_a_store_that_is_set_aside_is_whole_and_can_be_written(tmp_path: Path) -> None:
     home, aside = tmp_path / "home", tmp_path / "home" / "left"
     with edda.open(home, StorageConfig(name="phone")) as store:
         store.create_task(edda.Task(title="Mine"))
+        made = attach(store)
         before = store.digest()
     with testing.devices(1) as (laptop,):
         joining.enter(home, welcome_of(laptop, home), "phone", aside)
@@ -130,6 +199,7 @@ def test_a_store_that_is_set_aside_is_whole_and_can_be_written(tmp_path: Path) -
     with edda.open(aside) as left:
         assert left.digest() == before
         left.create_task(edda.Task(title="Still mine"))
+        assert left.open_attachment(made, "a").read() == b"attached, and may read this"
         assert left.identity.device == left.members()[0].device
 
 
@@ -137,6 +207,7 @@ def test_of_an_encrypted_store_both_the_one_set_aside_and_the_new_one_are_encryp
     home, aside = tmp_path / "home", tmp_path / "home" / "left"
     with edda.open(home, StorageConfig(encryption_config=config_of(home / "edda.db"))) as store:
         store.create_task(edda.Task(title="Nobody may read this"))
+        made = attach(store)
         before = store.digest()
     with testing.devices(1) as (laptop,):
         laptop.create_task(edda.Task(title="Nor may anybody read this"))
@@ -150,6 +221,26 @@ def test_of_an_encrypted_store_both_the_one_set_aside_and_the_new_one_are_encryp
     with edda.open(aside) as left:
         assert left.digest() == before
         assert left.reading.encryption() is not None
+        assert left.open_attachment(made, "a").read() == b"attached, and may read this"
+
+
+def test_a_store_in_rocksdb_goes_aside_with_its_states_and_the_new_one_is_in_rocksdb_too(tmp_path: Path) -> None:
+    home, aside = tmp_path / "home", tmp_path / "home" / "left"
+    with edda.open(home, StorageConfig(backend=StorageBackend.ROCKSDB)) as store:
+        store.create_task(edda.Task(title="Mine"))
+        store.store.settle()  # type: ignore[attr-defined]
+        before = store.digest()
+    (folder,) = (home / "edda.rocks").iterdir()
+    with testing.devices(1) as (laptop,):
+        joining.enter(home, welcome_of(laptop, home), "phone", aside)
+    assert not folder.exists()
+    assert (aside / "edda.rocks" / folder.name).exists()
+    for place in (home, aside):
+        with StorageEngine(place) as store:
+            store.open_store()
+            assert backend.name(store.store) == "rocksdb"
+            assert [is_sound for is_sound, _ in backend.look(store.store)] == [True]
+            assert (store.digest() == before) is (place == aside)
 
 
 def test_an_empty_store_makes_room_and_one_with_content_does_not_without_a_word(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from edda_sync.transport.identity import Identity
 from edda_sync.transport.link import Link
 from edda_sync.transport.tls import mutual
 from edda_sync.words import limits
-from edda_sync.words.errors import EddaError, NotAMemberError, NotReachableError
+from edda_sync.words.errors import EddaError, NotAMemberError, NotReachableError, OwnKeyError
 
 PATIENCE_S = 20.0
 HOST = "127.0.0.1"
@@ -191,6 +191,32 @@ async def test_hints_of_where_a_peer_is_do_not_hurry_a_device_whose_links_to_it_
         assert peer.failures > 30
         one.peers.network_changed()  # a person asks, or a cable was plugged in
         await one.until(lambda: one.begun > begun)
+
+
+async def test_hints_however_many_make_few_calls_and_shorten_the_pauses_between_them_a_few_times() -> None:
+    called = 0
+
+    def count(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal called
+        called += 1
+        writer.transport.abort()
+
+    async with Side(FIRST, SECOND) as one:
+        peer = one.peers.all[SECOND.device]
+        servers = [await asyncio.start_server(count, HOST, 0) for _ in range(3 * limits.HINTED_DIALS_MAX)]
+        try:
+            for number in range(len(servers)):
+                places = [server.sockets[0].getsockname() for server in servers[number:] + servers[:number]]
+                one.peers.found(SECOND.device, places[: limits.HINTED_DIALS_MAX], hinted=True)
+                await one.until_tried(peer, min(number, 2) + 1)
+            assert 0 < called <= limits.HINTED_DIALS_MAX
+            assert not peer.hinted_hurries.take(asyncio.get_running_loop().time())
+        finally:
+            for server in servers:
+                server.close()
+        async with Side(SECOND, FIRST) as other:
+            one.peers.found(SECOND.device, [other.endpoint])  # as a person says
+            assert (await one.linked()).peer == SECOND.device
 
 
 @pytest.mark.parametrize("calls", [FIRST, SECOND], ids=["the one that stays calls", "the one that leaves calls"])
@@ -425,7 +451,7 @@ async def test_whoever_answers_at_an_address_is_linked_if_it_is_a_member() -> No
         assert (await one.linked()).peer == SECOND.device
         with pytest.raises(NotAMemberError):
             await one.peers.dial_address(*stranger.endpoint)
-        with pytest.raises(NotAMemberError):
+        with pytest.raises(OwnKeyError):
             await one.peers.dial_address(*one.endpoint)
 
 

@@ -131,8 +131,10 @@ async def test_whoever_hangs_up_ends_the_invitation(bench: Bench) -> None:
 
 
 def test_addresses_are_those_that_others_can_reach_ipv4_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    cable = Interface("eth0", 2, True, frozenset({"192.168.1.20", "fe80::1", "2001:db8::7", "169.254.3.3"}))
-    down = Interface("wlan0", 3, False, frozenset({"192.168.1.21"}))
-    lo = Interface("lo", 1, True, frozenset({"127.0.0.1", "::1"}))
+    cable = Interface(
+        "eth0", 2, True, frozenset({"192.168.1.20", "fe80::1", "2001:db8::7", "169.254.3.3"}), frozenset()
+    )
+    down = Interface("wlan0", 3, False, frozenset({"192.168.1.21"}), frozenset())
+    lo = Interface("lo", 1, True, frozenset({"127.0.0.1", "::1"}), frozenset())
     monkeypatch.setattr(service, "interfaces", lambda: frozenset({cable, down, lo}))
     assert service.addresses() == ["192.168.1.20", "2001:db8::7", "169.254.3.3"]

@@ -13,6 +13,7 @@ A bit that nothing depends on (a free page, padding) may flip without notice.
 
 from __future__ import annotations
 
+import io
 import itertools
 import random
 import shutil
@@ -22,22 +23,35 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from edda_sync.engine import doctor
+from edda_sync.engine import doctor, scrubbing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.testing import pair, sync
+from edda_sync.words import limits
 from edda_sync.words.config import DATABASE_FILE, StorageBackend, StorageConfig
 from edda_sync.words.errors import EddaError
 from edda_sync.words.model import Document, Task
 from tests.encrypted import config_of
 
 TABLES: Final = ("tasks", "documents", "task_documents", "tags", "entity_tags")
-ENCRYPTED: Final = "encrypted"
-KINDS: Final[dict[str, StorageBackend]] = {"sqlite": StorageBackend.SQLITE, ENCRYPTED: StorageBackend.SQLITE}
+ENCRYPTED: Final = ("encrypted", "encrypted rocksdb")
+KINDS: Final[dict[str, StorageBackend]] = {
+    "sqlite": StorageBackend.SQLITE,
+    "encrypted": StorageBackend.SQLITE,
+    "rocksdb": StorageBackend.ROCKSDB,
+    "encrypted rocksdb": StorageBackend.ROCKSDB,
+}
 """The kinds of stores. Each is tried with a journal, and ``closed``, without one."""
 _DERIVED: Final = frozenset({"updated_at", "version"})
 _ADDED: Final = "added"  # to the parent's description
 _PRIORITY: Final = 0  # the child's new one
 _SKIPPED: Final = ("*-shm", "LOCK", "run")  # what no process finds after a restart
+CONTENTS: Final = {
+    "noise": random.Random(0).randbytes(3_000),  # is kept as it is
+    "words": b"".join(b"line %d of a log\n" % number for number in range(2_000)),  # is kept compressed
+    "long": bytes(limits.CHUNK_BYTES) + b"the end",  # is kept in two chunks and their list
+    "empty": b"",
+}
+"""What is attached to a document."""
 _FOLDERS: Final = ("home", "state", "other", "other-state")
 
 
@@ -72,8 +86,9 @@ class Master(NamedTuple):
     Attributes:
         folder: Holds ``home`` and ``state`` of the one, ``other`` and ``other-state`` of the other, and ``kept`` with all
             of them as they were made.
-        shown: The rows of the tables.
+        shown: The rows of the tables, and what is attached.
         parent, child: Ids of two tasks.
+        document: Id of a document, to which :data:`CONTENTS` is attached.
     """
 
     kind: str
@@ -81,6 +96,7 @@ class Master(NamedTuple):
     shown: dict[str, list[Any]]
     parent: str
     child: str
+    document: str
 
 
 def make(kind: str, folder: Path, *, closed: bool) -> Master:
@@ -92,6 +108,8 @@ def make(kind: str, folder: Path, *, closed: bool) -> Master:
         document = laptop.create_document(Document(title="D", content="some words " * 300))
         with laptop.begin_transaction(agent="claude") as tx:
             tx.link(child, document, "spec")
+            for name, content in CONTENTS.items():
+                tx.attach(document, io.BytesIO(content), name=name)
         for number in range(20):
             laptop.create_task(Task(title=f"task {number}", description="more words " * 20))
         laptop.delete_task(laptop.create_task(Task(title="gone")))
@@ -107,7 +125,7 @@ def make(kind: str, folder: Path, *, closed: bool) -> Master:
             _keep(folder)  # as a kill leaves them
     if closed:
         _keep(folder)
-    return Master(kind, folder, shown, parent, child)
+    return Master(kind, folder, shown, parent, child, document)
 
 
 def _keep(folder: Path) -> None:
@@ -139,24 +157,28 @@ def judge(master: Master, flip: Flip) -> Verdict:
     _flip(folder / "home" / flip.file, flip.bit)
     faults: list[str] = []
     try:
-        end = _look(master, folder, faults)
+        end = _look(master, folder, faults, scrubs_first=flip.bit % 2 == 0)
         if end is not End.REFUSED:
             _use(master, folder, faults)
     except EddaError as error:  # of the other device, whose store is sound
         faults.append(f"the other device: {error}")
         end = End.FAULT
+    except KeyboardInterrupt:  # a person ends the campaign
+        raise
     except BaseException as error:  # noqa: BLE001 - also panics of native code: each is a fault that is counted
         faults.append(f"{type(error).__name__}: {error}")
         end = End.FAULT
     return Verdict(flip, End.FAULT if faults else end, tuple(faults))
 
 
-def _look(master: Master, folder: Path, faults: list[str]) -> End:
-    """Ask a store for everything; return how it ended."""
+def _look(master: Master, folder: Path, faults: list[str], *, scrubs_first: bool) -> End:
+    """Ask a store for everything, before a scrub or after it; return how it ended."""
     found: list[str] = []
     try:
         with _opened(folder / "home", folder / "state", master.kind, None) as store:
             found += store.reading.news()
+            if scrubs_first:
+                _told(lambda: found.extend(_scrubbed(store)), found)
             shown = _told(lambda: _shown(store), found)
             _told(store.conflicts, found)
             _told(lambda: store.trash("task"), found)
@@ -165,6 +187,9 @@ def _look(master: Master, folder: Path, faults: list[str]) -> End:
             for each in _told(lambda: doctor.check(store), found) or ():
                 if not each.sound:
                     found.append(f"{each.check}: {each.detail}")
+            faults += _told(lambda: _wrong_contents(store, master, found), found) or ()
+            if not scrubs_first:
+                _told(lambda: found.extend(_scrubbed(store)), found)
     except EddaError:
         return End.REFUSED
     if shown is not None and shown != master.shown and not found:
@@ -186,7 +211,29 @@ def _use(master: Master, folder: Path, faults: list[str]) -> None:
         other = _shown(phone)
         if different := _difference(_apart_from_use(other, master), _apart_from_use(master.shown, master)):
             faults.append(f"the other device shows {different}")
+        faults += _wrong_contents(phone, master, [])
         faults += [f"the other device: {e.check}: {e.detail}" for e in doctor.check(phone) if not e.sound]
+
+
+def _scrubbed(store: StorageEngine) -> list[str]:
+    """Return what a pass of the scrub finds."""
+    found: list[str] = []
+    following: bytes | None = b""
+    while following is not None:
+        done = scrubbing.scrub(store, following, 1_000)
+        found += [*(each.what for each in done.found), *done.lost]
+        following = done.following
+    return found
+
+
+def _wrong_contents(store: StorageEngine, master: Master, found: list[str]) -> list[str]:
+    """Return what is attached, can be read, and is nothing that was attached. Errors are added to what was found."""
+    wrong = []
+    for each in store.attachments(master.document):
+        content = _told(lambda each=each: store.open_attachment(master.document, each.id).read(), found)  # type: ignore[misc]
+        if content is not None and content not in CONTENTS.values():
+            wrong.append(f"{each.name} is shown with other bytes")
+    return wrong
 
 
 def _told(ask: Callable[[], Any], found: list[str]) -> Any:
@@ -203,7 +250,9 @@ def _told(ask: Callable[[], Any], found: list[str]) -> Any:
 
 
 def _shown(store: StorageEngine) -> dict[str, list[Any]]:
-    return {name: [list(row) for row in store.table(name)] for name in TABLES}
+    shown: dict[str, list[Any]] = {name: [list(row) for row in store.table(name)] for name in TABLES}
+    attached = [store.attachments(document[0]) for document in shown["documents"]]
+    return shown | {"attachments": [[each.name, each.content_type, each.size] for of in attached for each in of]}
 
 
 def _apart_from_use(shown: dict[str, list[Any]], master: Master) -> dict[str, list[Any]]:
@@ -224,7 +273,7 @@ def _apart_from_use(shown: dict[str, list[Any]], master: Master) -> dict[str, li
 
 def _difference(one: dict[str, list[Any]], other: dict[str, list[Any]]) -> str:
     """Return in words what is in the first and not in the second; empty if they are equal."""
-    for name in TABLES:
+    for name in one:
         if one[name] != other[name]:
             rows = [row for row in one[name] if row not in other[name]]
             return f"in {name}, {len(one[name])} rows for {len(other[name])}, among them {rows[:1]!r:.300}"
@@ -258,7 +307,7 @@ def _opened(home: Path, state: Path, kind: str, name: str | None) -> Iterator[St
     """Open a store, or make one of a kind."""
     store = StorageEngine(home)
     config = StorageConfig(backend=KINDS[kind], state_path=state, name=name)
-    if kind == ENCRYPTED and name is not None:
+    if kind in ENCRYPTED and name is not None:
         config = config.changed(encryption_config=config_of(home / DATABASE_FILE))
     try:
         store.open_store(config)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import random
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -23,6 +25,7 @@ from tests.encrypted import config_of
 from tests.mounting import mount
 
 DISK_KB = 20_480
+ATTACHED = random.Random(1).randbytes(300_000)
 LEFT_KB = (0, 8, 100, 500, 1_000, 1_500, 2_000, 2_500, 3_000, 4_000)
 
 
@@ -57,6 +60,8 @@ def sound(home: Path) -> str:
         assert store.store.checks.damaged_parts(thorough=True) == []
         if store.store.keys is not None:
             assert damaged_pages(store.store.connect) == []
+        (document,) = store.query_documents(edda.DocumentQuery())
+        assert store.open_attachment(document.id, "a").read() == ATTACHED
         return store.digest()
 
 
@@ -67,6 +72,8 @@ def test_a_full_disk_at_any_moment_leaves_a_store_that_is_whole_and_can_be_writt
     with edda.open(home, config) as store:
         for _ in range(2):
             store.transact(fill)
+        document = store.create_document(edda.Document(title="d"))
+        store.transact(lambda tx: tx.attach(document, io.BytesIO(ATTACHED), name="a"))
 
     def rotate() -> None:
         with edda.open(home, config) as store:

@@ -5,6 +5,7 @@ in the folder of sidecars, and in the system's folder for temporary files.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -19,11 +20,12 @@ import edda_sync as edda
 from edda_sync import testing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.sealing import datakeys
-from edda_sync.words.config import StorageConfig
+from edda_sync.words.config import StorageBackend, StorageConfig
 from tests.cli.processes import EDDA
 from tests.encrypted import config_of, holds
 
 PLANTED = "nobody may read this"
+ATTACHED = f"{PLANTED} ".encode() * 60_000
 LOOKED_EVERY_S = 0.002
 
 
@@ -40,10 +42,12 @@ class Place:
             "PYTHONUNBUFFERED": "1",
         }  # fmt: skip
         with StorageEngine(self.homes[0]) as first, StorageEngine(self.homes[1]) as second:
-            first.initialize(self._config(self.homes[0]))
+            first.initialize(self._config(self.homes[0]).changed(backend=StorageBackend.ROCKSDB))
             second.open_store(self._config(self.homes[1]))
             testing.pair(first, second)
-            first.create_document(edda.Document(title=f"{PLANTED} at first", content=PLANTED * 1_000))
+            first.create_document(edda.Document(title=f"{PLANTED} at first", content=PLANTED * 1_000, tags={PLANTED}))
+            first.store.settle()  # type: ignore[attr-defined]  # what is written later is settled once it is enough
+            assert any(self.homes[0].glob("edda.rocks/states-*/*.sst"))
         datakeys.forget_unlocked()
 
     def _config(self, home: Path) -> StorageConfig:
@@ -58,6 +62,10 @@ class Place:
         said, _ = process.communicate()
         assert process.returncode == 0, said
         return said
+
+    def feed(self, home: Path, content: bytes, *arguments: str) -> None:
+        run = [*EDDA, "--home", str(home), *arguments]
+        subprocess.run(run, env=self.environment, input=content, check=True, capture_output=True)
 
     def plain(self) -> list[str]:
         """Return which files hold the planted string."""
@@ -117,6 +125,10 @@ def test_no_file_holds_it_while_devices_run_sync_are_killed_and_are_checked(plac
         running = place.start(laptop, "up", "--no-discovery")
         address = listening(running)
         place.run(laptop, "task", "add", f"{PLANTED} in a title", "--description", PLANTED, "--tag", PLANTED)
+        made = place.run(laptop, "doc", "list", "--json")
+        document = json.loads(made)[0]["id"]
+        place.feed(laptop, ATTACHED, "attach", document, "-", "--name", PLANTED)
+        assert place.run(laptop, "doc", "save", document, "--to", "-") == ATTACHED.decode()
         assert "equal" in place.run(phone, "sync", "--at", address)
         assert PLANTED in place.run(phone, "doc", "list")
         assert PLANTED in place.run(phone, "doc", "search", "nobody")
@@ -126,8 +138,9 @@ def test_no_file_holds_it_while_devices_run_sync_are_killed_and_are_checked(plac
         for home in (laptop, phone):
             assert "encryption: every page" in place.run(home, "doctor"), "which folds the log into a file of its own"
             place.run(home, "doctor", "--rebuild")
-            place.run(home, "key", "rotate", "--store", "--data")
+            place.run(home, "key", "rotate", "--store", "--data")  # which settles what is pending
             place.run(home, "status")
+        assert place.run(laptop, "doc", "save", document, "--to", "-") == ATTACHED.decode()
         assert PLANTED in place.run(laptop, "task", "list")
     assert looking.looks > 5
     assert looking.found == set()
@@ -148,6 +161,10 @@ def test_no_file_holds_it_after_a_plain_store_was_encrypted(tmp_path: Path) -> N
     home = tmp_path / "plain"
     place.run(home, "task", "add", PLANTED)
     assert place.plain() == [str(home / "edda.db")]
+    (tmp_path / "attached").write_bytes(ATTACHED)
+    place.run(home, "doc", "add", str(tmp_path / "attached"), "--attach")
+    (tmp_path / "attached").unlink()
+    assert len(place.plain()) == 2, "a chunk, which is compressed and begins with it, and the database"
     place.run(home, "store", "encrypt", "--key-file", str(tmp_path / "plain.key"))
     assert place.plain() == []
     assert PLANTED in place.run(home, "task", "list")

@@ -12,7 +12,9 @@ import random
 import re
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,12 +35,14 @@ from edda_sync.transport.dial import dial, peek
 from edda_sync.transport.identity import Identity, load_into
 from edda_sync.transport.link import PATH, Link
 from edda_sync.words.errors import EddaError, NotAMemberError
-from edda_sync.words.limits import FRAME_BYTES_MAX
+from edda_sync.words.limits import CALLERS_UNPROVED_MAX, FRAME_BYTES_MAX
 from edda_sync.words.model import Task
 from tests.e2e.machine import Facts, Machine, are_equal, settle_in, store_of, until
 
 BOMB_BYTES = 256 * 1024 * 1024
 MEMORY_KIB_MAX = 64 * 1024
+CALLERS = 1_000
+CALLERS_KIB_MAX = 48 * 1024
 
 
 @dataclass
@@ -116,6 +120,61 @@ def _ask_over_tls(identity: Identity | None, port: int) -> bytes:
                 return tls.recv(1000)
             except (ssl.SSLError, ConnectionError):
                 return b""
+
+
+async def test_a_member_links_at_once_while_a_stranger_fills_the_port_again_and_again(scene: Scene) -> None:
+    await scene.until_equal()
+    before = await scene.status()
+    crowd: deque[socket.socket] = deque()
+    called = 0
+
+    def call() -> None:
+        nonlocal called
+        called += 1
+        if len(crowd) == CALLERS_UNPROVED_MAX:
+            crowd.popleft().close()
+        address = ("127.0.0.1", before["port"])
+        crowd.append(socket.create_connection(address, source_address=("127.0.0.2", 0)))  # not that of the phone
+
+    over = threading.Event()
+
+    def go_on_calling() -> None:
+        while not over.is_set():
+            call()
+
+    flood = asyncio.create_task(asyncio.to_thread(go_on_calling))
+    try:
+        await until(_of(lambda: called > CALLERS_UNPROVED_MAX))
+        scene.phone.kill_up()
+        await scene.phone.up("--no-discovery", "--at", f"127.0.0.1:{before['port']}")
+        await scene.until_equal()
+        assert not flood.done()
+    finally:
+        over.set()
+        await flood
+        for each in crowd:
+            each.close()
+
+
+@pytest.mark.parametrize("said", [b"", b"\x16\x03\x01"], ids=["nothing", "hello"])
+async def test_memory_stays_bounded_however_many_callers_come_and_go(scene: Scene, said: bytes) -> None:
+    port, before = (await scene.status())["port"], scene.peak_kib()
+
+    def call() -> None:
+        for _ in range(CALLERS):
+            with socket.create_connection(("127.0.0.1", port)) as caller:
+                caller.sendall(said)
+
+    await asyncio.to_thread(call)
+    await scene.until_equal()
+    assert scene.peak_kib() - before < CALLERS_KIB_MAX
+
+
+def _of(holds: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
+    async def asked() -> bool:
+        return holds()
+
+    return asked
 
 
 # --- a member ---------------------------------------------------------------------------------------------------------

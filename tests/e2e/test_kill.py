@@ -16,7 +16,7 @@ from tests.e2e.kill import MINE, Round, Verdict
 from tests.e2e.kill_campaign import HEADER, line_of, write_down
 from tests.e2e.kill_work import LARGE_DOCUMENTS, Operation, _id, facts_of, perform, plan, read_facts, settle
 
-KILLS = 25
+KILLS = 10
 
 
 @pytest.mark.parametrize("first", [1_000_000, 2_000_000])

@@ -6,9 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import edda_sync as edda
-from edda_sync.engine.answer import features, interests
+from edda_sync.engine.answer import Answer, Seen, features, interests
+from edda_sync.engine.watched import Watch
 from edda_sync.words import values
-from edda_sync.words.query import Query, matches, plan
+from edda_sync.words.fitting import matches
+from edda_sync.words.query import Query, plan
 
 # That answers follow every change is shown in ``test_live``.
 
@@ -49,3 +51,16 @@ def test_the_most_selective_condition_is_of_interest() -> None:
     assert interests(plan(edda.TaskQuery(status="open"))) == [("status", "open")]
     assert interests(plan(edda.DocumentQuery())) == [("any",)]
     assert interests(plan(edda.TaskQuery(status=()))) == []
+
+
+def test_no_parent_and_the_least_priority_are_conditions_like_any_other() -> None:
+    found = set(features({"status": "open", "priority": 0, "parent_id": None}, [], []))
+    for query in (edda.TaskQuery(parent=""), edda.TaskQuery(priority=0)):
+        assert set(interests(plan(query))) <= found
+
+
+def test_a_limited_list_is_run_again_when_a_row_of_it_leaves_and_not_when_another_one_does() -> None:
+    answer = Answer(plan(edda.TaskQuery(status="open", limit=1)), Watch(lambda _: None))
+    answer.ids = {PARENTS[0]}
+    assert answer.meet(Seen.of("task", PARENTS[0], None))
+    assert not answer.meet(Seen.of("task", PARENTS[1], None))

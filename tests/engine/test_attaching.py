@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import random
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,8 +14,10 @@ import pytest
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.engine import open as open_store
 from edda_sync.words import limits
-from edda_sync.words.errors import InTrashError, InvalidValueError, LimitError, NotFoundError, UsageError
+from edda_sync.words.config import StorageConfig
+from edda_sync.words.errors import DiskFullError, InTrashError, InvalidValueError, LimitError, NotFoundError, UsageError
 from edda_sync.words.model import Document
+from tests.mounting import mount
 from tests.store.samples import text_id
 
 
@@ -115,3 +120,30 @@ def test_a_document_and_its_only_file_are_made_in_one_change(store: StorageEngin
     assert found is not None
     assert (found.content, found.content_type, found.tags) == (None, "application/pdf", set())
     assert [each.name for each in store.attachments(made)] == ["scan.pdf"]
+
+
+def test_a_disk_that_fills_up_at_any_write_attaches_nothing_and_the_next_try_works(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount("-t", "tmpfs", "-o", "size=8m", "tmpfs", str(disk))
+    try:
+        content = random.Random(4).randbytes(limits.CHUNK_BYTES + 400_000)  # two chunks and their list
+        with open_store(disk / "home", StorageConfig(state_path=tmp_path / "state")) as store:
+            made, full = store.create_document(Document(title="D")), 0
+            for room in range(0, len(content) + 100_000, 120_000):
+                with (disk / "ballast").open("wb", buffering=0) as ballast:
+                    ballast.write(bytes(max(0, shutil.disk_usage(disk).free - room)))
+                try:
+                    store.transact(lambda tx: tx.attach(made, io.BytesIO(content), name="a"))
+                except DiskFullError:
+                    full += 1
+                (disk / "ballast").unlink()
+                assert store.attachments(made) == []
+                chunks = store.reading.files.chunks
+                assert all(chunks.get(name) is not None for name in chunks.names()), "what is kept is whole"
+                assert chunks.drop([*chunks.names()], 4_000_000_000.0) is not None, "nobody holds the lock"
+            assert full == 13
+            store.transact(lambda tx: tx.attach(made, io.BytesIO(content), name="a"))
+            assert store.open_attachment(made, "a").read() == content
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
+from rocksdict import Options, Rdict
 
-from edda_sync.engine import doctor
+from edda_sync.engine import backend, doctor
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.engine import open as open_store
 from edda_sync.words import limits
-from edda_sync.words.config import ROCKSDB_FOLDER, EncryptionConfig, StorageConfig
-from edda_sync.words.errors import LostStatesError, UsageError
+from edda_sync.words.config import ROCKSDB_FOLDER, StorageConfig
+from edda_sync.words.errors import LockedStatesError, LostStatesError, UsageError
 from edda_sync.words.model import Document, Task
 from edda_sync.words.query import TaskQuery
 
@@ -102,9 +104,78 @@ def test_a_lost_folder_is_said_with_what_to_do_and_made_anew_by_the_doctor(home:
         store.update_task(Task(id=children[0], title="new"))
 
 
-def test_a_store_that_is_to_be_encrypted_is_not_put_into_rocksdb(home: Path) -> None:
-    config = StorageConfig(backend="rocksdb", encryption_config=EncryptionConfig())
-    with pytest.raises(
-        UsageError, match=r"what is in RocksDB would not be; nothing was changed: use the sqlite backend"
-    ):
-        open_store(home, config)
+@pytest.fixture
+def told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # after it has said otherwise
+    """Settle only when a test says so."""
+    monkeypatch.setattr(limits, "SETTLED_QUIET_BYTES", 1 << 30)
+
+
+def in_rocksdb(home: Path) -> StorageEngine:
+    """Return an open store whose states are all settled."""
+    store = open_store(home, StorageConfig(backend="rocksdb"))
+    fill(store)
+    store.store.settle()  # type: ignore[attr-defined]
+    return store
+
+
+def folder_of(home: Path) -> Path:
+    (folder,) = (home / ROCKSDB_FOLDER).iterdir()
+    return folder
+
+
+@pytest.mark.usefixtures("told")
+def test_a_folder_that_is_removed_while_it_is_open_is_noticed_and_forgotten_once_all_is_made_anew(home: Path) -> None:
+    with in_rocksdb(home) as store:
+        digest = store.digest()
+        backend.check(store.store)
+        shutil.rmtree(folder_of(home))
+        for _ in range(2):  # as something to be looked at, and then because nothing can be settled
+            with pytest.raises(LostStatesError, match="it is missing"):
+                backend.check(store.store)
+            store.store.settle()  # type: ignore[attr-defined]
+        store.rebuild()
+        backend.check(store.store)
+        store.store.settle()  # type: ignore[attr-defined]
+        assert sound(store)
+        assert store.digest() == digest
+
+
+@pytest.mark.usefixtures("told")
+def test_what_nothing_can_begin_without_is_made_anew_at_once(home: Path) -> None:
+    with in_rocksdb(home) as store:
+        digest = store.digest()
+        assert backend.restore(store.store, store.rebuild) == ""
+    shutil.rmtree(home / ROCKSDB_FOLDER)
+    with open_store(home) as store:
+        assert "they were made anew from the log" in backend.restore(store.store, store.rebuild)
+        assert sound(store)
+        assert store.digest() == digest
+        assert backend.restore(store.store, store.rebuild) == ""
+
+
+@pytest.mark.usefixtures("told")
+def test_what_another_program_locks_out_waits_and_is_settled_when_that_has_ended(home: Path) -> None:
+    with in_rocksdb(home) as store:
+        locking = Rdict(str(folder_of(home)), Options(raw_mode=True))
+        store.create_task(Task(title="waits"))
+        store.store.settle()  # type: ignore[attr-defined]
+        with pytest.raises(LockedStatesError):
+            backend.check(store.store)
+        (found,) = [each.detail for each in doctor.check(store) if each.check == "states"]
+        assert "what was written lately waits: " in found
+        locking.close()
+        backend.check(store.store)
+        (found,) = [each.detail for each in doctor.check(store) if each.check == "states"]
+        assert "waits" not in found
+
+
+@pytest.mark.usefixtures("told")
+def test_a_closed_store_has_let_go_of_every_file_and_lock_of_rocksdb(home: Path) -> None:
+    with in_rocksdb(home) as store:
+        assert len(list(store.query_tasks(TaskQuery()))) == 20
+        store.digest()
+        with store.store.read() as reader:
+            assert len(list(reader.states.scan())) > 20
+    targets = [os.path.realpath(f"/proc/self/fd/{each}") for each in os.listdir("/proc/self/fd")]
+    assert [each for each in targets if str(home) in each] == []
+    Rdict(str(folder_of(home)), Options(raw_mode=True)).close()

@@ -17,6 +17,7 @@ from edda_sync.store.seams import StoreReader
 from edda_sync.store.sqlite import connections
 from edda_sync.store.sqlite.connections import Connection
 from edda_sync.store.sqlite.reader import SqliteReader
+from edda_sync.words.errors import NotFoundError
 from edda_sync.words.query import Query
 
 SMALL: Final = 3_000
@@ -116,12 +117,18 @@ def one_of(store: StorageEngine) -> str:
     return store.query_tasks(edda.TaskQuery(order="created_at", limit=7))[-1].id
 
 
+def nobody(store: StorageEngine, kind: str) -> None:
+    with pytest.raises(NotFoundError):
+        store.resolve(kind, "Nobody's")
+
+
 INDEXED: Final[dict[str, Look]] = {
     "what is most urgent": ask(edda.TaskQuery(status=ACTIVE, limit=LIMIT)),
     "all, the most urgent first": ask(edda.TaskQuery(limit=LIMIT)),
     "the latest changed": ask(edda.TaskQuery(order="updated_at", descending=True, limit=LIMIT)),
     "the first made": ask(edda.TaskQuery(order="created_at", limit=LIMIT)),
     "the next due": ask(edda.TaskQuery(order="due_date", limit=LIMIT)),
+    "those due from a day on": ask(edda.TaskQuery(due_from="2026-03-14", order="due_date", limit=LIMIT)),
     "those of a parent": ask(edda.TaskQuery(parent="PARENT", limit=LIMIT)),
     "a tag that many carry": ask(edda.TaskQuery(tags=["half"], limit=LIMIT)),
     "a tag and a status": ask(edda.TaskQuery(tags=["tenth"], status=ACTIVE, limit=LIMIT)),
@@ -133,6 +140,10 @@ INDEXED: Final[dict[str, Look]] = {
     "the latest documents of a tag": ask(edda.DocumentQuery(tags=["half"], limit=LIMIT)),
     "one task": lambda store: store.get_task(one_of(store)),
     "a short id": lambda store: store.resolve("task", one_of(store)[-8:]),
+    "a title that one task has": lambda store: store.resolve("task", "The first one"),
+    "a title that one document has": lambda store: store.resolve("document", "Document 0"),
+    "a title that no task has": lambda store: nobody(store, "task"),
+    "a title that no document has": lambda store: nobody(store, "document"),
     "what is in the trash": lambda store: store.reading.in_trash("task", [one_of(store)]),
     "conflicts": lambda store: store.conflicts(),
     "trash": lambda store: store.trash("task"),
@@ -142,6 +153,9 @@ INDEXED: Final[dict[str, Look]] = {
     "members": lambda store: store.members(),
     "status": standing.status,
 }
+
+BY_ROW: Final = 200
+"""Steps for a row that is found in a list of ids, looked up, and sorted."""
 
 IN_LINE: Final[dict[str, Look]] = {
     "by title": ask(edda.TaskQuery(order="title", limit=LIMIT)),
@@ -160,6 +174,20 @@ def test_a_look_that_an_index_serves_costs_the_same_in_a_larger_store(
 ) -> None:
     few, many = steps(homes, with_parent(INDEXED[what]), monkeypatch)
     assert many <= 1.2 * few + SLACK, f"{few:,} steps, and {many:,} for twice as much"
+
+
+def test_a_tag_that_few_carry_is_not_looked_for_among_what_comes_first(
+    homes: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carriers: list[int] = []
+
+    def look(store: StorageEngine) -> None:
+        carriers.append(len(store.query_tasks(edda.TaskQuery(tags=["hundredth"], limit=150))))
+
+    few, many = steps(homes, look, monkeypatch)
+    assert 10 < carriers[0] < carriers[-1] < 150
+    assert few < BY_ROW * carriers[0]
+    assert many < BY_ROW * carriers[-1]
 
 
 def with_parent(look: Look) -> Look:
@@ -197,7 +225,9 @@ def test_a_store_in_order_is_opened_with_one_look(homes: list[Path], monkeypatch
     with counting(monkeypatch):
         before = Counted.statements
         edda.open(homes[0]).close()
-    assert Counted.statements - before <= 12, "four for the connection, four around the look, and four in it"
+    assert Counted.statements - before <= 9, (
+        "two for the connection, two for the store, three around the look, two in it"
+    )
 
 
 def test_an_object_that_is_read_is_not_checked_until_somebody_updates_it(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -13,11 +14,15 @@ from typing import Any
 import pytest
 
 import edda_sync as edda
-from edda_sync.engine import doctor, encryption
+from edda_sync.engine import doctor, encryption, migrating
 from edda_sync.engine.encryption import EncryptionManager
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.sealing import datakeys, keyfile
+from edda_sync.store.rocks.database import Settled
+from edda_sync.store.sqlite import converting
 from edda_sync.store.sqlite.rekeying import key_in_use
 from edda_sync.store.sqlite.store import SqliteStore
+from edda_sync.words import limits, values
 from edda_sync.words.config import (
     EncryptionAlgorithm,
     EncryptionConfig,
@@ -26,7 +31,14 @@ from edda_sync.words.config import (
     StorageBackend,
     StorageConfig,
 )
-from edda_sync.words.errors import BusyError, CorruptError, StoreKeyError, UsageError
+from edda_sync.words.errors import (
+    BusyError,
+    CorruptError,
+    DiskFullError,
+    LostStatesError,
+    StoreKeyError,
+    UsageError,
+)
 from tests.encrypted import config_of, holds
 
 PLANTED = "a string that nobody may read"
@@ -110,14 +122,103 @@ def test_what_cannot_be_converted_says_why(home: Path) -> None:
         encryption.encrypt(home, encrypted(home))
 
 
-def test_a_store_whose_states_are_in_rocksdb_is_left_as_it_is(home: Path) -> None:
-    with edda.open(home, StorageConfig(backend=StorageBackend.ROCKSDB)) as store:
-        store.create_task(edda.Task(title=PLANTED))
-    with pytest.raises(UsageError, match="migrate --to sqlite"):
+def test_a_store_in_rocksdb_is_encrypted_its_key_replaced_and_decrypted_with_all_that_is_in_rocksdb(
+    home: Path, in_rocksdb: StorageConfig
+) -> None:
+    digest = fill(home, in_rocksdb)
+    assert any(name.startswith("edda.rocks/") for name in holds(home, PLANTED.encode()))
+    tag = values.id_bytes("id", values.tag_id("tag of it"))
+    assert any(name.startswith("edda.rocks/") for name in holds(home, tag))
+    encryption.encrypt(home, encrypted(home))
+    assert holds(home, PLANTED.encode()) == holds(home, b"tag of it") == holds(home, tag) == []
+    assert sound(home) == digest
+    with edda.open(home) as store:
+        before = in_use(home)
+        EncryptionManager(store).rotate_data_key()
+        assert store.digest() == digest
+        store.update_task(edda.Task(id=store.query_tasks(edda.TaskQuery())[0].id, title=f"{PLANTED} nobody"))
+        digest = store.digest()
+    assert in_use(home) == datakeys.unlock(home / "edda.db").current.id != before
+    assert sound(home) == digest
+    assert holds(home, PLANTED.encode()) == []
+    with edda.open(home) as store:
+        assert store.rebuild() > 20
+    assert sound(home) == digest
+    encryption.decrypt(home, StorageConfig())
+    assert in_use(home) == b""
+    assert sound(home) == digest
+    assert any(name.startswith("edda.rocks/") for name in holds(home, PLANTED.encode()))
+
+
+def in_use(home: Path) -> bytes:
+    """Return the id of the data key under which RocksDB's folder is sealed; empty for a plain one."""
+    (folder,) = (home / "edda.rocks").iterdir()
+    return Settled(folder).key_id
+
+
+@pytest.fixture
+def in_rocksdb(monkeypatch: pytest.MonkeyPatch) -> StorageConfig:
+    monkeypatch.setattr(limits, "SETTLED_QUIET_BYTES", 1)  # everything is settled when the store is closed
+    return StorageConfig(backend=StorageBackend.ROCKSDB)
+
+
+def test_a_new_encrypted_store_in_rocksdb_moves_to_sqlite_and_back(home: Path, in_rocksdb: StorageConfig) -> None:
+    digest = fill(home, in_rocksdb.changed(encryption_config=config_of(home / "edda.db")))
+    for to in (StorageBackend.SQLITE, StorageBackend.ROCKSDB):
+        assert holds(home, PLANTED.encode()) == []
+        assert migrating.migrate(home, StorageConfig(), to) > 20
+        assert sound(home) == digest
+    assert in_use(home) == datakeys.unlock(home / "edda.db").current.id
+
+
+def test_an_encryption_that_ended_before_it_came_to_rocksdb_is_finished_by_the_next_one(
+    home: Path, in_rocksdb: StorageConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = fill(home, in_rocksdb)
+    with monkeypatch.context() as patched:
+        patched.setattr(encryption, "_write_anew", killed)
+        with pytest.raises(KeyboardInterrupt):
+            encryption.encrypt(home, encrypted(home))
+        with edda.open(home) as store:
+            found = EncryptionManager(store).status()
+            assert found is not None
+            assert found.is_unfinished
+            damaged = [each.detail for each in doctor.check(store) if not each.sound]
+            assert ["`edda store encrypt` finishes that" in each for each in damaged] == [True]
+    assert in_use(home) == b""
+    encryption.encrypt(home, encrypted(home))
+    assert in_use(home) != b""
+    assert sound(home) == digest
+    assert holds(home, PLANTED.encode()) == []
+    with pytest.raises(UsageError, match="encrypted already"):
+        encryption.encrypt(home, encrypted(home))
+    with monkeypatch.context() as patched:
+        patched.setattr(encryption, "convert", killed)
+        with pytest.raises(KeyboardInterrupt):
+            encryption.decrypt(home, StorageConfig())
+        assert in_use(home) == b""
+    with edda.open(home) as store:
+        assert store.digest() == digest
+        store.delete_document(store.create_document(edda.Document(title="sealed with all the rest")))
+        digest = store.digest()
+    assert in_use(home) != b""
+    encryption.decrypt(home, StorageConfig())
+    assert sound(home) == digest
+
+
+def killed(*_of: object, **_more: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_store_whose_rocksdb_folder_is_lost_is_not_converted(home: Path, in_rocksdb: StorageConfig) -> None:
+    fill(home, in_rocksdb)
+    shutil.rmtree(home / "edda.rocks")
+    with pytest.raises(LostStatesError, match="doctor --rebuild"):
         encryption.encrypt(home, encrypted(home))
     assert not (home / "edda.db-key").exists()
     with edda.open(home) as store:
-        assert store.counts()["tasks"] == 1
+        doctor.rebuild(store)
+    sound(home)
 
 
 def test_an_interrupted_encryption_goes_on_with_the_keys_that_it_had_made(
@@ -259,6 +360,12 @@ def test_the_policy_replaces_a_data_key_under_which_much_was_written(home: Path)
         assert found is not None
         assert found.bytes_written == 0
         assert not manager.rotate_if_due()
+        document = store.query_documents(edda.DocumentQuery())[0].id
+        store.transact(lambda tx: tx.attach(document, io.BytesIO(os.urandom(600_000)), name="half"))
+        assert not manager.rotate_if_due()
+        store.transact(lambda tx: tx.attach(document, io.BytesIO(os.urandom(600_000)), name="other half"))
+        assert manager.rotate_if_due(), "what is attached was written under the key, too"
+        assert not manager.rotate_if_due()
 
 
 def test_each_purpose_gets_a_sealer_that_survives_a_new_data_key(home: Path) -> None:
@@ -285,19 +392,140 @@ def test_a_store_whose_key_is_gone_is_refused_in_one_sentence_and_stays_as_it_is
     assert {each: each.read_bytes() for each in home.iterdir()} == before
 
 
-def test_nothing_is_attached_that_would_not_be_encrypted(home: Path) -> None:
+# --- what is attached -------------------------------------------------------------------------------------------------
+
+ATTACHED = PLANTED.encode() * 40_000 + os.urandom(100_000)  # two chunks and their list
+
+
+def attach(store: StorageEngine) -> str:
+    made = store.create_document(edda.Document(title="d"))
+    store.transact(lambda tx: tx.attach(made, io.BytesIO(ATTACHED), name="a"))
+    return made
+
+
+def hashes(store: StorageEngine) -> list[bytes]:
+    return list(store.reading.files.chunks.names())
+
+
+def names_tell(home: Path, names: list[bytes]) -> bool:
+    """Tell whether the path of any file shows the hash of something that is attached."""
+    paths = ["".join(each.relative_to(home).parts) for each in home.rglob("*")]
+    return any(name.hex()[:12] in path for name in names for path in paths)
+
+
+@pytest.mark.parametrize("algorithm", EncryptionAlgorithm)
+def test_what_is_attached_is_sealed_and_its_files_do_not_tell_what_it_is(
+    home: Path, algorithm: EncryptionAlgorithm
+) -> None:
+    config = StorageConfig(encryption_config=config_of(home / "edda.db").changed(algorithm=algorithm))
+    with edda.open(home, config) as store:
+        made = attach(store)
+        assert store.open_attachment(made, "a").read() == ATTACHED
+        names = hashes(store)
+        assert len(names) == 3
+    assert holds(home, PLANTED.encode()) == []
+    assert not names_tell(home, names)
+    number = list(EncryptionAlgorithm).index(algorithm) + 1
+    assert {each.read_bytes()[:3] for each in (home / "files").glob("??/*")} == {bytes((2, 1, number))}
+    with edda.open(home) as store:
+        assert store.open_attachment(made, "a").read() == ATTACHED
+
+
+def test_what_is_attached_is_sealed_and_opened_with_its_store(home: Path) -> None:
+    with edda.open(home) as store:
+        made, names = attach(store), hashes(store)
+    assert names_tell(home, names)
+    said: list[str] = []
+    encryption.encrypt(home, encrypted(home), said.append)
+    assert "Sealing attached files" in said
+    assert holds(home, PLANTED.encode()) == []
+    assert not names_tell(home, names)
+    with edda.open(home) as store:
+        assert store.open_attachment(made, "a").read() == ATTACHED
+        assert [each for each in doctor.check(store) if not each.sound] == []
+    encryption.decrypt(home, StorageConfig())
+    with edda.open(home) as store:
+        assert store.open_attachment(made, "a").read() == ATTACHED
+        assert {len(each) for each in store.reading.files.chunks.files()} == {64}  # type: ignore[attr-defined]
+
+
+def test_a_new_data_key_reaches_what_is_attached(home: Path) -> None:
+    with edda.open(home, encrypted(home)) as store, edda.open(home) as other:
+        made = attach(store)
+        before = sorted(each.name for each in (home / "files").glob("??/*"))
+        EncryptionManager(store).rotate_data_key()
+        assert not set(before) & {each.name for each in (home / "files").glob("??/*")}
+        for each in (store, other):
+            assert each.open_attachment(made, "a").read() == ATTACHED
+        later = attach(other)
+        assert store.open_attachment(later, "a").read() == ATTACHED
+        newest = datakeys.unlock(home / "edda.db").current.id
+        assert {each.read_bytes()[3:11] for each in (home / "files").glob("??/*")} == {newest}
+
+
+def test_a_replacement_of_the_key_that_what_is_attached_interrupts_is_finished(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with edda.open(home, encrypted(home)) as store:
-        made = store.create_document(edda.Document(title="d"))
-        with pytest.raises(UsageError, match="cannot encrypt what is attached"):
-            store.transact(lambda tx: tx.attach(made, io.BytesIO(PLANTED.encode()), name="a"))
-    assert not holds(home, PLANTED.encode())
+        made, manager = attach(store), EncryptionManager(store)
+
+        def full() -> int:
+            raise DiskFullError("files")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(store.reading.files, "seal_anew", full)
+            with pytest.raises(DiskFullError):
+                manager.rotate_data_key()
+        found = manager.status()
+        assert found is not None
+        assert found.is_unfinished
+        waiting = datakeys.unlock(home / "edda.db").current
+        assert manager.rotate_data_key().current == waiting
+        assert store.open_attachment(made, "a").read() == ATTACHED
 
 
-def test_a_store_with_attachments_is_not_encrypted_by_half(home: Path) -> None:
+def test_keys_under_which_something_is_sealed_are_never_given_up(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with edda.open(home) as store:
-        made = store.create_document(edda.Document(title="d"))
-        store.transact(lambda tx: tx.attach(made, io.BytesIO(PLANTED.encode()), name="a"))
-    with pytest.raises(UsageError, match="cannot encrypt them"):
+        made = attach(store)
+
+    def fail(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(converting, "_swap", fail)
+        with pytest.raises(KeyboardInterrupt):
+            encryption.encrypt(home, encrypted(home))
+    with edda.open(home) as store:
+        assert store.open_attachment(made, "a").read() == ATTACHED, "the store is plain, and this is sealed"
+    key = home.with_name("home.key")
+    key.rename(key.with_suffix(".away"))
+    datakeys.forget_unlocked()
+    with pytest.raises(StoreKeyError, match="missing"):
         encryption.encrypt(home, encrypted(home))
+    key.with_suffix(".away").rename(key)
+    encryption.encrypt(home, encrypted(home))
     with edda.open(home) as store:
-        assert store.open_attachment(made, "a").read() == PLANTED.encode()
+        assert store.open_attachment(made, "a").read() == ATTACHED
+
+
+def test_nothing_is_converted_while_the_disk_with_attached_files_is_away(home: Path) -> None:
+    disk = home.with_name("disk")
+    plain = StorageConfig(file_storage_path=disk / "files")
+    sealed = plain.changed(encryption_config=config_of(home / "edda.db"))
+    with edda.open(home, plain) as store:
+        made = attach(store)
+    away = disk.rename(home.with_name("away"))
+    with pytest.raises(UsageError, match="mount its disk"):
+        encryption.encrypt(home, sealed)
+    assert not (home / "edda.db-key").exists()
+    away.rename(disk)
+    encryption.encrypt(home, sealed)
+    away = disk.rename(home.with_name("away"))
+    with edda.open(home, sealed) as store, pytest.raises(UsageError, match="mount its disk"):
+        EncryptionManager(store).rotate_data_key()
+    with pytest.raises(UsageError, match="mount its disk"):
+        encryption.decrypt(home, plain)
+    away.rename(disk)
+    encryption.decrypt(home, plain)
+    with edda.open(home, plain) as store:
+        assert store.open_attachment(made, "a").read() == ATTACHED

@@ -32,6 +32,22 @@ def test_the_trash_holds_what_was_deleted_as_it_was_and_nothing_else(store: Stor
     assert (item.id, item.title, item.description, item.parent_id) == (gone, "gone", "gone", parent)
 
 
+def test_items_of_the_trash_are_found_by_their_title_among_their_kind(
+    store: StorageEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hidden, "_AT_ONCE", 2)
+    gone = [store.create_task(edda.Task(title=title)) for title in ("gone", "other", "gone", "gone")]
+    document = store.create_document(edda.Document(title="gone", content="words"))
+    for task in gone:
+        store.delete_task(task)
+    store.delete_document(document)
+    store.create_task(edda.Task(title="gone"))
+    with store.store.read() as reader:
+        assert hidden.titled(reader, "task", "gone") == sorted([gone[0], *gone[2:]])
+        assert hidden.titled(reader, "document", "gone") == [document]
+        assert hidden.titled(reader, "task", "words") == []
+
+
 def test_an_unreadable_item_is_left_out_of_the_trash(store: StorageEngine) -> None:
     fine, damaged = (store.create_task(edda.Task(title=title)) for title in ("fine", "damaged"))
     for task in (fine, damaged):
@@ -43,6 +59,8 @@ def test_an_unreadable_item_is_left_out_of_the_trash(store: StorageEngine) -> No
 
     store.store.transact(damage)
     assert [item.id for item in store.trash("task")] == [fine]
+    with store.store.read() as reader:
+        assert hidden.titled(reader, "task", "damaged") == []
 
 
 def test_nothing_that_can_be_shown_is_overfull(store: StorageEngine) -> None:

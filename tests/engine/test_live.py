@@ -201,6 +201,18 @@ def test_a_change_that_cannot_matter_meets_no_query_and_none_is_run_again(store:
     assert [watch.take() for watch in watches] == [None] * len(watches)
 
 
+def test_what_another_process_committed_is_told_at_the_first_look(
+    store: StorageEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "LIVE_LOOK_S", 10 * PATIENCE_S)  # no second look, unless it is woken
+    folded = Folded(store, edda.TaskQuery())
+    folded.take()
+    with edda.open(store.home) as other:  # what this engine commits, the other one's feed does not tell
+        other.create_task(edda.Task(title="from elsewhere"))
+    live_of(store)._woken.set()
+    folded.until_right()
+
+
 def test_a_row_that_leaves_a_limited_list_makes_room_for_the_next(store: StorageEngine) -> None:
     ids = [store.create_task(edda.Task(title=title)) for title in "abcd"]
     folded = Folded(store, edda.TaskQuery(status="open", order="title", limit=2))
@@ -286,3 +298,20 @@ def test_more_changes_than_are_told_one_by_one_make_each_query_run_again(
 def test_an_unacceptable_query_is_refused_at_once(store: StorageEngine) -> None:
     with pytest.raises(EddaError):
         store.watch(replace(edda.TaskQuery(), status="later"))
+
+
+def test_who_asks_for_no_thread_looks_when_told_to() -> None:
+    with devices(1) as (store,):
+        store.create_task(edda.Task(title="a"))
+        live = LiveQueries(store.store, store.ledger.feed, store.snapshot, beside=False)
+        watch = live.watch(edda.TaskQuery())
+        assert watch.take() is None
+        for _ in range(2):
+            assert live.attend()
+        change = watch.take()
+        assert change is not None
+        assert [item.title for item in change.added] == ["a"]
+        assert live.runs == 1
+        live.close()
+        assert not live.attend()
+        assert not store.ledger.feed.is_heard

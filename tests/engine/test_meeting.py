@@ -42,3 +42,4 @@ def test_paths_are_looked_at_only_while_a_query_asks_for_them() -> None:
     assert index.meeting(task(metadata='{"a":1}')) == set()
     index.remove(asking)  # a second time
     assert vars(index)["_by_feature"] == {}
+    assert vars(index)["_paths"] == {"task": {}, "document": {}}

@@ -21,6 +21,7 @@ from edda_sync.engine.transaction import TransactionState
 from edda_sync.store.feed import Changed
 from edda_sync.testing import devices, sync
 from edda_sync.words.config import CacheConfig
+from tests.costs import never_idle
 
 ROOT = Path(edda.__file__).parent
 PARTS = tuple(str(ROOT / part) for part in ("store", "fold", "ledger", "engine"))
@@ -126,7 +127,7 @@ def test_an_exception_at_any_step_of_a_commit_leaves_no_trace(
     made, phone = pair
     config = edda.StorageConfig(state_path=made.config.state_path, cache_config=CacheConfig(max_size=1_000_000))
     made.close()
-    with edda.open(made.home, config) as laptop:
+    with never_idle(), edda.open(made.home, config) as laptop:
         ids, deed = prepared(laptop), DEEDS[kind]
         noted = Steps()
         committed(laptop, deed, ids, 0, noted)

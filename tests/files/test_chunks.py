@@ -1,4 +1,4 @@
-"""The contract of places that keep chunks: on disk, and in memory."""
+"""The contract of places that keep chunks: on disk, plain and sealed, and in memory."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from edda_sync.files.disk import DiskChunks
 from edda_sync.files.memory import MemoryChunks
 from edda_sync.words import limits
 from edda_sync.words.errors import DamagedFileError
+from tests.encrypted import sealed_in
 
 LATER = 4_000_000_000.0  # wall time: after everything here
 SAMPLES = [b"", b"a", b"words " * 9_000, bytes(limits.CHUNK_BYTES)]
 
 
-@pytest.fixture(params=["disk", "memory"])
+@pytest.fixture(params=["disk", "sealed", "memory"])
 def chunks(request: pytest.FixtureRequest, tmp_path: Path) -> Chunks:
-    return DiskChunks(tmp_path / "files") if request.param == "disk" else MemoryChunks(time.time)
+    if request.param == "memory":
+        return MemoryChunks(time.time)
+    return DiskChunks(tmp_path / "files", sealed_in(tmp_path) if request.param == "sealed" else None)
 
 
 def added(chunks: Chunks, *samples: bytes) -> list[bytes]:
@@ -58,15 +61,26 @@ def test_what_was_never_added_is_not_here(chunks: Chunks) -> None:
     chunks.sweep(LATER)
 
 
+def test_how_a_chunk_is_kept_is_told_without_reading_it(chunks: Chunks) -> None:
+    before = time.time()
+    (name,) = added(chunks, b"a" * 1_000)
+    kept = chunks.kept(name)
+    assert kept is not None
+    assert 10 < kept.size < 120, "compressed, and perhaps sealed"
+    assert before - 1 < kept.since_s < time.time() + 1
+    assert chunks.kept(name_of(b"never")) is None
+
+
 def test_equal_chunks_are_kept_once(chunks: Chunks) -> None:
     one, other = added(chunks, b"same", b"same")
     assert one == other
     assert list(chunks.names()) == [one]
 
 
-def test_names_come_in_order_and_go_on_after_any_of_them(chunks: Chunks) -> None:
-    names = sorted(added(chunks, *(bytes([number]) for number in range(30))))
-    assert list(chunks.names()) == names
+def test_names_come_in_an_order_that_lasts_and_go_on_after_any_of_them(chunks: Chunks) -> None:
+    added_names = added(chunks, *(bytes([number]) for number in range(30)))
+    names = list(chunks.names())
+    assert sorted(names) == sorted(added_names)
     for place in range(len(names)):
         assert list(chunks.names(after=names[place])) == names[place + 1 :]
 

@@ -301,3 +301,30 @@ def test_a_folder_pipe_or_long_file_in_place_of_a_chunk_is_damage(chunks: DiskCh
     with pytest.raises(StorageError):
         added(chunks, b"sample")
     assert leftovers(chunks) == []
+
+
+def test_a_chunk_is_on_disk_before_it_has_its_name_and_its_name_before_it_is_settled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = list[str]()
+    sync, replace = os.fsync, os.replace
+
+    def synced(descriptor: int) -> None:
+        sync(descriptor)
+        done.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "content")
+
+    def replaced(source: Path, target: Path) -> None:
+        replace(source, target)
+        done.append("name")
+
+    chunks = DiskChunks(tmp_path / "files")
+    with chunks.adding() as adding:
+        adding.add(b"the first makes its folders")
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    with chunks.adding() as adding:
+        adding.add(b"another")
+        assert [each for each in done if each != "folder"] == ["content", "name"]
+        done.clear()
+        adding.settle()
+    assert done == ["folder"]

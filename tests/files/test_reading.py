@@ -14,7 +14,7 @@ from edda_sync.files.memory import MemoryChunks
 from edda_sync.files.reading import FileReader, Wholeness, wholeness
 from edda_sync.files.storing import store
 from edda_sync.words import limits
-from edda_sync.words.errors import DamagedFileError, FileNotHereError, InvalidValueError
+from edda_sync.words.errors import DamagedFileError, FalseFileError, FileNotHereError, InvalidValueError
 
 CONTENT = random.Random(7).randbytes(1_700)
 
@@ -85,8 +85,11 @@ def test_a_damaged_chunk_is_never_shown(chunks: MemoryChunks, file: File) -> Non
 def test_a_size_that_lies_is_an_error(chunks: MemoryChunks) -> None:
     with chunks.adding() as adding:
         file = store(adding, io.BytesIO(b"12345"))
-    with pytest.raises(InvalidValueError):
+    with pytest.raises(FalseFileError, match="nobody can read it"):
         FileReader(chunks, file._replace(size=6), "f").read()
+    with pytest.raises(FalseFileError):
+        FileReader(chunks, file._replace(depth=1), "f").read()
+    assert wholeness(chunks, file._replace(size=6)) is Wholeness.DAMAGED
 
 
 def test_the_wholeness_of_a_file_is_told_and_nothing_is_changed(chunks: MemoryChunks, file: File) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import io
 import os
 import random
+import shutil
 import stat
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from edda_sync.files.saving import safe_name, save
 from edda_sync.words import limits
-from edda_sync.words.errors import DiskFaultError, NoFolderError, UsageError
+from edda_sync.words.errors import DiskFaultError, DiskFullError, NoFolderError, UsageError
+from tests.mounting import mount
 
 
 @pytest.mark.parametrize("name", ["report.pdf", "Bericht für März.txt", "写真.jpeg", "a.tar.gz", "README", "x" * 100])
@@ -142,3 +146,53 @@ def test_a_folder_is_no_target_and_a_missing_folder_is_named(tmp_path: Path) -> 
         save(io.BytesIO(b""), tmp_path, replace=True)
     with pytest.raises(NoFolderError):
         save(io.BytesIO(b""), tmp_path / "missing" / "a")
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_device_or_pipe_is_no_target_and_stays(tmp_path: Path, replace: bool) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="no ordinary file"):
+        save(io.BytesIO(b"x"), tmp_path / "pipe", replace=replace)
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert os.listdir(tmp_path) == ["pipe"]
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_name_that_is_too_long_for_the_disk_is_named_before_anything_is_written(
+    tmp_path: Path, replace: bool
+) -> None:
+    with pytest.raises(UsageError, match="too long a name"):
+        save(io.BytesIO(b"x"), tmp_path / ("x" * 256), replace=replace)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 1 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount("-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder))
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("before", [None, b"before"])
+def test_a_disk_that_fills_up_at_any_write_leaves_what_was_there_and_the_next_save_works(
+    small: Path, before: bytes | None
+) -> None:
+    content, target, full = random.Random(3).randbytes(600_000), small / "target", 0
+    if before is not None:
+        target.write_bytes(before)
+    there = os.listdir(small)
+    for room in range(0, 600_000, 60_000):
+        (small / "ballast").write_bytes(bytes(shutil.disk_usage(small).free - room))
+        try:
+            save(io.BytesIO(content), target, replace=True)
+        except DiskFullError:
+            full += 1
+        (small / "ballast").unlink()
+        assert os.listdir(small) == there
+        assert before is None or target.read_bytes() == before
+    assert full == 10
+    save(io.BytesIO(content), target, replace=True)
+    assert target.read_bytes() == content

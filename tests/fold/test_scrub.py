@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,13 @@ import edda_sync as edda
 from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.records import device_entity
 from edda_sync.engine.engine import StorageEngine
+from edda_sync.fold.fold import Fold
+from edda_sync.fold.scrub import scrub_entities
+from edda_sync.fold.texts import Texts
+from edda_sync.store.composed import ComposedReader
 from edda_sync.testing import devices, sync
 from edda_sync.words import values
+from edda_sync.words.errors import LostStatesError
 
 
 @pytest.fixture
@@ -157,3 +163,25 @@ def test_a_slice_says_where_to_go_on_and_the_last_one_looks_at_the_sums(store: S
         slices += 1
     assert slices >= 4
     assert [each.what for each in found] == [f"task {tasks[7]}"]
+
+
+def test_where_rocksdb_has_lost_texts_no_entity_is_called_damaged(store: StorageEngine) -> None:
+    document = store.create_document(edda.Document(title="Notes", content="content"))
+    store.edit_text(document, "content", [(0, 0, "more ")])
+    store.digest()  # which writes what waits for the text
+
+    class Lost:
+        """States of which the texts cannot be read."""
+
+        def __init__(self, states: Any) -> None:
+            self.get, self.scan = states.get, states.scan
+
+        def text(self, *_of: object, **_named: object) -> None:
+            raise LostStatesError("edda.rocks", "a block is damaged")
+
+    with store.store.read() as reader:
+        lost = dataclasses.replace(ComposedReader.of(reader), states=Lost(reader.states))  # type: ignore[arg-type]
+        with pytest.raises(LostStatesError):
+            scrub_entities(lost, b"", 100)
+        with pytest.raises(LostStatesError):
+            Fold(lost, Texts()).is_readable(next(reader.states.scan("document")).key)

@@ -137,4 +137,4 @@ def test_a_second_line_of_one_id_with_other_values_is_refused(stores: Any) -> No
 def test_a_file_without_a_line_of_an_export_is_no_export() -> None:
     with pytest.raises(UsageError, match="`edda import beads`"):
         jsonl.parse([b'{"id": "1", "title": "of Beads"}\n'])
-    assert jsonl.parse([b"\n"]) == jsonl.Exported([], [], [], [])
+    assert jsonl.parse([b"\n"]) == jsonl.Exported([], [], [], [], [])

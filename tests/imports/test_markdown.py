@@ -113,3 +113,32 @@ def test_the_real_pages_come_back_byte_for_byte(store: StorageEngine) -> None:
     digest = store.digest()
     assert imports.merge_into(store, read).unchanged == len(read.items)
     assert store.digest() == digest
+
+
+def test_a_link_that_leads_out_of_the_folder_is_refused_and_named(store: StorageEngine, tmp_path: Path) -> None:
+    notes, secrets = tmp_path / "notes", tmp_path / "secrets"
+    (notes / "sub").mkdir(parents=True)
+    secrets.mkdir()
+    (secrets / "key.md").write_text("secret")
+    (notes / "sub" / "own.md").write_text("# Own\n")
+    (notes / "inside.md").symlink_to(Path("sub") / "own.md")
+    (notes / "out.md").symlink_to(secrets / "key.md")
+    (notes / "sub" / "up.md").symlink_to(Path("..") / ".." / "secrets" / "key.md")
+    (notes / "by-folder.md").symlink_to(Path("door") / "key.md")
+    (notes / "door").symlink_to(secrets)
+    (tmp_path / "alias").symlink_to(notes)
+    for folder in (notes, tmp_path / "alias"):
+        read = markdown.read(folder)
+        assert [(each.name, each.why) for each in read.refused] == [
+            (name, "the file: is a link that leads out of the folder; put the file itself there")
+            for name in ("'by-folder.md'", "'out.md'", "'sub/up.md'")
+        ]
+        imports.merge_into(store, read)
+    assert sorted(each.content or "" for each in store.query_documents(DocumentQuery())) == ["# Own\n", "# Own\n"]
+
+
+def test_a_single_file_that_is_a_link_is_what_the_person_named(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("# A\n")
+    (tmp_path / "link.md").symlink_to("a.md")
+    (item,) = markdown.read(tmp_path / "link.md").items
+    assert item.item.title == "A"

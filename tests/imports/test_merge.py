@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from edda_sync import imports
@@ -160,7 +162,8 @@ def test_two_devices_that_import_the_same_files_show_them_once_and_without_confl
 
 
 def test_two_devices_that_import_different_versions_agree_on_one() -> None:
-    with devices(2) as (laptop, phone):
+    ticks = map(float, itertools.count(1_800_000_000))  # of one millisecond, either version may be the later one
+    with devices(2, now=ticks.__next__) as (laptop, phone):
         merge(laptop, FIRST)
         merge(phone, SECOND)
         sync(laptop, phone)

@@ -50,9 +50,9 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "two commands change the file at the same time",
         "A setting that was written is lost.",
-        "words/config_edit.py",
-        "fcntl.flock(folder, fcntl.LOCK_EX)",
-        "pass",
+        "words/files.py",
+        "            fcntl.flock(descriptor, fcntl.LOCK_EX)\n        except OSError",
+        "            pass\n        except OSError",
         ("words/test_config_edit.py",),
     ),
     Mutant(

@@ -75,8 +75,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "a reader remembers the heads of the state that it saw before",
         "A reader says that the store lacks what has just arrived.",
         "store/sqlite/reader.py",
-        "for facet in (self.log, self.unapplied, self.meta):",
-        "for facet in (self.unapplied, self.meta):",
+        "for facet in (self.log, self.unapplied, self.meta, self.tables, self.uniques):",
+        "for facet in (self.unapplied, self.meta, self.tables, self.uniques):",
         ("store/seams/test_store.py", "store/seams/test_log.py"),
     ),
     Mutant(

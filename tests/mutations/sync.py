@@ -32,6 +32,14 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("sync/test_forks.py",),
     ),
     Mutant(
+        "a fork that a session proved ends the sessions that heard of it",
+        "After each proof, the next write of a device ends all its talks.",
+        "sync/replica.py",
+        "self.exchange.heard(learned.evidence)",
+        "pass",
+        ("sync/test_fork_names.py",),
+    ),
+    Mutant(
         "a large change always starts at its first part",
         "Over a bad link a large change is begun again and again, and never ends.",
         "sync/sending.py",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edda_sync.sealing import datakeys, keyfile
-from edda_sync.sealing.datakeys import DataKey
+from edda_sync.sealing.datakeys import DataKey, FollowedKeys
 from edda_sync.words import asking, limits
 from edda_sync.words.config import EncryptionAlgorithm, EncryptionConfig, KeyDerivationFunction, KeyStorage
 from edda_sync.words.errors import StoreKeyError, UsageError
@@ -168,3 +168,44 @@ def test_each_purpose_has_a_sealer_that_opens_what_older_keys_sealed(database: P
     assert after.sealer("values", AES).seal(b"plain", b"")[2:10] == after.current.id
     with pytest.raises(Exception, match="damaged"):
         after.sealer("files", AES).unseal(sealed, b"about", "it")
+
+
+# --- keys that another process replaces -------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("shelf")
+def test_keys_that_are_followed_are_read_again_when_there_is_a_new_one(database: Path) -> None:
+    made = datakeys.create(database, KEYRING)
+    followed = FollowedKeys(database)
+    assert (followed.data.keys, followed.look()) == (made.keys, False)
+    more = datakeys.add(database)
+    assert followed.data.keys == made.keys
+    assert (followed.look(), followed.data.keys, followed.look()) == (True, more.keys, False)
+
+
+def test_nobody_is_asked_for_a_passphrase_that_was_changed_while_the_keys_are_the_same(database: Path) -> None:
+    asking.ask_with(lambda _prompt, _new: "correct horse")
+    made = datakeys.create(database, PASSPHRASE)
+    followed = FollowedKeys(database)
+    assert followed.data.keys == made.keys
+    datakeys.wrap_anew(database, PASSPHRASE)
+    asking.ask_with(None)
+    datakeys.forget_unlocked()
+    assert not followed.look()
+
+
+@pytest.mark.usefixtures("shelf")
+def test_keys_that_are_followed_outlive_their_file(database: Path) -> None:
+    made = datakeys.create(database, KEYRING)
+    followed = FollowedKeys(database)
+    assert followed.data.keys == made.keys
+    keyfile.put_aside(database)
+    assert not followed.look()
+
+
+@pytest.mark.usefixtures("shelf")
+def test_names_are_sealed_under_each_key_the_newest_first(database: Path) -> None:
+    (old,) = datakeys.create(database, KEYRING).name_sealers("names")
+    newest, other = datakeys.add(database).name_sealers("names")
+    assert other.seal(b"name") == old.seal(b"name") != newest.seal(b"name")
+    assert datakeys.unlock(database).name_sealers("others")[0].seal(b"name") != newest.seal(b"name")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edda_sync.simulations.campaign import SECTION, Block, Campaign, Digest, repeat, seeds_of, work
+from edda_sync.simulations.campaign import PLAYED, SECTION, Block, Campaign, Digest, next_seed, repeat, seeds_of, work
 from edda_sync.simulations.runs import run
 from edda_sync.simulations.tape import Tape
 
@@ -31,8 +31,8 @@ def test_a_campaign_runs_every_seed_and_repeats_some_in_another_process() -> Non
 
 def test_a_digest_that_differs_in_another_process_is_a_failure() -> None:
     digest = run(Tape(3, backend="memory")).digest
-    assert repeat(Digest(3, digest, process=0), "memory") == ""
-    assert "edda simulate --seed 3 --backend memory" in repeat(Digest(3, "another", process=0), "memory")
+    assert repeat(Digest(3, digest, process=0), Block(3, 3, "memory")) == ""
+    assert "edda simulate --seed 3 --backend memory" in repeat(Digest(3, "another", process=0), Block(3, 3, "memory"))
 
 
 def test_a_failure_names_its_seed_and_the_command_that_repeats_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,6 +42,16 @@ def test_a_failure_names_its_seed_and_the_command_that_repeats_it(monkeypatch: p
     ((seed, text),) = tally.failures
     assert seed == failing
     assert f"edda simulate --seed {failing} --backend memory" in text
+
+
+def test_a_campaign_around_a_story_names_it_and_counts_its_own_seeds(tmp_path: Path) -> None:
+    campaign = Campaign(0, 0, 1, "memory", play="rolled-back-disk")
+    campaign.run()
+    row = campaign.row()
+    assert "| rolled-back-disk 0-0 | all held |" in row
+    page = tmp_path / "evidence.md"
+    page.write_text(f"{SECTION}| t | c | 0-41 | all held |\n\n{PLAYED}{row}\n")
+    assert [next_seed(page), next_seed(page, "rolled-back-disk"), next_seed(page, "cloned-vm")] == [42, 1, 0]
 
 
 def test_seeds_are_a_range_or_a_number_of_new_ones() -> None:

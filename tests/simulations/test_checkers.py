@@ -9,26 +9,36 @@ from typing import Any
 
 import pytest
 
+from edda_sync.backup.manifest import Manifest, Ref
 from edda_sync.changes.change import Birth, encode_birth, hash_part
 from edda_sync.crdt import cells
 from edda_sync.crdt.text.document import TextDocument
+from edda_sync.engine.answer import Answer
 from edda_sync.engine.engine import StorageEngine
+from edda_sync.engine.indexes import IndexManager
 from edda_sync.engine.transaction import Transaction
+from edda_sync.engine.watched import Watch
 from edda_sync.engine.writing import Writing
+from edda_sync.files.lacking import Looked
+from edda_sync.fold.uniques import Uniques
 from edda_sync.simulations import liars, lies
 from edda_sync.simulations.births import _changes as many_changes
 from edda_sync.simulations.book import Fate
 from edda_sync.simulations.catalogue import CHECKERS
 from edda_sync.simulations.checker import Checker
-from edda_sync.simulations.checkers import hostility
+from edda_sync.simulations.checkers import following, hostility
 from edda_sync.simulations.checkers.progress import CODEC
 from edda_sync.simulations.device import SimulatedDevice
+from edda_sync.simulations.documents import INVARIANTS
+from edda_sync.simulations.filed import content
 from edda_sync.simulations.liars import DELETE, PUT
 from edda_sync.simulations.protocols import Verdict
 from edda_sync.simulations.simulator import Simulation
 from edda_sync.simulations.strange import append
 from edda_sync.simulations.tape import Profile, Tape
+from edda_sync.sync import stowing
 from edda_sync.sync.exchange import Exchange, Introduction, Proof
+from edda_sync.sync.fetching import Fetching
 from edda_sync.sync.forks import Forks
 from edda_sync.sync.giving import Giving
 from edda_sync.sync.learning import News
@@ -41,6 +51,7 @@ from edda_sync.sync.taking import Taken
 from edda_sync.sync.telling import Telling
 from edda_sync.words import limits, values
 from edda_sync.words.model import Document, Task
+from edda_sync.words.query import TaskQuery
 from edda_sync.workspace import closing
 from edda_sync.workspace.actor import actor_of
 from tests.sync.newcomers import BY_SEGMENT
@@ -298,6 +309,112 @@ def a_state_that_no_newcomer_takes(sim: Simulation, patch: Patch) -> None:
     sim.at(LATE_S, lambda: patch.setattr(limits, "TITLE_CODE_POINTS_MAX", 1))
 
 
+def watching(sim: Simulation, patch: Patch) -> None:
+    """Let somebody watch queries at the laptop, and look after every event."""
+    for name, value in (("WATCHED_ONE_IN", 1), ("LOOK_PERCENT", 100), ("BUSY_PERCENT", 0), ("ABOUT_PERCENT", 0)):
+        patch.setattr(following, name, value)
+    patch.setattr(following, "QUERIES", (TaskQuery(),))
+    sim.at(1, partial(sim.devices[0].crash, power=False))
+    sim.at(2, partial(sim.boot, sim.devices[0]))
+
+
+def rows_that_enter_in_silence(sim: Simulation, patch: Patch) -> None:
+    patch.setattr(Watch, "put", lambda *_: None)
+    watching(sim, patch)
+
+
+def filing(sim: Simulation) -> None:
+    """Let the laptop attach a file that the phone is to have."""
+    sim.filed.is_on = True
+    for device in sim.devices:
+        sim.at(1, partial(device.crash, power=False))
+        sim.at(2, partial(sim.boot, device))
+
+    def attach(engine: StorageEngine) -> None:
+        document = engine.create_document(Document(title=sim.book.word()))
+        sim.filed.attach(engine, document, content(1, 500))
+
+    sim.at(5, lambda: sim.devices[0].act(attach))
+
+
+def a_file_that_is_not_here(sim: Simulation, patch: Patch) -> None:
+    patch.setattr(stowing, "_look", lambda *_: Looked([], None, 0))
+    filing(sim)
+
+
+def a_file_that_nobody_asks_for(sim: Simulation, patch: Patch) -> None:
+    patch.setattr(Fetching, "ask", lambda *_: [])
+    filing(sim)
+
+
+def bytes_of_another_file(sim: Simulation, patch: Patch) -> None:
+    filing(sim)
+    sim.at(SPAN_S, lambda: sim.filed.contents.update(dict.fromkeys(sim.filed.contents, b"another")))
+
+
+def a_verdict_that_is_not_true(sim: Simulation, _: Patch) -> None:
+    """Something of a backup vanishes, and a device says that the backup holds."""
+    run = Ref(bytes(32), 1)
+    manifest = Manifest(
+        bytes(16), "laptop", 1, 0, (), b"", 0, 0, 0, runs=(run,), packs=(), files=0, files_lacking=0, added_bytes=0,
+        devices=(),
+    )  # fmt: skip
+    sim.backups.place.harmed.add(f"edda/objects/{run.object.hex()}")
+    sim.at(5, lambda: sim.tell("verified", sim.devices[0], manifest, None))
+
+
+def clashing(sim: Simulation) -> None:
+    """Let two devices use a value at once that is to be unique."""
+    laptop, phone = sim.devices
+
+    def index(engine: StorageEngine) -> None:
+        engine.indexes.create("sizes", ["metadata.size"], unique=True)
+
+    def claim(engine: StorageEngine) -> None:
+        engine.create_task(Task(title=sim.book.word(), metadata={"size": 1}))
+
+    sim.at(2, lambda: laptop.act(index))
+    for device in (laptop, phone):
+        sim.at(6, partial(device.act, claim))
+
+
+def a_value_that_is_shown_twice(sim: Simulation, patch: Patch) -> None:
+    patch.setattr(Uniques, "_cells", lambda *_: frozenset())
+    clashing(sim)
+
+
+def a_clash_that_nobody_is_told_of(sim: Simulation, patch: Patch) -> None:
+    patch.setattr(IndexManager, "clashes", lambda _: [])
+    clashing(sim)
+
+
+def a_file_before_its_parts(sim: Simulation, patch: Patch) -> None:
+    filing(sim)
+
+    def lose() -> None:
+        chunks = sim.devices[0].chunks
+        chunks.set_aside(max(chunks.packed))
+
+    sim.at(SPAN_S, lose)
+
+
+def a_part_of_nothing(sim: Simulation, patch: Patch) -> None:
+    filing(sim)
+    sim.filed.is_busy = True
+    sim.at(SPAN_S, lambda: sim.devices[0].chunks.put(bytes(32), b"anything"))
+    sim.at(SPAN_S, lambda: sim.devices[0].act(lambda _: None))
+
+
+def more_than_is_allowed(sim: Simulation, patch: Patch) -> None:
+    filing(sim)
+    sim.filed.is_busy = True
+    patch.setattr(limits, "FILE_WINDOW_BYTES_MAX", 10)
+
+
+def somebody_who_is_blamed_for_nothing(sim: Simulation, patch: Patch) -> None:
+    sim.at(SPAN_S, lambda: sim.blamed(sim.devices[0], sim.devices[1].id))
+
+
 PLANTS: dict[str, Plant] = {
     "Convergence": other_content,
     "OrderIndependence": latest_arrival_shows,
@@ -327,6 +444,13 @@ PLANTS: dict[str, Plant] = {
     "WrittenAgain": an_early_change_that_is_gone,
     "BoundedBirths": lives_without_end,
     "Served": a_state_that_no_newcomer_takes,
+    "Followed": rows_that_enter_in_silence,
+    "Fetched": a_file_that_is_not_here,
+    "BackedUp": a_verdict_that_is_not_true,
+    "Unshared": a_value_that_is_shown_twice,
+    "HereIsHere": a_file_before_its_parts,
+    "BoundedFiles": a_part_of_nothing,
+    "RightlyBlamed": somebody_who_is_blamed_for_nothing,
 }
 
 
@@ -491,6 +615,23 @@ def a_log_without_its_end(sim: Simulation, patch: Patch) -> None:
     sim.at(LATE_S, spoil)
 
 
+def rows_that_are_told_twice(sim: Simulation, patch: Patch) -> None:
+    put = Watch.put
+
+    def forgetful(watch: Watch, item_id: str, item: Any) -> None:
+        put(watch, item_id, item)
+        watch._before[item_id] = None
+
+    patch.setattr(Watch, "put", forgetful)
+    watching(sim, patch)
+    conflict(sim)
+
+
+def queries_that_are_run_for_anything(sim: Simulation, patch: Patch) -> None:
+    patch.setattr(Answer, "meet", lambda *_: True)
+    watching(sim, patch)
+
+
 MORE: tuple[tuple[str, Plant], ...] = (
     ("Meaning", an_edit_without_effect),
     ("Meaning", a_deletion_of_what_is_yet_to_come),
@@ -507,6 +648,12 @@ MORE: tuple[tuple[str, Plant], ...] = (
     ("OnlyNews", heads_of_a_segment_that_were_named),
     ("Served", a_segment_that_leaves_texts_as_they_began),
     ("Served", a_log_without_its_end),
+    ("Followed", rows_that_are_told_twice),
+    ("Followed", queries_that_are_run_for_anything),
+    ("Fetched", a_file_that_nobody_asks_for),
+    ("Fetched", bytes_of_another_file),
+    ("Unshared", a_clash_that_nobody_is_told_of),
+    ("BoundedFiles", more_than_is_allowed),
 )
 
 
@@ -544,5 +691,5 @@ def test_no_checker_fails_in_a_sound_run(monkeypatch: Patch) -> None:
 
 def test_every_checker_has_a_number_and_a_sentence() -> None:
     for checker in CHECKERS:
-        assert 1 <= checker.number <= 24
+        assert checker.number in INVARIANTS
         assert (checker.__doc__ or "").strip().endswith(".")

@@ -42,8 +42,12 @@ def test_damage_that_is_found_is_mended(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(StorageEngine, "rebuild", noted)
 
+    def rot(device: SimulatedDevice) -> None:
+        device.disk.rotten = True
+        device.act(raising(CorruptError("task 1")))
+
     def script(sim: Simulation) -> float:
-        sim.at(1.0, lambda: sim.devices[0].act(raising(CorruptError("task 1"))))
+        sim.at(1.0, lambda: rot(sim.devices[0]))
         return 5.0
 
     simulate(script)

@@ -146,6 +146,27 @@ def test_a_deleted_project_comes_back_with_the_work_that_its_deletion_had_not_se
     assert ending.tasks["Sow grass"].parent_id == known("Garden")
 
 
+def test_a_restored_laptop_has_its_backup_and_what_the_phone_heard_later() -> None:
+    ending = act_out("restored-laptop")
+    plans = {"Monday’s plan, done", "Thursday’s plan", "Thursday night’s plan", "Next week’s plan"}
+    assert ending.titles() == plans
+    assert [m.facts["number"] for m in ending.recording.moments if m.what == "restored"] == [2]
+
+
+def test_a_cloned_machine_becomes_a_device_of_its_own_and_nothing_of_either_is_lost() -> None:
+    ending = act_out("cloned-vm")
+    assert ending.titles() == {
+        "Write the talk", "Book a train", "Print the badge", "Buy a charger", "Reserve a seat", "Thank the host",
+    }  # fmt: skip
+    assert ending.conflicts == []
+
+
+def test_what_only_a_backup_knew_comes_back_to_a_disk_that_was_rolled_back() -> None:
+    ending = act_out("rolled-back-disk")
+    assert ending.titles() == {"Call Ida", "Call Ben", "Call Eve"}
+    assert not [m for m in ending.recording.moments if m.what == "cannot"]
+
+
 def test_every_scenario_has_a_test_of_its_own() -> None:
     source = (PICTURES.parents[1] / "tests" / "simulations" / "test_scenarios.py").read_text(encoding="utf-8")
     assert set(re.findall(r'act_out\("([\w-]+)"\)', source)) == set(SCENARIOS)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from edda_sync.simulations.catalogue import ACTIONS
 from edda_sync.simulations.protocols import Verdict
-from edda_sync.simulations.seeds import FILE, line_of, tape_of, tapes
-from edda_sync.simulations.tape import Event, Profile, Tape
+from edda_sync.simulations.seeds import FILE, LIARS, line_of, tape_of, tapes
+from edda_sync.simulations.tape import BESIDE, Event, Profile, Tape
 
 NAMES = sorted(action.name for action in ACTIONS)
 events = st.lists(
@@ -20,7 +20,7 @@ profiles = st.builds(
     Profile,
     devices=st.integers(2, 8),
     backend=st.sampled_from(["memory", "sqlite"]),
-    groups=st.just(frozenset()),
+    groups=st.sampled_from([frozenset[str](), frozenset({LIARS})]),
     real_keys=st.booleans(),
     lawless=st.integers(0, 30),
     tight=st.booleans(),
@@ -33,10 +33,12 @@ def test_a_line_gives_the_run_that_it_was_made_from(
     seed: int, calm: bool, profile: Profile, planned: list[Event]
 ) -> None:
     verdict = Verdict(seed, profile, planned=planned)
-    tape = tape_of(line_of(Tape(seed, calm=calm), verdict) + "  # what it found")
+    drawn = Tape(seed, calm=calm)
+    tape = tape_of(line_of(drawn, verdict) + "  # what it found")
     assert (tape.seed, tape.calm) == (seed, calm)
     assert tape.profile([]) == profile
     assert tape.events([]) == planned
+    assert [tape.has(what) for what in BESIDE] == [drawn.has(what) for what in BESIDE]
 
 
 @pytest.mark.parametrize("line", ["", "seed", "1", "1 devices=2", "1 devices=2 backend=memory 0 add task"])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edda_sync.simulations.tape import Draws, Event, Profile, Tape
+from edda_sync.simulations.tape import BESIDE, Draws, Event, Profile, Tape
 
 WEIGHTS = (("add", 3), ("cut", 1))
 GROUPS = ("clocks", "crashes", "partitions")
@@ -107,3 +107,14 @@ def test_a_fixed_tape_draws_neither_what_it_is_nor_what_happens() -> None:
     assert tape.profile(GROUPS) == profile
     assert tape.events(WEIGHTS) == events
     assert tape.only([7], calm=False).events(WEIGHTS) == events[1:]
+    fixed = [Tape(seed, fixed=(profile, events)) for seed in range(60)]
+    assert not any(each.has(what) for each in fixed for what in BESIDE), "it has only its own events"
+
+
+@pytest.mark.parametrize("what", BESIDE)
+def test_what_a_run_has_beside_its_events_is_drawn_or_said_and_stays_when_events_are_taken_out(what: str) -> None:
+    drawn = [Tape(seed).has(what) for seed in range(60)]
+    assert 3 < sum(drawn) < 45
+    assert [Tape(seed).only([], calm=True).has(what) for seed in range(60)] == drawn
+    said = Tape(1, fixed=(Tape(1).profile(GROUPS), []), beside=(what,)).only([], calm=True)
+    assert [each for each in BESIDE if said.has(each)] == [what]

@@ -9,7 +9,7 @@ import edda_sync as edda
 from edda_sync.changes.drafts import Put
 from edda_sync.crdt.keys import key_of
 from edda_sync.engine.engine import StorageEngine
-from edda_sync.store.feed import Changed
+from edda_sync.store.feed import Changed, Feed
 from edda_sync.store.seams import StoreWriter
 from edda_sync.testing import devices, sync
 from edda_sync.words import limits, values
@@ -40,6 +40,21 @@ def test_each_commit_names_what_reads_differently_and_its_position_in_the_log(st
         assert heard == [
             Changed(frozenset({("task", task)}), frozenset({reader.log.position()}), False, heard[0].digest)
         ]
+
+
+def test_positions_are_noted_before_they_are_committed_and_until_they_are_told(store: StorageEngine) -> None:
+    feed, seen = store.ledger.feed, list[set[int]]()
+    feed.listen(lambda changed: seen.append(set(changed.positions)))
+    with store.store.read() as reader:
+        before = reader.log.position()
+
+    def work(tx: StoreWriter) -> None:
+        store.ledger.commit(tx, [Put.of("task", bytes(16), {"title": "a"}, new=True)], 0)
+        seen.append(feed.positions())
+
+    store.store.transact(work)
+    assert seen == [{before + 1}, {before + 1}]
+    assert feed.positions() == set()
 
 
 def test_an_edit_of_a_text_is_named_at_once(store: StorageEngine) -> None:
@@ -87,6 +102,14 @@ def test_what_is_folded_again_is_told(store: StorageEngine) -> None:
     assert ("task", task) in named(heard)
     store.rebuild()
     assert heard[-1].everything
+
+
+def test_what_is_to_be_folded_again_is_named_even_if_nothing_of_it_is_left_to_write() -> None:
+    feed, heard = Feed(), list[Changed]()
+    feed.listen(heard.append)
+    feed.note([key_of("task", bytes(16))])
+    feed.committed()
+    assert heard == [Changed(frozenset({("task", values.id_text(bytes(16)))}), frozenset(), False, None)]
 
 
 def test_a_failed_transaction_tells_nothing(store: StorageEngine) -> None:

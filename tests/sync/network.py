@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from edda_sync.crdt.attachments import File
 from edda_sync.engine.engine import StorageEngine
-from edda_sync.sync.effects import Close, Differs, Effect, Proved, Send, Work
+from edda_sync.sync.effects import Blamed, Close, Differs, Effect, Errand, Proved, Send, Work
+from edda_sync.sync.filing import FilesProgress, Filing
 from edda_sync.sync.messages import Message
 from edda_sync.sync.replica import Replica
 from edda_sync.sync.wire import Codec
@@ -42,20 +44,32 @@ class Network:
     Args:
         engines: The engines of the replicas.
         defers: Whether long work is done when :meth:`work` is called; otherwise within its turn.
+        always_below: The devices exchange attached files, and always fetch those that are smaller; None if they do not.
 
     Attributes:
         heard: Every frame that was delivered, in order.
         proved: Pairs ``(device, peer)``: a device that proved itself equal to a peer.
         works: Long work that is to be run, each with its device.
+        errands: Errands that are to be run, each with its device.
+        failed: What went wrong in errands, each with its device.
+        blamed: Pairs ``(device, peer)``: a device that got a wrong chunk from a peer.
+        loses: Tells which frames get lost, by receiver and message.
     """
 
-    def __init__(self, *engines: StorageEngine, defers: bool = False) -> None:
+    def __init__(self, *engines: StorageEngine, defers: bool = False, always_below: int | None = None) -> None:
         self.now = 0.0
         self.heard: list[Said] = []
         self.proved: set[tuple[str, str]] = set()
         self.differs: list[tuple[str, Differs]] = []
         self.errors: list[EddaError] = []
-        self.replicas: dict[str, Replica] = {name_of(engine): replica_of(engine, defers=defers) for engine in engines}
+        self.replicas: dict[str, Replica] = {
+            name_of(engine): replica_of(engine, defers=defers, filing=filing_of(engine, always_below))
+            for engine in engines
+        }
+        self.errands: deque[tuple[str, Errand]] = deque()
+        self.failed: list[tuple[str, EddaError]] = []
+        self.blamed: list[tuple[str, str]] = []
+        self.loses: Callable[[str, Message], bool] = lambda receiver, message: False
         self.works: deque[tuple[str, Work]] = deque()
         self._links: set[frozenset[str]] = set()
         self._between: deque[tuple[str, str, bytes]] = deque()
@@ -96,6 +110,54 @@ class Network:
         work.run()
         self._do(here, self.replicas[here].worked(work, self.now))
 
+    def run_errand(self) -> None:
+        """Run the first errand, and tell its replica."""
+        here, errand = self.errands.popleft()
+        errand.run()
+        if errand.error is not None:
+            self.failed.append((here, errand.error))
+        self._do(here, self.replicas[here].ran(errand, self.now))
+
+    def deliver_all(self) -> None:
+        """Deliver the frames that are under way, and run no errand."""
+        while self._between:
+            self._deliver(0)
+        if self.errors:
+            raise self.errors[0]
+
+    def settle(self, *, steps_max: int = 50_000) -> None:
+        """Deliver frames and run errands until neither is left; time stands still."""
+        for _ in range(steps_max):
+            if self.errands:
+                self.run_errand()
+            elif self._between:
+                self._deliver(0)
+            elif any(
+                (due := replica.next_deadline()) is not None and due <= self.now for replica in self.replicas.values()
+            ):
+                self.move_time()
+            else:
+                break
+        else:
+            raise AssertionError(f"still talking after {steps_max} steps")
+        if self.errors:
+            raise self.errors[0]
+
+    def say(self, sender: StorageEngine, receiver: StorageEngine, message: Message) -> None:
+        """Let a device say what its software would not."""
+        self._between.append((name_of(sender), name_of(receiver), _CODEC.encode(message)))
+
+    def demand(self, engine: StorageEngine, *files: File) -> None:
+        """Let somebody ask for some files."""
+        replica = self.replicas[name_of(engine)]
+        self._do(name_of(engine), replica.filed(lambda filing: filing.demand(files), self.now))
+
+    def progress(self, engine: StorageEngine) -> FilesProgress:
+        """Return how a device stands with files."""
+        filing = self.replicas[name_of(engine)].filing
+        assert filing is not None, "it was made with one"
+        return filing.progress
+
     @property
     def on_its_way(self) -> int:
         """How many frames were sent and did not arrive yet."""
@@ -130,7 +192,10 @@ class Network:
     def _deliver(self, at: int) -> None:
         sender, receiver, frame = self._between[at]
         del self._between[at]
-        self.heard.append(Said(sender, receiver, _CODEC.decode(frame), len(frame)))
+        message = _CODEC.decode(frame)
+        if self.loses(receiver, message):
+            return
+        self.heard.append(Said(sender, receiver, message, len(frame)))
         self._do(receiver, self.replicas[receiver].frame_received(sender, frame, self.now))
 
     def run(self, *, steps_max: int = 20_000) -> None:
@@ -173,12 +238,24 @@ class Network:
                 self.proved.add((here, effect.peer))
             elif isinstance(effect, Differs):
                 self.differs.append((here, effect))
+            elif isinstance(effect, Errand):
+                self.errands.append((here, effect))
+            elif isinstance(effect, Blamed):
+                self.blamed.append((here, effect.peer))
             elif isinstance(effect, Work):
                 self.works.append((here, effect))
             elif isinstance(effect, Close) and effect.error is not None:
                 if isinstance(effect.error, BugError):
                     raise effect.error.bug
                 self.errors.append(effect.error)
+
+
+def filing_of(engine: StorageEngine, always_below: int | None) -> Filing | None:
+    """Return what a runner gives the replica of an engine for its files."""
+    if always_below is None:
+        return None
+    chunks, feed = engine.reading.files.chunks, engine.ledger.feed
+    return Filing(engine.store, lambda: chunks, always_below, lambda: feed.attached)
 
 
 IDENTITIES = [Identity.from_private(bytes([number]) * 32) for number in range(5)]

@@ -109,7 +109,11 @@ def test_whatever_comes_first_nothing_stays_apart_once_all_could_hear_of_it(
         schedule.break_things()
         schedule.end()
         for each in schedule.lasting:
-            for progress in schedule.network.replicas[name_of(each)].progress().values():
+            told = schedule.network.replicas[name_of(each)].progress()
+            assert set(told) == {
+                name_of(other) for other in schedule.lasting if schedule.network.are_linked(each, other)
+            }
+            for progress in told.values():
                 assert progress.proved
                 assert progress.apart == frozenset()
         assert_equal(schedule.lasting)

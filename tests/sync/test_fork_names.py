@@ -10,14 +10,16 @@ import pytest
 import edda_sync as edda
 from edda_sync.changes.branches import Renaming
 from edda_sync.engine.engine import StorageEngine
-from edda_sync.sync.messages import Earlier, Evidence, Part
+from edda_sync.sync.effects import Close
+from edda_sync.sync.messages import Earlier, Evidence, Goodbye, Part
 from edda_sync.sync.session import Session
 from edda_sync.sync.theirs import ended_held, renamed_held
 from edda_sync.testing import devices, replica_of, sync
 from edda_sync.words import limits
-from tests.sync.copies import Copier, add, assert_equal, copier, own_actor, titles
+from tests.sync.copies import Copier, add, assert_equal, copier, end_life, meet_all, own_actor, titles
 from tests.sync.network import Network, name_of
 from tests.sync.newcomers import Newcomers, begin_with_segment, is_provisional, newcomers
+from tests.sync.packed import pack, unpack
 from tests.sync.test_forks import branches_of, evidence
 
 
@@ -183,3 +185,105 @@ def deliver(network: Network) -> None:
 def replica_session(network: Network, engine: StorageEngine, peer: StorageEngine) -> Session:
     """The progress of a device's session with a peer."""
     return network.replicas[name_of(engine)]._sessions[name_of(peer)]
+
+
+def test_after_another_process_took_the_proof_of_a_fork_sessions_begin_anew_and_prove_equality(
+    three: tuple[StorageEngine, ...], copy: Copier
+) -> None:
+    """As when `edda bundle import` runs beside `edda up`: changes have other names than the sessions told."""
+    laptop, phone, _ = three
+    twin = copy(laptop)
+    add("one")(laptop)
+    add("two")(twin)
+    network = Network(laptop, phone)
+    network.connect(laptop, phone)
+    network.run()
+    running = network.replicas[name_of(phone)]
+    unpack(phone, pack(twin))
+    assert [each.peer for each in running.grown(network.now) if isinstance(each, Close)] == [name_of(laptop)]
+    assert running.progress() == {}
+    network.cut(laptop, phone)
+    network.proved.clear()
+    network.connect(laptop, phone)
+    network.run()
+    assert len(network.proved) == 2
+    assert titles(phone) == ["base", "one", "two"]
+    assert_equal([laptop, phone])
+    assert not any(isinstance(each, Close) for each in running.grown(network.now)), "its own session knows the names"
+
+
+# --- what ends the sessions that run ----------------------------------------------------------------------------------
+
+
+def test_a_third_branch_that_comes_after_the_proof_ends_no_session(
+    three: tuple[StorageEngine, ...], copy: Copier
+) -> None:
+    """It begins where the chain is known to fork, so nothing that is held gets another name."""
+    laptop, phone, tablet = three
+    second, third = copy(laptop), copy(laptop)
+    for number, store in enumerate((laptop, second, third)):
+        add(f"of {number}")(store)
+    sync(laptop, phone)
+    sync(second, tablet)
+    network = Network(phone, tablet, third)
+    network.connect(phone, tablet)
+    network.run()
+    assert len(branches_of(phone)) == 2
+    network.connect(phone, third)
+    network.run()
+    assert len(branches_of(phone)) == len(branches_of(tablet)) == 3
+    for store in (phone, tablet):
+        add(f"of {name_of(store)}")(store)
+        network.committed(store)
+    network.run()
+    assert network.said(Goodbye) == []
+    assert_equal([phone, tablet, third])
+
+
+@pytest.mark.parametrize("holds_a_branch", [True, False])
+def test_a_fork_that_another_process_proved_ends_the_sessions_which_tell_the_old_names(
+    three: tuple[StorageEngine, ...], copy: Copier, *, holds_a_branch: bool
+) -> None:
+    laptop, phone, tablet = three
+    network = Network(laptop, phone)
+    network.connect(laptop, phone)
+    network.run()
+    twin = copy(laptop)
+    network.replicas[name_of(laptop)] = replica_of(laptop)
+    network.cut(laptop, phone)
+    network.connect(laptop, phone)
+    network.run()
+    add("one")(laptop)
+    add("two")(twin)
+    if holds_a_branch:
+        network.committed(laptop)
+        network.run()
+    sync(laptop, tablet)
+    sync(twin, tablet)
+    assert replica_of(phone).exchange.forks.take_evidence(list(evidence(tablet).values())).forked
+    assert bool(branches_of(phone)) == holds_a_branch
+    network.committed(phone)
+    network.run()
+    assert [goodbye.reason for goodbye in network.said(Goodbye)] == ["a fork"]
+    network.cut(laptop, phone)
+    network.connect(laptop, phone)
+    add("more")(phone)
+    network.committed(phone)
+    network.run()
+    assert len(network.said(Goodbye)) == 1
+    meet_all([phone, tablet, laptop, twin])
+    assert_equal([phone, tablet, laptop, twin])
+
+
+def test_a_life_that_ends_ends_no_session(three: tuple[StorageEngine, ...]) -> None:
+    """What is signed about its end is evidence too, and names nothing anew."""
+    laptop, phone, _ = three
+    network = Network(laptop, phone)
+    network.connect(laptop, phone)
+    network.run()
+    before = evidence(laptop)
+    end_life(laptop)
+    assert evidence(laptop) != before
+    network.committed(laptop)
+    network.run()
+    assert network.said(Goodbye) == []

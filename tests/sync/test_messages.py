@@ -12,6 +12,7 @@ from edda_sync.changes.forkproof import SIDE_HASHES_MAX
 from edda_sync.crdt.digests import HASH_BYTES as ROOT_BYTES
 from edda_sync.crdt.digests import KEY_BYTES
 from edda_sync.crdt.sketch import CELL_BYTES
+from edda_sync.sync.file_messages import Has, Lacks, Range, Seek, Slice
 from edda_sync.sync.messages import (
     Ack,
     Announce,
@@ -44,8 +45,9 @@ from edda_sync.words import limits
 from edda_sync.words.errors import RemoteProtocolError
 
 ACTOR, OTHER = b"A" * 16, b"B" * 16
-HASH, SHORT = b"h" * 32, b"h" * 16
+HASH, OTHER_HASH, SHORT = b"h" * 32, b"o" * 32, b"h" * 16
 A, B, H, S = "c410" + "41" * 16, "c410" + "42" * 16, "c420" + "68" * 32, "c410" + "68" * 16
+O = "c420" + "6f" * 32  # noqa: E741 - as H
 SUMMARY = "93" + A + "02" + S
 SIGNED = "94" + A + "02" + "c403736967" + "c400"
 CHANGE = "92" + "c40468656164" + "c404626f6479"
@@ -95,6 +97,13 @@ PINNED: list[tuple[Message, str]] = [
         "98" + "11" + A + "c4056269727468" + "04" + H + "91" + H + "c403736967" + "90",
     ),
     (Known((SHORT,), True), "94" + "12" + "91" + S + "c3" + "90"),
+    (
+        Seek(HASH, (Range(OTHER_HASH, 16_384, 262_144),)),
+        "94" + "15" + H + "91" + "93" + O + "cd4000" + "ce00040000" + "90",
+    ),
+    (Slice(HASH, 5, 1, b"data"), "96" + "16" + H + "05" + "01" + "c40464617461" + "90"),
+    (Lacks((HASH, OTHER_HASH)), "93" + "17" + "92" + H + O + "90"),
+    (Has((HASH,), 2, 1_000), "95" + "18" + "91" + H + "02" + "cd03e8" + "90"),
 ]  # fmt: skip
 NAMES: Any = lambda each: type(each).__name__ if isinstance(each, msgspec.Struct) else ""  # noqa: E731 - of a parameter
 

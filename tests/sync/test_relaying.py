@@ -18,7 +18,7 @@ from edda_sync.sync.wire import Codec
 from edda_sync.testing import devices
 from edda_sync.words import limits
 from edda_sync.words.errors import RemoteProtocolError
-from tests.sync.batches import exchange_of
+from tests.sync.batches import batches, exchange_of
 from tests.sync.network import Network, name_of
 
 CODEC: Final = Codec()
@@ -166,7 +166,7 @@ class Bench:
     def __init__(self, engines: Engines) -> None:
         self.author, here, *_ = engines
         self.author.create_task(edda.Task(title="edit"))
-        exchange = exchange_of(here)
+        exchange = self.exchange = exchange_of(here)
         self.relaying = Relaying(exchange)
         (head,) = exchange_of(self.author).giving.shown(
             name for name, seq in self.author.frontier().items() if seq > here.frontier().get(name, 0)
@@ -199,6 +199,27 @@ def test_it_is_pulled_once_and_from_the_first_that_said_so(bench: Bench) -> None
     assert bench.relaying.next_deadline() is None
     bench.announce("the first", 9.0)
     assert bench.relaying.due(9.0) == ["the first"]
+
+
+def test_what_a_peer_claims_after_it_was_asked_is_asked_for_once_that_came(bench: Bench, four: Engines) -> None:
+    """A pull is granted up to what its peer held when it came; found by seed 1381368."""
+    bench.announce("the first", 1.0)
+    assert bench.relaying.due(1.0) == ["the first"]
+    bench.relaying.claimed("the first", [(bench.head.name, bench.head.seq + 2)], 1.1)
+    assert bench.relaying.due(1.1) == [], "what was asked for is on its way"
+    for message in batches(exchange_of(four[0]), four[1].frontier()):
+        bench.exchange.taking.take(message)
+    assert bench.relaying.due(1.0 + limits.PULL_GRACE_S) == ["the first"]
+
+
+def test_what_a_peer_claims_after_it_was_asked_in_vain_is_asked_for_again(bench: Bench) -> None:
+    """It is counted as failed, so another peer that claims the same goes first."""
+    bench.announce("the first", 1.0)
+    assert bench.relaying.due(1.0) == ["the first"]
+    bench.relaying.claimed("the first", [(bench.head.name, bench.head.seq + 2)], 1.1)
+    assert bench.relaying.due(1.0 + limits.PULL_PROGRESS_S) == ["the first"]
+    bench.announce("a second", 3.5)
+    assert bench.relaying.due(3.5) == ["a second"]
 
 
 def test_a_link_to_the_author_gives_it_a_grace_from_the_first_announcement_on(bench: Bench) -> None:

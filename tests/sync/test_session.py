@@ -24,6 +24,7 @@ from edda_sync.store.seams import Incoming
 from edda_sync.sync.beside import Beside
 from edda_sync.sync.effects import Close, Differs, Effect, Learned, Send
 from edda_sync.sync.exchange import Exchange, Proof
+from edda_sync.sync.file_messages import Has, Lacks, Seek, Slice
 from edda_sync.sync.learning import Wanted
 from edda_sync.sync.messages import (
     Ack,
@@ -60,7 +61,7 @@ from edda_sync.words import limits, values
 from edda_sync.words.errors import BugError, EddaError, RemoteMismatchError, RemoteProtocolError
 from edda_sync.workspace.actor import actor_of
 from edda_sync.workspace.welcome import workspace_tag
-from tests.sync.network import Network, name_of
+from tests.sync.network import Network, filing_of, name_of
 
 CODEC = Codec()
 NAME = b"n" * 16
@@ -129,6 +130,7 @@ def bench() -> Iterator[Bench]:
             Rates(),
             Relaying(replica.exchange),
             Beside(replica.exchange, defers=False),
+            filing_of(device, 0),
         )
         yield Bench(device, peer, session)
 
@@ -167,6 +169,12 @@ SAMPLES: dict[Event, list[Callable[[Bench], Message]]] = {
         lambda bench: Cells(HASH, 0, bytes(CELL_BYTES)),
     ],
     Event.FETCH: [lambda bench: Fetch(()), lambda bench: Found(()), lambda bench: Pull()],
+    Event.FILES: [
+        lambda bench: Seek(HASH, ()),
+        lambda bench: Slice(HASH, 4, 0, b"data"),
+        lambda bench: Lacks((HASH,)),
+        lambda bench: Has((HASH,), 0, 0),
+    ],
     Event.GOODBYE: [lambda bench: Goodbye("bye", "none")],
 }
 UNASKED: list[Message] = [

@@ -14,6 +14,7 @@ from edda_sync.words.errors import (
     CorruptError,
     DiskFullError,
     EddaError,
+    LostStatesError,
     LostStoreError,
     NotReachableError,
     RemoteProtocolError,
@@ -408,6 +409,14 @@ def test_what_could_not_be_mended_is_mended_later_with_what_came_since(
     assert mend_of(device).keys == (None if keys is None else (b"a", b"b"))
 
 
+def test_where_rocksdb_has_lost_the_states_of_all_not_only_some_are_folded_again(device: Device) -> None:
+    device.talked(Differs(PEER, (b"key",)))
+    assert mend_of(device).keys == (b"key",)
+    device.failed(Duty.MENDING, LostStatesError("edda.rocks", "it is missing"))
+    assert Duty.MENDING in device.wait(limits.DUTY_RETRY_S_MIN)
+    assert mend_of(device).keys is None
+
+
 def test_damage_that_a_fold_does_not_help_is_not_folded_again_for_ever(device: Device) -> None:
     device.steward.fault(ASKED, DAMAGED, device.now)
     device.attend()
@@ -456,6 +465,17 @@ def test_the_scrub_goes_on_where_it_stopped_also_after_a_fault_and_begins_anew_a
     device.done(Duty.SCRUBBING, Scrubbed([], None, 500))
     device.next()
     assert scrub_of(device).after == b""
+
+
+def test_what_is_damaged_and_cannot_be_folded_again_is_told_and_nothing_is_mended(device: Device) -> None:
+    device.wait(limits.SCRUB_INTERVAL_S)
+    assert device.done(Duty.SCRUBBING, Scrubbed([], b"k", 5, ["The attached file 'a' is damaged."])) == []
+    assert device.told == ["The attached file 'a' is damaged."]
+    assert device.steward.trouble == "The attached file 'a' is damaged."
+    device.wait(limits.SCRUB_INTERVAL_S)
+    device.done(Duty.SCRUBBING, Scrubbed([], None, 5, ["It has vanished."]))
+    device.wait(limits.SCRUB_INTERVAL_S)
+    assert scrub_of(device).after == b"", "a disk that loses something is looked at again soon"
 
 
 def passes(device: Device, entities: int, count: int) -> list[list[tuple[float, int]]]:

@@ -20,6 +20,16 @@ def test_whoever_sends_a_change_has_it_and_all_before_it() -> None:
     assert theirs.held == {A: 5, B: 1}
 
 
+def test_whoever_sends_a_change_that_comes_too_early_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was sent back to it when it came from another peer; found by seed 1383454. Names without number are not kept."""
+    monkeypatch.setattr(limits, "CLAIMS_MAX", 2)
+    theirs = Theirs()
+    theirs.sent(Taken(0, held=((B, 1),), early=True), {A: 5}, frozenset())
+    assert theirs.held == {B: 1}
+    theirs.sent(Taken(0, held=tuple((bytes([number]) * 16, 1) for number in range(50))), {A: 5}, frozenset())
+    assert len(theirs.held) == 3
+
+
 def test_of_an_actor_of_whom_it_has_other_changes_what_it_sends_says_nothing() -> None:
     theirs = Theirs()
     theirs.sent(Taken(0, held=((A, 5),)), {A: 5}, frozenset((A,)))

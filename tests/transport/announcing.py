@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ PORTS = itertools.count(40_000)  # announced, never opened
 
 
 def an_interface(index: int, *addresses: str, up: bool = True) -> Interface:
-    return Interface(f"if{index}", index, up, frozenset(addresses))
+    networks = {str(ip_network((address, 64 if ":" in address else 24), strict=False)) for address in addresses}
+    return Interface(f"if{index}", index, up, frozenset(addresses), frozenset(networks))
 
 
 @cache

@@ -3,16 +3,19 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
+from zeroconf import DNSOutgoing, DNSPointer  # type: ignore[attr-defined]
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
+from zeroconf.const import _CLASS_IN, _FLAGS_AA, _FLAGS_QR_RESPONSE, _TYPE_PTR
 
 from edda_sync.transport.discovery import SYNC, announce_pairing, find_pairing, tag
-from edda_sync.transport.interfaces import Interface
-from edda_sync.words.limits import ENDPOINTS_MAX
+from edda_sync.transport.interfaces import Endpoint, Interface
+from edda_sync.transport.multicast import Look
+from edda_sync.words.limits import ENDPOINTS_MAX, INVITATIONS_TRIED_MAX
 from tests.transport.announcing import (
     HOUR,
     PATIENCE_S,
@@ -38,7 +41,7 @@ def saw(devices: set[str], seen: Seen) -> bool:
 
 
 @asynccontextmanager
-async def announcing(*texts: dict[str, str], port: int = 9) -> AsyncIterator[None]:
+async def announcing(*texts: dict[str, str], port: int = 9) -> AsyncIterator[AsyncZeroconf]:
     """Somebody else's announcements of our service type."""
     zeroconf = AsyncZeroconf(interfaces=["127.0.0.1"])
     try:
@@ -53,7 +56,7 @@ async def announcing(*texts: dict[str, str], port: int = 9) -> AsyncIterator[Non
                 parsed_addresses=["127.0.0.1"],
             )
             await zeroconf.async_register_service(info, cooperating_responders=True)
-        yield
+        yield zeroconf
     finally:
         await zeroconf.async_close()
 
@@ -80,8 +83,10 @@ async def test_a_device_that_withdraws_is_lost(workspace: Workspace) -> None:
 
 async def test_a_device_does_not_find_itself_or_a_copy_of_itself_or_a_stranger(workspace: Workspace) -> None:
     stranger, _ = await workspace.start("phone", keys=lambda: [bytes(32)])
+    own = set[int]()
     twin, _ = await workspace.start("laptop")
-    laptop, _ = await workspace.start("laptop")
+    port = workspace.ports["laptop"]
+    laptop, _ = await workspace.start("laptop", on_own=lambda endpoints: own.update(port for _, port in endpoints))
     tablet, _ = await workspace.start(
         "tablet"
     )  # this one comes last: any of the others would have been found before it
@@ -90,6 +95,7 @@ async def test_a_device_does_not_find_itself_or_a_copy_of_itself_or_a_stranger(w
     assert laptop.devices == twin.devices == {"tablet"}
     assert tablet.devices == {"laptop"}
     assert stranger.found == []
+    assert port in own, "a copy is told, and may be called"
 
 
 async def test_records_other_than_announcements_of_this_version_are_ignored(workspace: Workspace) -> None:
@@ -109,6 +115,30 @@ async def test_records_other_than_announcements_of_this_version_are_ignored(work
         await workspace.start("tablet")
         await laptop.wait(lambda seen: "tablet" in seen.devices)
     assert laptop.devices == {"tablet"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["\x1b]0;owned\x07\x1b[31m", "a" * 60, "0123456789abcde", "0123456789ABCDEF", "0123456789abcdef.x", ""],
+    ids=repr,
+)
+async def test_names_that_are_not_ours_are_passed_over_in_silence(
+    workspace: Workspace, name: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    unhandled: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context))
+    laptop, _ = await workspace.start("laptop")
+    foreign = f"{name}.{SYNC}" if name else SYNC
+    async with announcing() as air:
+        said = DNSOutgoing(_FLAGS_QR_RESPONSE | _FLAGS_AA)
+        said.add_answer_at_time(DNSPointer(SYNC, _TYPE_PTR, _CLASS_IN, 120, foreign), 0.0)
+        air.zeroconf.send(said)
+        phone, _ = await workspace.start("phone")  # it is heard after that, by the same sockets
+        await laptop.wait(lambda seen: seen.found)
+    await phone.wait(lambda seen: seen.found)
+    assert unhandled == []
+    assert caplog.records == []
+    assert capfd.readouterr() == ("", "")
 
 
 async def test_a_member_that_joined_after_it_was_heard_is_recognised_on_refresh(workspace: Workspace) -> None:
@@ -215,6 +245,15 @@ async def test_a_change_of_the_network_is_reported_and_members_are_found_again(w
     assert phone.lost == []
 
 
+async def all_found(nameplate: str, timeout_s: float, look: Look = loopback) -> list[list[Endpoint]]:
+    return [endpoints async for endpoints in find_pairing(nameplate, timeout_s, look=look)]
+
+
+async def first_found(nameplate: str) -> list[Endpoint]:
+    async with aclosing(find_pairing(nameplate, PATIENCE_S, look=loopback)) as found:
+        return await anext(found)
+
+
 async def test_a_joiner_finds_the_invitation_with_its_nameplate_among_several(air: None) -> None:
     mine, other = (secrets.token_hex(4) for _ in range(2))  # longer than real ones, so that parallel runs do not mix
     async with (
@@ -222,21 +261,33 @@ async def test_a_joiner_finds_the_invitation_with_its_nameplate_among_several(ai
         announce_pairing(4002, other, look=loopback),
     ):
         assert fault == ""
-        assert await find_pairing(mine, PATIENCE_S, look=loopback) == [("127.0.0.1", 4001)]
-        assert await find_pairing(other, PATIENCE_S, look=loopback) == [("127.0.0.1", 4002)]
+        assert await first_found(mine) == [("127.0.0.1", 4001)]
+        assert await first_found(other) == [("127.0.0.1", 4002)]
 
 
 async def test_a_joiner_that_looks_first_finds_the_invitation_when_it_opens(air: None) -> None:
     nameplate = secrets.token_hex(4)
-    finding = asyncio.create_task(find_pairing(nameplate, PATIENCE_S, look=loopback))
+    finding = asyncio.create_task(first_found(nameplate))
     async with announce_pairing(4001, nameplate, look=loopback):
         assert await finding == [("127.0.0.1", 4001)]
+
+
+async def test_all_invitations_with_one_nameplate_are_found_but_only_so_many_and_soon(air: None) -> None:
+    nameplate = secrets.token_hex(4)
+    async with AsyncExitStack() as stack:
+        for port in range(4001, 4003):
+            await stack.enter_async_context(announce_pairing(port, nameplate, look=loopback))
+        found = await all_found(nameplate, PATIENCE_S)
+        assert sorted(port for [(_, port)] in found) == [4001, 4002]
+        for port in range(4003, 4006):
+            await stack.enter_async_context(announce_pairing(port, nameplate, look=loopback))
+        assert len(await all_found(nameplate, PATIENCE_S)) == INVITATIONS_TRIED_MAX
 
 
 @pytest.mark.parametrize("steps", range(6))
 async def test_a_search_that_is_stopped_at_once_leaves_nothing_open(air: None, steps: int) -> None:
     opened = open_files()
-    looking = asyncio.create_task(find_pairing("12", PATIENCE_S, look=loopback))
+    looking = asyncio.create_task(first_found("12"))
     for _ in range(steps):
         await asyncio.sleep(0)
     looking.cancel()
@@ -252,13 +303,13 @@ def open_files() -> set[str]:
 
 
 async def test_a_search_without_an_open_invitation_finds_nothing(air: None) -> None:
-    assert await find_pairing(secrets.token_hex(4), 0.2, look=loopback) == []
+    assert await all_found(secrets.token_hex(4), 0.2) == []
 
 
 async def test_without_a_network_an_invitation_says_why_nobody_hears_it_and_a_joiner_finds_nothing() -> None:
     async with announce_pairing(4001, "12", look=frozenset) as fault:
         assert fault == "multicast does not work here: no network interface is up"
-        assert await find_pairing("12", 0.1, look=frozenset) == []
+        assert await all_found("12", 0.1, frozenset) == []
 
 
 async def test_devices_find_each_other_again_after_their_only_link_was_down(namespaces: Callable[[], str]) -> None:

@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from edda_sync.crdt.records import X25519_HKDF_SHA256
+from edda_sync.sealing.hpke import seal_for
 from edda_sync.transport import identity as module
 from edda_sync.transport.identity import Identity, device_of, discard, load, load_into, public_key_of, save, verify
 from edda_sync.words.errors import InvalidValueError, ReadOnlyError, StorageError
@@ -395,3 +397,12 @@ def test_an_identity_in_a_file_is_discarded_too_and_a_missing_one_is_no_error(tm
     discard(tmp_path)
     discard(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_what_is_sealed_for_a_device_is_opened_by_that_device_alone() -> None:
+    one, other = Identity.create(), Identity.create()
+    ((suite, key),) = one.sealing_keys
+    sealed = seal_for(key, b"secret", b"about")
+    assert suite == X25519_HKDF_SHA256
+    assert Identity.from_private(one.private_bytes()).unseal(sealed, b"about") == b"secret"
+    assert other.unseal(sealed, b"about") is one.unseal(sealed, b"else") is None

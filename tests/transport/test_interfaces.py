@@ -4,7 +4,7 @@ import pytest
 from zeroconf.asyncio import AsyncServiceInfo
 
 from edda_sync.transport.discovery import SYNC
-from edda_sync.transport.interfaces import endpoints_of, interfaces
+from edda_sync.transport.interfaces import Interface, endpoints_of, interfaces
 from edda_sync.words.limits import ADDRESSES_MAX
 from tests.transport.announcing import an_interface
 
@@ -22,7 +22,12 @@ def announcement(addresses: list[str], scope: int | None = None) -> AsyncService
 
 def test_endpoints_are_listed_with_ipv4_first_and_link_local_last() -> None:
     info = announcement(["fe80::1", "fd00::1", "10.0.0.1"], scope=3)
-    assert endpoints_of(info, []) == [("10.0.0.1", 7), ("fd00::1", 7), ("fe80::1%3", 7)]
+    present = [an_interface(3, "fe80::3", "fd00::3", "10.0.0.3")]
+    assert endpoints_of(info, present) == [
+        ("10.0.0.1", 7),
+        ("fd00::1", 7),
+        ("fe80::1%3", 7),
+    ]
 
 
 @pytest.mark.parametrize("scope", [None, 0])
@@ -34,6 +39,22 @@ def test_a_link_local_address_without_scope_is_tried_on_each_interface_that_coul
 
 
 def test_impossible_addresses_are_left_out_and_a_long_list_is_cut() -> None:
-    assert endpoints_of(announcement(["224.0.0.251", "0.0.0.0", "ff02::fb", "::"]), []) == []
+    everything = Interface("eth0", 2, True, frozenset({"10.0.0.9"}), frozenset({"0.0.0.0/0", "::/0"}))
+    assert endpoints_of(announcement(["224.0.0.251", "0.0.0.0", "ff02::fb", "::"]), [everything]) == []
     crowd = [f"10.0.0.{number}" for number in range(1, 100)]
-    assert len(endpoints_of(announcement(crowd), [])) == ADDRESSES_MAX
+    assert len(endpoints_of(announcement(crowd), [everything])) == ADDRESSES_MAX
+
+
+def test_an_announcement_leads_nowhere_but_into_the_networks_of_this_machine() -> None:
+    cable, down = an_interface(2, "10.0.0.9", "fd00::9"), an_interface(3, "10.0.3.9", up=False)
+    lo = Interface("lo", 1, True, frozenset({"127.0.0.1", "::1"}), frozenset({"127.0.0.0/8", "::1/128"}))
+    foreign = ["10.0.1.1", "10.0.3.1", "192.0.2.1", "fd00:0:0:1::1", "2001:db8::1", "169.254.169.254"]
+    info = announcement([*foreign, "10.0.0.1", "fd00::1", "127.0.0.1", "::1"])
+    assert endpoints_of(info, [cable, down, lo]) == [("10.0.0.1", 7), ("fd00::1", 7)]
+
+
+def test_without_any_other_network_devices_of_one_machine_find_each_other_by_loopback() -> None:
+    lo = Interface("lo", 1, True, frozenset({"127.0.0.1"}), frozenset({"127.0.0.0/8"}))
+    link_local = Interface("veth0", 2, True, frozenset({"fe80::2"}), frozenset({"fe80::/64"}))
+    assert endpoints_of(announcement(["127.0.0.1"]), [lo]) == [("127.0.0.1", 7)]
+    assert endpoints_of(announcement(["127.0.0.1"]), [lo, link_local]) == [("127.0.0.1", 7)]

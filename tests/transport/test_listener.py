@@ -15,7 +15,7 @@ from edda_sync.words.errors import (
     NotAMemberError,
     NotReachableError,
 )
-from edda_sync.words.limits import FRAME_BYTES_MAX, LINKS_UNPROVED_MAX
+from edda_sync.words.limits import CALLERS_OF_A_NETWORK_MAX, FRAME_BYTES_MAX
 from tests.transport.linking import (
     ADA,
     BOB,
@@ -108,21 +108,19 @@ async def test_silent_callers_are_dropped() -> None:
         assert listener.requests == 0
 
 
-async def test_the_number_of_unproved_sockets_is_limited(stack: AsyncExitStack) -> None:
+async def test_a_member_is_let_in_however_many_strangers_stand_there_and_those_who_came_first_go(
+    stack: AsyncExitStack,
+) -> None:
     inbox = Inbox()
-    listener = await stack.enter_async_context(listening(inbox, BOB, open_timeout_s=60))
+    listener = await stack.enter_async_context(listening(inbox, BOB, DAN, open_timeout_s=60))
     proved = await call(stack, BOB, listener.port)  # does not count any more
-    silent = [await asyncio.open_connection("127.0.0.1", listener.port) for _ in range(LINKS_UNPROVED_MAX)]
+    silent = [await asyncio.open_connection("127.0.0.1", listener.port) for _ in range(CALLERS_OF_A_NETWORK_MAX)]
     for _, writer in silent:
         stack.callback(writer.close)
-    with pytest.raises(NotReachableError):
-        await dial(BOB, ADA.device, ADA.certificate, "127.0.0.1", listener.port)
+    await call(stack, DAN, listener.port)
+    assert await silent[0][0].read() == b"", "it was hung up on, and made room"
     await proved.send(b"goes on")
-    assert await inbox.frames.get() == b"goes on"
-    reader, writer = silent[0]
-    writer.write_eof()
-    await reader.read()  # its place is free once the listener has closed it
-    await call(stack, BOB, listener.port)
+    assert not any(reader.at_eof() for reader, _ in silent[1:])
 
 
 async def test_a_removed_device_loses_its_link_and_the_others_keep_theirs(stack: AsyncExitStack) -> None:

@@ -52,7 +52,7 @@ def signed_by(signer: Identity, owner: Identity, name: str, *, authority: bool) 
 
 async def test_a_certificate_signed_by_a_pinned_one_is_refused_by_both_sides() -> None:
     pinned = signed_by(DAN, DAN, DAN.device, authority=True)
-    forged = dataclasses.replace(EVE, certificate=signed_by(DAN, EVE, EVE.device, authority=False))
+    forged = dataclasses.replace(EVE, _shown=signed_by(DAN, EVE, EVE.device, authority=False))
     inbox = Inbox()
     async with WatchedListener(ADA, lambda: {DAN.device: pinned}, inbox, "127.0.0.1") as listener:
         assert (await request_by_hand(listener.port, forged)).startswith(b"HTTP/1.1 403 ")  # TLS alone let it through

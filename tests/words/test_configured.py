@@ -85,7 +85,8 @@ def test_a_store_without_settings_costs_one_look_at_the_disk(home: Path, tmp_pat
         "-m",
         "edda_sync.cli",
         "task",
-        "list",
+        "add",
+        "Buy milk",
     ]
     subprocess.run(command, env=os.environ | {"EDDA_HOME": str(home)}, check=True, capture_output=True)
     assert traced.read_text().count(f'{home / CONFIG_FILE}"') == 1

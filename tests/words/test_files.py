@@ -8,14 +8,25 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from edda_sync.words.errors import DiskFaultError, DiskFullError, LinkError, ReadOnlyError, StorageError
-from edda_sync.words.files import disk_error, make_file, mend_file, move_file, open_file, replace_file
+from edda_sync.words.files import (
+    disk_error,
+    locked,
+    make_file,
+    mend_file,
+    move_file,
+    open_file,
+    replace_file,
+    sweep_files,
+)
 
 UMASKS = [0o000, 0o022, 0o077]
 NOBODY = 65534
@@ -110,6 +121,30 @@ def test_a_file_that_cannot_be_written_whole_stays_what_it_was(tmp_path: Path) -
     assert path.read_bytes() == b"before"
 
 
+def test_what_a_killed_writer_left_is_swept_and_what_a_living_one_writes_stays(tmp_path: Path) -> None:
+    left, young, other = tmp_path / ".edda-left", tmp_path / ".edda-young", tmp_path / "file"
+    for path in (left, young, other):
+        path.write_bytes(b"secret")
+    for path in (left, other):
+        os.utime(path, (0, 0))
+    (tmp_path / ".edda-folder").mkdir()
+    found = []
+
+    def write(file: IO[bytes]) -> None:
+        file.write(b"whole")
+        file.flush()
+        (mine,) = {each.name for each in tmp_path.iterdir()} - {left.name, young.name, other.name, ".edda-folder"}
+        os.utime(tmp_path / mine, (0, 0))
+        sweep_files(tmp_path, 1_000_000.0)
+        found.append((tmp_path / mine).exists())
+
+    replace_file(other, write)
+    assert found == [True]
+    assert other.read_bytes() == b"whole"
+    assert sorted(each.name for each in tmp_path.iterdir()) == [".edda-folder", ".edda-young", "file"]
+    sweep_files(tmp_path / "missing", 0.0)
+
+
 def test_a_file_that_cannot_be_replaced_is_named_and_not_the_temporary_one(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
@@ -145,6 +180,7 @@ def test_a_file_whose_permissions_we_may_not_change_is_refused() -> None:
     script = f"""
 import os, sys
 from pathlib import Path
+from typing import IO
 from edda_sync.words import errors, files
 os.setuid({NOBODY})
 for use in (files.mend_file, files.open_file):
@@ -207,3 +243,20 @@ def test_a_file_that_cannot_be_moved_stays(tmp_path: Path, other_disk: Path) -> 
         with pytest.raises(OSError, match=r"No such file or directory"):
             move_file(source, target)
         assert source.read_bytes() == b"content"
+
+
+def test_small_files_of_a_folder_are_changed_by_one_at_a_time(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def change(name: str) -> None:
+        with locked(tmp_path):
+            seen.append(name)
+
+    with locked(tmp_path):
+        other = threading.Thread(target=change, args=("other",))
+        other.start()
+        seen.append("first")
+    other.join()
+    assert seen == ["first", "other"]
+    with pytest.raises(StorageError), locked(tmp_path / "none"):
+        pass

@@ -9,8 +9,9 @@ import platformdirs
 import pytest
 
 from edda_sync.words import folders
+from edda_sync.words.config import StorageConfig
 from edda_sync.words.errors import NoFolderError, NotAStoreError
-from edda_sync.words.folders import make_folder, make_state_folder, user_folder
+from edda_sync.words.folders import backups_folder, make_folder, make_state_folder, state_folder, user_folder
 
 
 @pytest.fixture
@@ -68,3 +69,15 @@ def test_the_users_folders_are_those_of_other_programs(
         monkeypatch.delenv(variable, raising=False) if value is None else monkeypatch.setenv(variable, value)
     assert user_folder("data") == Path(platformdirs.user_data_dir("edda"))
     assert user_folder("state") == Path(platformdirs.user_state_dir("edda"))
+
+
+def test_backups_without_a_target_lie_beside_the_sidecars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = StorageConfig(state_path=tmp_path / "named")
+    assert (state_folder(named), backups_folder(named)) == (tmp_path / "named", tmp_path / "named" / "backups")
+    monkeypatch.setenv("EDDA_STATE", str(tmp_path / "variable"))
+    assert backups_folder(StorageConfig()) == tmp_path / "variable" / "backups"
+    assert backups_folder(named) == tmp_path / "named" / "backups"
+    monkeypatch.delenv("EDDA_STATE")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert state_folder(StorageConfig()) == tmp_path / "edda" / "lives"
+    assert backups_folder(StorageConfig()) == tmp_path / "edda" / "backups"

@@ -12,9 +12,9 @@ SPECIFIED = {
 }  # fmt: skip
 
 
-def test_the_figures_are_those_of_the_specification_and_those_of_cache_and_syncs() -> None:
+def test_the_figures_are_those_of_the_specification_and_those_of_cache_syncs_and_files() -> None:
     names = {each.name for each in dataclasses.fields(StorageMetrics)}
-    assert names == SPECIFIED | {"query_count", "cache", "sync"}
+    assert names == SPECIFIED | {"query_count", "cache", "sync", "files"}
 
 
 def test_the_hit_rate_is_a_part_of_the_reads_and_nothing_is_divided_by_zero() -> None:

@@ -17,12 +17,13 @@ def test_a_path_is_text_with_dots_or_a_tuple_of_keys() -> None:
     assert path("where", "agent_context.plan.step") == ("agent_context", "plan", "step")
     assert path("where", 'metadata."source.id".x') == ("metadata", "source.id", "x")
     assert path("where", ["metadata", "a.b"]) == ("metadata", "a.b")
+    assert path("where", "title") == path("where", ["title"]) == ("title",)
 
 
 @pytest.mark.parametrize(
     "given_path",
     [
-        "metadata", "title", "title.x", "metadata.", "metadata..a", ".metadata.a", 'metadata."a', 'metadata."a"b', "",
+        "metadata", "status", "title.x", "metadata.", "metadata..a", ".metadata.a", 'metadata."a', 'metadata."a"b', "",
         'metadata.""', "metadata.a\\b", ("metadata",), ("metadata", 3), ("metadata", 'a"b'), ("metadata", ""), 5, None,
         ("metadata", *"a" * 64),
     ],
@@ -45,6 +46,7 @@ def test_the_text_of_a_path_is_read_as_the_same_path(column: str, keys: list[str
         "metadata.a=3", ("metadata.a",), ("metadata.a", "~", 1), ("metadata.a", "="), ("metadata.a", "exists", 1),
         ("metadata.a", "<", None), ("metadata.a", ">=", True), ("metadata.a", "=", [1]), ("metadata.a", "=", {}),
         ("metadata.a", "=", float("nan")), ("metadata.a", "=", "\ud800"), ("metadata.a", "=", 10**5_000), ("a", "=", 1),
+        ("metadata.a", "contains", 5), ("metadata.a", "contains", "..."), ("metadata.a", "contains"),
     ],
 )  # fmt: skip
 def test_a_condition_that_compares_nothing_is_refused(given_condition: object) -> None:

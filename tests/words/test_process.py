@@ -21,7 +21,7 @@ from edda_sync.device.device import Device
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.life import open_sidecar
 from edda_sync.store.seams import Head
-from edda_sync.words.config import StorageConfig
+from edda_sync.words.config import StorageBackend, StorageConfig
 from edda_sync.words.errors import UsageError
 from edda_sync.words.folders import socket_path
 from edda_sync.words.process import Owner
@@ -57,9 +57,9 @@ def test_an_owner_is_valid_until_its_process_is_forked_and_the_child_may_make_it
 # --- stores -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("backend", ["sqlite", "memory"])
-def test_a_child_cannot_write_read_or_close_its_parents_store(tmp_path: Path, backend: str) -> None:
-    config = StorageConfig(backend="memory" if backend == "memory" else "sqlite")
+@pytest.mark.parametrize("backend", StorageBackend)
+def test_a_child_cannot_write_read_or_close_its_parents_store(tmp_path: Path, backend: StorageBackend) -> None:
+    config = StorageConfig(backend=backend)
     with edda.open(tmp_path / "home", config) as store:
         uses: list[Callable[[], object]] = [
             lambda: store.create_task(edda.Task(title="the child's")),

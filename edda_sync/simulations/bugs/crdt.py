@@ -151,8 +151,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         "What a newcomer wrote before its first sync is not folded again on top of the log: a bug that this code had.",
         (1, 3, 11, 18, 20),
         "ledger.ledger:Ledger.admit",
-        "if early.is_pending(tx):",
-        "if early.is_pending(tx) and not tx.log.position():",
+        "self.refold(tx, early.settle(tx, logged))",
+        "self.refold(tx, early.settle(tx, logged) and ())",
     ),
     one(
         "what a fork renames is not folded anew",

@@ -105,6 +105,7 @@ class Bug:
         edits: The edits.
         backend: The only store that can have it; None for any.
         needs: A function that must also be called for the bug to have an effect; empty for none.
+        play: The story around which its runs are drawn; empty for the usual runs.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Bug:
     edits: tuple[Edit, ...]
     backend: str | None = None
     needs: str = ""
+    play: str = ""
 
     def concerned(self) -> tuple[Edit, ...]:
         """Return the functions whose calls show that the bug may have an effect, as edits that change nothing."""

@@ -167,11 +167,11 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a segment's heads without their dependencies",
-        "After a segment the next change's difference is applied to an empty list of dependencies.",
+        "Once a segment is confirmed, the next change's difference is applied to an empty list of dependencies.",
         (1, 3),
-        "sync.merging:Merging._begin_with",
-        "tx.log.set_head(head)",
-        'tx.log.set_head(head._replace(deps=b"\\x90"))',
+        "sync.behind:LogBehind._confirm",
+        "tx.log.set_head(tx.log.heads()[actor]._replace(deps=below.deps))",
+        'tx.log.set_head(tx.log.heads()[actor]._replace(deps=b"\\x90"))',
     ),
     one(
         "a segment's texts without their tails",

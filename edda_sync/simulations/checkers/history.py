@@ -122,7 +122,8 @@ class Authority(Checker):
                 self._check(device, head.actor, decode_birth(head.birth).public_key)
 
     def _check(self, device: SimulatedDevice, actor: bytes, public_key: bytes) -> None:
-        if all(public_key != member.identity.public_key for member in self.sim.devices):
+        welcomed = [each.identity for each in self.sim.devices] + [each.identity for each in self.sim.backups.codes]
+        if all(public_key != each.public_key for each in welcomed):
             self.fail(device, f"holds {actor.hex()[:8]}, an actor of nobody who was ever welcomed")
 
 

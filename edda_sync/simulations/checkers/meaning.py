@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from edda_sync.changes.chains import PROOF, keep_proof
 from edda_sync.changes.change import DEP_HASH_BYTES, Change, decode_header
 from edda_sync.changes.forkproof import decode as decode_proof
+from edda_sync.engine import backend
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.fold.texts import Texts
 from edda_sync.ledger.admission import Admitted
@@ -22,6 +24,8 @@ from edda_sync.simulations.oracle import UNTOLD, Oracle, Shown
 from edda_sync.simulations.oracle_log import Place
 from edda_sync.store.memory.store import MemoryStore
 from edda_sync.store.seams import Logged, Row, StoreReader, StoreWriter
+from edda_sync.words.errors import LostStatesError
+from edda_sync.words.model import DOCUMENT_COLUMNS
 from edda_sync.workspace import closing
 from edda_sync.workspace.keys import ACTOR_KEY, BIRTH_KEY, WORKSPACE_KEY
 
@@ -30,7 +34,8 @@ THOROUGH_ONE_IN: Final = 8
 META: Final = (ACTOR_KEY, BIRTH_KEY, WORKSPACE_KEY)
 PARENT: Final = 9  # columns of a task's row
 METADATA: Final = 10
-CONTENT: Final = 3  # column of a document's row
+CONTENT = 3  # columns of a document's row
+METADATA_OF_DOCUMENT: Final = DOCUMENT_COLUMNS.index("metadata")
 ENTITY, TAG = 1, 2  # columns of a row of entity_tags
 COLUMNS: Final[Mapping[str, int]] = {
     "title": 1,
@@ -217,6 +222,10 @@ class ViewOfTheLog(Checker):
                 self.fail(device, f"the tag {row[:3]} dangles")
         if device.disk.ask("foreign_key_check"):
             self.fail(device, "SQLite found a reference that dangles")
+        with suppress(LostStatesError):  # a text that nobody has read since the disk rotted
+            _, misfits = backend.compare(device.running.store)
+            if misfits:
+                self.fail(device, f"{misfits} states or texts are not as the index says")
         if device.disk.ask("integrity_check") not in ([], [("ok",)]):
             self.fail(device, "SQLite found its file damaged")
 
@@ -237,7 +246,7 @@ class Meaning(Checker):
         device, log = found
         with device.running.store.read() as reader:
             unfolded = unfolded_in(reader)
-        oracle = Oracle(log, unfolded)
+        oracle = Oracle(log, unfolded, device.running.workspace)
         dots = {entry.hash: (entry.actor, entry.seq) for entry, _ in log}
         for digest, number in sorted(unfolded.keys() ^ oracle.unfolded.keys()):
             does = "leaves out" if (digest, number) in unfolded else "folds"
@@ -248,8 +257,7 @@ class Meaning(Checker):
                 self.fail(device, f"{does} operation {number} of {named(dots[digest])}, and should not")
         rows = rows_of(device)
         self._compare(device, "tasks", {row[0]: _task(row) for row in rows["tasks"]}, oracle.tasks())
-        documents = {row[0]: {"title": row[1], "content": row[CONTENT]} for row in rows["documents"]}
-        self._compare(device, "documents", documents, oracle.documents())
+        self._compare(device, "documents", {row[0]: _document(row) for row in rows["documents"]}, oracle.documents())
         self._compare(device, "tags", {row[0]: row[1] for row in rows["tags"]}, oracle.tags())
         links = {(row[0], row[1]) for row in rows["task_documents"]}
         if links != oracle.edges("link.", "document"):
@@ -272,6 +280,10 @@ class Meaning(Checker):
 
 def _task(row: Row) -> Shown:
     return {**{name: row[at] for name, at in COLUMNS.items()}, "metadata": _members(row[METADATA])}
+
+
+def _document(row: Row) -> Shown:
+    return {"title": row[1], "content": row[CONTENT], "metadata": _members(row[METADATA_OF_DOCUMENT])}
 
 
 def _members(encoded: str | None) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from edda_sync.store.memory.journal import Facet, WriterFacet
 from edda_sync.store.seams.attachments import Attached
@@ -23,14 +23,21 @@ class MemoryAttachments(Facet):
     def referring(self, root: bytes) -> Sequence[tuple[bytes, Attached]]:
         return [(entity, each) for entity, each in self.scan() if each.root == root]
 
-    def missing(self, size_max: int, limit: int) -> Sequence[Attached]:
+    def missing(self, size_max: int, limit: int, after: tuple[int, bytes] | None = None) -> Sequence[Attached]:
         found = {each.root: each for _, each in reversed([*self.scan()]) if each.size <= size_max}
         lacking = [each for each in found.values() if each.root not in self._tables["held_files"]]
+        lacking = [each for each in lacking if after is None or (each.size, each.root) > after]
         return sorted(lacking, key=lambda each: (each.size, each.root))[:limit]
 
+    def totals(self) -> tuple[int, int]:
+        return _counted(each for _, each in self.scan())
+
     def lacking(self) -> tuple[int, int]:
-        sizes = {each.root: each.size for _, each in self.scan() if each.root not in self._tables["held_files"]}
-        return len(sizes), sum(sizes.values())
+        return _counted(each for _, each in self.scan() if each.root not in self._tables["held_files"])
+
+    def unneeded(self) -> Sequence[bytes]:
+        needed = {each.root for _, each in self.scan()}
+        return sorted(root for root in self._tables["held_files"] if root not in needed)
 
     def holds(self, root: bytes) -> bool:
         return root in self._tables["held_files"]
@@ -59,3 +66,9 @@ class MemoryAttachmentsWriter(WriterFacet, MemoryAttachments):
         """Forget the attachments of some documents."""
         for entity in entities:
             self._journal.drop("attachments", entity)
+
+
+def _counted(among: Iterable[Attached]) -> tuple[int, int]:
+    """Return how many files there are among some attachments, and their size: the least, should somebody have lied."""
+    sizes = {each.root: each.size for each in sorted(among, key=lambda each: -each.size)}
+    return len(sizes), sum(sizes.values())

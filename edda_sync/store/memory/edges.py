@@ -9,8 +9,9 @@ from edda_sync.crdt.keys import key_of, kind_and_id
 from edda_sync.store.memory.journal import Facet, WriterFacet, refused, text_of
 from edda_sync.store.seams.tables import Pointed, Shown
 from edda_sync.words import values
+from edda_sync.words.fitting import reached
 from edda_sync.words.model import COLUMNS
-from edda_sync.words.query import Row, reached
+from edda_sync.words.query import Row
 
 PARENT: Final = COLUMNS["task"].index("parent_id")
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from edda_sync.crdt.keys import kind_and_id
 from edda_sync.store.memory.journal import Facet, WriterFacet, text_of
+from edda_sync.words import limits
 
 
 class MemoryIndex(Facet):
@@ -27,7 +28,8 @@ class MemoryIndex(Facet):
     def ids_ending(self, kind: str, suffix: str) -> list[str]:
         held = self._tables["entities"].items()
         of_kind = ((record.hidden, key) for key, record in held if kind_and_id(key)[0] == kind)
-        return [text_of(key) for _, key in sorted(each for each in of_kind if each[1].hex().endswith(suffix))[:20]]
+        found = sorted(each for each in of_kind if each[1].hex().endswith(suffix))
+        return [text_of(key) for _, key in found[: limits.CANDIDATES_MAX]]
 
     def stale(self) -> list[bytes]:
         return sorted(self._tables["stale"])

@@ -22,12 +22,12 @@ Entry = tuple[str, Any, Any]
 ABSENT: Final = object()
 LOG: Final = (
     "meta", "log", "dots", "log_parts", "segments", "segment_parts", "heads", "signatures", "incoming", "incoming_parts",
-    "evidence", "mentions", "behind", "rewritten", "serials", "held_files",
+    "evidence", "mentions", "behind", "rewritten", "serials", "held_files", "indexes",
 )  # fmt: skip
 VIEW: Final = (
     "tasks", "documents", "tags", "tag_names", "entity_tags", "task_documents", "withheld", "entities", "conflicted",
     "texts", "tails", "stale", "unapplied", "digest", "unindexed", "search",
-    "attachments",
+    "attachments", "unique", "claims",
 )  # fmt: skip
 TABLE: Final = {"task": "tasks", "document": "documents", "tag": "tags"}
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from edda_sync.store.memory.journal import Facet, WriterFacet
 from edda_sync.store.seams.log import Head, Logged
+from edda_sync.words.errors import CorruptError
 
 
 class MemoryLog(Facet):
@@ -29,7 +30,9 @@ class MemoryLog(Facet):
         return sorted(found)
 
     def read(self, position: int) -> Logged:
-        found: Logged = self._tables["log"][position]
+        found: Logged | None = self._tables["log"].get(position)
+        if found is None:
+            raise CorruptError(f"The log, which has nothing at position {position:,},")
         return found
 
     def position_of(self, actor: bytes, seq: int) -> int | None:

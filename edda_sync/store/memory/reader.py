@@ -17,6 +17,7 @@ from edda_sync.store.memory.signatures import MemorySignatures
 from edda_sync.store.memory.states import MemoryStates
 from edda_sync.store.memory.tables import MemoryTables
 from edda_sync.store.memory.unapplied import MemoryUnapplied
+from edda_sync.store.memory.uniques import MemoryUniques
 
 
 class MemoryReader:
@@ -29,7 +30,7 @@ class MemoryReader:
 
     __slots__ = (
         "attachments", "blobs", "edges", "evidence", "incoming", "index", "log", "mentions", "meta", "segments",
-        "signatures", "states", "tables", "unapplied",
+        "signatures", "states", "tables", "unapplied", "uniques",
     )  # fmt: skip
 
     def __init__(self, tables: Tables) -> None:
@@ -38,5 +39,5 @@ class MemoryReader:
         self.segments = MemorySegments(tables)
         self.states, self.index, self.unapplied = MemoryStates(tables), MemoryIndex(tables), MemoryUnapplied(tables)
         self.tables, self.edges = MemoryTables(tables), MemoryEdges(tables)
-        self.attachments = MemoryAttachments(tables)
+        self.uniques, self.attachments = MemoryUniques(tables), MemoryAttachments(tables)
         self.blobs, self.meta = MemoryBlobs(tables), MemoryMeta(tables)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from edda_sync.crdt import uniques
 from edda_sync.store.memory.edges import PARENT, MemoryEdges, MemoryEdgesWriter
 from edda_sync.store.memory.journal import TABLE, Facet, Journal, WriterFacet, refused, text_of
 from edda_sync.store.seams.edges import among
 from edda_sync.store.seams.tables import Patch, Pointed, Shown
 from edda_sync.words.errors import CorruptError
+from edda_sync.words.fitting import matches, occurrences, sorting
+from edda_sync.words.indexes import IndexConfig
 from edda_sync.words.listed import Explained
 from edda_sync.words.model import COLUMNS
 from edda_sync.words.order import in_order
-from edda_sync.words.query import Plan, Row, matches, occurrences
+from edda_sync.words.query import Plan, Row
 
 _NULLABLE: Final = {
     "description", "content", "completed_at", "due_date", "parent_id", "metadata", "agent_context", "color",
@@ -30,7 +33,8 @@ class MemoryTables(Facet):
         found = self._found(plan)
         if plan.order[0][0] == "relevance":  # more occurrences come first: simpler than SQLite's ranking
             found.sort(key=lambda each: (-each[0], each[1][0]), reverse=plan.order[0][1])
-        ordered = in_order(plan.order, [row for _, row in found], lambda row, name: row[names.index(name)])
+        column = sorting(plan, lambda row, name: row[names.index(name)])
+        ordered = in_order(plan.order, [row for _, row in found], column)
         return ordered[plan.offset : plan.offset + plan.limit]
 
     def count(self, plan: Plan) -> int:
@@ -38,6 +42,10 @@ class MemoryTables(Facet):
 
     def explain(self, plan: Plan) -> list[Explained]:
         return [Explained(statement="", steps=(f"LOOK AT ALL {plan.kind}s IN MEMORY",), indexes=())]
+
+    def indexes(self) -> Sequence[IndexConfig]:
+        unique = sorted(self._tables["unique"].items())
+        return [*self._tables["indexes"].values(), *(uniques.decode(name, record) for name, record in unique)]
 
     def _found(self, plan: Plan) -> list[tuple[int, Row]]:
         """Return the rows that meet a plan's conditions, each with the number of occurrences of its words."""
@@ -152,6 +160,12 @@ class MemoryTablesWriter(WriterFacet, MemoryTables):
             )
             self._journal.drop("unindexed", (kind, entity))
         return len(due)
+
+    def make_index(self, config: IndexConfig) -> None:
+        self._journal.set("indexes", config.name, config)  # nothing is faster than to look at all rows
+
+    def drop_index(self, name: str) -> None:
+        self._journal.drop("indexes", name)
 
     def check(self) -> None:
         """Check the foreign keys of the rows that were written, and of those that pointed at a removed row."""

@@ -21,6 +21,7 @@ from edda_sync.store.memory.signatures import MemorySignaturesWriter
 from edda_sync.store.memory.states import MemoryStatesWriter
 from edda_sync.store.memory.tables import MemoryTablesWriter
 from edda_sync.store.memory.unapplied import MemoryUnappliedWriter
+from edda_sync.store.memory.uniques import MemoryUniquesWriter
 
 
 class MemoryWriter:
@@ -45,7 +46,7 @@ class MemoryWriter:
         self.unapplied = MemoryUnappliedWriter(journal)
         self.edges = MemoryEdgesWriter(journal)
         self.tables = MemoryTablesWriter(journal, self.edges)
-        self.attachments = MemoryAttachmentsWriter(journal)
+        self.uniques, self.attachments = MemoryUniquesWriter(journal), MemoryAttachmentsWriter(journal)
         self.blobs, self.meta = MemoryBlobsWriter(journal), MemoryMetaWriter(journal)
 
     def check(self) -> None:
@@ -72,6 +73,7 @@ class MemoryWriter:
         self.index.drop(entities)
         self.unapplied.drop(entities)
         self.attachments.drop(entities)
+        self.uniques.drop(entities)
 
     def clear_view(self) -> None:
         """See ``StoreWriter.clear_view``."""

@@ -16,5 +16,5 @@ Three promises follow from this, whatever happens between two steps:
    transaction of SQLite's. Nobody needs to ask another process for anything.
 3. *A crash loses nothing and needs no repair.* What RocksDB did not keep is still pending.
 
-Read ``layers`` and ``view`` first, then ``keeper``, ``states`` and ``settling``.
+Read ``layers`` and ``view`` first, then ``keeper``, ``states`` and ``settling``. ``sealed`` is about encrypted stores.
 """

@@ -12,8 +12,6 @@ from edda_sync.store.sqlite.statements import Statements, WriterStatements
 from edda_sync.store.sqlite.summary import Summary, SummaryWriter
 from edda_sync.words import limits
 
-_IDS_MAX = 20
-
 
 class _Marks:
     """What readers and writers of the index find in the view."""
@@ -33,7 +31,7 @@ class _Marks:
 
     def ids_ending(self, kind: str, suffix: str) -> list[str]:
         found = self._view().ending(kind, bytes.fromhex(suffix[-limits.SHORT_ID_CHARACTERS_MIN :]))
-        return [text_of(key) for key in found if key.hex().endswith(suffix)][:_IDS_MAX]
+        return [text_of(key) for key in found if key.hex().endswith(suffix)][: limits.CANDIDATES_MAX]
 
 
 class RocksIndex(_Marks, SqliteIndex):

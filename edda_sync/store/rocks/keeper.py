@@ -10,18 +10,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edda_sync.store.rocks import settling
-from edda_sync.store.rocks.base import Base, Lost, Nothing
+from edda_sync.store.rocks import pending, settling
+from edda_sync.store.rocks.base import Base, Lost, Nothing, Table
 from edda_sync.store.rocks.index import RocksIndex, RocksIndexWriter
 from edda_sync.store.rocks.layers import Layer, pushed
-from edda_sync.store.rocks.pending import NAME, Mark
+from edda_sync.store.rocks.pending import Mark
 from edda_sync.store.rocks.states import RocksStates, RocksStatesWriter
 from edda_sync.store.sqlite.keeping import Transact
 from edda_sync.store.sqlite.statements import Statements, WriterStatements
 from edda_sync.store.sqlite.summary import Summary, SummaryWriter
 from edda_sync.words import limits
 from edda_sync.words.errors import EddaError, LostStatesError
+
+if TYPE_CHECKING:
+    from edda_sync.store.rocks.database import Settled
+    from edda_sync.store.rocks.sealed import Code, Seals
 
 
 class RocksKeeping:
@@ -30,17 +35,24 @@ class RocksKeeping:
 
     Args:
         folder: The folder in which RocksDB's folders are. It is made when something is first settled.
+        seals: How they are sealed; None for a store that is not encrypted.
+        becomes_plain: Whether what is written from now on is not sealed, since the store is about to be decrypted.
 
     Attributes:
         folder: The same folder.
+        overwrites: Whether folders that are no longer used are overwritten, as they were plain, and nobody reads them.
+        once_bytes: How much is carried over at once.
         fault: Why the last settlement failed; None if it did not.
         waiting_bytes: How much is pending, as far as this process has counted.
     """
 
-    name = NAME
+    name = pending.NAME
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seals: Seals | None = None, *, becomes_plain: bool = False) -> None:
         self.folder = folder
+        self.overwrites = False
+        self.once_bytes = limits.SETTLED_ONCE_BYTES
+        self._seals, self._becomes_plain = seals, becomes_plain
         self.fault: EddaError | None = None
         self._lock = threading.Lock()
         self._base: Base | None = None
@@ -90,12 +102,12 @@ class RocksKeeping:
 
         try:
             settled = Settled(path)
+            upto = mark.upto_of(settled.token)
+            if upto is None:
+                return None, reason
+            self._base = Base(self.opened(settled), settled.token, upto)
         except EddaError as error:
             return None, error
-        upto = mark.upto_of(settled.token)
-        if upto is None:
-            return None, reason
-        self._base = Base(settled, settled.token, upto)
         self._begin_anew(upto)
         return self._base, reason
 
@@ -124,6 +136,8 @@ class RocksKeeping:
     def committed(self, after: int, upto: int, layer: Layer, size: int) -> None:
         """Note what a transaction wrote into the rows after one row and up to another, and their size in bytes."""
         with self._lock:
+            if layer.cleared:
+                self.fault, self._patience_bytes = None, 0  # of a folder that does not count any more
             if self._upto == after:
                 self._layers, self._upto = pushed(self._layers, layer), upto
             if self._counted_upto == after:
@@ -143,6 +157,55 @@ class RocksKeeping:
         """
         if self.fault is not None and self.waiting_bytes + size > limits.PENDING_BYTES_MAX:
             raise self.fault
+
+    # --- sealing ------------------------------------------------------------------------------------------------------
+
+    def opened(self, settled: Settled) -> Table:
+        """Return what a folder holds, whether it is sealed or not."""
+        if not settled.key_id:
+            return settled
+        from edda_sync.store.rocks.sealed import SealedTable  # only for encrypted stores
+
+        code = self.code(settled.key_id)
+        if code is None:
+            raise LostStatesError(str(settled.path), "it is encrypted under a key that this store does not have")
+        return SealedTable(settled, code, settled.path)
+
+    def code(self, key_id: bytes | None = None) -> Code | None:
+        """Return how a folder is sealed, by the id of its data key; by default how a new one is. None for a plain one."""
+        if self._seals is None or key_id == b"":
+            return None
+        if key_id is not None:
+            return self._seals.of(key_id)
+        return None if self._becomes_plain else self._seals.current()
+
+    def lags(self, mark: Mark) -> bool:
+        """Tell whether RocksDB's folder is not sealed as a new one would be: it is plain, or under a former key."""
+        if self._seals is None or not mark.folder:
+            return False
+        code, base = self.code(), self.base(mark, is_final=False)
+        return base is not None and base.table.key_id != (b"" if code is None else code.key_id)
+
+    def is_behind(self, sql: Statements) -> bool:
+        """See ``Keeping``."""
+        return self.lags(pending.mark(sql))
+
+    # --- what may be wrong --------------------------------------------------------------------------------------------
+
+    def check(self, sql: Statements) -> None:
+        """See ``Keeping``. An open folder can be read when it is gone, so nobody else would notice it soon."""
+        mark = pending.mark(sql)
+        if pending.is_cleared(sql):
+            return  # no folder counts any more
+        if self.fault is not None:
+            raise self.fault
+        path = self.folder / mark.folder
+        if mark.folder and not (path / "CURRENT").exists():
+            raise LostStatesError(str(path), "it is missing")
+
+    def folders(self, sql: Statements) -> list[Path]:
+        """See ``Keeping``."""
+        return [self.folder / name for name in pending.mark(sql).folders() if (self.folder / name).is_dir()]
 
     # --- settling -----------------------------------------------------------------------------------------------------
 

@@ -6,8 +6,10 @@ Keys and values in RocksDB. The first byte of a key says what it is:
     h KEY, c KEY                  an entity that is hidden; one in which a cell has several values
     t ENTITY FIELD 00 GENESIS     a text: the serial number of the last edit that is part of its state, the state
     u ENTITY FIELD 00 GENESIS N   edit number N of a text: seq, the length of its actor's name, the actor, the edit
-    m                             the mark of the last settlement: its token, then the number of the last row of ``_pending``
+    m                             the mark of the last settlement: its token, the number of the last row of ``_pending``,
+                                  and, in the folder of an encrypted store, the id of the data key
 
+In the folder of an encrypted store, values are sealed and ids are hidden: see ``sealed``.
 An entity's key (``crdt.keys``) is 17 bytes long. Numbers have 8 bytes, the most significant first.
 """
 

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from edda_sync.store.rocks import database, keys, pending, settling
 from edda_sync.store.rocks.base import Base
@@ -25,6 +25,9 @@ from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.store.sqlite.writer import SqliteWriter
 from edda_sync.words.errors import CorruptError
 
+if TYPE_CHECKING:
+    from edda_sync.store.rocks.sealed import Code
+
 LEFT_KEY: Final = "states_left"  # the named value with the name of a folder that is to be removed
 _CHUNK: Final = 20_000  # states or edits in one settlement
 _STATES: Final = ("_entities", "_texts", "_text_tail")
@@ -33,27 +36,28 @@ Text = tuple[bytes, str, bytes, int, bytes]
 Edit = tuple[bytes, str, bytes, int, bytes, int, bytes]
 
 
-def to_rocksdb(store: SqliteStore, folder: Path) -> int:
+def to_rocksdb(store: SqliteStore, keeping: RocksKeeping) -> int:
     """
     Move the states of an open store into RocksDB, and return how many there are. Close the store then, and open it again.
 
     Args:
         store: A store with its states in its own file.
-        folder: The folder in which RocksDB's folders are.
+        keeping: What is to keep them.
 
     Raises:
         CorruptError: What was copied is not what was there; nothing was changed.
         StorageError: It cannot be written; nothing was changed.
     """
-    tidy(store, folder)
+    tidy(store, keeping)
     name = f"states-{os.urandom(8).hex()}"
+    path = keeping.folder / name
     store.transact(lambda tx: tx.meta.set(LEFT_KEY, name.encode()))
 
     def move(tx: SqliteWriter) -> int:
-        token = _copy(tx, folder / name)
-        settled = database.Settled(folder / name)
-        if token is not None and (settled.token != token or any(_differ(tx, Base(settled, token, 0)))):
-            raise CorruptError(f"What was copied into {folder / name}")
+        token = _copy(tx, path, keeping.code())
+        settled = database.Settled(path)
+        if token is not None and (settled.token != token or any(_differ(tx, Base(keeping.opened(settled), token, 0)))):
+            raise CorruptError(f"What was copied into {path}")
         for statement in pending.FOUNDING:
             tx.sql.execute(statement)
         tx.sql.execute(f"UPDATE {SETTLED_TABLE} SET folder = ?, token = ?", (name, settled.token))
@@ -77,7 +81,7 @@ def to_sqlite(store: SqliteStore) -> int:
     assert isinstance(keeping, RocksKeeping), "its states are in RocksDB"
     while (count := _settle_and(store, keeping)) is None:
         pass  # another process has written in between
-    tidy(store, keeping.folder)
+    tidy(store, keeping)
     return count
 
 
@@ -93,7 +97,7 @@ def _settle_and(store: SqliteStore, keeping: RocksKeeping) -> int | None:
         base = keeping.base(mark, is_final=True)
         assert base is not None, "a final base raises where it is used"
         conflicted = set(base.marked(keys.CONFLICTS))
-        states = ((r.key, r.hidden, r.key in conflicted, r.hash, r.state) for _, (r, _) in base.scan(b"", b""))
+        states = ((r.key, r.hidden, r.key in conflicted, r.hash, r.state) for _, (r, _) in base.scan())
         tx.sql.many("INSERT INTO _entities(key, hidden, conflicted, hash, state) VALUES (?, ?, ?, ?, ?)", states)
         tx.sql.many("INSERT INTO _texts VALUES (?, ?, ?, ?, ?)", _texts(base))
         tx.sql.many("INSERT INTO _text_tail VALUES (?, ?, ?, ?, ?, ?, ?)", _edits(base))
@@ -109,21 +113,21 @@ def _settle_and(store: SqliteStore, keeping: RocksKeeping) -> int | None:
     return store.transact(move)
 
 
-def tidy(store: SqliteStore, folder: Path) -> None:
+def tidy(store: SqliteStore, keeping: RocksKeeping) -> None:
     """Remove the folder that an earlier move has left, if there is one."""
     with closing(store.connect()) as connection:
         row = connection.execute("SELECT value FROM _meta WHERE key = ?", (LEFT_KEY,)).fetchone()
     if row is not None:
-        database.remove(folder / Path(bytes(row[0]).decode()).name)
+        database.remove(keeping.folder / Path(bytes(row[0]).decode()).name)
 
 
-def _copy(tx: SqliteWriter, path: Path) -> bytes | None:
+def _copy(tx: SqliteWriter, path: Path, code: Code | None) -> bytes | None:
     """Copy all states out of SQLite's tables, part by part; return the token of the last part."""
     token: bytes | None = None
     for layer in _layers(tx):
         puts, deletes = settling.changes(layer, None)
         before, token = token, os.urandom(settling.TOKEN_BYTES)
-        database.settle(path, before, token, 0, puts.items(), deletes)
+        database.settle(path, before, token, 0, puts.items(), deletes, code)
     return token
 
 
@@ -153,7 +157,7 @@ def _layers(tx: SqliteWriter) -> Iterator[Layer]:
 def _differ(tx: SqliteWriter, base: Base) -> Iterator[bool]:
     """Yield whether each state, text and edit differs between SQLite's tables and RocksDB."""
     states = tx.sql.execute("SELECT key, hidden, hash, state, conflicted FROM _entities ORDER BY key")
-    yield from _pairs(map(_entry_of, states), (entry for _, entry in base.scan(b"", b"")))
+    yield from _pairs(map(_entry_of, states), (entry for _, entry in base.scan()))
     columns = "entity, field, genesis"
     texts = tx.sql.execute(f"SELECT {columns}, serial, state FROM _texts ORDER BY {columns}")
     yield from _pairs(map(tuple, texts), _texts(base))
@@ -172,12 +176,12 @@ def _pairs(ours: Iterator[Any], theirs: Iterator[Any]) -> Iterator[bool]:
 
 
 def _texts(base: Base) -> Iterator[Text]:
-    for key, value in base.table.scan(keys.TEXTS, keys.after(keys.TEXTS)):
+    for key, value in base.table.scan(keys.TEXTS):
         serial, state = int.from_bytes(value[: keys.NUMBER_BYTES], "big"), value[keys.NUMBER_BYTES :]
         yield (*keys.named(key), serial, state)
 
 
 def _edits(base: Base) -> Iterator[Edit]:
-    for key, value in base.table.scan(keys.EDITS, keys.after(keys.EDITS)):
+    for key, value in base.table.scan(keys.EDITS):
         edit = keys.edited(key, value)
         yield (*keys.named(key[: -keys.NUMBER_BYTES]), *edit)

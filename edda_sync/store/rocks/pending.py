@@ -39,7 +39,7 @@ class Mark(NamedTuple):
         token: The token of the last settlement.
         upto: The number of the last row that was settled.
         next_folder, next_token, next_upto: The same of a settlement that was begun; empty if there is none.
-        left_over: A folder that is no longer used, to be removed; empty if there is none.
+        left_over: The names of folders that are no longer used, to be removed, with a ``/`` between them.
         last: The number of the last pending row; that of the last settled row if nothing is pending.
     """
 
@@ -51,6 +51,10 @@ class Mark(NamedTuple):
     next_upto: int
     left_over: str
     last: int
+
+    def folders(self) -> list[str]:
+        """Return the names of all folders that are in use, are being made, or are to be removed."""
+        return sorted({self.folder, self.next_folder, *self.left_over.split("/")} - {""})
 
     def upto_of(self, token: bytes) -> int | None:
         """Return up to which row RocksDB has everything, by its token; None if the token is not of this store's state."""
@@ -85,6 +89,12 @@ def rows(sql: Statements, after: int, upto: int) -> Iterable[bytes]:
     (first,) = sql.one(cleared, after, upto)
     for (writes,) in sql.execute(statement, (after, upto, first)):
         yield writes
+
+
+def is_cleared(sql: Statements) -> bool:
+    """Tell whether all states were forgotten and made anew since the last settlement."""
+    (cleared,) = sql.one(f"SELECT exists(SELECT 1 FROM {PENDING_TABLE} WHERE clears)")
+    return bool(cleared)
 
 
 def waiting_bytes(sql: Statements) -> int:

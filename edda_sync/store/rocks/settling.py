@@ -9,15 +9,17 @@ If this ends in between, RocksDB has the old token or the new one; both fit what
 there. The next settlement finishes the one that was begun.
 
 States that were all forgotten are not removed one by one: the settlement makes a new folder, and the old one is removed
-when nothing refers to it any more. A folder that is damaged, or not ours, is never touched.
+when nothing refers to it any more. It also makes a new one, with everything in it, when the store was encrypted or its data
+key replaced, since a folder is sealed under one key. A folder that is damaged, or not ours, is never touched.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Set
+from itertools import chain
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from edda_sync.store.rocks import keys, pending
 from edda_sync.store.rocks.base import Base
@@ -26,10 +28,13 @@ from edda_sync.store.rocks.pending import Mark
 from edda_sync.store.sqlite.keeping import Transact
 from edda_sync.store.sqlite.schema import PENDING_TABLE, SETTLED_TABLE
 from edda_sync.store.sqlite.statements import WriterStatements
-from edda_sync.words import limits
+
+if TYPE_CHECKING:
+    from edda_sync.store.rocks.sealed import Code
 
 TOKEN_BYTES: Final = 16
 _CHUNK: Final = 1_000
+_BETWEEN: Final = "/"  # names of folders
 _UPTO: Final = (
     "SELECT number FROM (SELECT number, sum(bytes) OVER (ORDER BY number) AS total "
     f"FROM {PENDING_TABLE} WHERE number > ?) WHERE total <= ? ORDER BY number DESC LIMIT 1"
@@ -41,6 +46,16 @@ class Settler(Protocol):
 
     @property
     def folder(self) -> Path: ...
+
+    @property
+    def once_bytes(self) -> int: ...
+
+    @property
+    def overwrites(self) -> bool: ...
+
+    def code(self, key_id: bytes | None = None) -> Code | None: ...
+
+    def lags(self, mark: Mark) -> bool: ...
 
     def base(self, mark: Mark, *, is_final: bool) -> Base | None: ...
 
@@ -58,54 +73,74 @@ def settle(settler: Settler, transact: Transact) -> bool:
         LostStatesError: The folder is damaged, or not the one that fits.
         DiskFullError, DiskFaultError: It cannot be written.
     """
-    begun: Mark | None = transact(_begin)
-    if begun is None:
-        return False
-    left_over: str = transact(lambda sql: _carry(sql, settler, begun))
-    if left_over:
+    mark: Mark = transact(lambda sql: _begin(sql, settler))
+    is_begun = bool(mark.next_token)
+    left_over: list[str] = (
+        transact(lambda sql: _carry(sql, settler, mark)) if is_begun else _names(settler, mark, set())
+    )
+    for name in left_over:
         from edda_sync.store.rocks import database
 
-        database.remove(settler.folder / left_over)
-    return True
+        database.remove(settler.folder / name, overwrite=settler.overwrites)
+    return is_begun
 
 
-def _begin(sql: WriterStatements) -> Mark | None:
-    """Write down the next settlement, and return it; None if nothing is pending."""
+def _begin(sql: WriterStatements, settler: Settler) -> Mark:
+    """Write down the next settlement, and return it; without a new token if there is nothing to do."""
     mark = pending.mark(sql)
     (cleared,) = sql.one(f"SELECT coalesce(max(number), 0) FROM {PENDING_TABLE} WHERE clears")
     if mark.next_token and cleared <= mark.next_upto:  # otherwise what was begun does not matter any more
+        return mark  # it goes on
+    lags = not cleared and settler.lags(mark)
+    if mark.last == mark.upto and not lags:
         return mark
-    if mark.last == mark.upto:
-        return None
-    row = sql.one(_UPTO, max(mark.upto, cleared - 1), limits.SETTLED_ONCE_BYTES)
+    row = sql.one(_UPTO, max(mark.upto, cleared - 1), settler.once_bytes)
     first = f"SELECT min(number) FROM {PENDING_TABLE} WHERE number >= ?"
-    upto = row[0] if row is not None else sql.one(first, cleared)[0]
-    folder = f"states-{os.urandom(8).hex()}" if cleared or not mark.folder else mark.folder
+    upto = row[0] if row is not None else sql.one(first, cleared)[0] or mark.upto
+    folder = f"states-{os.urandom(8).hex()}" if cleared or lags or not mark.folder else mark.folder
     token = os.urandom(TOKEN_BYTES)
-    sql.execute(f"UPDATE {SETTLED_TABLE} SET next_folder = ?, next_token = ?, next_upto = ?", (folder, token, upto))
+    left_over = _names(settler, mark, {mark.next_folder} - {mark.folder})  # of one that was begun and does not matter
+    sql.execute(
+        f"UPDATE {SETTLED_TABLE} SET next_folder = ?, next_token = ?, next_upto = ?, left_over = ?",
+        (folder, token, upto, _BETWEEN.join(left_over)),
+    )
     return mark._replace(next_folder=folder, next_token=token, next_upto=upto)
 
 
-def _carry(sql: WriterStatements, settler: Settler, begun: Mark) -> str:
-    """Carry out a settlement, unless another process has; return the folder that is no longer used."""
+def _carry(sql: WriterStatements, settler: Settler, begun: Mark) -> list[str]:
+    """Carry out a settlement, unless another process has; return the folders that are no longer used."""
     from edda_sync.store.rocks import database
 
     mark = pending.mark(sql)
     if mark.next_token != begun.next_token:
-        return ""
+        return []
     is_new = mark.next_folder != mark.folder
-    base = None if is_new else settler.base(mark, is_final=True)
-    puts, deletes = changes(pending.layer(sql, mark.upto, mark.next_upto), base)
+    layer = pending.layer(sql, mark.upto, mark.next_upto)
+    base = None if layer.cleared or not mark.folder else settler.base(mark, is_final=True)
+    made, deletes = changes(layer, base)
+    code, puts = settler.code(None if is_new or base is None else base.table.key_id), iter(made.items())
+    if is_new and base is not None:
+        puts, deletes = chain(_kept(base, made.keys() | set(deletes)), puts), []
     path, before = settler.folder / mark.next_folder, None if is_new else mark.token
-    database.settle(path, before, mark.next_token, mark.next_upto, puts.items(), deletes)
+    database.settle(path, before, mark.next_token, mark.next_upto, puts, deletes, code)
     sql.execute(f"DELETE FROM {PENDING_TABLE} WHERE number <= ?", (mark.next_upto,))
-    left_over = mark.folder if is_new else ""
+    left_over = _names(settler, mark, {mark.folder} if is_new else set())
     sql.execute(
         f"UPDATE {SETTLED_TABLE} SET folder = next_folder, token = next_token, upto = next_upto, next_folder = '',"
         " next_token = x'', next_upto = 0, left_over = ?",
-        (left_over or mark.left_over,),
+        (_BETWEEN.join(left_over),),
     )
-    return left_over or mark.left_over
+    return left_over
+
+
+def _names(settler: Settler, mark: Mark, more: set[str]) -> list[str]:
+    """Return the names of the folders that are no longer used, and still there."""
+    names = {*mark.left_over.split(_BETWEEN), *more} - {""}
+    return sorted(name for name in names if (settler.folder / name).is_dir())
+
+
+def _kept(base: Base, changed: Set[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    return (each for each in base.table.everything() if each[0] not in changed)
 
 
 def changes(layer: Layer, base: Base | None) -> tuple[dict[bytes, bytes], list[bytes]]:
@@ -166,10 +201,7 @@ def _put(puts: dict[bytes, bytes], deletes: list[bytes], key: bytes, entry: Entr
 def _texts_of(base: Base, entities: Iterable[bytes]) -> list[bytes]:
     """Return the keys of all texts of some entities, and of their edits."""
     return [
-        key
-        for entity in entities
-        for letter in (keys.TEXTS, keys.EDITS)
-        for key, _ in base.table.scan(letter + entity, keys.after(letter + entity))
+        key for entity in entities for letter in (keys.TEXTS, keys.EDITS) for key, _ in base.table.scan(letter + entity)
     ]
 
 

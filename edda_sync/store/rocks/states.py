@@ -55,6 +55,10 @@ class RocksStates(Facet):
         self._base = _base(self._keeper, self._mark, is_final=before == self._mark)
         return self._base is not None
 
+    def ended(self) -> None:
+        """See ``sqlite.keeping.KeptStates``. Otherwise the files of a folder that was removed would keep their room."""
+        self._base = self._view = None
+
     def disown(self, refuse: Callable[..., NoReturn]) -> None:
         """Refuse every use from now on."""
         self._refuse, self._base, self._view = refuse, None, None

@@ -54,13 +54,13 @@ class View:
 
     def scan(self, kind: str | None, after: bytes) -> Iterator[Record]:
         """Yield the states, or only those of a kind, in the order of their keys, beginning after a key."""
-        first, last = (b"", b"") if kind is None else bounds(kind)
-        start, end = max(first, after + b"\0" if after else b""), last + b"\0" if last else b""
+        prefix = b"" if kind is None else bounds(kind)[0][:1]
+        start = after + b"\0" if after else b""
         whole = self._whole
-        over = sorted(key for key in whole.entries if key >= start and (not end or key < end))
+        over = sorted(key for key in whole.entries if key >= start and key.startswith(prefix))
         beneath = (
             (key, entry)
-            for key, entry in self._base.scan(start, end)
+            for key, entry in self._base.scan(prefix, start)
             if key not in whole.entries and not whole.hides(key)
         )
         for _, entry in heapq.merge(((key, whole.entries[key]) for key in over), beneath, key=lambda each: each[0]):

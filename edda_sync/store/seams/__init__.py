@@ -9,7 +9,7 @@ same facets, as those that write. The facets form five seams:
 1. *Log*, the truth: ``log``, ``signatures``, ``evidence``, ``mentions``, ``incoming``, ``segments``. It is always in SQL.
 2. *States*, what is folded from the log: ``states``, which something else than SQL may keep. Beside it, always in SQL, are
    ``index`` (what is known about all states without reading them) and ``unapplied`` (what is not folded).
-3. *Tables*, what people see: ``tables``, ``edges`` and ``attachments``.
+3. *Tables*, what people see: ``tables``, ``edges``, ``uniques`` and ``attachments``.
 4. *Blobs*: ``blobs``.
 5. *Meta*: ``meta``.
 
@@ -43,6 +43,7 @@ from edda_sync.store.seams.states import Record, StatesReader, StatesWriter, Tai
 from edda_sync.store.seams.store import Store, StoreReader, StoreWriter
 from edda_sync.store.seams.tables import Patch, Pointed, Shown, TablesReader, TablesWriter
 from edda_sync.store.seams.unapplied import Unapplied, UnappliedReader, UnappliedWriter
+from edda_sync.store.seams.uniques import Claim, UniquesReader, UniquesWriter
 from edda_sync.words.query import Row
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "AttachmentsWriter",
     "BlobsReader",
     "BlobsWriter",
+    "Claim",
     "EdgesReader",
     "EvidenceReader",
     "EvidenceWriter",
@@ -89,4 +91,6 @@ __all__ = [
     "Unapplied",
     "UnappliedReader",
     "UnappliedWriter",
+    "UniquesReader",
+    "UniquesWriter",
 ]

@@ -44,12 +44,27 @@ class AttachmentsReader(Protocol):
         """Return the attachments of a file, each with the key of its document, in order."""
         ...
 
-    def missing(self, size_max: int, limit: int) -> Sequence[Attached]:
-        """Return an attachment of each file that is not complete here, up to a size in bytes, the smallest first."""
+    def missing(self, size_max: int, limit: int, after: tuple[int, bytes] | None = None) -> Sequence[Attached]:
+        """
+        Return an attachment of each file that is not complete here, the smallest first.
+
+        Args:
+            size_max: The size of such files, in bytes.
+            limit: How many at most.
+            after: The size and the root of the last one of the page before.
+        """
+        ...
+
+    def totals(self) -> tuple[int, int]:
+        """Return how many files documents refer to, and their size in bytes."""
         ...
 
     def lacking(self) -> tuple[int, int]:
         """Return how many files are not complete here, and their size in bytes."""
+        ...
+
+    def unneeded(self) -> Sequence[bytes]:
+        """Return the files that were noted as complete here, and to which no document refers."""
         ...
 
     def holds(self, root: bytes) -> bool:

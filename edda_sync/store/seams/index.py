@@ -22,7 +22,7 @@ class IndexReader(Protocol):
         ...
 
     def ids_ending(self, kind: str, suffix: str) -> list[str]:
-        """Return at most 20 ids of entities of a kind, hidden or not, that end with the given 6 or more hex digits."""
+        """Return ids of a kind's entities, hidden or not, that end with 6 or more hex digits; ``CANDIDATES_MAX`` at most."""
         ...
 
     def stale(self) -> list[bytes]:

@@ -45,7 +45,12 @@ class LogReader(Protocol):
         ...
 
     def read(self, position: int) -> Logged:
-        """Return the change at a position."""
+        """
+        Return the change at a position.
+
+        Raises:
+            CorruptError: Nothing is there, or something else.
+        """
         ...
 
     def position_of(self, actor: bytes, seq: int) -> int | None:

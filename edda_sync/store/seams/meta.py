@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
+
+WORKSPACE_KEY: Final = "workspace"
+"""The name of the workspace to which a store belongs; ``workspace.keys`` has the others."""
 
 
 class MetaReader(Protocol):

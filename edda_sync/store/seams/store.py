@@ -20,6 +20,7 @@ from edda_sync.store.seams.signatures import SignaturesReader, SignaturesWriter
 from edda_sync.store.seams.states import StatesReader, StatesWriter
 from edda_sync.store.seams.tables import TablesReader, TablesWriter
 from edda_sync.store.seams.unapplied import UnappliedReader, UnappliedWriter
+from edda_sync.store.seams.uniques import UniquesReader, UniquesWriter
 
 T = TypeVar("T")
 
@@ -62,6 +63,9 @@ class StoreReader(Protocol):
 
     @property
     def edges(self) -> EdgesReader: ...
+
+    @property
+    def uniques(self) -> UniquesReader: ...
 
     @property
     def attachments(self) -> AttachmentsReader: ...
@@ -109,6 +113,9 @@ class StoreWriter(StoreReader, Protocol):
 
     @property
     def tables(self) -> TablesWriter: ...
+
+    @property
+    def uniques(self) -> UniquesWriter: ...
 
     @property
     def attachments(self) -> AttachmentsWriter: ...

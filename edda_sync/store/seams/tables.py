@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from edda_sync.words.query import Plan, Row
 
 if TYPE_CHECKING:
+    from edda_sync.words.indexes import IndexConfig
     from edda_sync.words.listed import Explained
 
 
@@ -75,6 +76,10 @@ class TablesReader(Protocol):
         """Return how the rows of a query are found: what is tried first, and what is done if that does not suffice."""
         ...
 
+    def indexes(self) -> Sequence[IndexConfig]:
+        """Return the indexes that people made, in the order in which they were made."""
+        ...
+
     def row(self, kind: str, entity: str) -> Row | None:
         """Return the row of a visible entity; None if there is none."""
         ...
@@ -126,4 +131,12 @@ class TablesWriter(TablesReader, Protocol):
 
     def index_texts(self, limit: int = -1) -> int:
         """Write waiting rows into the full-text index, at most ``limit`` of them; return how many were written."""
+        ...
+
+    def make_index(self, config: IndexConfig) -> None:
+        """Make a checked index, whose name no other index has, and fill it."""
+        ...
+
+    def drop_index(self, name: str) -> None:
+        """Remove an index that there is."""
         ...

@@ -29,14 +29,26 @@ class SqliteAttachments(Facet):
         statement = f"SELECT entity, {_COLUMNS} FROM _attachments WHERE root = ? ORDER BY entity, cell"
         return [(entity, Attached(*row)) for entity, *row in self._sql.all(statement, root)]
 
-    def missing(self, size_max: int, limit: int) -> Sequence[Attached]:
-        statement = f"SELECT {_COLUMNS}, min(entity) {_LACKING} AND size <= ? GROUP BY root ORDER BY size, root LIMIT ?"
-        return [Attached(*row[:-1]) for row in self._sql.all(statement, size_max, limit)]
+    def missing(self, size_max: int, limit: int, after: tuple[int, bytes] | None = None) -> Sequence[Attached]:
+        grouped = f"SELECT {_COLUMNS}, min(entity) {_LACKING} AND size <= ? AND (size, root) > (?, ?) GROUP BY root"
+        statement = f"{grouped} ORDER BY size, root LIMIT ?"
+        return [Attached(*row[:-1]) for row in self._sql.all(statement, size_max, *(after or (-1, b"")), limit)]
+
+    def totals(self) -> tuple[int, int]:
+        return self._counted("FROM _attachments")
 
     def lacking(self) -> tuple[int, int]:
-        statement = f"SELECT count(*), coalesce(sum(size), 0) FROM (SELECT DISTINCT root, size {_LACKING})"
-        count, size = self._sql.one(statement)
+        return self._counted(_LACKING)
+
+    def _counted(self, among: str) -> tuple[int, int]:
+        """Return how many files there are among some attachments, and their size: the least, should somebody have lied."""
+        grouped = f"SELECT min(size) AS size {among} GROUP BY root"
+        count, size = self._sql.one(f"SELECT count(*), coalesce(sum(size), 0) FROM ({grouped})")
         return count, size
+
+    def unneeded(self) -> Sequence[bytes]:
+        statement = "SELECT root FROM _held_files WHERE root NOT IN (SELECT root FROM _attachments) ORDER BY root"
+        return [root for (root,) in self._sql.all(statement)]
 
     def holds(self, root: bytes) -> bool:
         return self._sql.one("SELECT 1 FROM _held_files WHERE root = ?", root) is not None

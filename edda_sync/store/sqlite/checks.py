@@ -31,6 +31,13 @@ class FileChecks:
         with closing(self._connect()) as connection, translated(self._path):
             return shape.changed(connection.execute)
 
+    def wrong_indexes(self) -> list[str]:
+        """Return the indexes that do not hold what the rows say, in words for a person. ``clear_view`` mends them."""
+        from edda_sync.store.sqlite import held  # rarely needed
+
+        with closing(self._connect()) as connection, translated(self._path):
+            return held.wrong(connection)
+
     def damaged_parts(self, *, thorough: bool = False) -> list[str]:
         """Return which parts of the file are damaged, in words for a person. The whole file is read. See ``damage``."""
         from edda_sync.store.sqlite import damage  # rarely needed

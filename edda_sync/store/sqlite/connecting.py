@@ -59,10 +59,9 @@ class Connector:
             if connections.file_of(self._path) == connection.file:
                 connection.close()
                 raise
-            keep_for_ever(
-                connection
-            )  # the file was replaced meanwhile: closing this would remove the new file's journal
+            keep_for_ever(connection)  # another file may be there by now: closing this would remove that one's journal
             if isinstance(error, sqlite.Error):
+                self._place.check()  # it says whether the file was removed, or replaced
                 raise ReplacedStoreError(str(self._path)) from error
             raise
         return connection

@@ -38,7 +38,13 @@ _CHUNK_BYTES: Final = 1024 * 1024
 _PAGE_BYTES: Final = 4_096
 
 
-def convert(path: Path, before: str | None, after: str | None, progress: Progress = lambda _doing: None) -> None:
+def convert(
+    path: Path,
+    before: str | None,
+    after: str | None,
+    progress: Progress = lambda _doing: None,
+    ahead: Callable[[], object] = lambda: None,
+) -> None:
     """
     Encrypt a store's file, decrypt it, or encrypt it anew.
 
@@ -47,6 +53,7 @@ def convert(path: Path, before: str | None, after: str | None, progress: Progres
         before: Its key, as SQLCipher takes it; None if it is plain.
         after: The key that it gets, which is in the key file already; None if it becomes plain.
         progress: Called with what is being done, in words.
+        ahead: Called before the new file takes the place of the old one, while nobody else can open either.
 
     Raises:
         UsageError: Somebody has it open.
@@ -71,6 +78,7 @@ def convert(path: Path, before: str | None, after: str | None, progress: Progres
                     _check_same(connection, path)
                 progress("Checking")
                 _check_whole(unfinished, after)
+                ahead()
                 _swap(unfinished, path, is_plain=before is None)
             except BaseException as error:
                 _remove(unfinished)

@@ -7,6 +7,7 @@ Only the file is checked here, and not whether the rows match the log: that is t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
@@ -21,8 +22,13 @@ _CALLED: Final = {
 }  # fmt: skip
 _SEARCH: Final = ("full-text search", (*fulltext.TABLES, "_unindexed"))
 _DERIVED: Final = ("the tables behind tasks and documents", (*schema.VIEW_TABLES, *ROCKS_TABLES))
+_MADE: Final = ("indexes that people made", "_index_")
 _LOG: Final = "the log of changes"  # all other tables of ours
 _REST: Final = "pages of no table"
+_ERRORS_MAX: Final = 1_000_000  # SQLite lists abandoned pages, too, up to this number of errors
+_ABANDONED: Final = re.compile(
+    r"\*\*\* in database main \*\*\*|Page \d+: never used"
+)  # :func:`forget` leaves such pages
 
 
 def parts(execute: Callable[..., Any], *, thorough: bool = False) -> list[str]:
@@ -37,14 +43,14 @@ def parts(execute: Callable[..., Any], *, thorough: bool = False) -> list[str]:
         sqlite.Error: Not even the list of tables can be read.
     """
     check = "integrity_check" if thorough else "quick_check"
-    if _is_whole(execute, f"PRAGMA main.{check}(1)"):
+    if _is_whole(execute, f"PRAGMA main.{check}({_ERRORS_MAX})"):
         return []
     return list(dict.fromkeys(map(_called, tables(execute, check)))) or [_REST]
 
 
 def can_be_made_anew(damaged: Iterable[str]) -> bool:
     """Tell whether all the damaged parts can be derived from the log, so that :func:`forget` can remove them."""
-    return {_SEARCH[0], _DERIVED[0], *_CALLED.values()}.issuperset(damaged)
+    return {_SEARCH[0], _DERIVED[0], _MADE[0], *_CALLED.values()}.issuperset(damaged)
 
 
 def forget(execute: Callable[..., Any], damaged: Sequence[str]) -> None:
@@ -64,9 +70,9 @@ def forget(execute: Callable[..., Any], damaged: Sequence[str]) -> None:
     if not can_be_made_anew(found := list(dict.fromkeys(map(_called, damaged))) or [_REST]):
         raise CorruptError(f"edda.db ({', '.join(found)})")
     damaged = list(damaged)
-    for search in fulltext.TABLES:  # full text is kept in several tables
-        if any(name.startswith(search) for name in damaged):
-            damaged += [name for name in _names(execute) if name.startswith(search)]
+    for kept in (*fulltext.TABLES, _MADE[1]):  # full text and nearness are kept in several tables
+        if any(name.startswith(kept) for name in damaged):
+            damaged += [name for name in _names(execute) if name.startswith(kept)]
     (version,) = execute("PRAGMA main.schema_version").fetchone()
     execute("PRAGMA writable_schema = ON")
     try:
@@ -88,9 +94,13 @@ def _names(execute: Callable[..., Any]) -> list[str]:
 
 def _is_whole(execute: Callable[..., Any], pragma: str) -> bool:
     try:
-        return [row[0] for row in execute(pragma)] == ["ok"]
+        lines = [line for (found,) in execute(pragma) for line in found.splitlines()]
+        return lines == ["ok"] or all(_ABANDONED.fullmatch(line) for line in lines)
     except sqlite.DatabaseError as error:
-        if not (getattr(error, "sqlite_errorname", "") or "").startswith("SQLITE_CORRUPT"):
+        name = getattr(error, "sqlite_errorname", "") or ""
+        if name != "SQLITE_ERROR" and not name.startswith(
+            "SQLITE_CORRUPT"
+        ):  # the former: a table lacks what it is kept in
             raise
         return False
 
@@ -100,6 +110,8 @@ def _called(table: str) -> str:
         return _CALLED[table]
     if table.startswith(_SEARCH[1]):
         return _SEARCH[0]
+    if table.startswith(_MADE[1]):
+        return _MADE[0]
     if table in _DERIVED[1]:
         return _DERIVED[0]
     return _LOG if table.startswith("_") else f"table {table} of another program"

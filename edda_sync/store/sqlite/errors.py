@@ -9,6 +9,7 @@ from typing import Final
 from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync.words import errors
+from edda_sync.words.files import check_length, disk_error
 
 _ROOM_BYTES: Final = 64 * 1024  # with less, a disk is full, even if SQLite calls it a fault of its shared index
 _OF_SHAPE: Final = (
@@ -42,7 +43,9 @@ def _translation(path: Path, error: sqlite.Error) -> errors.EddaError:
     name = getattr(error, "sqlite_errorname", "") or ""
     if name.startswith("SQLITE_FULL") or "disk is full" in str(error):  # a copy names none of its errors
         return errors.DiskFullError(str(path))
-    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
+    if name.startswith("SQLITE_CANTOPEN"):
+        return _unopened(path)
+    if name.startswith(("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH")):
         return errors.ReadOnlyError(str(path))
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return errors.BusyError(str(path))
@@ -61,6 +64,20 @@ def _translation(path: Path, error: sqlite.Error) -> errors.EddaError:
         return errors.DiskFaultError(str(path), str(error))
     hint = " `edda doctor` says what was changed in it." if name.startswith(_OF_SHAPE) else ""
     return errors.StorageError(f"{path} could not do what was asked ({error}); nothing was written.{hint}")
+
+
+def _unopened(path: Path) -> errors.StorageError:
+    """Return why SQLite could not open a file, of which it says nothing more."""
+    try:
+        check_length(path)
+        os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+    except errors.LongPathError as error:
+        return error
+    except OSError as error:
+        return disk_error(path, error)
+    if not os.path.lexists(path):
+        return errors.DiskFaultError(str(path), "the file is gone")
+    return errors.ReadOnlyError(str(path))
 
 
 def is_busy(error: sqlite.Error) -> bool:

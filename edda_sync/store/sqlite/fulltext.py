@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from edda_sync.words import folding
 
-_BODIES: Final = {"task": "description", "document": "content"}
-TABLES: Final = tuple(f"_{kind}_search" for kind in _BODIES)
+BODIES: Final = {"task": "description", "document": "content"}  # by kind: the column of its text
+TABLES: Final = tuple(f"_{kind}_search" for kind in BODIES)
 _FOLDING: Final = "folding"  # the value in _meta that says by which rules and tables the texts were folded
 _DROP: Final = tuple(f"DROP TABLE IF EXISTS {table}" for table in TABLES)
 _CREATE: Final = tuple(f"CREATE VIRTUAL TABLE {table} USING fts5(title, body, tokenize='ascii')" for table in TABLES)
@@ -27,7 +27,7 @@ _SET_FOLDING: Final = (
     f"INSERT OR REPLACE INTO _meta VALUES ('{_FOLDING}', CAST('{'.'.join(map(str, folding.VERSION))}' AS BLOB))"
 )
 ANEW: Final = (
-    *_DROP, *_CREATE, *(f"INSERT OR IGNORE INTO _unindexed SELECT '{kind}', id FROM {kind}s" for kind in _BODIES),
+    *_DROP, *_CREATE, *(f"INSERT OR IGNORE INTO _unindexed SELECT '{kind}', id FROM {kind}s" for kind in BODIES),
     _SET_FOLDING,
 )  # fmt: skip
 """Statements that make the tables anew, and have every row indexed again."""
@@ -72,11 +72,11 @@ def index(execute: _Execute, limit: int = -1) -> int:
         for statement in ANEW:
             execute(statement)
     count = 0
-    for kind, body in _BODIES.items():
+    for kind, body in BODIES.items():
         due = f"(SELECT id FROM _unindexed WHERE kind = '{kind}' LIMIT {limit - count if limit > 0 else -1})"
         cursor = execute(
             f"INSERT OR REPLACE INTO _{kind}_search(rowid, title, body)"
-            f" SELECT row.rowid, {_words_of('title')}, {_words_of(body)}"
+            f" SELECT row.rowid, {words_of('title')}, {words_of(body)}"
             f" FROM {due} JOIN {kind}s AS row USING (id) ORDER BY row.rowid"
         )
         count += cursor.rowcount
@@ -86,7 +86,7 @@ def index(execute: _Execute, limit: int = -1) -> int:
     return count
 
 
-def _words_of(column: str) -> str:
+def words_of(column: str) -> str:
     """Return an expression for the words of a column. SQLite itself sees whether a text is ASCII, which is cheap."""
     return (
         f"CASE WHEN octet_length({column}) <> length({column}) THEN edda_folded(CAST({column} AS BLOB))"

@@ -14,34 +14,41 @@ _SUM_END: Final = 1 << 128  # sums of the digest are taken modulo this number
 
 
 class SqliteIndex(Facet):
-    """Implementation of ``seams.index.IndexReader``."""
+    """
+    Implementation of ``seams.index.IndexReader``.
 
-    __slots__ = ("_summary",)
+    Args:
+        sql: The statements of the reader.
+        summary: The summary.
+        states: Those that read states, if these are others.
+    """
 
-    def __init__(self, sql: Statements, summary: Summary) -> None:
+    __slots__ = ("_states", "_summary")
+
+    def __init__(self, sql: Statements, summary: Summary, states: Statements | None = None) -> None:
         super().__init__(sql)
-        self._summary = summary
+        self._summary, self._states = summary, states or sql
 
     def digest(self) -> int:
         return self._summary.digest()
 
     def hidden(self, kind: str) -> list[bytes]:
         statement = "SELECT key FROM _entities WHERE hidden AND key BETWEEN ? AND ? ORDER BY key"
-        return self._sql.column(statement, *bounds(kind))
+        return self._states.column(statement, *bounds(kind))
 
     def hidden_count(self) -> int:
         """Return how many entities are in the trash."""
-        return int(self._sql.one("SELECT count(*) FROM _entities WHERE hidden")[0])
+        return int(self._states.one("SELECT count(*) FROM _entities WHERE hidden")[0])
 
     def conflicted(self) -> list[bytes]:
-        return self._sql.column("SELECT key FROM _entities WHERE conflicted ORDER BY key")
+        return self._states.column("SELECT key FROM _entities WHERE conflicted ORDER BY key")
 
     def ids_ending(self, kind: str, suffix: str) -> list[str]:
         last = bytes.fromhex(suffix[-limits.SHORT_ID_CHARACTERS_MIN :])
-        keys = self._sql.column(  # the plus keeps SQLite from using the index of whole keys
+        keys = self._states.column(  # the plus keeps SQLite from using the index of whole keys
             "SELECT key FROM _entities WHERE substr(key, -3) = ? AND +key BETWEEN ? AND ? AND lower(hex(key)) LIKE ?"
-            " ORDER BY hidden, key LIMIT 20",
-            last, *bounds(kind), "%" + suffix,
+            " ORDER BY hidden, key LIMIT ?",
+            last, *bounds(kind), "%" + suffix, limits.CANDIDATES_MAX,
         )  # fmt: skip
         return [text_of(key) for key in keys]
 

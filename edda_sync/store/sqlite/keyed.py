@@ -11,9 +11,8 @@ Source: https://www.zetetic.net/sqlcipher/design/
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -22,8 +21,8 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from sqlcipher3 import dbapi2 as sqlite
 
-from edda_sync.sealing import datakeys, keyfile
-from edda_sync.sealing.datakeys import DataKey, DataKeys
+from edda_sync.sealing import keyfile
+from edda_sync.sealing.datakeys import DataKey, DataKeys, FollowedKeys
 from edda_sync.words import errors
 
 C = TypeVar("C")
@@ -42,15 +41,20 @@ class FileKeys:
         path: The file, without symbolic links in its path. A person may be asked for its passphrase.
         head: Its first bytes; nothing if it is new, or open in this process, which must not open and close it once more.
 
-    Attributes:
-        data: The data keys, as last read from the key file.
+    Raises:
+        StoreKeyError, UsageError: As for ``datakeys.unlock``.
     """
 
     def __init__(self, path: Path, head: bytes) -> None:
         self._path, self._head = path, head
-        self._seen = _look(path)
-        self.data: DataKeys = datakeys.unlock(path)
+        self._followed = FollowedKeys(path)
         self._last: DataKey | None = None  # the key that opened the file last
+        _ = self.data  # a person is asked now
+
+    @property
+    def data(self) -> DataKeys:
+        """The data keys, as last read from the key file."""
+        return self._followed.data
 
     def connect(self, make: Callable[[str], C]) -> C:
         """
@@ -75,9 +79,14 @@ class FileKeys:
                 else:
                     self._last = key
                     return made
-            self._read_again()
+            self._followed.look()
             rounds = rounds + 1 if set(self.data.keys) == set(tried) else 0
         raise self._not_opened()
+
+    def latest(self) -> DataKeys:
+        """Return the data keys that the key file has now."""
+        self._followed.look()
+        return self.data
 
     @property
     def kept(self) -> str:
@@ -107,12 +116,6 @@ class FileKeys:
         if self._last is not None:
             return sorted(self.data.likely(b""), key=lambda each: each != self._last)
         return self.data.likely(self._head)
-
-    def _read_again(self) -> None:
-        """Read the key file again, if it was changed."""
-        seen = _look(self._path)
-        if seen != self._seen:
-            self.data, self._seen = datakeys.unlock(self._path), seen
 
     def _not_opened(self) -> errors.StorageError:
         if self._last is not None or (self._head and self.is_salt_whole):
@@ -151,11 +154,3 @@ def damaged_pages(connect: Callable[[], Any]) -> list[str]:
 
 def _check(connection: Any) -> list[str]:
     return [what for (what,) in connection.execute("PRAGMA cipher_integrity_check")]
-
-
-def _look(path: Path) -> tuple[int, int, int]:
-    """Return what changes with each new key file."""
-    with suppress(FileNotFoundError):
-        found = os.stat(keyfile.path_of(path))
-        return found.st_ino, found.st_mtime_ns, found.st_size
-    return 0, 0, 0

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from edda_sync.crdt.keys import key_of, kind_and_id
-from edda_sync.words import values
+from edda_sync.crdt.keys import id_text_of, key_of
 from edda_sync.words.model import COLUMNS
 
 TABLE: Final = {"task": "tasks", "document": "documents", "tag": "tags"}
@@ -20,6 +19,4 @@ def bounds(kind: str) -> tuple[bytes, bytes]:
     return key_of(kind, bytes(16)), key_of(kind, b"\xff" * 16)
 
 
-def text_of(key: bytes) -> str:
-    """Return the id in a key, as text."""
-    return values.id_text(kind_and_id(key)[1])
+text_of = id_text_of

@@ -8,6 +8,7 @@ So the file is created here. SQLite gives the journal and the shared index besid
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync.store.sqlite import journal, schema
 from edda_sync.words import errors, limits
-from edda_sync.words.files import make_file, mend_file, without_links
+from edda_sync.words.files import disk_error, make_file, mend_file, opener, without_links
 from edda_sync.words.order import TITLE_KEY, title_key
 
 if TYPE_CHECKING:
@@ -32,8 +33,7 @@ _WAL_MAGICS: Final = (bytes.fromhex("377f0682"), bytes.fromhex("377f0683"))
 _WAL_RETRY_S: Final = 0.005
 _CHECKPOINT_PAGES: Final = 4_000  # of the journal, 16 MB: a page that changes often is copied only once in that many
 _PAGE_BYTES: Final = 4_096
-_SETTINGS: Final = f"""
-PRAGMA busy_timeout = {limits.BUSY_TIMEOUT_MS};
+_SETTINGS: Final = """
 PRAGMA trusted_schema = OFF;
 PRAGMA cell_size_check = ON;
 PRAGMA synchronous = FULL;
@@ -138,11 +138,8 @@ def check_file(path: Path, real: Path | None = None) -> bytes | None:
         UnreadableError: It may not be read.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            head = os.read(descriptor, _HEAD_BYTES)
-        finally:
-            os.close(descriptor)
+        with open(path, "rb", buffering=0, opener=opener) as file:
+            head = file.read(_HEAD_BYTES)
         if head and not head.startswith(_MAGIC):
             head = _restored_head(path, head)
     except FileNotFoundError:
@@ -151,6 +148,8 @@ def check_file(path: Path, real: Path | None = None) -> bytes | None:
         raise errors.NotAStoreError(str(path)) from None
     except PermissionError:
         raise errors.UnreadableError(str(path)) from None
+    except OSError as error:
+        raise (errors.NotAStoreError(str(path)) if error.errno == errno.EINVAL else disk_error(path, error)) from None
     if not head:
         return b"" if has_key_file(real or path) else None
     if not head.startswith(_MAGIC):
@@ -203,7 +202,7 @@ def configure(connection: Any, path: Path) -> None:
     execute = connection.execute
     _add_functions(connection)
     connection.executescript(  # one call for all settings: a call for each takes twice as long
-        f"{_SETTINGS}PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES};"
+        f"{_patience()}{_SETTINGS}PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES};"
         f"PRAGMA journal_size_limit = {_CHECKPOINT_PAGES * _PAGE_BYTES}"  # a longer journal shrinks again
     )
     mode = execute("PRAGMA journal_mode").fetchone()[0]
@@ -218,16 +217,35 @@ def configure(connection: Any, path: Path) -> None:
 def configure_to_read(connection: Any) -> None:
     """Make a new connection careful, to a file that can only be read."""
     _add_functions(connection)
-    connection.executescript(_SETTINGS)
+    connection.executescript(_patience() + _SETTINGS)
+
+
+def _patience() -> str:
+    """Return the setting that lets a connection wait for the transactions of others."""
+    return f"PRAGMA busy_timeout = {limits.BUSY_TIMEOUT_MS};"
 
 
 def _add_functions(connection: Any) -> None:
     """Add the functions of our queries. No table or index uses them, so other programs can do without."""
     connection.create_function(TITLE_KEY, 1, _title_key, deterministic=True)
+    connection.create_function("edda_contains", 2, _contains, deterministic=True)
+    connection.create_function("edda_distance", 4, _distance, deterministic=True)
 
 
 def _title_key(title: object) -> object:
     return title_key(title) if isinstance(title, str) else title  # another program may have written anything
+
+
+def _contains(words: str, text: object) -> bool:
+    from edda_sync.words.paths import occurs  # rarely needed
+
+    return occurs(words, text)
+
+
+def _distance(*places: Any) -> float | None:
+    from edda_sync.words.places import measured  # rarely needed
+
+    return measured(*places)
 
 
 def _switch_to_wal(connection: Any) -> str:
@@ -285,4 +303,4 @@ def prepare_schema(
     connection.execute("COMMIT")
     connection.execute("PRAGMA busy_timeout = 0")  # a checkpoint that waited for readers would block all writers
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # so that check_file finds the schema in the file itself
-    connection.execute(f"PRAGMA busy_timeout = {limits.BUSY_TIMEOUT_MS}")
+    connection.execute(_patience())

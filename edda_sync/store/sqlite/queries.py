@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from edda_sync.words.model import COLUMNS
@@ -11,14 +11,17 @@ from edda_sync.words.order import TITLE_KEY
 from edda_sync.words.query import Plan
 
 if TYPE_CHECKING:
-    from edda_sync.words.phrases import Phrase
+    from edda_sync.store.sqlite.serving import Served
+    from edda_sync.words.places import Near
 
 _ACTIVE: Final = frozenset({"open", "in_progress"})
 _ACTIVE_SQL: Final = "status IN ('open', 'in_progress')"  # written out, so that SQLite sees that the partial index fits
 _URGENT: Final = tuple((column, False) for column in ("priority", "due_date", "created_at", "id"))
 NEAR: Final = 1_000  # rows at the beginning of an order that are tried before all rows that meet the conditions
+_CLOSER_M: Final = (300.0, 3e3, 3e4, 3e5, 3e6)  # distances that are tried before the one that is asked for
 _NEAR_LIMIT: Final = 200  # pages that end after more rows are not looked for there
-_USED: Final = re.compile(r"USING (?:AUTOMATIC )?(?:PARTIAL )?(?:COVERING )?INDEX (\S+)|VIRTUAL TABLE")
+# a pattern, rarely needed
+_USED: Final = r"USING (?:AUTOMATIC )?(?:PARTIAL )?(?:COVERING )?INDEX (\S+)|SCAN (\S+) VIRTUAL TABLE"
 _SETTLED_SQL: Final = "status NOT IN ('open', 'in_progress')"
 # Whether a row carries a tag: from the list of all that carry it, or row by row. The list costs too much for a few rows.
 _IS_ONE: Final = "id IN (SELECT entity_id FROM entity_tags WHERE +entity_type = '{kind}' AND tag_id = ?)"
@@ -33,32 +36,44 @@ UNDER: Final = (
     " UNION SELECT tasks.id FROM tasks JOIN below ON tasks.parent_id = below.id) SELECT id FROM below"
 )
 _SEARCH: Final = "_{}_search"
+_FEW: Final = 200  # rows with a tag that are read and sorted sooner than the rows at the beginning of an order
+_IF_MANY: Final = (
+    f"(SELECT {NEAR} * (count(*) = {_FEW}) FROM (SELECT 1 FROM entity_tags WHERE tag_id = ? LIMIT {_FEW}))"
+)
 TITLE_WEIGHT: Final = 8.0  # of a word in a title; of one in the body, 1
 _BROAD: Final = frozenset({"status", "priority", "doc_type", "content_type"})  # columns whose conditions many rows meet
 
 
-def select(plan: Plan, *, hint: bool = True) -> tuple[str, list[Any]]:
+def select(plan: Plan, *, hint: bool = True, served: Served | None = None) -> tuple[str, list[Any]]:
     """
     Return a statement and its parameters. Its columns are those of the kind's table, in the specification's order.
 
     Args:
         plan: The query.
         hint: Whether the statement may name the index to use. It then fails if somebody dropped that index.
+        served: How an index that a person made serves it; None if none does.
     """
     table = plan.kind + "s"
-    conditions, parameters = _conditions(plan)
-    source = f"{table} INDEXED BY idx_tasks_urgent" if hint and _is_most_urgent(plan) else table
+    conditions, parameters = _conditions(plan, listed=served is not None and not served.name)
+    index = "idx_tasks_urgent" if hint and is_most_urgent(plan) else ""
+    if served is not None:
+        index = served.name
+        conditions, parameters = [*served.conditions, *conditions], [*served.parameters, *parameters]
+    source = f'{table} INDEXED BY "{index}"' if index else table
     if plan.words:
         search = _SEARCH.format(plan.kind)
         source = f"{search} JOIN {table} ON {table}.rowid = {search}.rowid"
+        from edda_sync.store.sqlite import paths  # rarely needed
+
         conditions.append(f"{search} MATCH ?")
-        parameters.append(_match(plan.words))
+        parameters.append(paths.matching(plan.words))
     return _statement(plan, source, conditions), [*parameters, plan.limit, plan.offset]
 
 
-def count(plan: Plan) -> tuple[str, list[Any]]:
-    """Return a statement for the number of rows that meet a plan's conditions, with its parameters."""
-    statement, parameters = select(plan._replace(order=(("id", False),), limit=-1, offset=0, after=None), hint=False)
+def count(plan: Plan, served: Served | None = None) -> tuple[str, list[Any]]:
+    """Return a statement for the number of rows that meet a plan's conditions, with its parameters; see :func:`select`."""
+    every = plan._replace(order=(("id", False),), limit=-1, offset=0, after=None)
+    statement, parameters = select(every, hint=False, served=served)
     return f"SELECT count(*) FROM ({statement})", parameters
 
 
@@ -67,39 +82,64 @@ def select_near(plan: Plan) -> tuple[str, list[Any]] | None:
     Return a statement that looks for a page among the first rows of the plan's order; None if no index has that order.
 
     Its rows are the answer if they fill the page. To read and sort all rows that meet the conditions would take longer as
-    the store grows, and the first of them are usually near the beginning of the order.
+    the store grows, and the first of them are usually near the beginning of the order. Of a tag that few rows carry, none
+    may be there, so nothing is looked for.
     """
     equal = {column for column, _ in plan.equal}
-    narrow = bool(equal - _BROAD) or _is_listed(plan) or bool(plan.words or plan.where) or plan.after is not None
-    if narrow or plan.limit + plan.offset > _NEAR_LIMIT or _is_most_urgent(plan):
+    asks = plan.words or plan.where or plan.near or plan.after is not None
+    narrow = bool(equal - _BROAD) or _is_listed(plan) or asks
+    if narrow or plan.limit + plan.offset > _NEAR_LIMIT or is_most_urgent(plan):
         return None
-    conditional = bool(equal or plan.ranges or _has_tags(plan))
-    first = _first_of_order(plan, NEAR if conditional else plan.limit + plan.offset)
-    if first is None:
+    others = [column for column, *_ in plan.ranges if column != plan.order[0][0]]
+    conditional = bool(equal or others or _has_tags(plan))
+    found = _first_of_order(plan, NEAR if conditional else plan.limit + plan.offset)
+    if found is None:
         return None
+    first, ahead = found
+    if plan.tag_ids:
+        first = f"SELECT * FROM ({first}) LIMIT {_IF_MANY}"
+        ahead = [*ahead, plan.tag_ids[0]]
     conditions, parameters = _conditions(plan, _CARRIES)
     conditions.insert(0, f"{plan.kind}s.rowid IN ({first})")
-    return _statement(plan, plan.kind + "s", conditions), [*parameters, plan.limit, plan.offset]
+    return _statement(plan, plan.kind + "s", conditions), [*ahead, *parameters, plan.limit, plan.offset]
+
+
+def nearer(plan: Plan) -> list[Plan]:
+    """
+    Return a plan that asks for what is near, and before it the same with less distance.
+
+    If one of these fills the page in the order of distance, nothing further away belongs on it. So to find the nearest ten
+    of a million, few have to be measured.
+    """
+    near = plan.near
+    if near is None or plan.order[0] != ("distance", False):
+        return [plan]
+    steps = [plan._replace(near=near._replace(within=each)) for each in _CLOSER_M if each < near.within / 2]
+    return [*steps, plan] if plan.limit + plan.offset <= NEAR else [plan]
 
 
 def indexes(steps: Sequence[str]) -> tuple[str, ...]:
     """Return the names of the indexes that the steps of SQLite's plan use, each once."""
-    used = [match[1] for step in steps if (match := _USED.search(step)) is not None]
+    used = [match[1] or match[2] for step in steps if (match := re.search(_USED, step)) is not None]
     return tuple(dict.fromkeys(used))
 
 
-def _first_of_order(plan: Plan, count: int) -> str | None:
-    """Return a statement for the first rows of a plan's order, without its conditions; None if no index has that order."""
+def _first_of_order(plan: Plan, count: int) -> tuple[str, list[Any]] | None:
+    """
+    Return a statement for the first rows of a plan's order, and its parameters; None if no index has that order.
+
+    Of the plan's conditions, it has those on the column of the order.
+    """
     table, (column, descending) = plan.kind + "s", plan.order[0]
     direction = " DESC" if descending else ""
-    if column in ("updated_at", "created_at"):
+    if column in ("updated_at", "created_at", "due_date"):
+        conditions, parameters = _in_ranges(each for each in plan.ranges if each[0] == column)
+        if column == "due_date":  # rows with a date come first, in both directions
+            conditions.append("due_date IS NOT NULL")
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         order = f"{column}{direction}, id{direction}"
-        return f"SELECT rowid FROM {table} INDEXED BY idx_{table}_{column} ORDER BY {order} LIMIT {count}"
-    if column == "due_date":  # rows with a date come first, in both directions
-        return (
-            "SELECT rowid FROM tasks INDEXED BY idx_tasks_due_date WHERE due_date IS NOT NULL"
-            f" ORDER BY due_date{direction}, id{direction} LIMIT {count}"
-        )
+        first = f"SELECT rowid FROM {table} INDEXED BY idx_{table}_{column}{where} ORDER BY {order} LIMIT {count}"
+        return first, parameters
     if plan.order != _URGENT:
         return None
     keys = "priority, due_date IS NULL, due_date, created_at, id"
@@ -107,12 +147,15 @@ def _first_of_order(plan: Plan, count: int) -> str | None:
     def part(index: str, condition: str, columns: str) -> str:
         return f"SELECT {columns} FROM tasks INDEXED BY {index} WHERE {condition} ORDER BY {keys} LIMIT {count}"
 
-    if set(dict(plan.equal).get("status", ())) == _ACTIVE:
-        return part("idx_tasks_urgent", _ACTIVE_SQL, "rowid")
+    statuses = set(dict(plan.equal).get("status", ()))
+    if statuses and statuses <= _ACTIVE:
+        return part("idx_tasks_urgent", _ACTIVE_SQL, "rowid"), []
+    if statuses and not statuses & _ACTIVE:
+        return part("idx_tasks_settled", _SETTLED_SQL, "rowid"), []
     named = "rowid AS place, priority, due_date, created_at, id"
     active, settled = part("idx_tasks_urgent", _ACTIVE_SQL, named), part("idx_tasks_settled", _SETTLED_SQL, named)
     both = f"SELECT * FROM ({active}) UNION ALL SELECT * FROM ({settled})"
-    return f"SELECT place FROM ({both}) ORDER BY {keys} LIMIT {count}"
+    return f"SELECT place FROM ({both}) ORDER BY {keys} LIMIT {count}", []
 
 
 def _statement(plan: Plan, source: str, conditions: list[str]) -> str:
@@ -122,14 +165,14 @@ def _statement(plan: Plan, source: str, conditions: list[str]) -> str:
     return f"SELECT {columns} FROM {source}{where} ORDER BY {_order_of(plan)} LIMIT ? OFFSET ?"
 
 
-def _conditions(plan: Plan, carries: str = _IS_ONE) -> tuple[list[str], list[Any]]:
+def _conditions(plan: Plan, carries: str = _IS_ONE, *, listed: bool = False) -> tuple[list[str], list[Any]]:
     """
     Return conditions and their parameters.
 
     If the rows come from a list, a plus before a column keeps SQLite from using the index of the status instead. SQLite does
     not know that nearly all rows may have the same status.
     """
-    column_of = "+{}" if carries is _CARRIES or plan.tag_ids or _is_listed(plan) else "{}"
+    column_of = "+{}" if listed or carries is _CARRIES or plan.tag_ids or _is_listed(plan) else "{}"
     conditions: list[str] = []
     parameters: list[Any] = []
     for column, accepted in plan.equal:
@@ -140,13 +183,9 @@ def _conditions(plan: Plan, carries: str = _IS_ONE) -> tuple[list[str], list[Any
         else:
             conditions.append(f"{column_of.format(column)} IN ({', '.join('?' * len(accepted))})")
             parameters += accepted
-    for column, start, end in plan.ranges:
-        if start is not None:
-            conditions.append(f"{column} >= ?")
-            parameters.append(start)
-        if end is not None:
-            conditions.append(f"{column} < ?")
-            parameters.append(end)
+    within, bounds = _in_ranges(plan.ranges)
+    conditions += within
+    parameters += bounds
     for tag_id in plan.tag_ids:
         conditions.append(carries.format(kind=plan.kind))
         parameters.append(tag_id)
@@ -167,9 +206,14 @@ def _conditions(plan: Plan, carries: str = _IS_ONE) -> tuple[list[str], list[Any
         from edda_sync.store.sqlite import paths  # rarely needed
 
         for each in plan.where:
-            condition, values = paths.where(each)
+            condition, values = paths.where(each, f"{plan.kind}s.")
             conditions.append(condition)
             parameters += values
+    if plan.near is not None:
+        from edda_sync.store.sqlite import indexing  # rarely needed
+
+        conditions += [indexing.is_place(plan.near.path), f"{_distance(plan.near)} <= ?"]
+        parameters.append(plan.near.within)
     if plan.after is not None:
         from edda_sync.store.sqlite import keyset  # rarely needed
 
@@ -177,6 +221,13 @@ def _conditions(plan: Plan, carries: str = _IS_ONE) -> tuple[list[str], list[Any
         conditions.append(condition)
         parameters += values
     return conditions, parameters
+
+
+def _in_ranges(ranges: Iterable[tuple[str, str | None, str | None]]) -> tuple[list[str], list[Any]]:
+    """Return conditions that columns are in ranges, and their parameters; see ``words.query.Plan``."""
+    ends = [(column, sign, end) for column, *both in ranges for sign, end in zip((">=", "<"), both, strict=True)]
+    given = [each for each in ends if each[2] is not None]
+    return [f"{column} {sign} ?" for column, sign, _ in given], [end for *_, end in given]
 
 
 def _is_listed(plan: Plan) -> bool:
@@ -188,7 +239,7 @@ def _has_tags(plan: Plan) -> bool:
     return bool(plan.tag_ids or plan.any_tag_ids or plan.no_tag_ids)
 
 
-def _is_most_urgent(plan: Plan) -> bool:
+def is_most_urgent(plan: Plan) -> bool:
     """
     Tell whether a plan asks for what to do next, with conditions on the priority or the time at most.
 
@@ -201,7 +252,17 @@ def _is_most_urgent(plan: Plan) -> bool:
 
 
 def _order_of(plan: Plan) -> str:
+    if plan.near is not None and plan.order[0][0] == "distance":
+        return f"{_distance(plan.near)}{' DESC' if plan.order[0][1] else ''}, id"
     return ", ".join(_order(plan.kind + "s", column, descending) for column, descending in plan.order)
+
+
+def _distance(near: Near) -> str:
+    """Return the expression of a row's distance from a place."""
+    from edda_sync.store.sqlite import indexing  # rarely needed
+    from edda_sync.words import places
+
+    return f"{places.FUNCTION}({', '.join(indexing.degrees(near.path))}, {near.lat!r}, {near.lon!r})"
 
 
 def _order(table: str, column: str, descending: bool) -> str:
@@ -215,8 +276,3 @@ def _order(table: str, column: str, descending: bool) -> str:
 
 def _sorted_by(table: str, column: str) -> str:
     return f"{TITLE_KEY}({table}.title)" if column == "title" else f"{table}.{column}"
-
-
-def _match(phrases: tuple[Phrase, ...]) -> str:
-    """Return a full-text expression. Words contain no quotes, and inside quotes an operator is just a word."""
-    return " ".join(f'"{" ".join(each.words)}"{"*" if each.begins else ""}' for each in phrases)

@@ -25,6 +25,7 @@ from edda_sync.store.sqlite.statements import Statements
 from edda_sync.store.sqlite.summary import Summary
 from edda_sync.store.sqlite.tables import SqliteTables
 from edda_sync.store.sqlite.unapplied import SqliteUnapplied
+from edda_sync.store.sqlite.uniques import SqliteUniques
 
 
 class SqliteReader:
@@ -41,7 +42,7 @@ class SqliteReader:
 
     __slots__ = (
         "_is_ending", "_sql", "attachments", "blobs", "connection", "edges", "evidence", "incoming", "index", "log",
-        "mentions", "meta", "segments", "signatures", "states", "tables", "unapplied",
+        "mentions", "meta", "segments", "signatures", "states", "tables", "unapplied", "uniques",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, keeping: Keeping) -> None:
@@ -54,7 +55,7 @@ class SqliteReader:
         self.states, self.index = keeping.reader(sql, summary)
         self.unapplied = SqliteUnapplied(sql)
         self.tables, self.edges = SqliteTables(sql, self.index.hidden_count), SqliteEdges(sql)
-        self.attachments = SqliteAttachments(sql)
+        self.uniques, self.attachments = SqliteUniques(sql), SqliteAttachments(sql)
         self.blobs, self.meta = SqliteBlobs(sql), SqliteMeta(sql)
 
     def begin(self) -> None:
@@ -92,5 +93,5 @@ class SqliteReader:
 
     def _forget(self) -> None:
         """Forget what the facets remember of a state."""
-        for facet in (self.log, self.unapplied, self.meta):
+        for facet in (self.log, self.unapplied, self.meta, self.tables, self.uniques):
             facet.reset()

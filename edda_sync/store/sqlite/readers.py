@@ -222,6 +222,7 @@ class Readers:
     def _give_back(self, reader: SqliteReader, failed: bool) -> None:
         with suppress(sqlite.Error):
             reader.connection.execute("COMMIT")
+        reader.states.ended()
         with self._lock:
             if not failed and not self._closed and len(self._idle) < self._pool_size:
                 self._idle.append(reader)

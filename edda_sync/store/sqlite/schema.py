@@ -178,9 +178,26 @@ CREATE INDEX idx_attachments_root ON _attachments(root);
 CREATE TABLE _held_files (root BLOB PRIMARY KEY) WITHOUT ROWID
 """
 
+# unique indexes that the view follows, and what entities claim under them (``fold.uniques``)
+_UNIQUES: Final = """
+CREATE TABLE _unique (name TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE _claims (
+    name TEXT NOT NULL, value BLOB NOT NULL, entity BLOB NOT NULL, withheld INTEGER NOT NULL,
+    PRIMARY KEY (name, value, entity)
+) WITHOUT ROWID;
+CREATE INDEX idx_claims_entity ON _claims(entity);
+CREATE INDEX idx_claims_withheld ON _claims(name, value, entity) WHERE withheld
+"""
+
+# titles, so that the items that a title names are found without a look at the others
+_TITLES: Final = """
+CREATE INDEX idx_tasks_title ON tasks(title, id);
+CREATE INDEX idx_documents_title ON documents(title, id)
+"""
+
 VIEW_TABLES: Final = (
     "entity_tags", "task_documents", "tasks", "documents", "tags", "_entities", "_withheld", "_texts", "_text_tail",
-    "_stale", "_unapplied", "_unindexed", "_attachments",
+    "_stale", "_unapplied", "_unindexed", "_attachments", "_unique", "_claims",
 )  # fmt: skip
 
 
@@ -214,6 +231,8 @@ MIGRATIONS: Final = (
     ),
     Migration("attachments", (*_statements(_ATTACHMENTS), READ_ANEW)),
     Migration("folded search", fulltext.ANEW),
+    Migration("unique indexes", (*_statements(_UNIQUES), READ_ANEW)),
+    Migration("titles", tuple(_statements(_TITLES))),
 )
 VERSION: Final = len(MIGRATIONS)
 

@@ -14,7 +14,7 @@ deletion because of a row of the other program, or delete that row.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import cache
 from typing import Any, Final, NamedTuple
@@ -43,8 +43,16 @@ class _Part(NamedTuple):
 
 def changed(execute: Execute) -> list[str]:
     """Return, in words, what is missing from a store's schema, what was added to its tables, and what was changed."""
+    try:
+        made = _made_by_people(execute)
+    except CorruptError:
+        return [
+            "the list of the indexes that people made cannot be read (those of this store alone are to be made again)"
+        ]
     return [
-        f"{part.kind} {name} {what}" for what, parts in _differences(execute).items() for name, part in parts.items()
+        f"{part.kind} {name} {what}"
+        for what, parts in _differences(execute, made).items()
+        for name, part in parts.items()
     ]
 
 
@@ -77,7 +85,7 @@ def mend(execute: Execute) -> None:
     Raises:
         CorruptError: A table of the log, or a column of one, is missing. Its content is lost; nothing was changed.
     """
-    found = _differences(execute)
+    found = _differences(execute, {})  # indexes of people count as added: they are made anew after the rows
     there = _parts_of(execute)
     tables = {
         part.table for what in ("is missing", "was changed") for part in found[what].values() if part.kind == "table"
@@ -104,8 +112,14 @@ def mend(execute: Execute) -> None:
             execute(part.statement)
 
 
-def _differences(execute: Execute) -> dict[str, dict[str, _Part]]:
-    should, is_there = _wanted(), _parts_of(execute)
+def _differences(execute: Execute, made: Mapping[str, _Part | None]) -> dict[str, dict[str, _Part]]:
+    """Return what differs from the schema, and from the indexes that people made (:func:`_made_by_people`)."""
+    should, is_there = dict(_wanted()), _parts_of(execute)
+    for name, part in made.items():
+        if part is None:
+            is_there.pop(name, None)
+        else:
+            should[name] = part
     ours = {part.table for part in should.values()}
     return {
         "is missing": {name: part for name, part in should.items() if name not in is_there},
@@ -120,6 +134,22 @@ def _differences(execute: Execute) -> dict[str, dict[str, _Part]]:
             if name not in should and part.kind in ("index", "trigger") and part.table in ours
         },
     }
+
+
+def _made_by_people(execute: Execute) -> dict[str, _Part | None]:
+    """Return the parts of the indexes that people made, by name; None for a table that is SQLite's own affair."""
+    if execute("SELECT count(*) FROM main.sqlite_master WHERE name IN ('_meta', '_unique')").fetchone()[0] < 2:
+        return {}
+    some = "SELECT 1 FROM main._meta WHERE key = 'indexes' UNION ALL SELECT 1 FROM main._unique LIMIT 1"
+    if execute(some).fetchone() is None:
+        return {}
+    from edda_sync.store.sqlite import indexing  # rarely needed
+
+    found: dict[str, _Part | None] = {}
+    for config in indexing.held(execute):
+        found.update({each.name: _Part(each.kind, each.table, each.statement) for each in indexing.parts(config)})
+        found.update(dict.fromkeys(indexing.shadows(config)))
+    return found
 
 
 def _make_anew(execute: Execute, table: str) -> None:

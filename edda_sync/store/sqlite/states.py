@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from sqlcipher3 import dbapi2 as sqlite
 
@@ -45,19 +45,40 @@ def backend(sql: Statements) -> str:
     return "sqlite" if row is None else bytes(row[0]).decode(errors="replace")
 
 
+class StatesStatements(Statements):
+    """
+    The statements of a reader that read states. The first one after :meth:`begin` checks that the states are in this file.
+    So whoever reads only tables, which always are, pays nothing for that.
+
+    Args:
+        sql: The statements of the reader.
+    """
+
+    __slots__ = ("_is_checked", "_sql")
+
+    def __init__(self, sql: Statements) -> None:
+        self._sql, self._is_checked = sql, False
+
+    def begin(self) -> None:
+        """Note that the reader has begun to read the state of another moment."""
+        self._is_checked = False
+
+    def execute(self, statement: str, parameters: Any = ()) -> Any:
+        """Run a statement with its parameters, and return the cursor."""
+        if not self._is_checked:
+            check_backend(self._sql, "sqlite")
+            self._is_checked = True
+        return self._sql.execute(statement, parameters)
+
+
 class SqliteStates(Facet):
-    """Implementation of ``seams.states.StatesReader``."""
+    """The states and texts, as readers and the writer read them."""
 
     __slots__ = ("_summary",)
 
     def __init__(self, sql: Statements, summary: Summary) -> None:
         super().__init__(sql)
         self._summary = summary
-
-    def begin(self) -> bool:
-        """See ``keeping.KeptStates``."""
-        check_backend(self._sql, "sqlite")  # the first read fixes the state
-        return True
 
     def disown(self, refuse: Callable[..., NoReturn]) -> None:
         """Do nothing: the statements refuse every use."""
@@ -99,6 +120,25 @@ class SqliteStates(Facet):
 
     def last_serial(self) -> int:
         return self._summary.last_serial()
+
+
+class SqliteStatesReader(SqliteStates):
+    """Implementation of ``seams.states.StatesReader`` and ``keeping.KeptStates``."""
+
+    __slots__ = ()
+
+    _sql: StatesStatements
+
+    def __init__(self, sql: StatesStatements, summary: Summary) -> None:
+        super().__init__(sql, summary)
+
+    def begin(self) -> bool:
+        """See ``keeping.KeptStates``. Whether the states have moved is checked when they are read."""
+        self._sql.begin()
+        return True
+
+    def ended(self) -> None:
+        """Do nothing: nothing is open but the connection."""
 
 
 class SqliteStatesWriter(SqliteStates):

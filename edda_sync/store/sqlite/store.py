@@ -29,7 +29,7 @@ from edda_sync.store.sqlite.connecting import Connector
 from edda_sync.store.sqlite.connections import GATE, Connection
 from edda_sync.store.sqlite.errors import translated
 from edda_sync.store.sqlite.jobs import Job, Jobs
-from edda_sync.store.sqlite.keeping import InSql, Keeping, in_sql
+from edda_sync.store.sqlite.keeping import InSql, Keep, Keeping, in_sql
 from edda_sync.store.sqlite.opening import check_file, keys_of, mode_to_read, prepare_file, prepare_schema
 from edda_sync.store.sqlite.outcome import Awaited, Outcome
 from edda_sync.store.sqlite.place import Place
@@ -68,13 +68,14 @@ class SqliteStore:
             trace.
         is_real_folder: Whether the path of its folder contains no symbolic link.
         pool_size: How many connections that read are kept open.
-        keep: Returns what keeps the states, by the name of the backend that the file names.
+        keep: Returns what keeps the states, by the name of the backend that the file names, and the keys of the file.
         founding: Statements that are run when the file's tables are created.
 
     Attributes:
         on_idle: Runs in a transaction of its own once nobody has written for ``PROJECT_DELAY_S``, and again while it
             returns True.
         is_read_only: Whether the store can be read but not written, because its file or folder cannot be written.
+        refusal: What every write raises, if the opener found a reason; None otherwise.
         keeping: What keeps the states.
         checks: What the doctor asks of the file.
         set_aside: Where a journal of another file was moved that lay beside this file; None if there was none.
@@ -97,7 +98,7 @@ class SqliteStore:
         *,
         is_real_folder: bool = False,
         pool_size: int = limits.POOL_SIZE,
-        keep: Callable[[str], Keeping] = in_sql,
+        keep: Keep = in_sql,
         founding: Sequence[str] = (),
     ) -> None:
         self._owner = Owner("This store")
@@ -111,6 +112,7 @@ class SqliteStore:
         self._asked: MutableSet[SqlConnection] = set()  # connections of programs; once there are any, a weak set
         self._written_at = 0.0  # monotonic seconds
         self._idle_due = False
+        self.refusal: errors.StorageError | None = None
         path = absolute(path)
         self.set_aside: Path | None = None
         connections.check_not_the_parents(path)
@@ -361,11 +363,11 @@ class SqliteStore:
 
     # --- opening ------------------------------------------------------------------------------------------------------
 
-    def _prepare(self, keep: Callable[[str], Keeping], founding: Sequence[str]) -> None:
+    def _prepare(self, keep: Keep, founding: Sequence[str]) -> None:
         connection = self.connect()
         try:
             prepare_schema(connection, self.path, self.connect, is_read_only=self.is_read_only, founding=founding)
-            self.keeping = keep(backend(Statements(connection)))
+            self.keeping = keep(backend(Statements(connection)), self.keys)
         except BaseException:
             connection.close()
             raise
@@ -374,6 +376,8 @@ class SqliteStore:
     def _connect_to_write(self) -> Connection:
         if self.is_read_only:
             raise errors.ReadOnlyError(str(self.path))
+        if self.refusal is not None:
+            raise self.refusal
         return self.connect()
 
     def connect(self) -> Connection:

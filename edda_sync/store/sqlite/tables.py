@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync.store.seams.tables import Patch, Pointed, Shown
-from edda_sync.store.sqlite import fulltext, queries
+from edda_sync.store.sqlite import fulltext, queries, schema
 from edda_sync.store.sqlite.edges import SqliteEdgesWriter
 from edda_sync.store.sqlite.names import COLUMNS_OF, TABLE, text_of
 from edda_sync.store.sqlite.statements import Facet, Statements, WriterStatements
@@ -18,6 +18,8 @@ from edda_sync.words.model import COLUMNS
 from edda_sync.words.query import Plan, Row
 
 if TYPE_CHECKING:
+    from edda_sync.store.sqlite.serving import Served
+    from edda_sync.words.indexes import IndexConfig
     from edda_sync.words.listed import Explained
 
 _SPECIFIED: Final = {
@@ -32,6 +34,8 @@ _UPSERT: Final = {
     kind: f"{_INSERT[kind]} ON CONFLICT(id) DO UPDATE SET " + ", ".join(f"{c} = excluded.{c}" for c in columns[1:])
     for kind, columns in COLUMNS.items()
 }
+_INDEXES: Final = "SELECT '', value FROM _meta WHERE key = 'indexes' UNION ALL SELECT * FROM _unique"
+_NO_INDEX: Final = ("no such index", "no such table: _index_", "no query solution")  # SQLite's words
 _UNINDEXED: Final = "INSERT OR IGNORE INTO _unindexed VALUES (?, ?)"
 _INDEXED: Final = frozenset(("title", "description", "content"))  # the columns that full text is made of
 
@@ -51,40 +55,67 @@ class SqliteTables(Facet):
         hidden_count: Returns how many entities are in the trash.
     """
 
-    __slots__ = ("_hidden_count",)
+    __slots__ = ("_hidden_count", "_indexes")
 
     def __init__(self, sql: Statements, hidden_count: Callable[[], int]) -> None:
         super().__init__(sql)
         self._hidden_count = hidden_count
+        self._indexes: list[IndexConfig] | None = None
+
+    def reset(self) -> None:
+        """Forget what is remembered."""
+        self._indexes = None
 
     def rows(self, plan: Plan) -> list[Row]:
-        near = queries.select_near(plan)
-        found = None if near is None else self._rows_by_index(*near)
-        if found is None or len(found) < plan.limit:
-            found = self._rows_by_index(*queries.select(plan))
+        for statement, parameters in self._ways(plan):
+            found = self._rows_by_index(statement, parameters)
+            if found is not None and len(found) >= plan.limit:
+                return found
         return self._all_of(*queries.select(plan, hint=False)) if found is None else found
 
     def count(self, plan: Plan) -> int:
-        statement, parameters = queries.count(plan)
-        found: int = self._sql.execute(statement, parameters).fetchone()[0]
-        return found
+        served = self._served(plan)
+        found = None if served is None else self._rows_by_index(*queries.count(plan, served))
+        return int((self._all_of(*queries.count(plan)) if found is None else found)[0][0])
 
     def explain(self, plan: Plan) -> list[Explained]:
         from edda_sync.words.listed import Explained  # rarely needed
 
-        near = queries.select_near(plan)
         explained = []
-        for statement, parameters in [*([] if near is None else [near]), queries.select(plan)]:
+        for statement, parameters in self._ways(plan):
             steps = [row[3] for row in self._sql.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()]
             explained.append(Explained(statement=statement, steps=tuple(steps), indexes=queries.indexes(steps)))
         return explained
+
+    def indexes(self) -> Sequence[IndexConfig]:
+        if self._indexes is None:
+            kept = self._sql.all(_INDEXES)
+            self._indexes = _indexing().read(kept) if kept else []
+        return self._indexes
+
+    def _ways(self, plan: Plan) -> list[tuple[str, list[Any]]]:
+        """Return the statements that find a query's rows: the last one in any case, those before it if they fill a page."""
+        served = self._served(plan)
+        if served is not None and plan.near is not None:
+            return [queries.select(each, served=self._served(each)) for each in queries.nearer(plan)]
+        near = queries.select_near(plan) if served is None else None
+        return [*([] if near is None else [near]), queries.select(plan, served=served)]
+
+    def _served(self, plan: Plan) -> Served | None:
+        """Return how an index that a person made serves a query; None if none does."""
+        configs = self.indexes()
+        if not configs or queries.is_most_urgent(plan):
+            return None
+        from edda_sync.store.sqlite import serving  # rarely needed
+
+        return serving.served(plan, configs)
 
     def _rows_by_index(self, statement: str, parameters: Sequence[Any]) -> list[Row] | None:
         """Return the rows of a statement that names an index; None if somebody dropped that index."""
         try:
             return self._all_of(statement, parameters)
         except sqlite.OperationalError as error:
-            if "no such index" not in str(error):
+            if not any(each in str(error) for each in _NO_INDEX):
                 raise
             return None
 
@@ -165,3 +196,58 @@ class SqliteTablesWriter(SqliteTables):
 
     def index_texts(self, limit: int = -1) -> int:
         return fulltext.index(self._sql.execute, limit)
+
+    def make_index(self, config: IndexConfig) -> None:
+        _indexing().make(self._sql.execute, config)
+        self._keep([*self.indexes(), config])
+
+    def drop_index(self, name: str) -> None:
+        (gone,) = [each for each in self.indexes() if each.name == name and not each.unique]
+        _indexing().drop(self._sql.execute, gone)
+        self._keep([each for each in self.indexes() if each != gone])
+
+    def define(self, name: str, record: bytes | None) -> None:
+        """Make the index of SQLite that serves a unique index, whose record is in the table; drop it if there is none."""
+        self._indexes = None
+        indexing = _indexing()
+        for config in self.indexes():
+            if config.unique and config.name == name:
+                (indexing.drop if record is None else indexing.make)(self._sql.execute, config)
+        self._indexes = None
+
+    def settle(self) -> None:
+        """Bring the indexes that people made up to date, at the end of a transaction."""
+        for config in self.indexes():
+            _indexing().settle(self._sql.execute, config)
+
+    def clear(self) -> None:
+        """Remove all rows of the view. The indexes that people made of them are made anew, empty."""
+        for config in self._readable():
+            _indexing().drop(self._sql.execute, config)
+        _indexing().drop_rest(self._sql.execute)
+        for name in schema.VIEW_TABLES:
+            self._sql.execute(f"DELETE FROM {name}")
+        self._indexes = None  # unique indexes are a part of the view
+        for config in self.indexes():
+            _indexing().make(self._sql.execute, config)
+
+    def _readable(self) -> Sequence[IndexConfig]:
+        """Return the indexes that people made. What cannot be read of the list is removed from it."""
+        self._indexes = None
+        for forget in ("DELETE FROM _unique", "DELETE FROM _meta WHERE key = 'indexes'"):
+            try:
+                return self.indexes()
+            except CorruptError:
+                self._sql.execute(forget)  # the unique ones are in the log
+        return self.indexes()
+
+    def _keep(self, configs: list[IndexConfig]) -> None:
+        _indexing().keep(self._sql.execute, [each for each in configs if not each.unique])
+        self._indexes = configs
+
+
+def _indexing() -> Any:
+    """Return the module of the indexes that people make. Most stores have none."""
+    from edda_sync.store.sqlite import indexing  # rarely needed
+
+    return indexing

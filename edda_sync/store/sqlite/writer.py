@@ -26,6 +26,7 @@ from edda_sync.store.sqlite.statements import WriterStatements
 from edda_sync.store.sqlite.summary import SummaryWriter
 from edda_sync.store.sqlite.tables import SqliteTablesWriter
 from edda_sync.store.sqlite.unapplied import SqliteUnappliedWriter
+from edda_sync.store.sqlite.uniques import SqliteUniquesWriter
 from edda_sync.words import limits
 
 
@@ -57,6 +58,7 @@ class SqliteWriter:
         self.states, self.index = keeping.writer(sql, self._summary)
         self.edges = SqliteEdgesWriter(sql)
         self.tables = SqliteTablesWriter(sql, self.edges, self.index.hidden_count)
+        self.uniques = SqliteUniquesWriter(sql, self.tables.define)
         self.attachments = SqliteAttachmentsWriter(sql)
         self.blobs, self.meta = SqliteBlobsWriter(sql), SqliteMetaWriter(sql)
         self._version = -1
@@ -97,6 +99,7 @@ class SqliteWriter:
         """Make the transaction durable."""
         self.states.flush()
         self._sql.write_due()
+        self.tables.settle()
         self._summary.commit()
         self._sql.execute("COMMIT")
         self.states.committed()
@@ -156,7 +159,8 @@ class SqliteWriter:
 
     def _forget_known(self) -> None:
         for remembering in (
-            self._summary, self.meta, self.log, self.segments, self.unapplied, self.states, self.index, self.edges
+            self._summary, self.meta, self.log, self.segments, self.unapplied, self.states, self.index, self.edges,
+            self.tables, self.uniques,
         ):  # fmt: skip
             remembering.reset()
 
@@ -172,13 +176,13 @@ class SqliteWriter:
         self.index.drop(entities)
         self.unapplied.drop(entities)
         self.attachments.drop(entities)
+        self.uniques.drop(entities)
 
     def clear_view(self) -> None:
         """See ``StoreWriter.clear_view``. This also mends tables, indexes and triggers that other programs changed."""
         self._summary.flush()
         shape.mend(self._sql.execute)
-        for name in schema.VIEW_TABLES:
-            self._sql.execute(f"DELETE FROM {name}")
+        self.tables.clear()
         self.states.clear()
         fulltext.clear(self._sql.execute)
         self._forget_known()

@@ -28,7 +28,7 @@ proofs cover the transcript and the joiner's record, the last one the welcome to
     learnt nothing, and the code stays valid; a wrong proof uses up the code. So one code is one guess, 1 in 10^8.
   - In the middle, with a certificate of their own: the transcripts differ, so the proof is wrong. An attacker who only
     relays SPAKE2 gains nothing, because record and welcome are sealed end to end.
-  - Playing the inviter: one guess for each time that a person types the code.
+  - Playing the inviter: three guesses for each time that a person types the code, one for each announcement that is tried.
   - Reflection, replay: the sides have different roles, identities and labels; each attempt has a new SPAKE2 secret.
   - Timing: ``spake2`` is pure Python and not constant-time; a code is used once, and answers come after a fixed time.
   - Denial: anybody on the LAN can use up a code with a wrong guess. The person is told why, and asks for a new one.

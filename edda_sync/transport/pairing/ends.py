@@ -10,6 +10,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 
+from edda_sync.transport.doorway import Doorway
 from edda_sync.transport.identity import Identity
 from edda_sync.transport.pairing.code import parse_code
 from edda_sync.transport.pairing.frames import SENTENCES
@@ -21,7 +22,13 @@ from edda_sync.transport.pairing.stream import Stream, dial
 from edda_sync.transport.sockets import listening
 from edda_sync.transport.tls import showing
 from edda_sync.words.errors import PairingError, RemoteError
-from edda_sync.words.limits import CLOSE_TIMEOUT_S, OPEN_TIMEOUT_S, PAIRING_REPLY_TIMEOUT_S, PAIRING_WINDOW_S
+from edda_sync.words.limits import (
+    CALLERS_QUEUED_MAX,
+    CLOSE_TIMEOUT_S,
+    OPEN_TIMEOUT_S,
+    PAIRING_REPLY_TIMEOUT_S,
+    PAIRING_WINDOW_S,
+)
 
 Admit = Callable[[bytes], Awaitable[bytes]]
 
@@ -59,10 +66,13 @@ async def invite(
     loop = asyncio.get_running_loop()
     password = parse_code(code).password()
     inviter = Inviter(password, identity.certificate, secrets.token_bytes, now=loop.time(), window_s=window_s)
-    queue = Queue(inviter)
+    doorway = Doorway()
+    queue = Queue(inviter, doorway)
+    held = await listening(host, port)
     server = await asyncio.start_server(
         queue.called,
-        sock=await listening(host, port),
+        sock=doorway.door(held),
+        backlog=CALLERS_QUEUED_MAX,
         ssl=showing(identity),
         ssl_handshake_timeout=OPEN_TIMEOUT_S,
         ssl_shutdown_timeout=CLOSE_TIMEOUT_S,
@@ -74,7 +84,9 @@ async def invite(
         return record
     finally:
         server.close()
+        held.close()
         await queue.close()
+        await doorway.clear()
 
 
 async def join(code: str, record: bytes, host: str, port: int) -> bytes:

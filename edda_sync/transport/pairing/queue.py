@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import asyncio
 
+from edda_sync.transport.doorway import Doorway, network_of
 from edda_sync.transport.pairing.frames import SENTENCES, refusal
 from edda_sync.transport.pairing.inviter import Inviter
 from edda_sync.transport.pairing.machine import Send, State, Verified
 from edda_sync.transport.pairing.stream import Stream
+from edda_sync.transport.pairing.turns import Turns
 from edda_sync.words.errors import PairingError, RemoteError
-from edda_sync.words.limits import LINKS_UNPROVED_MAX, OPEN_TIMEOUT_S, PAIRING_ANSWER_S
+from edda_sync.words.limits import OPEN_TIMEOUT_S, PAIRING_ANSWER_S
 
 
 class Queue:
-    """Callers wait for their turn. The first one that proves itself is returned, and a wrong guess ends the invitation."""
+    """
+    Callers wait for their turn. The first one that proves itself is returned, and a wrong guess ends the invitation.
 
-    def __init__(self, inviter: Inviter) -> None:
-        self._inviter = inviter
-        self._turn = asyncio.Lock()
+    Args:
+        inviter: Hears them.
+        doorway: Where they stand until one has proved itself.
+    """
+
+    def __init__(self, inviter: Inviter, doorway: Doorway) -> None:
+        self._inviter, self._doorway = inviter, doorway
+        self._turns = Turns()
         self._waiting: dict[Stream, asyncio.Task[None]] = {}
         self._proved: asyncio.Future[tuple[Stream, bytes]] = asyncio.get_running_loop().create_future()
 
     def called(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Take a new connection from ``start_server``."""
-        if len(self._waiting) >= LINKS_UNPROVED_MAX:
-            writer.transport.abort()
-            return
         link = Stream(reader, writer)
         self._waiting[link] = asyncio.create_task(self._hear(link))
 
@@ -66,10 +71,11 @@ class Queue:
         goodbye = None
         try:
             hello = await link.receive(OPEN_TIMEOUT_S)  # a caller that sends nothing blocks nobody
-            async with self._turn:
+            async with self._turns.of(network_of(link.host)):
                 if self._proved.done():
                     raise PairingError(SENTENCES["used"])
                 record = await self._attempt(link, hello)
+            self._doorway.proved(link.number)
             self._waiting.pop(link)
             self._proved.set_result((link, record))
             return

@@ -25,6 +25,18 @@ class Stream:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
 
+    @property
+    def host(self) -> str:
+        """The address of the other end, without a port; ``::`` if it had gone before anybody asked."""
+        name: tuple[str, ...] | None = self._writer.get_extra_info("peername")
+        return name[0] if name else "::"
+
+    @property
+    def number(self) -> int:
+        """The file descriptor of its socket; -1 if that is closed."""
+        number: int = self._writer.get_extra_info("socket").fileno()
+        return number
+
     async def send(self, frame: bytes) -> None:
         """Send a frame, and wait until there is room for the next one."""
         self._writer.write(len(frame).to_bytes(HEAD_BYTES, "big") + frame)

@@ -6,11 +6,14 @@ All errors of edda-sync, as one tree. Each says whose fault it is, what happened
     │   ├── InvalidValueError      a value is not acceptable (field, value, why)
     │   ├── SettingError           a setting is not acceptable (key, value, why, place)
     │   ├── ConfigFileError        a store's config.toml cannot be read as settings (path, why, advice)
+    │   ├── NoStoreError           there is no store in the folder, and none is made (path)
+    │   ├── ExistsError            something has this name already (kind, name)
+    │   ├── ClashError             a unique index forbids it (index, kind, columns, other, item)
     │   ├── NotFoundError          no such task, document, tag or device (kind, reference)
     │   │   ├── InTrashError       it was deleted, and can come back (kind, reference)
     │   │   ├── NotLinkedError     a task and a document have no link (reference, document)
     │   │   └── NotTaggedError     a task or document does not carry a tag (kind, reference, tag)
-    │   ├── AmbiguousIdError       a short id fits several (reference, candidates)
+    │   ├── AmbiguousIdError       a short id or a title fits several (reference, candidates)
     │   ├── ConflictError          something the transaction read or wrote has changed meanwhile (cells)
     │   │   └── OutdatedError      it was open for too long, and was ended (path)
     │   ├── LimitError             larger than a limit allows (what, size, limit)
@@ -29,6 +32,8 @@ All errors of edda-sync, as one tree. Each says whose fault it is, what happened
     │   ├── KeyringError           a secret in the system's keyring cannot be had now (what, service, name, why)
     │   ├── StoreKeyError          the key of an encrypted store cannot be had, or is another one (path, why, advice)
     │   ├── NoFolderError          a folder cannot be made where it should be (path, detail)
+    │   ├── LongPathError          a path is longer than SQLite or the system takes (path, detail)
+    │   ├── ManyFilesError         too many files are open (path)
     │   ├── LinkError              a symbolic link lies where a file of ours goes (path)
     │   ├── LinkedStoreError       the file has several names (hard links), and is in use under another (path)
     │   ├── NotPrivateError        others can read a file of ours, and we may not change that (path)
@@ -38,8 +43,11 @@ All errors of edda-sync, as one tree. Each says whose fault it is, what happened
     │   ├── DiskFaultError         the disk failed to read or write (path, detail)
     │   ├── BusyError              another process has held the store for too long (path)
     │   ├── FileNotHereError       the content of an attachment is not on this device (name)
+    │   │   ├── NobodyHasFileError no device that could be reached has it (name)
+    │   │   └── FalseFileError     there is no such file: a member said something untrue of it (name)
     │   ├── MovedStatesError       another process has moved the states to another backend (backend)
     │   ├── LockedStatesError      another program uses the RocksDB folder (path)
+    │   ├── ForkedStatesError      forked from a process that had written to RocksDB (path)
     │   └── CorruptError           stored bytes are not what was written (what)
     │       ├── DamagedStoreError  and cannot be restored from what is here (path)
     │       ├── LostStatesError    the RocksDB folder does not hold this store's states (path, why)
@@ -50,8 +58,17 @@ All errors of edda-sync, as one tree. Each says whose fault it is, what happened
     │   ├── RemoteFaultError       the peer's own disk or store failed (peer, reason)
     │   ├── RefusedTextError       a text update that no honest device writes (reason)
     │   ├── NotReachableError      nobody answered (address)
+    │   ├── OwnKeyError            what answers has this device's own key (address)
     │   ├── LinkClosedError        a link has ended (peer, reason)
     │   └── NotAMemberError        the peer is not a member, or we are not a member there (peer, by_peer)
+    ├── BackupError                the fault of a backup, or of the place where it lies
+    │   ├── TargetError            a target cannot be used now (target, why, advice)
+    │   ├── NoObjectError          an object is missing at a target (target, key, what)
+    │   ├── DamagedBackupError     bytes are not what was written (what, why, advice)
+    │   ├── BrokenBackupError      something of a backup is damaged or missing (number, device, made, why, advice)
+    │   ├── GoneBackupsError       backups are gone from a target (target, newest, made, gone)
+    │   ├── BackupKeyError         the keys that are here do not open it (what, advice)
+    │   └── NewerBackupError       a newer version wrote it (what, version)
     ├── BugError                   edda-sync itself failed in a session, which ends (bug)
     └── PairingError               an invitation that did not work (reason)
 
@@ -60,16 +77,29 @@ The command turns each into one sentence and an exit code: ``exit_code``.
 
 from __future__ import annotations
 
+from edda_sync.words.errors.backups import (
+    BackupError,
+    BackupKeyError,
+    BrokenBackupError,
+    DamagedBackupError,
+    GoneBackupsError,
+    NewerBackupError,
+    NoObjectError,
+    TargetError,
+)
 from edda_sync.words.errors.local import (
     AmbiguousIdError,
     CallbackError,
+    ClashError,
     ConfigFileError,
     ConflictError,
+    ExistsError,
     InTrashError,
     InvalidValueError,
     LimitError,
     LocalError,
     NestedError,
+    NoStoreError,
     NotFoundError,
     NotLinkedError,
     NotTaggedError,
@@ -82,6 +112,7 @@ from edda_sync.words.errors.remote import (
     LinkClosedError,
     NotAMemberError,
     NotReachableError,
+    OwnKeyError,
     PairingError,
     RefusedTextError,
     RemoteError,
@@ -89,7 +120,7 @@ from edda_sync.words.errors.remote import (
     RemoteMismatchError,
     RemoteProtocolError,
 )
-from edda_sync.words.errors.root import EddaError, command_of, is_bug, is_panic, shown
+from edda_sync.words.errors.root import EddaError, command_of, is_bug, is_panic, shown, typed
 from edda_sync.words.errors.storage import (
     WAYS_BACK,
     BusyError,
@@ -99,18 +130,23 @@ from edda_sync.words.errors.storage import (
     DamagedStoreError,
     DiskFaultError,
     DiskFullError,
+    FalseFileError,
     FileNotHereError,
+    ForkedStatesError,
     KeyringError,
     LinkedStoreError,
     LinkError,
     LockedStatesError,
+    LongPathError,
     LostIdentityError,
     LostIndexError,
     LostJournalError,
     LostStatesError,
     LostStoreError,
+    ManyFilesError,
     MovedStatesError,
     NewerStoreError,
+    NobodyHasFileError,
     NoFolderError,
     NotAStoreError,
     NotPrivateError,
@@ -126,19 +162,28 @@ from edda_sync.words.errors.storage import (
 __all__ = [
     "WAYS_BACK",
     "AmbiguousIdError",
+    "BackupError",
+    "BackupKeyError",
+    "BrokenBackupError",
     "BugError",
     "BusyError",
     "CallbackError",
+    "ClashError",
     "ConfigFileError",
     "ConflictError",
     "CorruptError",
     "CutStoreError",
+    "DamagedBackupError",
     "DamagedFileError",
     "DamagedStoreError",
     "DiskFaultError",
     "DiskFullError",
     "EddaError",
+    "ExistsError",
+    "FalseFileError",
     "FileNotHereError",
+    "ForkedStatesError",
+    "GoneBackupsError",
     "InTrashError",
     "InvalidValueError",
     "KeyringError",
@@ -148,15 +193,21 @@ __all__ = [
     "LinkedStoreError",
     "LocalError",
     "LockedStatesError",
+    "LongPathError",
     "LostIdentityError",
     "LostIndexError",
     "LostJournalError",
     "LostStatesError",
     "LostStoreError",
+    "ManyFilesError",
     "MovedStatesError",
     "NestedError",
+    "NewerBackupError",
     "NewerStoreError",
     "NoFolderError",
+    "NoObjectError",
+    "NoStoreError",
+    "NobodyHasFileError",
     "NotAMemberError",
     "NotAStoreError",
     "NotFoundError",
@@ -165,6 +216,7 @@ __all__ = [
     "NotReachableError",
     "NotTaggedError",
     "OutdatedError",
+    "OwnKeyError",
     "PairingError",
     "ReadOnlyError",
     "RefusedTextError",
@@ -176,6 +228,7 @@ __all__ = [
     "SettingError",
     "StorageError",
     "StoreKeyError",
+    "TargetError",
     "UnreadableError",
     "UsageError",
     "command_of",
@@ -184,4 +237,5 @@ __all__ = [
     "is_bug",
     "is_panic",
     "shown",
+    "typed",
 ]

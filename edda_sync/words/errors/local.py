@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edda_sync.words import exits
-from edda_sync.words.errors.root import LISTED, EddaError, bare, command_of, shown
+from edda_sync.words import exits, limits
+from edda_sync.words.errors.root import LISTED, EddaError, bare, command_of, shown, typed
 
 
 class LocalError(EddaError):
@@ -48,18 +48,67 @@ class ConfigFileError(LocalError):
 
 
 class NotFoundError(LocalError):
-    """There is no such task, document, tag or device here; ``other`` is what has that id instead, if anything has."""
+    """There is no such task, document, tag, device or target; ``other`` is what has that id instead, if anything has."""
 
     exit_code = exits.NOT_FOUND
 
     def __init__(self, kind: str, reference: str, other: str = "") -> None:
         self.kind, self.reference, self.other = kind, reference, other
-        listed = f"; `edda {command_of(kind)} list` shows what there is" if kind in LISTED else ""
+        listing = "edda devices" if kind == "device" else f"edda {command_of(kind)} list"
+        listed = f"; `{listing}` shows what there is" if kind in LISTED else ""
         if kind in ("task", "document") and len(reference.replace("-", "")) < 32:
-            listed = f"; `edda {command_of(kind)} list` shows ids, of which the last 6 or more characters will do"
+            listed = (
+                f"; `edda {command_of(kind)} list` shows titles and ids, of which the last 6 or more characters will do"
+            )
+        if kind == "task or document":
+            listed = "; `edda task list` and `edda doc list` show titles and ids"
         if other:
-            listed = f"; it is the id of a {other}, which `edda {command_of(other)} show {reference}` shows"
+            listed = f"; it is a {other}, which `edda {command_of(other)} show {typed(reference)}` shows"
         super().__init__(f"There is no {kind} {shown(reference)} here{listed}.")
+
+
+class NoStoreError(LocalError):
+    """There is no store in the folder, and what only looks makes none."""
+
+    exit_code = exits.NOT_FOUND
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"There is no store in {path}; nothing was made: `edda init` makes one, as does adding something, and --home "
+            "names another folder."
+        )
+
+
+class ExistsError(LocalError):
+    """Something has this name already; nothing was changed."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        self.kind, self.name = kind, name
+        super().__init__(f"There is an {kind} {shown(name)} already; drop it first, or choose another name.")
+
+
+class ClashError(LocalError):
+    """
+    A unique index forbids what was to be written, because another item has the same values; nothing was written.
+
+    Attributes:
+        index: The name of the index.
+        kind: ``task`` or ``document``.
+        columns: Its columns.
+        other: The id of the item that has the values.
+        item: The id of the item that was to have them, too.
+    """
+
+    exit_code = exits.FAILED
+
+    def __init__(self, index: str, kind: str, columns: Sequence[str], other: str, item: str) -> None:
+        self.index, self.kind, self.columns, self.other, self.item = index, kind, list(columns), other, item
+        same, short = " and ".join(map(bare, self.columns)), other[-12:]
+        super().__init__(
+            f"The {kind} {short} has the same {same}, which the index {bare(index)} allows only once; nothing was"
+            f" written: `edda {command_of(kind)} show {short}` shows it."
+        )
 
 
 class InTrashError(NotFoundError):
@@ -67,7 +116,7 @@ class InTrashError(NotFoundError):
 
     def __init__(self, kind: str, reference: str) -> None:
         super().__init__(kind, reference)
-        restore = f"edda {command_of(kind)} restore {reference}"
+        restore = f"edda {command_of(kind)} restore {typed(reference)}"
         self.args = (f"The {kind} {shown(reference)} is in the trash; `{restore}` brings it back.",)
 
 
@@ -92,12 +141,16 @@ class NotTaggedError(NotFoundError):
 
 
 class AmbiguousIdError(LocalError):
-    """A short id fits several entities."""
+    """A short id, or a title, fits several entities."""
 
     def __init__(self, reference: str, candidates: Sequence[str]) -> None:
         self.reference, self.candidates = reference, list(candidates)
         shorts = ", ".join(candidate[-12:] for candidate in self.candidates[:4])
-        super().__init__(f"{shown(reference)} fits {len(self.candidates)} ids ({shorts}); type more of its end.")
+        several = " and others" if len(self.candidates) > 4 else ""
+        ends = all(each.replace("-", "").endswith(reference.replace("-", "").lower()) for each in self.candidates)
+        advice = "type more of its end" if ends else "type the end of an id instead"
+        many = f"{len(self.candidates)} or more" if len(self.candidates) >= limits.CANDIDATES_MAX else len(candidates)
+        super().__init__(f"{shown(reference)} fits {many} items ({shorts}{several}); {advice}.")
 
 
 class ConflictError(LocalError):

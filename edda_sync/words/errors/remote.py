@@ -91,6 +91,22 @@ class NotAMemberError(RemoteError):
         )
 
 
+class OwnKeyError(RemoteError):
+    """
+    What answers has this device's own key.
+
+    Attributes:
+        address: Where it answers.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        super().__init__(
+            f"What answers at {address} has this device's own key: it is this device itself, or a copy of its store, which "
+            "`edda split NAME` makes a device of its own."
+        )
+
+
 class BugError(EddaError):
     """
     edda-sync itself failed, in a part that ends with its session.

@@ -29,12 +29,19 @@ def shown(text: str, width: int = 60) -> str:
     return repr(short)
 
 
-LISTED: Final = ("task", "document", "tag", "device")  # kinds that a command lists
+LISTED: Final = ("task", "document", "tag", "device", "target", "backup", "index")  # kinds that a command lists
 
 
 def command_of(kind: str) -> str:
     """Return the name of the command group that lists entities of a kind."""
-    return {"document": "doc", "device": "devices"}.get(kind, kind)
+    return {"document": "doc", "device": "devices", "target": "backup target"}.get(kind, kind)
+
+
+def typed(word: str) -> str:
+    """Return what a person typed as one word of a command, for advice that can be copied."""
+    from shlex import quote
+
+    return quote(" ".join(word.split()))
 
 
 def bare(reason: str) -> str:

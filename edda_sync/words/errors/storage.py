@@ -8,7 +8,7 @@ from typing import Final
 from edda_sync.words.errors.root import EddaError, shown
 
 WAYS_BACK: Final = (
-    "put it back from a backup, or get its content from another device (`edda invite` there, `edda join` here)"
+    "bring it back with `edda backup restore`, or from another device (`edda invite` there, `edda join` here)"
 )
 """What to do to get a lost store back."""
 
@@ -130,6 +130,25 @@ class NoFolderError(StorageError):
         super().__init__(f"The folder {path} cannot be made ({detail}); nothing was written: {advice}.")
 
 
+class LongPathError(StorageError):
+    """A path is longer than SQLite or the system takes. Nothing was made."""
+
+    def __init__(self, path: str, detail: str) -> None:
+        self.path, self.detail = path, detail
+        super().__init__(f"The path {path} is too long ({detail}); nothing was made: choose a shorter one.")
+
+
+class ManyFilesError(StorageError):
+    """This process, or this machine, has as many files open as it may. Nothing was written."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} cannot be opened, since too many files are open; nothing was written: close some, or allow more with "
+            "`ulimit -n`."
+        )
+
+
 class LinkError(StorageError):
     """A symbolic link is where one of our files should be. Nothing was written through it."""
 
@@ -232,6 +251,18 @@ class LockedStatesError(StorageError):
         )
 
 
+class ForkedStatesError(StorageError):
+    """This process was forked from one that had written to RocksDB. What was acknowledged is in the store's SQLite file."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} cannot be written by this process, which was forked from one that had written to RocksDB, so what was "
+            "written waits in the store's file; nothing is lost, and any other process carries it over: start processes by "
+            "`spawn` or `forkserver` instead of `fork`."
+        )
+
+
 class MovedStatesError(StorageError):
     """The states of the store are not where this process looks for them: another process has moved them."""
 
@@ -257,7 +288,7 @@ class DamagedFileError(CorruptError):
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self.path = path
-        then = "`edda doctor` names the attachments that it belongs to; attach the same file again, and it is mended"
+        then = "it is fetched again from a device that has it, or attach the same file again; `edda doctor` names it"
         self.args = (f"A part of an attached file is damaged on this disk ({path}): {then}.",)
 
 
@@ -267,8 +298,28 @@ class FileNotHereError(StorageError):
     def __init__(self, name: str) -> None:
         self.name = name
         super().__init__(
-            f"The content of {shown(name)} is not on this device: save it on the device where it was attached, or attach it "
-            "here again."
+            f"The content of {shown(name)} is not on this device: `edda doc fetch` gets it from a device that has it, or "
+            "attach it here again."
+        )
+
+
+class NobodyHasFileError(FileNotHereError):
+    """No device that could be reached has the content of an attachment, or all of it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        then = "run `edda up` on one that has it, and try again"
+        self.args = (f"No device that could be reached has all of {shown(name)}; what came is kept: {then}.",)
+
+
+class FalseFileError(FileNotHereError):
+    """What a member said of a file when it attached it is not true, so there is no such file, and nobody can have it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        then = "detach it, and attach the file again"
+        self.args = (
+            f"{shown(name)} was attached with a size or parts that it does not have; nobody can read it: {then}.",
         )
 
 

@@ -25,6 +25,7 @@ from edda_sync.words.model import Replacement
 ANNA, BORIS, CARLA = b"A" * 16, b"B" * 16, b"C" * 16
 ENTITY = bytes(range(16))
 TRACES = Path(__file__).resolve().parents[4] / "shared" / "data" / "traces"
+PAPER_BEGINNING = 50_000  # of 260,000 transactions
 MIXED = "a🙂e\u0301\0日\n👩‍👧b"
 
 words = st.text(st.sampled_from("ab \n\0é日🙂\u0301\u200d"), max_size=6)
@@ -485,20 +486,23 @@ def trace(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.shared
-def test_a_real_paper_replays_on_another_device() -> None:
+def test_a_real_paper_replays_on_another_device(whole: bool) -> None:
     loaded = trace("automerge-paper")
+    transactions = loaded["txns"] if whole else loaded["txns"][:PAPER_BEGINNING]
+    written = ""
     laptop, phone = pair("")
-    for transaction in loaded["txns"]:
-        phone.take(
-            laptop.edit(*((position, deleted, inserted) for position, deleted, inserted in transaction["patches"]))
-        )
-    assert laptop.document.string() == phone.document.string() == loaded["endContent"]
+    for transaction in transactions:
+        for position, deleted, inserted in transaction["patches"]:
+            written = written[:position] + inserted + written[position + deleted :]
+        phone.take(laptop.edit(*(tuple(patch) for patch in transaction["patches"])))
+    assert written == loaded["endContent"] or not whole
+    assert laptop.document.string() == phone.document.string() == written
     state = phone.document.state()
     assert state == laptop.document.state()
     loaded_again = TextDocument.load(state)
     loaded_again.check()
     assert loaded_again.state() == state
-    assert str(loaded_again.doc()["t"]) == loaded["endContent"]
+    assert str(loaded_again.doc()["t"]) == written
 
 
 @pytest.mark.shared

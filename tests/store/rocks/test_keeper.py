@@ -18,6 +18,7 @@ from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.words import limits
 from edda_sync.words.config import DATABASE_FILE, ROCKSDB_FOLDER
 from edda_sync.words.errors import EddaError, LockedStatesError, LostStatesError, MovedStatesError
+from tests.forked import in_child
 from tests.store.rocks.model import KEYS, Model, Step, all_names, steps
 from tests.store.samples import entity, record, show, shown_task, task_row, text_id
 
@@ -34,7 +35,7 @@ class Told(RocksKeeping):
 def opened(folder: Path, kind: type[RocksKeeping] = Told) -> SqliteStore:
     """Open a store as another process does."""
     keeping = kind(folder / ROCKSDB_FOLDER)
-    return SqliteStore(folder / DATABASE_FILE, keep=lambda _name: keeping, founding=FOUNDING)
+    return SqliteStore(folder / DATABASE_FILE, keep=lambda _name, _keys: keeping, founding=FOUNDING)
 
 
 def settle(store: SqliteStore) -> None:
@@ -180,6 +181,27 @@ def test_jobs_that_share_a_transaction_are_undone_one_by_one(store: SqliteStore)
         assert error is None if ends is None else isinstance(error, ends)
     with store.read() as reader:
         assert [held.key for held in reader.states.scan()] == [entity(1), entity(3)]
+
+
+def test_a_forked_child_reads_and_writes_and_leaves_to_others_what_rocksdb_would_wait_for_without_end(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    store.transact(write(1))
+    settle(store)
+
+    def work() -> str:
+        child = opened(tmp_path)
+        child.transact(write(2))
+        with child.read() as reader:
+            found = [held.key for held in reader.states.scan()]
+        child.settle()
+        child.close()
+        return f"{len(found)} {type(child.keeping.fault).__name__}: {child.keeping.fault}"
+
+    assert in_child(work).startswith("2 ForkedStatesError: ")
+    settle(store)
+    with store.read() as reader:
+        assert [held.key for held in reader.states.scan()] == [entity(1), entity(2)]
 
 
 # --- folders that do not fit ------------------------------------------------------------------------------------------

@@ -113,8 +113,8 @@ def test_every_difference_of_a_copy_is_seen(home: Path, monkeypatch: pytest.Monk
     fill(home, StorageBackend.SQLITE)
     real = database.settle
 
-    def wrong(path: Path, before: bytes | None, token: bytes, upto: int, puts: Any, deletes: Any) -> None:
-        real(path, before, token, upto, [(key, value + b"x") for key, value in puts], deletes)
+    def wrong(path: Path, before: bytes | None, token: bytes, upto: int, puts: Any, *rest: Any) -> None:
+        real(path, before, token, upto, [(key, value + b"x") for key, value in puts], *rest)
 
     with monkeypatch.context() as patched:
         patched.setattr(database, "settle", wrong)

@@ -11,7 +11,6 @@ import pytest
 from edda_sync.store.rocks import database, settling
 from edda_sync.store.seams import StoreWriter
 from edda_sync.store.sqlite.store import SqliteStore
-from edda_sync.words import limits
 from edda_sync.words.errors import DiskFullError
 from tests.store.rocks.test_keeper import anew, opened, settle, write
 from tests.store.samples import entity
@@ -99,7 +98,7 @@ def test_a_full_disk_leaves_everything_pending(store: SqliteStore, monkeypatch: 
 
 
 def test_much_is_settled_part_by_part(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "SETTLED_ONCE_BYTES", 400)
+    store.keeping.once_bytes = 400  # type: ignore[attr-defined]
     parts = 0
     real = database.settle
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -12,8 +13,10 @@ import pytest
 from edda_sync.store.rocks import keys, settling
 from edda_sync.store.rocks.base import Base, Lost, Nothing
 from edda_sync.store.rocks.layers import Layer, merged
+from edda_sync.store.rocks.sealed import SealedTable
 from edda_sync.store.rocks.view import View
 from edda_sync.words.errors import LostStatesError
+from tests.store.rocks.codes import CODE
 from tests.store.rocks.model import KEYS, Model, Step, all_names, steps
 from tests.store.samples import entity, record
 
@@ -21,14 +24,37 @@ from tests.store.samples import entity, record
 class Plain:
     """A table in memory."""
 
+    key_id = b""
+
     def __init__(self) -> None:
         self.held: dict[bytes, bytes] = {}
+
+    def write(self, puts: dict[bytes, bytes], deletes: list[bytes]) -> None:
+        for key in deletes:
+            self.held.pop(key, None)
+        self.held |= puts
 
     def get(self, wanted: list[bytes]) -> list[bytes | None]:
         return [self.held.get(key) for key in wanted]
 
-    def scan(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
-        yield from sorted((key, value) for key, value in self.held.items() if start <= key < end)
+    def scan(self, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        yield from sorted(each for each in self.held.items() if each[0].startswith(prefix) and each[0] >= start)
+
+    def everything(self) -> Iterator[tuple[bytes, bytes]]:
+        yield from self.held.items()
+
+
+class Sealed(SealedTable):
+    """A sealed table in memory."""
+
+    def __init__(self) -> None:
+        self.below = Plain()
+        super().__init__(self.below, CODE, Path("folder"))
+
+    def write(self, puts: dict[bytes, bytes], deletes: list[bytes]) -> None:
+        sealed = {CODE.key(key): CODE.seal(key, value) for key, value in puts.items()}
+        self.below.write(sealed, [CODE.key(key) for key in deletes])
+        self._order = None  # a folder does not change while it is open
 
 
 def nothing() -> Base:
@@ -65,10 +91,13 @@ def said(view: View) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize("kind", [Plain, Sealed])
 @pytest.mark.parametrize("seed", range(60))
-def test_layers_over_a_table_say_what_was_done_before_and_after_each_settlement(seed: int) -> None:
+def test_layers_over_a_table_say_what_was_done_before_and_after_each_settlement(
+    seed: int, kind: type[Plain] | type[Sealed]
+) -> None:
     random, model, serials = Random(seed), Model(), count(1)
-    table, layers = Plain(), list[Layer]()
+    table, layers = kind(), list[Layer]()
     for _ in range(random.randrange(3, 9)):
         layer = Layer()
         for step in steps(random, random.randrange(10), serials):
@@ -81,24 +110,23 @@ def test_layers_over_a_table_say_what_was_done_before_and_after_each_settlement(
             for layer in layers:
                 settled = merged(settled, layer)
             if settled.cleared:
-                table = Plain()
-            puts, deletes = settling.changes(settled, None if settled.cleared else Base(table, b"", 0))
-            for key in deletes:
-                table.held.pop(key, None)
-            table.held |= puts
+                table = kind()
+            table.write(*settling.changes(settled, None if settled.cleared else Base(table, b"", 0)))
             layers = []
             assert said(View(Base(table, b"", 0), [])) == model.said()
 
 
-def test_a_scan_begins_after_a_key_and_stays_in_its_kind() -> None:
-    layer, table = Layer(), Plain()
+@pytest.mark.parametrize("kept", [Plain, Sealed])
+def test_a_scan_begins_after_a_key_and_stays_in_its_kind(kept: type[Plain] | type[Sealed]) -> None:
+    layer, table = Layer(), kept()
     for number, kind in ((1, "task"), (3, "task"), (2, "document")):
         key = entity(number, kind)
-        table.held[keys.STATES + key] = keys.state((record(number, kind), False))
+        table.write({keys.STATES + key: keys.state((record(number, kind), False))}, [])
     layer.put([record(2), record(1, "document")], {entity(2): False, entity(1, "document"): False})
     view = View(Base(table, b"", 0), [layer])
     assert [each.key for each in view.scan("task", b"")] == [entity(1), entity(2), entity(3)]
     assert [each.key for each in view.scan("task", entity(1))] == [entity(2), entity(3)]
+    assert [each.key for each in view.scan("task", entity(3, "document"))] == []
     assert [each.key for each in view.scan(None, entity(3))] == [entity(1, "document"), entity(2, "document")]
 
 

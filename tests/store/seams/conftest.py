@@ -33,7 +33,7 @@ STORES: Final[dict[str, Make]] = {
 def rocks_store(folder: Path, on_end: Callable[[bool], None], *, settles: bool = False) -> SqliteStore:
     """Return a store whose states are in RocksDB: pending, or settled after every transaction."""
     keeping = Eager(folder / ROCKSDB_FOLDER) if settles else RocksKeeping(folder / ROCKSDB_FOLDER)
-    return SqliteStore(folder / DATABASE_FILE, on_end, keep=lambda _name: keeping, founding=FOUNDING)
+    return SqliteStore(folder / DATABASE_FILE, on_end, keep=lambda _name, _keys: keeping, founding=FOUNDING)
 
 
 class Eager(RocksKeeping):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edda_sync.store.seams import Logged, Rewritten, StoreWriter, Unapplied
-from edda_sync.words.errors import StorageError
+from edda_sync.words.errors import CorruptError, StorageError
 from tests.store.samples import ACTOR, OTHER, SEQ_MAX, AnyStore, actor, entity, hash_of, head, logged
 
 
@@ -26,6 +26,8 @@ def test_the_log_gives_back_what_was_appended(store: AnyStore) -> None:
         assert reader.log.hash_at(ACTOR, 3) is None
         assert reader.log.hash_at(OTHER, 1) is None
         assert [reader.log.position_of(ACTOR, seq) for seq in (1, 2, 3)] == [1, 3, None]
+        with pytest.raises(CorruptError, match="nothing at position 4"):
+            reader.log.read(4)
         assert [seq for seq, _ in reader.log.hashes(ACTOR, 1)] == [1, 2]
         assert list(reader.log.hashes(ACTOR, 2)) == [(2, hash_of(ACTOR, 2))]
         assert list(reader.log.hashes(OTHER, 1)) == []

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from edda_sync.store.sqlite import connections
+from edda_sync.store.sqlite import connecting, connections
 from edda_sync.store.sqlite.connections import Connection
+from edda_sync.store.sqlite.opening import configure
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.words.config import DATABASE_FILE
-from edda_sync.words.errors import StorageError
+from edda_sync.words.errors import LostStoreError, StorageError
 
 SWAPPED = """
 import os, pathlib, shutil, sys
@@ -50,6 +51,21 @@ def test_a_connection_to_a_file_that_was_swapped_meanwhile_is_refused_and_never_
     assert said.stdout == "refused\n", said.stderr
     with closing(SqliteStore(path)) as store, store.read() as reader:
         assert reader.meta.get("name") == b"other.db"
+
+
+def test_a_file_that_is_taken_away_while_it_is_opened_is_lost_and_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / DATABASE_FILE
+    with closing(SqliteStore(path)) as store:
+
+        def remove(connection: Connection, at: Path) -> None:
+            path.rename(tmp_path / "elsewhere")
+            configure(connection, at)
+
+        monkeypatch.setattr(connecting, "configure", remove)
+        with pytest.raises(LostStoreError):
+            store.connect()
 
 
 def test_a_connection_that_cannot_be_configured_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

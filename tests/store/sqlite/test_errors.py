@@ -73,7 +73,7 @@ def damaged(path: Path) -> None:
     [
         (full, errors.DiskFullError),
         (read_only, errors.ReadOnlyError),
-        (not_there, errors.ReadOnlyError),
+        (not_there, errors.DiskFaultError),
         (busy, errors.BusyError),
         (interrupted, errors.OutdatedError),
         (no_database, errors.NotAStoreError),

@@ -79,6 +79,6 @@ def test_a_wake_up_ends_the_waiting() -> None:
 
 
 def test_the_size_of_a_commit_is_limited() -> None:
-    jobs = Jobs(LONG_S)
+    jobs = Jobs(0.0)  # after a full batch another one is expected, and awaited to the end
     put(jobs, BATCH_MAX + 1)
     assert [len(jobs.gather(LONG_S)), len(jobs.gather(LONG_S))] == [BATCH_MAX, 1]

@@ -24,6 +24,9 @@ from edda_sync.words.query import DOCUMENT_ORDERS, TASK_ORDERS, DocumentQuery, P
 from tests.store.samples import AnyStore, document_row, entity, show, task_row, text_id
 
 TAGS = ("work", "Home", "été")
+PLAIN_ORDERS = tuple(
+    each for each in TASK_ORDERS if each not in ("relevance", "distance")
+)  # those that need nothing else
 METADATA = (None, "{}", '{"a":1}', '{"a":2.5,"b":{"c":"x"}}', '{"a":"1"}', '{"a":true}', '{"a":null}', "{broken", "[]")
 TIMES = tuple(f"2026-03-0{day}T00:00:00.000Z" for day in range(1, 5))
 PIECES = (
@@ -115,7 +118,7 @@ task_queries = st.builds(
     due_from=st.none() | times,
     due_before=st.none() | times,
     completed_from=st.none() | times,
-    order=st.sampled_from([order for order in TASK_ORDERS if order != "relevance"]),
+    order=st.sampled_from(PLAIN_ORDERS),
 )
 document_queries = st.builds(
     DocumentQuery,
@@ -177,7 +180,7 @@ def test_both_stores_continue_behind_any_row_in_any_order(
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize(
     ("query", "order"),
-    [(TaskQuery, order) for order in TASK_ORDERS if order != "relevance"]
+    [(TaskQuery, order) for order in PLAIN_ORDERS]
     + [(DocumentQuery, order) for order in DOCUMENT_ORDERS if order != "relevance"],
 )
 def test_pages_of_rows_that_differ_only_in_their_ids_make_the_whole_list(

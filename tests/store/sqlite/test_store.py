@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from sqlcipher3 import dbapi2
 
-from edda_sync.store.seams import StoreWriter
+from edda_sync.store.seams import StoreReader, StoreWriter
 from edda_sync.store.sqlite import connections, schema
 from edda_sync.store.sqlite.connections import Connection
 from edda_sync.store.sqlite.store import SqliteStore
@@ -23,6 +23,7 @@ from edda_sync.words.config import DATABASE_FILE
 from edda_sync.words.errors import (
     CorruptError,
     DiskFullError,
+    MovedStatesError,
     NewerStoreError,
     NotAStoreError,
     ReadOnlyError,
@@ -66,6 +67,33 @@ def meta(store: SqliteStore, name: str) -> bytes | None:
 
 
 # --- durability -------------------------------------------------------------------------------------------------------
+
+
+READ_STATES: dict[str, Callable[[StoreReader], object]] = {
+    "a state": lambda reader: reader.states.get([bytes(17)]),
+    "all states": lambda reader: list(reader.states.scan()),
+    "a text": lambda reader: reader.states.text(bytes(17), "content", b""),
+    "all texts": lambda reader: reader.states.texts(),
+    "the trash": lambda reader: reader.index.hidden("task"),
+    "its size": lambda reader: reader.tables.counts(),
+    "conflicts": lambda reader: reader.index.conflicted(),
+    "a short id": lambda reader: reader.index.ids_ending("task", "0" * 6),
+}
+
+
+def test_states_that_another_process_moved_are_not_read_here_and_tables_are(store: SqliteStore, path: Path) -> None:
+    with closing(SqliteStore(path)) as other, store.read() as reader:
+        assert reader.states.texts() == []
+        other.transact(lambda tx: tx.meta.set("backend", b"rocksdb"))
+        assert reader.states.texts() == []  # of the state that it began to read
+    for read in READ_STATES.values():
+        with store.read() as reader:
+            assert reader.tables.all("tasks") == []
+            assert reader.index.stale() == []
+            with pytest.raises(MovedStatesError, match="are in rocksdb now"):
+                read(reader)
+    with pytest.raises(MovedStatesError):
+        store.transact(put("name"))
 
 
 def test_every_connection_writes_ahead_syncs_in_full_and_checks_references(store: SqliteStore) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from edda_sync.transport.pairing.ends import join
 from edda_sync.transport.pairing.frames import SENTENCES
-from edda_sync.words.limits import LINKS_UNPROVED_MAX
+from edda_sync.words.limits import CALLERS_OF_A_NETWORK_MAX
 from tests.transport.pairing.inviting import CODE, HOST, RECORD, failed_inviting, inviting, sentence, trusting
 
 
@@ -81,15 +81,16 @@ async def test_taking_an_invitation_back_tells_the_waiting_callers() -> None:
             await invitation.task
 
 
-async def test_more_than_the_allowed_connections_in_line_are_hung_up_on() -> None:
+async def test_of_too_many_callers_in_line_the_first_is_hung_up_on() -> None:
     async with inviting() as invitation:
         opened = [
-            await asyncio.open_connection(HOST, invitation.port, ssl=trusting()) for _ in range(LINKS_UNPROVED_MAX + 1)
+            await asyncio.open_connection(HOST, invitation.port, ssl=trusting())
+            for _ in range(CALLERS_OF_A_NETWORK_MAX + 1)
         ]
         try:
             reads = [asyncio.create_task(reader.read()) for reader, _ in opened]
             done, _ = await asyncio.wait(reads, return_when=asyncio.FIRST_COMPLETED)
-            assert [reads.index(task) for task in done] == [LINKS_UNPROVED_MAX]
+            assert [reads.index(task) for task in done] == [0]
         finally:
             for task in reads:
                 task.cancel()

@@ -20,3 +20,11 @@ def test_a_kind_is_listed_by_the_command_of_its_group() -> None:
         "tag",
         "devices",
     ]
+
+
+def test_what_was_typed_can_be_copied_from_advice_into_a_shell() -> None:
+    assert [errors.typed(word) for word in ("c07398f", "Buy milk", "it's\nlate")] == [
+        "c07398f",
+        "'Buy milk'",
+        "'it'\"'\"'s late'",
+    ]

@@ -1,0 +1,375 @@
+"""
+Filing: the content of attached files, between this device and all its peers. Pure, like all of ``sync``.
+
+It decides which files are fetched (those of a size that is always fetched, and those that somebody asks for), asks for their
+chunks (``fetching``), answers what peers ask (``lending``), and says how it stands. What needs the disk is returned as an
+:class:`~edda_sync.sync.effects.Errand`, which runs beside the turns: at most one that reads for peers, and one that keeps
+what came. So changes never wait for a file.
+
+Only chunks of files that attachments of this store name are asked for, and nothing else is kept, so that nobody can fill the
+disk. A file is noted as complete here once every chunk in its tree is on disk.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from edda_sync.crdt.attachments import File
+from edda_sync.files.chunks import Chunks
+from edda_sync.store.seams import Store
+from edda_sync.sync import stowing
+from edda_sync.sync.effects import Blamed, Effect, Errand, Send
+from edda_sync.sync.fetching import Fetch, Fetching, Giver
+from edda_sync.sync.file_messages import FileMessage, Has, Lacks, Seek, Slice
+from edda_sync.sync.lending import Lending, Lent
+from edda_sync.sync.rates import Rate
+from edda_sync.sync.stowing import Job, Stowed
+from edda_sync.sync.wire import Codec
+from edda_sync.words import limits
+
+TOLD_EVERY_S = 1.0  # how often peers are told how much is still to come
+
+
+class FilesProgress(NamedTuple):
+    """
+    How a device stands with files.
+
+    Attributes:
+        files: How many it is fetching, or about to fetch.
+        left: How many bytes of these are not here yet.
+        came: How many bytes of chunks came since it was started.
+        done: How many files became complete since then.
+        peers, peers_left: How many files its linked peers are fetching, or about to fetch, and how many bytes of them they
+            do not have yet.
+        demanded: For each file that somebody asked for, by root: how much of it is here, and whether some linked peer may
+            have the rest.
+        given: How many bytes of chunks peers were given since it was started.
+        refused: How many chunks came that were not what they are called, and were dropped.
+        mended: How many files became complete again of which something was damaged or gone here.
+    """
+
+    files: int = 0
+    left: int = 0
+    came: int = 0
+    done: int = 0
+    peers: int = 0
+    peers_left: int = 0
+    demanded: dict[bytes, tuple[int, bool]] = {}  # noqa: RUF012 - nobody writes into it
+    given: int = 0
+    refused: int = 0
+    mended: int = 0
+
+
+class Filing:
+    """
+    The files of one replica. After each event, carry out what :meth:`due` returns.
+
+    Args:
+        store: The store.
+        chunks: Returns where the chunks are.
+        always_below: Files that are smaller, in bytes, are always fetched.
+        attached: Returns a number that changes with each commit that changed which files are attached.
+        lost: Files, by root, of which something turned out to be damaged or gone here; others add to it, too.
+
+    Attributes:
+        progress: How it stands.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        chunks: Callable[[], Chunks],
+        always_below: int,
+        attached: Callable[[], int],
+        lost: set[bytes] | None = None,
+    ) -> None:
+        self.progress = FilesProgress()
+        self._store, self._chunks, self._always_below, self._attached = store, chunks, always_below, attached
+        self._fetching, self._lending, self._codec = Fetching(), Lending(chunks), Codec()
+        self._seen = -1  # what ``attached`` was when all files were last listed
+        self._page: deque[File] = deque()  # files that were listed, to be fetched
+        self._after: tuple[int, bytes] | None = None  # the last one of them
+        self._is_listed = False  # whether there are no more
+        self._pass = 0  # how often it was begun to list them
+        self._demanded: dict[bytes, File] = {}
+        self._parked: dict[bytes, tuple[File, frozenset[bytes]]] = {}  # files that nobody has, each with what it lacks
+        self._unreadable: set[bytes] = set()
+        self._doubted: set[bytes] = set()  # files that may not be complete here although that was noted
+        self._is_stirred = False  # whether something happened of which :meth:`due` does not know
+        self._doubts = Rate(limits.FILE_WRONG_MAX, limits.FILE_LOOK_S)
+        self._stows: Job | None = None  # what is being kept, looked at and listed now
+        self._lends = False
+        self._rests_until = self._again_at = self._look_at = 0.0
+        self._came = self._done = self._given = self._refused = self._mended = 0
+        self._lost = set[bytes]() if lost is None else lost
+        self._answers: list[Send] = []
+        self._told: dict[str, tuple[int, int, float]] = {}
+        self._due_to_tell: dict[str, list[bytes]] = {}
+
+    # --- what happens -------------------------------------------------------------------------------------------------
+
+    def linked(self, peers: Iterable[str]) -> None:
+        """Note which peers speak about files now."""
+        givers, now = self._fetching.givers, set(peers)
+        for peer in givers.keys() - now:
+            self.gone(peer)
+        for peer in now - givers.keys():
+            givers[peer] = Giver()
+            self._told[peer] = (0, 0, 0.0)
+            self._parked.clear()
+            self._list_again()
+
+    def gone(self, peer: str) -> None:
+        """Forget a peer whose session has ended."""
+        self._is_stirred = peer in self._fetching.givers or self._is_stirred
+        self._fetching.gone(peer)
+        self._lending.gone(peer)
+        self._answers = [each for each in self._answers if each.peer != peer]
+        self._told.pop(peer, None)
+        self._due_to_tell.pop(peer, None)
+
+    def heard(self, peer: str, message: FileMessage, now: float) -> None:
+        """
+        Take a message of a peer.
+
+        Raises:
+            RemoteProtocolError: It breaks the rules.
+        """
+        self.linked({*self._fetching.givers, peer})
+        if isinstance(message, Seek):
+            self._lending.ask(peer, message)
+        elif isinstance(message, Slice):
+            self._fetching.part(peer, message, now)
+        elif isinstance(message, Lacks):
+            self._fetching.lacked(peer, message.chunks, now)
+        else:
+            self._fetching.has(peer, message)
+            self._unpark(message.chunks)
+
+    def demand(self, files: Iterable[File]) -> None:
+        """Fetch some files, whatever their size, before all others."""
+        for file in files:
+            if file.root in self._unreadable:
+                continue
+            self._demanded[file.root] = file
+            self._parked.pop(file.root, None)
+            fetch = self._fetching.files.pop(file.root, None) or Fetch(file)
+            self._fetching.files = {file.root: fetch, **self._fetching.files}
+
+    def relent(self, roots: Iterable[bytes]) -> None:
+        """Fetch some files no longer because somebody asked for them."""
+        for root in roots:
+            file = self._demanded.pop(root, None)
+            if file is not None and file.size >= self._always_below:
+                self._fetching.end(root)
+                self._parked.pop(root, None)
+
+    def ran(self, errand: Errand, now: float) -> None:
+        """Take the result of an errand that was run."""
+        if errand.peer:
+            self._lends = False
+            self._lent(errand.result if isinstance(errand.result, Lent) else self._lending.failed(), now)
+            return
+        job, self._stows = self._stows, None
+        assert job is not None, "it was returned"
+        if isinstance(errand.result, Stowed):
+            self._stowed(job, errand.result, now)
+        else:
+            self._rests_until = now + limits.FILE_RETRY_S
+            for chunk in job.keeps:
+                self._fetching.unkept(chunk)
+            for fetch, _ in job.looks:
+                fetch.is_looking = False
+
+    # --- what to do ---------------------------------------------------------------------------------------------------
+
+    def due(self, now: float) -> list[Effect]:
+        """Return what to say and to do now."""
+        self._is_stirred = False
+        if not self._fetching.givers and not self._stows and not self._lends:
+            self._measure()
+            return []
+        self._notice(now)
+        said: list[Effect] = []
+        if now >= self._rests_until:
+            said += [Send(peer, self._codec.encode(seek)) for peer, seek in self._fetching.ask(now)]
+            self._end_still(now)
+            self._begin_files()
+            said += self._stow()
+        said += self._lend()
+        self._measure()
+        blamed, self._fetching.blamed = self._fetching.blamed, []
+        answers, self._answers = self._answers, []
+        return [*self._tell(now), *answers, *said, *map(Blamed, blamed)]
+
+    def next_deadline(self) -> float | None:
+        """Return when to call :meth:`due` even if nothing happens, in monotonic seconds; None for never."""
+        if not self._fetching.givers:
+            return None
+        if self._is_stirred:
+            return 0.0
+        times = [self._look_at, self._fetching.silent_at(), self._rests_until or None]
+        times.append(self._again_at if self._parked else None)
+        return min(each for each in times if each is not None)
+
+    def _notice(self, now: float) -> None:
+        if (attached := self._attached()) != self._seen or now >= self._look_at:
+            self._seen, self._look_at = attached, now + limits.FILE_LOOK_S
+            self._list_again()
+        if now >= self._rests_until:
+            self._rests_until = 0.0
+        fetching = self._fetching
+        fetching.silent(now)
+        if fetching.has_returned or (self._parked and now >= self._again_at):
+            fetching.has_returned = False
+            for giver in fetching.givers.values():
+                giver.lacks.clear()
+            self._parked.clear()
+            self._list_again()
+
+    def _list_again(self) -> None:
+        """List from the beginning which files are to be fetched."""
+        self._after, self._is_listed = None, False
+        self._pass += 1
+        self._page.clear()
+
+    def _unpark(self, names: Iterable[bytes]) -> None:
+        came = set(names)
+        for root in [root for root, (_, lacked) in self._parked.items() if not lacked.isdisjoint(came)]:
+            self._page.append(self._parked.pop(root)[0])
+
+    def _begin_files(self) -> None:
+        fetches = self._fetching.files
+        for root, file in self._demanded.items():
+            if root not in fetches and root not in self._parked and root not in self._unreadable:
+                fetches[root] = Fetch(file)
+        while self._page and len(fetches) < limits.FILES_AT_ONCE:
+            file = self._page.popleft()
+            if file.root not in fetches and self._is_wanted(file):
+                fetches[file.root] = Fetch(file)
+
+    def _is_wanted(self, file: File) -> bool:
+        return file.root not in self._parked and file.root not in self._unreadable
+
+    def _end_still(self, now: float) -> None:
+        """Look again at files of which chunks came; put those by of which nobody has more."""
+        for root, fetch in list(self._fetching.files.items()):
+            if fetch.is_still and fetch.has_grown:
+                fetch.look_again()
+            elif fetch.is_still:
+                self._again_at = self._again_at if self._parked else now + limits.FILE_AGAIN_S
+                self._parked[root] = fetch.file, frozenset(fetch.lacked)
+                self._fetching.end(root)
+                if len(self._parked) > limits.FILE_LACKS_MAX:
+                    del self._parked[next(iter(self._parked))]
+
+    # --- errands ------------------------------------------------------------------------------------------------------
+
+    def _stow(self) -> list[Effect]:
+        """Return the errand that keeps what came, looks for what is missing, and lists files; none if there is no need."""
+        if self._stows is not None:
+            return []
+        fetching = self._fetching
+        keeps, fetching.whole = fetching.whole, []
+        looks = [(fetch, fetch.at or 0) for fetch in fetching.files.values() if fetch.wants_look]
+        lists = not self._is_listed and not self._page and len(fetching.files) < limits.FILES_AT_ONCE
+        if not (keeps or looks or lists or self._doubted):
+            return []
+        for fetch, _ in looks:
+            fetch.is_looking = True
+        job = self._stows = Job(
+            keeps, [*fetching.files], looks, self._doubted, lists, self._after, self._always_below - 1, self._pass
+        )
+        self._doubted = set()
+        return [Errand(lambda: stowing.stow(self._store, self._chunks(), job))]
+
+    def _stowed(self, job: Job, stowed: Stowed, now: float) -> None:
+        came = [chunk.name for chunk in job.keeps if chunk.name not in stowed.wrong]
+        self._came += sum(chunk.size or 0 for chunk in job.keeps)
+        self._refused += len(stowed.wrong)
+        for chunk in job.keeps:
+            self._fetching.kept(chunk, is_sound=chunk.name not in stowed.wrong)
+        for peer in self._fetching.givers:
+            self._due_to_tell.setdefault(peer, []).extend(self._lending.awaited(peer, came))
+        self._unreadable |= stowed.false
+        for root in stowed.unneeded | stowed.false:
+            self._forget(root)
+        for fetch, looked in stowed.looked:
+            if looked is None:
+                self._unreadable |= {fetch.file.root} - stowed.unneeded
+                self._forget(fetch.file.root)
+            elif fetch.file.root in stowed.complete:
+                self._done += 1
+                self._mended += fetch.file.root in self._lost
+                self._lost.discard(fetch.file.root)
+                self._forget(fetch.file.root)
+            else:
+                fetch.looked(looked)
+        self._lost |= stowed.released
+        if stowed.released:
+            self._look_at = now
+        if stowed.listed is not None and job.number == self._pass:
+            self._page.extend(stowed.listed)
+            self._is_listed = len(stowed.listed) < limits.FILES_LISTED
+            if stowed.listed:
+                self._after = stowed.listed[-1].size, stowed.listed[-1].root
+
+    def _forget(self, root: bytes) -> None:
+        self._fetching.end(root)
+        self._demanded.pop(root, None)
+
+    def _lend(self) -> list[Effect]:
+        errand = None if self._lends else self._lending.next()
+        self._lends = self._lends or errand is not None
+        return [] if errand is None else [errand]
+
+    def _lent(self, lent: Lent, now: float) -> None:
+        if lent.peer not in self._fetching.givers:
+            return
+        self._lending.lent(lent)
+        self._given += lent.size
+        self._answers += [Send(lent.peer, frame) for frame in lent.frames]
+        if lent.lacks is not None and self._doubts.allows(lent.peer.encode(), now):
+            self._doubted.add(lent.file)
+
+    # --- what is said -------------------------------------------------------------------------------------------------
+
+    def _tell(self, now: float) -> list[Effect]:
+        """Tell peers which chunks are here that they were told to be lacking, and how much is still to come."""
+        said: list[Effect] = []
+        files, size = self.progress.files, self.progress.left
+        for peer, (files_told, size_told, told_s) in self._told.items():
+            names = self._due_to_tell.pop(peer, [])
+            is_news = bool(files) != bool(files_told)
+            is_later = (files, size) != (files_told, size_told) and now >= told_s + TOLD_EVERY_S
+            if names or is_news or is_later:
+                self._told[peer] = files, size, now
+                most = limits.FILE_NAMES_MAX
+                for at in range(0, max(len(names), 1), most):
+                    said.append(Send(peer, self._codec.encode(Has(tuple(names[at : at + most]), files, size))))
+        return said
+
+    def _measure(self) -> None:
+        fetching = self._fetching
+        if not fetching.givers:
+            demanded = dict.fromkeys(self._demanded, (0, False))
+            self.progress = self._counted(FilesProgress(demanded=demanded))
+            return
+        fetches = fetching.files.values()
+        files = len(fetches) + len(self._page) + (not self._is_listed)
+        size = sum(max(fetch.file.size - fetch.here, 0) for fetch in fetches) + sum(each.size for each in self._page)
+        givers = fetching.givers.values()
+        peers = sum(giver.files for giver in givers), sum(giver.left for giver in givers)
+        demanded = {}
+        for root in self._demanded:
+            fetch = fetching.files.get(root)
+            demanded[root] = (fetch.here if fetch is not None else 0, root not in self._parked)
+        self.progress = self._counted(FilesProgress(files, size, 0, 0, *peers, demanded))
+
+    def _counted(self, progress: FilesProgress) -> FilesProgress:
+        """Return how it stands, with what was counted since it was started."""
+        return progress._replace(
+            came=self._came, done=self._done, given=self._given, refused=self._refused, mended=self._mended
+        )

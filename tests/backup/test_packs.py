@@ -1,0 +1,168 @@
+"""Packs: what is attached goes along once, is proved, verified, and comes back where it is missing."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import edda_sync as edda
+from edda_sync.backup import packs
+from edda_sync.backup.manager import BackupManager
+from edda_sync.backup.recovering import recover
+from edda_sync.backup.sealed import Kind
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.files.memory import MemoryChunks
+from edda_sync.testing import devices
+from edda_sync.words import limits
+from edda_sync.words.errors import BackupError, TargetError
+from tests.backup.places import Place, back_up
+
+SMALL, LARGE = b"a small file", random.Random(1).randbytes(50_000)
+
+
+@pytest.fixture
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    monkeypatch.setenv("EDDA_KEYRING", "off")
+    monkeypatch.setattr(limits, "CHUNK_BYTES", 4_000)
+    monkeypatch.setattr(packs, "PACK_BYTES", 10_000)
+    with edda.open(tmp_path / "home", edda.StorageConfig(state_path=tmp_path / "state")) as engine:
+        yield Scene(engine)
+
+
+class Scene:
+    """A document with a small and a large file, and its backups."""
+
+    def __init__(self, engine: StorageEngine) -> None:
+        self.engine, self.place = engine, Place()
+        self.manager = BackupManager(engine, self.place)
+        self.document = engine.create_document(edda.Document(title="Plan"))
+        self.attach("small", SMALL)
+        self.attach("large", LARGE)
+
+    def attach(self, name: str, content: bytes) -> None:
+        with self.engine.begin_transaction() as tx:
+            tx.attach(self.document, io.BytesIO(content), name=name)
+
+    def content(self, name: str) -> bytes:
+        with self.engine.open_attachment(self.document, name) as stream:
+            return stream.read()
+
+    def lose_files(self) -> None:
+        chunks = self.engine.reading.files.chunks
+        for name in list(chunks.names()):
+            chunks.set_aside(name)
+        assert len(self.engine.reading.files.lose_vanished()) == 2
+
+
+def test_what_is_attached_is_in_the_backup_once_and_proved(scene: Scene) -> None:
+    first = scene.manager.back_up().manifest
+    assert (first.files, first.files_lacking) == (2, 0)
+    assert [each.error for each in scene.manager.verify([first])] == [None]
+    size = scene.place.size()
+    scene.attach("a copy of it", LARGE)
+    second = scene.manager.back_up().manifest
+    assert second.files == 2
+    assert second.packs == first.packs
+    assert scene.place.size() - size < 5_000
+    assert not any(SMALL in data for data in scene.place.held.values())
+
+
+def test_lost_files_come_back_with_a_restore(scene: Scene) -> None:
+    backup = scene.manager.back_up().manifest
+    scene.lose_files()
+    scene.engine.delete_document(scene.document)
+    with scene.manager.restored(backup) as restored:
+        assert scene.manager.bring_back(backup, restored, scene.manager.compare(restored)) == (1, 2)
+    assert scene.content("small") == SMALL
+    assert scene.content("large") == LARGE
+    assert scene.manager.lost_files(backup) == []
+
+
+def test_a_lost_store_comes_back_with_its_files(scene: Scene) -> None:
+    scene.manager.back_up()
+    home, config = scene.engine.home, scene.engine.config
+    scene.engine.close()
+    for path in home.glob("edda.db*"):
+        path.unlink()
+    import shutil
+
+    shutil.rmtree(home / "files")
+    recover(home, config, scene.place, None)
+    scene.engine.open_store(config)
+    assert scene.content("large") == LARGE
+
+
+def test_a_file_that_is_not_here_is_counted_and_not_claimed(scene: Scene) -> None:
+    scene.lose_files()
+    made = scene.manager.back_up().manifest
+    assert (made.files, made.files_lacking, made.packs) == (0, 2, ())
+    assert [each.error for each in scene.manager.verify([made])] == [None]
+
+
+def test_each_missing_or_damaged_pack_or_index_is_found_and_written_again(scene: Scene) -> None:
+    first = scene.manager.back_up().manifest
+    index = packs.read_index(scene.manager.repository, first.packs[0])
+    assert len(index.entries) > 3
+    for ref in index.refs:
+        key = next(key for key in scene.place.held if key.endswith(ref.object.hex()))
+        whole = scene.place.held.pop(key)
+        (found,) = scene.manager.verify([first])
+        assert found.error is not None
+        scene.place.held[key] = whole[:-1] + bytes((whole[-1] ^ 1,))
+        (found,) = scene.manager.verify([first])
+        assert found.error is not None
+        scene.place.held[key] = whole
+    del scene.place.held[key]
+    second = scene.manager.back_up().manifest
+    assert [each.error for each in scene.manager.verify([second])] == [None]
+
+
+def test_a_backup_of_many_files_that_was_cut_off_goes_on_after_the_last_index(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packs, "PACKS_MAX", 1)
+    scene.place.allows = 5
+    with pytest.raises(TargetError):
+        scene.manager.back_up()
+    scene.place.allows = 1 << 60
+    before = len(scene.place.puts)
+    assert scene.manager.back_up().manifest.files == 2
+    written = [key for key in scene.place.puts[before:] if "objects" in key]
+    assert len(written) < 10
+    assert [each.error for each in scene.manager.verify([scene.manager.find()])] == [None]
+
+
+def test_packs_stay_as_long_as_a_manifest_needs_them(scene: Scene) -> None:
+    backup = scene.manager.back_up().manifest
+    scene.place.modified_s = 2 * 24 * 3600.0
+    scene.manager.repository.put(Kind.RUN, b"later")
+    scene.manager.prune()
+    assert [each.error for each in scene.manager.verify([backup])] == [None]
+
+
+def test_a_pack_with_another_content_than_its_names_is_refused(scene: Scene) -> None:
+    repository = scene.manager.repository
+    for false in (b"nonsense", packs._encode([(bytes(32), b"x")])):
+        with pytest.raises(BackupError):
+            packs.read_pack(repository, repository.put(Kind.PACK, false))
+    with pytest.raises(BackupError):
+        packs.read_index(repository, repository.put(Kind.INDEX, b"nonsense"))
+
+
+def test_a_file_that_rotted_here_keeps_nothing_else_from_being_backed_up(tmp_path: Path) -> None:
+    with devices(1, backend="memory") as (laptop,):
+        note = laptop.create_document(edda.Document(title="Note"))
+        laptop.transact(
+            lambda tx: [tx.attach(note, io.BytesIO(data * 99), name=data.decode()) for data in (b"a", b"b")]
+        )
+        chunks = laptop.reading.files.chunks
+        assert isinstance(chunks, MemoryChunks)
+        rotten = min(chunks.packed)
+        chunks.packed[rotten] = chunks.packed[rotten][:-1] + b"?"
+        made = back_up(laptop, Place(), tmp_path / "proof").manifest
+        assert (made.files, made.files_lacking) == (1, 1)
+        assert made.content.hex() == laptop.digest()

@@ -1,0 +1,130 @@
+"""Mutants of the content of attached files on its way between devices."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.mutations.mutant import Mutant
+
+MUTANTS: Final = (
+    Mutant(
+        "a part is not measured",
+        "A peer that sends less, or more, than it was asked for is believed.",
+        "sync/fetching.py",
+        "if is_other or len(part.data) != min(asked, max(part.total - part.at, 0)):",
+        "if False:",
+        ("sync/test_filing.py",),
+    ),
+    Mutant(
+        "questions without end",
+        "A member makes a device read chunk after chunk, and hold what nobody takes.",
+        "sync/lending.py",
+        "if len(asked) > limits.FILE_ASKS_MAX or size > limits.FILE_WINDOW_BYTES_MAX:",
+        "if False:",
+        ("sync/test_filing.py",),
+    ),
+    Mutant(
+        "memory without end",
+        "Chunks that come faster than the disk takes them fill the memory.",
+        "sync/fetching.py",
+        "return len(sizes) <= limits.FILES_AT_ONCE and sum(sizes) <= limits.FILE_HELD_BYTES_MAX",
+        "return True",
+        ("sync/test_filing.py",),
+    ),
+    Mutant(
+        "words about files to everybody",
+        "A device of an older version is sent messages that it does not know, and ends each session.",
+        "sync/session.py",
+        "self.speaks_files = exts.get(hello.ext, FILES) is not None",
+        "self.speaks_files = True",
+        ("sync/test_filing.py",),
+    ),
+    Mutant(
+        "a part is larger than it is said to be",
+        "A member that gives chunks which grow without end fills the memory.",
+        "sync/fetching.py",
+        "if chunk.said is not None and part.total > chunk.said:",
+        "if False:",
+        ("sync/test_filing.py",),
+    ),
+    Mutant(
+        "a file with a false size is complete",
+        "A member attaches a file of which the size is not true: it counts as here, and nobody can read it.",
+        "sync/filing.py",
+        "for root in stowed.unneeded | stowed.false:",
+        "for root in stowed.unneeded:",
+        ("sync/test_filing.py",),
+    ),
+    Mutant(
+        "a name is not waited for",
+        "Power fails after a file was noted as here, and it is not.",
+        "files/disk.py",
+        "for folder in sorted(self._touched):",
+        "for folder in ():",
+        ("files/test_disk.py",),
+    ),
+    Mutant(
+        "half a chunk has a name",
+        "Power fails while a chunk is written, and what is under its name is something else.",
+        "files/disk.py",
+        "        os.fsync(descriptor)\n    finally:",
+        "        pass\n    finally:",
+        ("files/test_disk.py",),
+    ),
+    Mutant(
+        "a damaged chunk stays",
+        "Attaching a file again does not mend it.",
+        "files/disk.py",
+        "if self._chunks.get(name) is not None and self.keep(name):",
+        "if self._chunks.has(name) and self.keep(name):",
+        ("files/test_chunks.py", "files/test_disk.py"),
+    ),
+    Mutant(
+        "a list is no reason to keep what it lists",
+        "The chunks of a large file are dropped a day after it was attached.",
+        "files/collecting.py",
+        "yield from tree_of(chunks, File(part.name, part.size, file.depth - 1))",
+        "yield part.name",
+        ("files/test_collecting.py",),
+    ),
+    Mutant(
+        "what is being attached may be collected",
+        "A file that is attached while somebody cleans up loses its chunks.",
+        "files/disk.py",
+        "fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)",
+        ("files/test_collecting.py", "files/test_disk.py", "files/test_chunks.py"),
+    ),
+    Mutant(
+        "a name is a path",
+        "A file that a member attached under the name of a folder above is written there.",
+        "files/saving.py",
+        'safe = _UNSAFE.sub("_", name).rstrip(". ").lstrip(" ")',
+        "safe = name",
+        ("files/test_saving.py",),
+    ),
+    Mutant(
+        "a link is followed",
+        "Whoever can write into the folder of chunks makes edda read, or replace, another file.",
+        "files/disk.py",
+        "        if folder.is_symlink():\n            raise LinkError(str(folder))",
+        "        pass",
+        ("files/test_disk.py",),
+    ),
+    Mutant(
+        "what is given is not looked at",
+        "What rotted on one disk is given to others, who blame this device.",
+        "files/disk.py",
+        "if chunk is None or name_of(chunk) != name:",
+        "if chunk is None:",
+        ("files/test_chunks.py", "files/test_disk.py"),
+    ),
+    Mutant(
+        "a lost file is mended by nobody",
+        "A file of which a part vanished from a disk counts as here, and is not fetched again.",
+        "engine/files.py",
+        "if not all(self.chunks.has(name) for name in tree_of(self.chunks, each[0]))",
+        "if False",
+        ("engine/test_files.py", "engine/test_scrubbing.py"),
+    ),
+)
