@@ -61,7 +61,8 @@ async def fetch(
     Fetch attachments of a document, whatever their size, from the peers that have them. Those that are here are read first,
     and what is damaged is fetched, too.
 
-    It ends when they are here, when no device that can be reached has the rest, or when nothing comes any more.
+    It ends when they are here, when no device that can be reached has the rest, or when nothing comes any more. A device whose
+    link is lost meanwhile is waited for, like one that says nothing.
 
     Args:
         device: A running device.
@@ -78,13 +79,16 @@ async def fetch(
     files = [file for _, file in wanted]
     sizes = {file.root: file.size for file in files}
     search = asyncio.ensure_future(_search(device, at))
+    met = set[str]()
 
     def left() -> dict[bytes, tuple[int, bool]]:
         demanded = device.files.progress.demanded
         return {root: demanded[root] for root in sizes if root in demanded}
 
     def is_over() -> bool:
-        return not left() or (search.done() and not any(may_come for _, may_come in left().values()))
+        met.update(device.progress)
+        may_come = any(may_come for _, may_come in left().values()) or met - device.progress.keys()  # a lost link comes back
+        return not left() or (search.done() and not may_come)
 
     try:
         await device.files.demand(files)

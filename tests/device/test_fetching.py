@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import random
+import threading
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,26 @@ async def test_a_peer_that_gives_what_is_wrong_is_named(bench: OnDemand) -> None
         assert (found.refused, found.missing, found.missing_bytes) == (1, 1, SIZE)
         (text,) = [each.text for each in bench.happenings["phone"] if each.what == "trouble"]
         assert text.startswith("laptop sent a part of a file that is not what it should be")
+
+
+async def test_a_link_that_is_lost_while_a_file_comes_is_waited_for(bench: OnDemand) -> None:
+    async with bench.running("laptop") as laptop, bench.running("phone", laptop) as phone:
+        document, attachment = await laptop.run(attached)
+        await until_equal(laptop, phone)
+        gives, chunks = threading.Event(), laptop.store.reading.files.chunks
+        get = chunks.get
+        chunks.get = lambda name: (gives.wait(PATIENCE_S), get(name))[1]  # type: ignore[method-assign]
+        async with asyncio.timeout(PATIENCE_S), aclosing(fetching.fetch(phone, document, [attachment])) as stream:
+            await anext(stream)
+            await anext(stream)  # a while later: all that could be found is linked
+            (peer,) = phone.peers.all.values()
+            assert peer.link is not None
+            await peer.link.close("a tunnel")
+            await until(phone, lambda: not phone.progress)
+            await anext(stream)
+            gives.set()
+            said = [answer async for answer in stream]
+        assert said[-1]["missing"] == []
 
 
 async def test_changes_go_on_while_a_file_comes(bench: OnDemand) -> None:
