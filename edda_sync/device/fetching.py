@@ -61,8 +61,8 @@ async def fetch(
     Fetch attachments of a document, whatever their size, from the peers that have them. Those that are here are read first,
     and what is damaged is fetched, too.
 
-    It ends when they are here, when no device that can be reached has the rest, or when nothing comes any more. A device whose
-    link is lost meanwhile is waited for, like one that says nothing.
+    It ends when they are here, when no device that can be reached has the rest, or when nothing comes any more. A device
+    whose link is lost meanwhile is waited for, like one that says nothing.
 
     Args:
         device: A running device.
@@ -87,7 +87,8 @@ async def fetch(
 
     def is_over() -> bool:
         met.update(device.progress)
-        may_come = any(may_come for _, may_come in left().values()) or met - device.progress.keys()  # a lost link comes back
+        is_lost = bool(met - device.progress.keys())  # and comes back
+        may_come = is_lost or any(may_come for _, may_come in left().values())
         return not left() or (search.done() and not may_come)
 
     try:

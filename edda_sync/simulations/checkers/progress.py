@@ -21,6 +21,7 @@ from edda_sync.simulations.ending import heads_of, shown
 from edda_sync.simulations.frames import message_of
 from edda_sync.simulations.simulator import Simulation
 from edda_sync.store.seams import Logged
+from edda_sync.sync.file_messages import FileMessage
 from edda_sync.sync.giving import missing
 from edda_sync.sync.messages import Earlier, Snapshot
 from edda_sync.sync.progress import Progress
@@ -83,6 +84,7 @@ class BoundedBytes(Checker):
     also have what it takes to find the differing heads. A device does not send a change back to the device that sent it,
     unless that device's disk was put back, or a lawless path dropped what was said about it.
     A sender whose log does not contain what is lacking may also send a segment of everything that it holds, each part once.
+    What it says about attached files, and their content, is no part of it.
     On each link, the receiver may have asked once for the log behind a segment, and again after each batch, with what has
     changed.
     """
@@ -102,6 +104,7 @@ class BoundedBytes(Checker):
         self._needed: dict[tuple[tuple[str, str], bytes], bool] = {}
         self._damaged: set[str] = set()  # devices whose view was damaged, and folded again
         self._asked: Counter[tuple[str, str]] = Counter()  # bytes of questions for the log behind, if an answer came
+        self._of_files: Counter[tuple[str, str]] = Counter()  # bytes of messages about files
         self._questions: set[tuple[str, int]] = set()  # the links on which it was asked for, and by which device
         self._parts: defaultdict[tuple[str, str], dict[tuple[bytes, int], int]] = defaultdict(dict)
 
@@ -127,6 +130,8 @@ class BoundedBytes(Checker):
             message = message_of(frame)
             if isinstance(message, Earlier):
                 self._allow_question(device, receiver, message)
+            elif isinstance(message, FileMessage):
+                self._of_files[device.name, receiver.name] += len(frame)
 
     def damaged(self, device: SimulatedDevice, what: str) -> None:  # noqa: ARG002 - any damage
         """Note the damage: once the view is folded again, it is compared with those of other devices again."""
@@ -202,7 +207,7 @@ class BoundedBytes(Checker):
         for (sender, receiver), sent in network.bytes_sent.items():
             ends = frozenset((sender, receiver))
             rounds = 1 + network.made[ends] - self._made[ends]
-            cost = sent - self._sent[sender, receiver]
+            cost = sent - self._sent[sender, receiver] - self._of_files[sender, receiver]
             segments = sum(self._parts[sender, receiver].values()) + self._asked[sender, receiver]
             lacked = self._lacked(sender, receiver) if {sender, receiver} <= self._held.keys() else None
             again = cells * len(self._damaged & ends)
