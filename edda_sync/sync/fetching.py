@@ -322,6 +322,8 @@ class Fetching:
         return True
 
     def _ask_for(self, chunk: Chunk, asked: dict[tuple[str, bytes], list[Range]], now: float) -> None:
+        if chunk.peer is not None and not chunk.left and not self.givers[chunk.peer].flow.awaits(chunk.name):
+            chunk.let_go()  # an answer to an earlier question was taken for that to a later one
         if chunk.peer is None:
             able = self._able(chunk.name)
             if not able:

@@ -98,6 +98,7 @@ class Filing:
         self._unreadable: set[bytes] = set()
         self._doubted: set[bytes] = set()  # files that may not be complete here although that was noted
         self._is_stirred = False  # whether something happened of which :meth:`due` does not know
+        self._has_more = False  # whether chunks may have come here in another way than from peers
         self._doubts = Rate(limits.FILE_WRONG_MAX, limits.FILE_LOOK_S)
         self._stows: Job | None = None  # what is being kept, looked at and listed now
         self._lends = False
@@ -217,6 +218,7 @@ class Filing:
     def _notice(self, now: float) -> None:
         if (attached := self._attached()) != self._seen or now >= self._look_at:
             self._seen, self._look_at = attached, now + limits.FILE_LOOK_S
+            self._has_more = True
             self._list_again()
         if now >= self._rests_until:
             self._rests_until = 0.0
@@ -275,14 +277,15 @@ class Filing:
         keeps, fetching.whole = fetching.whole, []
         looks = [(fetch, fetch.at or 0) for fetch in fetching.files.values() if fetch.wants_look]
         lists = not self._is_listed and not self._page and len(fetching.files) < limits.FILES_AT_ONCE
-        if not (keeps or looks or lists or self._doubted):
+        owed = self._lending.owed if self._has_more else set[bytes]()
+        if not (keeps or looks or lists or self._doubted or owed):
             return []
         for fetch, _ in looks:
             fetch.is_looking = True
         job = self._stows = Job(
-            keeps, [*fetching.files], looks, self._doubted, lists, self._after, self._always_below - 1, self._pass
+            keeps, [*fetching.files], looks, self._doubted, owed, lists, self._after, self._always_below - 1, self._pass
         )
-        self._doubted = set()
+        self._doubted, self._has_more = set(), False
         return [Errand(lambda: stowing.stow(self._store, self._chunks(), job))]
 
     def _stowed(self, job: Job, stowed: Stowed, now: float) -> None:
@@ -292,7 +295,7 @@ class Filing:
         for chunk in job.keeps:
             self._fetching.kept(chunk, is_sound=chunk.name not in stowed.wrong)
         for peer in self._fetching.givers:
-            self._due_to_tell.setdefault(peer, []).extend(self._lending.awaited(peer, came))
+            self._due_to_tell.setdefault(peer, []).extend(self._lending.awaited(peer, [*came, *stowed.owed]))
         self._unreadable |= stowed.false
         for root in stowed.unneeded | stowed.false:
             self._forget(root)

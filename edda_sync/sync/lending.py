@@ -99,6 +99,11 @@ class Lending:
         if len(lacking) > limits.FILE_LACKS_MAX:
             del lacking[next(iter(lacking))]
 
+    @property
+    def owed(self) -> set[bytes]:
+        """The chunks that peers were told to be lacking here."""
+        return set().union(*self._lacking.values())
+
     def awaited(self, peer: str, came: Iterable[bytes]) -> list[bytes]:
         """Return those of some chunks, which are here now, that a peer was told to be lacking."""
         lacking = self._lacking.get(peer)

@@ -27,6 +27,7 @@ class Job(NamedTuple):
         roots: The files that are being fetched.
         looks: Those to look through now, each with the position to begin at.
         doubts: Files, by root, that may not be complete here although that was noted.
+        owed: Chunks of which peers wait to hear that they are here.
         lists: Whether to list files that are not complete here.
         after: The size and root of the last one that was listed; None for the beginning.
         size_max: The size of those that are listed, in bytes at most.
@@ -37,6 +38,7 @@ class Job(NamedTuple):
     roots: Collection[bytes]
     looks: list[tuple[Fetch, int]]
     doubts: Collection[bytes]
+    owed: Collection[bytes]
     lists: bool
     after: tuple[int, bytes] | None
     size_max: int
@@ -54,6 +56,7 @@ class Stowed(NamedTuple):
         complete: The files, by root, that are complete here.
         false: Those, by root, of which a chunk has another size than they say: nobody can ever read them.
         released: The files, by root, that turned out not to be complete here.
+        owed: Those of the chunks that peers wait for which are here, such as those of a file that was attached here, too.
         listed: The files that were listed; None if that was not asked for.
     """
 
@@ -63,6 +66,7 @@ class Stowed(NamedTuple):
     complete: set[bytes]
     false: set[bytes]
     released: set[bytes]
+    owed: list[bytes]
     listed: list[File] | None
 
 
@@ -92,7 +96,8 @@ def stow(store: Store, chunks: Chunks, job: Job) -> Stowed:
         with store.read() as reader:
             found = reader.attachments.missing(job.size_max, limits.FILES_LISTED, job.after)
         listed = [decode(each.record).file for each in found]
-    return Stowed(wrong, unneeded, looked, {*complete}, false, released, listed)
+    owed = [name for name in job.owed if chunks.has(name)]
+    return Stowed(wrong, unneeded, looked, {*complete}, false, released, owed, listed)
 
 
 def _keep(chunks: Chunks, keeps: Iterable[Chunk]) -> tuple[set[bytes], set[bytes]]:
