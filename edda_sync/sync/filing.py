@@ -92,6 +92,7 @@ class Filing:
         self._page: deque[File] = deque()  # files that were listed, to be fetched
         self._after: tuple[int, bytes] | None = None  # the last one of them
         self._is_listed = False  # whether there are no more
+        self._has_news = True  # whether those that are not listed yet may be new, and not only some that were lost here
         self._pass = 0  # how often it was begun to list them
         self._demanded: dict[bytes, File] = {}
         self._parked: dict[bytes, tuple[File, frozenset[bytes]]] = {}  # files that nobody has, each with what it lacks
@@ -120,7 +121,7 @@ class Filing:
             givers[peer] = Giver()
             self._told[peer] = (0, 0, 0.0)
             self._parked.clear()
-            self._list_again()
+            self._list_again(has_news=True)
 
     def gone(self, peer: str) -> None:
         """Forget a peer whose session has ended."""
@@ -217,9 +218,9 @@ class Filing:
 
     def _notice(self, now: float) -> None:
         if (attached := self._attached()) != self._seen or now >= self._look_at:
+            self._list_again(has_news=attached != self._seen)
             self._seen, self._look_at = attached, now + limits.FILE_LOOK_S
             self._has_more = True
-            self._list_again()
         if now >= self._rests_until:
             self._rests_until = 0.0
         fetching = self._fetching
@@ -229,11 +230,11 @@ class Filing:
             for giver in fetching.givers.values():
                 giver.lacks.clear()
             self._parked.clear()
-            self._list_again()
+            self._list_again(has_news=False)
 
-    def _list_again(self) -> None:
+    def _list_again(self, *, has_news: bool) -> None:
         """List from the beginning which files are to be fetched."""
-        self._after, self._is_listed = None, False
+        self._after, self._is_listed, self._has_news = None, False, self._has_news or has_news
         self._pass += 1
         self._page.clear()
 
@@ -316,6 +317,7 @@ class Filing:
         if stowed.listed is not None and job.number == self._pass:
             self._page.extend(stowed.listed)
             self._is_listed = len(stowed.listed) < limits.FILES_LISTED
+            self._has_news = self._has_news and not self._is_listed
             if stowed.listed:
                 self._after = stowed.listed[-1].size, stowed.listed[-1].root
 
@@ -361,7 +363,7 @@ class Filing:
             self.progress = self._counted(FilesProgress(demanded=demanded))
             return
         fetches = fetching.files.values()
-        files = len(fetches) + len(self._page) + (not self._is_listed)
+        files = len(fetches) + len(self._page) + self._has_news
         size = sum(max(fetch.file.size - fetch.here, 0) for fetch in fetches) + sum(each.size for each in self._page)
         givers = fetching.givers.values()
         peers = sum(giver.files for giver in givers), sum(giver.left for giver in givers)

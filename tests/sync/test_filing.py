@@ -15,8 +15,10 @@ import edda_sync as edda
 from edda_sync.crdt.attachments import AttachmentRecord, File, encode
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.files.chunks import name_of
+from edda_sync.files.lacking import Lacking, Looked
 from edda_sync.files.memory import MemoryChunks
 from edda_sync.files.packing import pack
+from edda_sync.sync.fetching import Fetch, Fetching, Giver
 from edda_sync.sync.file_messages import Has, Lacks, Range, Seek, Slice
 from edda_sync.sync.messages import Goodbye, Hello
 from edda_sync.testing import devices
@@ -205,6 +207,61 @@ def test_a_device_that_gets_a_file_on_demand_gives_it_to_those_who_asked_before(
     network.settle()
     assert made.is_on(tablet)
     assert any(each.chunks for each in network.said(Has, phone))
+
+
+@pytest.mark.parametrize("how", ["attached here, too", "put back"])
+def test_a_file_that_came_in_another_way_than_from_a_peer_is_given_to_those_who_asked_before(
+    three: tuple[StorageEngine, ...], how: str
+) -> None:
+    laptop, phone, tablet = three
+    made = attach(laptop, 30_000)
+    network = Network(laptop, phone, tablet, always_below=ALL)
+    network.replicas[device_of(phone)] = Network(phone, always_below=0).replicas[device_of(phone)]
+    network.connect(laptop, phone)
+    network.connect(phone, tablet)
+    network.settle()
+    network.cut(laptop, phone)
+    if how == "put back":
+        chunks_of(phone).packed |= chunks_of(laptop).packed
+        network.run_for(limits.FILE_LOOK_S)
+    else:
+        attach(phone, 30_000, "the same")
+        network.committed(phone)
+    network.settle()
+    assert made.is_on(tablet)
+
+
+def test_a_link_without_news_of_files_is_silent_about_them(three: tuple[StorageEngine, ...]) -> None:
+    laptop, phone, _ = three
+    attach(laptop, 30_000)
+    network = linked(laptop, phone)
+    network.settle()
+    said = len(network.said(Has))
+    network.run_for(10 * limits.FILE_LOOK_S)
+    assert len(network.said(Has)) == said
+
+
+def test_a_late_answer_that_is_taken_for_that_to_a_later_question_holds_up_no_file() -> None:
+    fetching, name = Fetching(), bytes(32)
+    fetching.givers["phone"], fetching.files[name] = Giver(), Fetch(File(name, 1_000, 0))
+    fetching.files[name].looked(Looked([Lacking(name, 1_000, 1_000, 1_000)], None, 0))
+
+    def part(at: int) -> None:
+        fetching.part("phone", Slice(name, 1_000, at, bytes(500)), 0.0)
+
+    def places() -> list[int]:
+        return [each.at for _, seek in fetching.ask(0.0) for each in seek.wanted]
+
+    assert places() == [0, 500]
+    fetching.lacked("phone", [name], 0.0)  # the answer to the first question; the chunk comes there before the second
+    fetching.has("phone", Has((name,), 0, 0))
+    assert places() == [0, 500]
+    part(500)
+    part(0)
+    part(500)
+    assert places() == [500]
+    part(500)
+    assert [chunk.is_whole for chunk in fetching.whole] == [True]
 
 
 def test_a_file_of_which_each_of_two_devices_has_a_part_comes_from_both(three: tuple[StorageEngine, ...]) -> None:
