@@ -36,7 +36,7 @@ from edda_sync.sync import messages, vouchers
 from edda_sync.sync.states import TRANSITIONS, Event, State
 from edda_sync.words import limits, values
 from edda_sync.workspace.closing import Closing
-from edda_sync.workspace.welcome import DeviceCard, Welcome
+from edda_sync.workspace.welcome import Admission, DeviceCard, Offer
 from tests.cli.processes import PATIENCE_S, Running
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -189,7 +189,8 @@ def test_protocol_has_the_table_of_states() -> None:
         ("epoch record", EpochRecord),
         ("attachment record", AttachmentRecord),
         ("card", DeviceCard),
-        ("welcome", Welcome),
+        ("offer", Offer),
+        ("admission", Admission),
         ("proof", ForkProof),
         ("sealed keys", Keys),
         ("closing", Closing),

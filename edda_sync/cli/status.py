@@ -173,8 +173,9 @@ def _print_status(found: Answer) -> None:
         rows = [[names[each["device"]], _peer_state(each), _when(each["proved_at"])] for each in found["peers"]]
         print_table(["device", "state", "last proved equal"], rows)
         for each in found["peers"]:
-            if each["error"] and not each["connected"]:
-                say(f"{safe_line(names[each['device']])}: {each['error']}")
+            said = each.get("note", "") if each["connected"] else each["error"]
+            if said:
+                say(f"{safe_line(names[each['device']])}: {said}")
     else:
         say("no other device belongs to this workspace yet; `edda invite` lets one in")
 

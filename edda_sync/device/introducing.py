@@ -101,7 +101,9 @@ class Introducing:
         if own is None:
             return False
         try:
-            link = await dial(own, device, certificate, host, port, path=COPY_PATH)
+            link = await dial(
+                own, device, certificate, host, port, path=COPY_PATH, packet_bytes=limits.PACKET_BYTES_SMALL
+            )
         except NotAMemberError:  # an older version
             return False
         try:

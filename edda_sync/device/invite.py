@@ -58,15 +58,19 @@ async def invite(
                 return
             await asyncio.Event().wait()
 
+    async def offer(encoded: bytes) -> bytes:
+        card = membership.decode_card(encoded)
+        return membership.encode(await runner.ask(lambda store: store.membership.offer(card, listening)))
+
     async def admit(encoded: bytes) -> bytes:
-        record = membership.decode_card(encoded)
-        welcome = await runner.ask(lambda store: store.welcome(record, listening))
+        card = membership.decode_card(encoded)
+        admission = await runner.ask(lambda store: store.membership.admit(card))
         await meet()
-        return membership.encode(welcome)
+        return membership.encode(admission)
 
     waiting = asyncio.ensure_future(
         pairing.invite(
-            runner.store.identity, code, admit, port=port, window_s=window_s,
+            runner.store.identity, code, offer, admit, port=port, window_s=window_s,
             opened=lambda at: announcing.append(runner.tasks.start(announce(at))),
         )
     )  # fmt: skip

@@ -204,7 +204,7 @@ async def pair(home: Path, code: str, name: str, endpoints: Sequence[Endpoint]) 
     failure: PairingError | NotReachableError = PairingError(NOBODY, nobody_asked=True)
     for host, port in endpoints:
         try:
-            welcome = membership.decode_welcome(await pairing.join(code, record, host, port))
+            welcome = membership.decode_told(*await pairing.join(code, record, host, port))
         except NotReachableError as error:
             failure = error
         except PairingError as error:

@@ -9,6 +9,7 @@ from typing import Final
 from edda_sync.device.allowance import Allowance
 from edda_sync.transport.interfaces import Endpoint
 from edda_sync.transport.link import Link
+from edda_sync.transport.packets import Packets
 from edda_sync.words import limits
 
 _EARLIER_KEPT: Final = 4  # earlier addresses that are kept beside new ones
@@ -29,6 +30,7 @@ class Peer:
         refused: How many links in a row it ended in favour of another one, when this device had no other.
         hung_up: Whether it closed the last call on seeing our certificate. A device that is ending does so too, once.
         hurry: Whether to end the pause before the next try.
+        packets: How large packets to it may be.
         known: Addresses where it was met, or that a person named; at other ones, only hints say that it is there.
         hinted_dials: How often an address that only a hint names may be called.
         hinted_hurries: How often a hint may end a pause.
@@ -44,6 +46,7 @@ class Peer:
     refused: int = 0
     hung_up: bool = False
     hurry: bool = False
+    packets: Packets = field(default_factory=Packets)
     nudge: asyncio.Event = field(default_factory=asyncio.Event)
     keeper: asyncio.Task[None] | None = None
     known: list[Endpoint] = field(default_factory=list)

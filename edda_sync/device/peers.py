@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Final, Protocol
 
 from edda_sync.device.peer import Peer
+from edda_sync.transport import packets
 from edda_sync.transport.dial import dial, peek
 from edda_sync.transport.identity import Identity, device_of, public_key_of
 from edda_sync.transport.interfaces import Endpoint
@@ -277,13 +278,14 @@ class Peers:
 
     async def _call(self, device: str, certificate: bytes, host: str, port: int) -> Link:
         """Call a member. If it does not know this device, let it be told, and call again."""
+        size = self.all[device].packets.limit(_now_s())
         try:
-            return await dial(self._identity, device, certificate, host, port)
+            return await dial(self._identity, device, certificate, host, port, packet_bytes=size)
         except NotAMemberError as error:
             told = self._introduce if error.by_peer else None
             if told is None or not await told(device, certificate, host, port):
                 raise
-        return await dial(self._identity, device, certificate, host, port)
+        return await dial(self._identity, device, certificate, host, port, packet_bytes=size)
 
     def _judged(self, peer: Peer, error: RemoteError, address: str, hung_up_before: bool) -> RemoteError:
         """Return what a failed call means: only a peer that hangs up on two calls in a row does not know this device."""
@@ -315,7 +317,10 @@ class Peers:
                 self._start(former.close(_BETTER))  # in a task, because it takes long if nobody answers
         peer.link, peer.error, peer.is_failing, peer.hung_up, peer.hurry = link, "", False, False, False
         self._overseer.worked(_CALLING)
-        began = asyncio.get_running_loop().time()
+        began = _now_s()
+        if peer.packets.opened(began):
+            self._on_trouble(peer.device, packets.sentence(self._name_of(peer.device)))
+        self._limit_packets()
         if endpoint is not None:
             peer.note([endpoint], known=True)
             self._on_dialled(peer.device, endpoint)
@@ -326,12 +331,22 @@ class Peers:
         finally:
             if peer.link is link:
                 peer.link = None
-                lasted = asyncio.get_running_loop().time() - began
+                lasted = _now_s() - began
                 peer.is_unsteady = peer.is_failing or lasted < STEADY_LINK_S
                 peer.failures = peer.failures + 1 if peer.is_unsteady else 0
                 self._note_copy(peer, link)
+            if link.has_stalled:
+                peer.packets.stalled(_now_s())
+                self._limit_packets()
+                asyncio.get_running_loop().call_later(2 * limits.ANSWERS_SOON_S, self._limit_packets)
             peer.nudge.set()
             await link.close()
+
+    def _limit_packets(self) -> None:
+        """Limit the packets of whoever calls, whose address does not say who it is, as the least of all peers wants it."""
+        now_s = _now_s()
+        sizes = [peer.packets.limit(now_s) for peer in self.all.values()]
+        self._listener.limit_packets(min((each for each in sizes if each != packets.ANY), default=packets.ANY))
 
     def _note_copy(self, peer: Peer, link: Link) -> None:
         """Detect a copy of this store: a peer keeps ending our links for another one, and that one is not ours."""

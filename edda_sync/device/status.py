@@ -17,6 +17,7 @@ from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.filing import FilesProgress
 from edda_sync.sync.progress import Progress
+from edda_sync.transport import packets
 from edda_sync.transport.interfaces import Endpoint
 from edda_sync.words.addresses import host_port
 from edda_sync.words.callbacks import log
@@ -190,10 +191,12 @@ class Status:
             ahead = standing.ahead_of(known, held)
             error = peer.error if peer is not None else ""
             return standing.peer(device, member["name"], known, ahead=ahead, error=error)
+        small = peer is not None and peer.packets.are_small
         return standing.peer(
             device, member["name"], known, connected=True, equal=progress.proved and progress.proved_at == held,
             behind=lacking(held, progress.theirs), ahead=lacking(progress.theirs, held),
             address=peer.link.address if peer is not None and peer.link is not None else None, waiting=progress.waiting,
             differs=[standing.difference(each) for each in progress.differing],
             sent_bytes=progress.sent_bytes, rcvd_bytes=progress.rcvd_bytes,
+            note=packets.sentence(self.name_of(device)) if small else "",
         )  # fmt: skip

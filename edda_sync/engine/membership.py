@@ -11,13 +11,13 @@ from edda_sync.engine.opened import Opened
 from edda_sync.engine.own import OwnDevice
 from edda_sync.engine.writing import Writing
 from edda_sync.ledger.ledger import Ledger
-from edda_sync.store.seams import StoreWriter
+from edda_sync.store.seams import StoreReader, StoreWriter
 from edda_sync.sync import readmission, shut_out
 from edda_sync.workspace import authority
 from edda_sync.workspace import members as workspaces
 
 if TYPE_CHECKING:
-    from edda_sync.workspace.welcome import DeviceCard, Welcome
+    from edda_sync.workspace.welcome import Admission, DeviceCard, Offer, Welcome
 
 
 class Membership:
@@ -81,9 +81,9 @@ class Membership:
                 return False
         return self._opened.store.transact(lambda tx: readmission.readmit(tx, self._ledger, self._writing.random))
 
-    def welcome(self, card: DeviceCard, port: int) -> Welcome:
+    def offer(self, card: DeviceCard, port: int) -> Offer:
         """
-        Make a device a member of the workspace, durably; return the welcome to send to it.
+        Return what to tell a device before it is let in. Nothing is written.
 
         Args:
             card: The device's certificate, name and sealing keys.
@@ -92,26 +92,53 @@ class Membership:
         Raises:
             LimitError: The workspace has as many devices as it may have.
             UsageError: The log behind this device's segment is not proved yet.
+            InvalidValueError: The card is none that a device may have.
         """
-        from edda_sync.workspace.welcome import INVITER, Welcome, fitting
+        from edda_sync.workspace.welcome import INVITER, DeviceCard, Offer, fitting
+
+        identity = self._own.identity
+        new = records.device_id(records.certificate_key(card.certificate))
+        with self._opened.store.read() as reader:
+            self._check(reader, card)
+            listed = workspaces.cards(reader) | {new: DeviceCard(card.certificate, card.name)}
+        told = fitting(sorted(listed.items(), key=lambda each: each[0] != identity.device))
+        return Offer(self._own.workspace, told, port, exts.of({INVITER: identity.device.encode()}))
+
+    def admit(self, card: DeviceCard) -> Admission:
+        """
+        Make a device a member of the workspace, durably; return what to tell it then.
+
+        Args:
+            card: As for :meth:`offer`, which raises the same errors.
+        """
+        from edda_sync.workspace.welcome import Admission
 
         identity = self._own.identity
 
-        def work(tx: StoreWriter) -> tuple[tuple[bytes, int, bytes], workspaces.Ring, dict[str, DeviceCard]]:
+        def work(tx: StoreWriter) -> tuple[workspaces.Ring, tuple[bytes, int, bytes]]:
             if not workspaces.is_member(tx, card.certificate):
-                workspaces.check_room(tx)
-                workspaces.check_proved(tx)
+                self._check(tx, card)
                 self._writing.commit(tx, [workspaces.member_draft(card, identity.public_key)], "paired")
-            signing_key = records.certificate_key(card.certificate)
-            listed = sorted(workspaces.cards(tx).items(), key=lambda each: each[0] != identity.device)
-            added = authority.added_by(tx, signing_key)
+            added = authority.added_by(tx, records.certificate_key(card.certificate))
             assert added is not None, "it was committed just now, or is in the log"
-            return added, workspaces.ring(tx), fitting(listed)
+            return workspaces.ring(tx), added
 
-        added, ring, told = self._opened.store.transact(work)
+        admission = Admission(*self._opened.store.transact(work))
         self._writing.announce()
-        by = exts.of({INVITER: identity.device.encode()})
-        return Welcome(self._own.workspace, ring, told, port, added, by)
+        return admission
+
+    def welcome(self, card: DeviceCard, port: int) -> Welcome:
+        """Make a device a member of the workspace, durably; return all that it is told (:meth:`offer`, :meth:`admit`)."""
+        from edda_sync.workspace.welcome import Welcome
+
+        return Welcome.of(self.offer(card, port), self.admit(card))
+
+    def _check(self, reader: StoreReader, card: DeviceCard) -> None:
+        """Check that a device may be let in."""
+        if not workspaces.is_member(reader, card.certificate):
+            workspaces.member_draft(card, self._own.identity.public_key)
+            workspaces.check_room(reader)
+            workspaces.check_proved(reader)
 
     def check_can_invite(self) -> None:
         """

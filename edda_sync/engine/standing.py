@@ -292,6 +292,7 @@ def peer(device: str, name: str, known: Remembered, **now: Any) -> Facts:
         "proved_at": proved_at(known),
         "proved_changes": known.changes,
         "error": "",
+        "note": "",  # what a person may want to know of the link, although it works
         **now,
     }
 

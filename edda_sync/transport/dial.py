@@ -13,7 +13,7 @@ from websockets.http11 import Response
 
 from edda_sync.transport.identity import Identity
 from edda_sync.transport.link import BOTH_ENDS, PATH, SUBPROTOCOL, Calling, Link
-from edda_sync.transport.sockets import tune
+from edda_sync.transport.sockets import connected, tune
 from edda_sync.transport.tls import certificate_of, mutual, unverified
 from edda_sync.words.addresses import host_port
 from edda_sync.words.errors import NotAMemberError, NotReachableError, RemoteError, RemoteMismatchError, shown
@@ -36,6 +36,7 @@ async def dial(
     timeout_s: float = OPEN_TIMEOUT_S,
     *,
     path: str = PATH,
+    packet_bytes: int = 0,
 ) -> Link:
     """
     Call a device at an address; then iterate over the link, and close it at the end.
@@ -48,6 +49,7 @@ async def dial(
         port: TCP port.
         timeout_s: The time limit in seconds for everything from looking up the name to the peer's first message.
         path: ``link.PATH``, or ``link.COPY_PATH``.
+        packet_bytes: How many bytes of content a packet may have, either way; 0 for no limit.
 
     Raises:
         NotReachableError: Nothing answered in time, or what answered is not a device.
@@ -57,18 +59,19 @@ async def dial(
     address = host_port(host, port)
     context = mutual(identity, ssl.PROTOCOL_TLS_CLIENT, [certificate])
     try:
-        connection = await _Connect(
-            f"wss://edda{path}",
-            host=host,
-            port=port,
-            ssl=context,
-            server_hostname="",  # so that nothing about us is sent in the clear
-            proxy=None,
-            create_connection=Calling,
-            user_agent_header=None,
-            open_timeout=timeout_s,
-            **BOTH_ENDS,
-        )
+        async with asyncio.timeout(timeout_s):
+            to = {"sock": await connected(host, port, packet_bytes)} if packet_bytes else {"host": host, "port": port}
+            connection = await _Connect(
+                f"wss://edda{path}",
+                ssl=context,
+                server_hostname="",  # so that nothing about us is sent in the clear
+                proxy=None,
+                create_connection=Calling,
+                user_agent_header=None,
+                open_timeout=None,
+                **to,
+                **BOTH_ENDS,
+            )
     except (OSError, UnicodeError, WebSocketException) as error:
         raise _refusal(error, peer, address) from error
     refusal: RemoteError | None = None

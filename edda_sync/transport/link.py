@@ -80,9 +80,16 @@ BOTH_ENDS: dict[str, Any] = {
 
 
 class _Hearing(Connection):
-    """A connection that notes when its peer last sent anything, even a part of a frame, in the loop's seconds."""
+    """
+    A connection that notes what is known of its network.
+
+    Attributes:
+        heard_s: When the peer last sent anything, even a part of a frame, in the loop's seconds.
+        has_stalled: Whether it ended because sent bytes were not acknowledged in time.
+    """
 
     heard_s = 0.0
+    has_stalled = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.heard_s = self.loop.time()
@@ -91,6 +98,10 @@ class _Hearing(Connection):
     def data_received(self, data: bytes) -> None:
         self.heard_s = self.loop.time()
         super().data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.has_stalled = isinstance(exc, TimeoutError)
+        super().connection_lost(exc)
 
 
 class Calling(_Hearing, ClientConnection):
@@ -117,7 +128,7 @@ class Link:
     def __init__(self, connection: Connection, peer: str, address: str, *, dialled: bool) -> None:
         assert isinstance(connection, _Hearing), "the calls below make no other"
         self.peer, self.address, self.dialled = peer, address, dialled
-        self._connection = connection
+        self._connection: _Hearing = connection
         self._closing = False
         self._watching = asyncio.create_task(self._watch())  # ends with the connection
 
@@ -191,6 +202,11 @@ class Link:
     def reason(self) -> str:
         """The reason why the link was closed, as given by the side that closed it; empty while it is open."""
         return self._connection.close_reason or ""
+
+    @property
+    def has_stalled(self) -> bool:
+        """Whether the link ended because bytes that were sent were not acknowledged in time."""
+        return self._connection.has_stalled
 
     async def probe(self, timeout_s: float) -> bool:
         """

@@ -17,7 +17,7 @@ from websockets.http11 import Request, Response
 from edda_sync.transport.doorway import Doorway
 from edda_sync.transport.identity import Identity
 from edda_sync.transport.link import BOTH_ENDS, COPY_PATH, PATH, Called, Link
-from edda_sync.transport.sockets import listening
+from edda_sync.transport.sockets import limit_packets, listening
 from edda_sync.transport.tls import certificate_of, mutual
 from edda_sync.words.addresses import host_port
 from edda_sync.words.callbacks import log
@@ -118,6 +118,10 @@ class Listener:
             )
             revoked = [link for link, certificate in self._links.items() if certificate not in self._pins]
             await self._close_links(revoked, CloseCode.POLICY_VIOLATION, "no longer a member")
+
+    def limit_packets(self, size: int) -> None:
+        """Limit the packets of the links that come from now on to so many bytes of content; 0 for no limit."""
+        limit_packets(self._socket, size)
 
     def refuse_callers(self) -> None:
         """Accept no more callers. Open links stay open."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 import socket
 import sys
 
@@ -22,6 +23,52 @@ def tune(stream: socket.socket) -> None:
             stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS_MAX)
         if sys.platform == "linux":  # since 6.15; older ones refuse it, and find out within 6 s of a silent cut
             stream.setsockopt(socket.IPPROTO_TCP, _TCP_RTO_MAX_MS, RETRANSMIT_MS_MAX)
+
+
+def limit_packets(stream: socket.socket, size: int) -> None:
+    """
+    Limit the packets of a connection that is still to be made, either way, or of all that come to a listening socket.
+
+    It has no effect on Linux once a connection is made. Where the system refuses it, as macOS does, it finds out by itself
+    which packets do not get through.
+
+    Args:
+        stream: The socket.
+        size: Bytes of content in a packet; 0 for no limit.
+    """
+    with contextlib.suppress(OSError):
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, size)
+
+
+async def connected(host: str, port: int, packet_bytes: int) -> socket.socket:
+    """
+    Return a connection whose packets are limited; the caller closes it.
+
+    Args:
+        host: Name or address; a link-local IPv6 address carries its scope.
+        port: TCP port.
+        packet_bytes: As for :func:`limit_packets`.
+
+    Raises:
+        OSError: Nothing answers there; of several addresses, the last one says why.
+    """
+    loop = asyncio.get_running_loop()
+    failure = OSError(errno.EHOSTUNREACH, os.strerror(errno.EHOSTUNREACH))
+    for family, kind, protocol, _, address in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        stream = socket.socket(family, kind, protocol)
+        try:
+            stream.setblocking(False)
+            limit_packets(stream, packet_bytes)
+            await loop.sock_connect(stream, address)
+        except OSError as error:
+            stream.close()
+            failure = error
+        except BaseException:
+            stream.close()
+            raise
+        else:
+            return stream
+    raise failure
 
 
 async def listening(host: str | None, port: int) -> socket.socket:

@@ -143,6 +143,11 @@ PING_INTERVAL_S = 15.0  # a dead link is noticed within two of these
 CLOSE_TIMEOUT_S = 0.8  # how long a goodbye waits for a silent peer: stopping takes under 1 s
 UNACKNOWLEDGED_MS_MAX = 10_000  # how long TCP may leave sent bytes unacknowledged: then the link ends
 RETRANSMIT_MS_MAX = 1_000  # between two attempts of TCP: a network that is back is noticed within this time
+# Of content, in packets to a peer where large ones do not get through: IPv6 promises everybody 1,280 with all headers; and
+PACKET_BYTES_SMALL = 1_200
+PACKET_BYTES_SMALLEST = 536  # what TCP sends where it knows nothing (RFC 9293)
+ANSWERS_SOON_S = 5.0  # a peer that answers so soon after a link stalled was there all the time
+PACKETS_SMALL_S = 3600.0  # then a new link tries large packets again, which costs one stalled link at most
 # Frames that wait for one link: three windows. A peer that does not read is disconnected.
 OUTGOING_BYTES_MAX = 3 * 4 * 1024 * 1024
 LINK_FRAMES_QUEUED_MAX = 4  # received but not yet taken, for each link: above this, the peer has to wait
@@ -155,6 +160,9 @@ HINTED_HURRIES_MAX = 4  # pauses between calls of one peer, within a window, tha
 HINTS_WINDOW_S = 60.0  # that window: a device that is back after many hints is called within 8 s
 RECONNECT_DELAY_S_MIN = 0.25  # after the first failure: a peer that restarts is back at once
 RECONNECT_DELAY_S_MAX = 30.0  # after many failures: a peer that comes back is found within half a minute
+PAIRING_VERSION = (
+    2  # both ends of a pairing must have the same: since 2, nobody is let in who has not confirmed its welcome
+)
 PAIRING_WINDOW_S = 300  # an invitation is open for five minutes
 PAIRING_FRAME_BYTES_MAX = 512 * 1024  # a welcome names every member with its certificate: about 500 bytes each
 WELCOME_REST_BYTES = 64 * 1024  # part of that which is left for everything but the members: 900 keys of the workspace

@@ -22,7 +22,7 @@ from edda_sync.crdt.records import SEALING_KEYS_MAX, PublicKey, Suite
 from edda_sync.words import limits, values
 from edda_sync.words.errors import InvalidValueError, RemoteProtocolError
 
-INVITER: Final = 2  # in a welcome's ext: the id of the device that sends it
+INVITER: Final = 2  # in an offer's ext: the id of the device that sends it
 
 
 class DeviceCard(msgspec.Struct, frozen=True, array_like=True):
@@ -42,9 +42,41 @@ class DeviceCard(msgspec.Struct, frozen=True, array_like=True):
     ext: Ext = exts.NONE
 
 
+class Offer(msgspec.Struct, frozen=True, array_like=True):
+    """
+    What a device is told before it is a member: nothing of it is a secret.
+
+    Attributes:
+        workspace: The workspace's id, 16 bytes.
+        members: Cards of the members by device id, as many as fit, with that of the new one. The others are in the log.
+        port: The port on which the inviter listens for members; 0 if it does not listen.
+        ext: Room to grow: the sender.
+    """
+
+    workspace: Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+    members: dict[str, DeviceCard]
+    port: int
+    ext: Ext = exts.NONE
+
+
+class Admission(msgspec.Struct, frozen=True, array_like=True):
+    """
+    What a device is told once it is a member.
+
+    Attributes:
+        ring: The keys that only members know, oldest first: name of the epoch and key, 32 bytes each.
+        added: The change that made the device a member: actor, seq and hash. The device's first life continues it.
+        ext: Room to grow.
+    """
+
+    ring: Annotated[tuple[tuple[Hash, Hash], ...], msgspec.Meta(min_length=1)]
+    added: tuple[Actor, Seq, Hash]
+    ext: Ext = exts.NONE
+
+
 class Welcome(msgspec.Struct, frozen=True, array_like=True):
     """
-    What a new member is told.
+    All that a new member was told, as it keeps it.
 
     Attributes:
         workspace: The workspace's id, 16 bytes.
@@ -62,6 +94,11 @@ class Welcome(msgspec.Struct, frozen=True, array_like=True):
     added: tuple[Actor, Seq, Hash]
     ext: Ext = exts.NONE
 
+    @classmethod
+    def of(cls, offer: Offer, admission: Admission) -> Welcome:
+        """Return both parts as one."""
+        return cls(offer.workspace, admission.ring, offer.members, offer.port, admission.added, offer.ext)
+
     @property
     def key(self) -> bytes:
         """The key under which new data is written."""
@@ -77,10 +114,12 @@ class Welcome(msgspec.Struct, frozen=True, array_like=True):
 _encoder = msgspec.msgpack.Encoder(order="sorted")
 _decode_card = msgspec.msgpack.Decoder(DeviceCard).decode
 _decode_welcome = msgspec.msgpack.Decoder(Welcome).decode
+_decode_offer = msgspec.msgpack.Decoder(Offer).decode
+_decode_admission = msgspec.msgpack.Decoder(Admission).decode
 
 
-def encode(value: DeviceCard | Welcome) -> bytes:
-    """Return the bytes of a card or welcome."""
+def encode(value: DeviceCard | Offer | Admission | Welcome) -> bytes:
+    """Return the bytes of one of these."""
     return _encoder.encode(value)
 
 
@@ -104,9 +143,25 @@ def decode_card(encoded: bytes) -> DeviceCard:
     return card
 
 
+def decode_told(offer: bytes, admission: bytes) -> Welcome:
+    """
+    Decode what an inviter said; return it in one.
+
+    Raises:
+        RemoteProtocolError: It is malformed.
+    """
+    try:
+        decoded = _decode_offer(offer), _decode_admission(admission)
+    except ValueError as error:
+        raise RemoteProtocolError(f"a malformed welcome ({error})") from None
+    for each in decoded:
+        exts.check(each.ext)
+    return Welcome.of(*decoded)
+
+
 def decode_welcome(encoded: bytes) -> Welcome:
     """
-    Decode a welcome.
+    Decode a welcome as it was kept.
 
     Raises:
         RemoteProtocolError: It is malformed.

@@ -26,7 +26,7 @@ async def test_a_device_that_joins_while_others_run_is_trusted_by_all_of_them(be
             tablet.open_store(bench.config("tablet"))
             identity = tablet.own.make_identity()
             card = membership.encode(membership.DeviceCard(identity.certificate, "tablet", identity.sealing_keys))
-            welcome = membership.decode_welcome(await pairing.join(code, card, HOST, port))
+            welcome = membership.decode_told(*await pairing.join(code, card, HOST, port))
             tablet.adopt(welcome)
         assert (await inviting).name == "tablet"
         assert welcome.port == laptop.port

@@ -5,7 +5,7 @@ import contextlib
 import io
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
@@ -82,16 +82,30 @@ async def test_what_is_no_code_asks_nobody_and_makes_nothing(tmp_path: Path) -> 
     assert not (tmp_path / "home").exists()
 
 
+Answer = Callable[[bytes], Awaitable[bytes]]
+
+
+def answers(laptop: StorageEngine) -> tuple[Answer, Answer]:
+    """How a device that listens at port 4321 invites."""
+
+    async def offer(card: bytes) -> bytes:
+        return membership.encode(laptop.membership.offer(membership.decode_card(card), 4321))
+
+    async def admit(card: bytes) -> bytes:
+        return membership.encode(laptop.membership.admit(membership.decode_card(card)))
+
+    return offer, admit
+
+
 async def test_an_address_where_nobody_invites_is_passed_over_for_the_next_one(tmp_path: Path) -> None:
     with testing.devices(1) as (laptop,):
         code = pairing.make_code(lambda count: bytes(count))
         opened: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
-        async def admit(card: bytes) -> bytes:
-            return membership.encode(laptop.welcome(membership.decode_card(card), 4321))
+        offer, admit = answers(laptop)
 
         inviting = asyncio.ensure_future(
-            pairing.invite(laptop.identity, code, admit, host=HOST, opened=opened.set_result)
+            pairing.invite(laptop.identity, code, offer, admit, host=HOST, opened=opened.set_result)
         )
         with socket.create_server((HOST, 0)) as taken:
             closed = taken.getsockname()[1]
@@ -126,10 +140,11 @@ async def announced(laptop: StorageEngine, code: str, nameplate: str) -> AsyncIt
     """Invite with a code, announced on the loopback under a nameplate that may be another one's."""
     opened: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
-    async def admit(card: bytes) -> bytes:
-        return membership.encode(laptop.welcome(membership.decode_card(card), 4321))
+    offer, admit = answers(laptop)
 
-    inviting = asyncio.create_task(pairing.invite(laptop.identity, code, admit, host=HOST, opened=opened.set_result))
+    inviting = asyncio.create_task(
+        pairing.invite(laptop.identity, code, offer, admit, host=HOST, opened=opened.set_result)
+    )
     async with announce_pairing(await opened, nameplate, look=loopback):
         yield inviting
     inviting.cancel()

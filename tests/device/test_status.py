@@ -12,6 +12,7 @@ from edda_sync.device.happening import Happening
 from edda_sync.device.status import Status
 from edda_sync.engine import standing
 from edda_sync.sync.progress import Progress
+from edda_sync.transport.packets import Packets, sentence
 from edda_sync.words.errors import BugError, BusyError, RemoteProtocolError
 
 A, PEER = b"a" * 16, "peer-id"
@@ -25,7 +26,7 @@ class Bench:
         self.told: list[Happening] = []
         self.status = Status(self.told.append)
         link = SimpleNamespace(address="192.168.1.20:7000")
-        self.peer: Any = SimpleNamespace(link=link, endpoints=[], error="", is_failing=False)
+        self.peer: Any = SimpleNamespace(link=link, endpoints=[], error="", is_failing=False, packets=Packets())
         self.status.peers = SimpleNamespace(all={PEER: self.peer})  # type: ignore[assignment]
         self.status.name({PEER: "phone"})
 
@@ -119,3 +120,14 @@ def test_whoever_shuts_this_device_out_is_named_with_what_to_do(bench: Bench) ->
     bench.status.refused(PEER)
     assert (before, bench.status.shut_out_sentence) == (None, standing.shut_out_sentence("phone"))
     assert bench.told == [Happening("trouble", PEER, text=standing.shut_out_sentence("phone"))]
+
+
+def test_of_a_linked_peer_that_gets_small_packets_it_is_said_why(bench: Bench) -> None:
+    member = {"device": PEER, "name": "phone"}
+    bench.status.talking({PEER: Progress()})
+    assert bench.status.of_peer(member, {})["note"] == ""
+    bench.peer.packets.stalled(1.0)
+    bench.peer.packets.opened(2.0)
+    assert bench.status.of_peer(member, {})["note"] == sentence("phone")
+    bench.status.talking({})
+    assert bench.status.of_peer(member, {})["note"] == "", "it has no link"

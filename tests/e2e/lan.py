@@ -135,6 +135,7 @@ class Place:
         reorder_percent: float = 0,
         duplicate_percent: float = 0,
         rate_kbit: float = 0,
+        longest_bytes: int = 0,
         seed: int = 0,
     ) -> None:
         """
@@ -149,7 +150,8 @@ class Place:
             ends: dict[Way, tuple[str, str]] = {"out": (self.namespace, INTERFACE), "in": (self._hub, self._port)}
             self._spoiled = _Netem(ends) if by == "netem" else self._put_wire_in(seed)
         self._spoiled.spoil(
-            Faults(loss_percent, delay_ms, jitter_ms, reorder_percent, duplicate_percent, rate_kbit), way
+            Faults(loss_percent, delay_ms, jitter_ms, reorder_percent, duplicate_percent, rate_kbit, longest_bytes),
+            way,
         )
 
     def lost(self) -> int:

@@ -42,15 +42,18 @@ class Machine:
         name: Name of the device.
         enter: Words before a command that make it run elsewhere, for example in a network namespace.
         software: A folder with another version of the package ``edda_sync``, which it runs.
+        first: Python that each of its processes runs first, such as to make it end at some point.
     """
 
-    def __init__(self, folder: Path, name: str, enter: Sequence[str] = (), *, software: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, name: str, enter: Sequence[str] = (), *, software: Path | None = None, first: str = ""
+    ) -> None:
         self.name = name
         self.home = folder / name
         self.config = StorageConfig(name=name, state_path=folder / f"{name}-state")
         python, option, code = EDDA
         before = "" if software is None else f"import sys; sys.path.insert(0, {str(software)!r}); "
-        self._command = (*enter, python, option, before + code)
+        self._command = (*enter, python, option, f"{before}{first}\n{code}")
         self._processes: list[subprocess.Popen[str]] = []
         self._running: subprocess.Popen[str] | None = None
         self._environment = {key: value for key, value in os.environ.items() if not key.startswith("EDDA_")} | {

@@ -8,7 +8,7 @@ two TAP interfaces (https://docs.kernel.org/networking/tuntap.html), which this 
     python wire.py NEAR FAR SEED      # then one line of JSON each way at a time, see ask()
 
 Faults, for each frame independently, in this order:
-  1. It is lost.
+  1. It is lost: by chance, or because it is too long, as in a tunnel from which no ICMP comes back.
   2. It is sent twice.
   3. It waits for those before it to leave, at the rate of the cable; past 1,000 that wait it is lost.
   4. It is under way for the delay plus or minus the jitter, so a later one may arrive first.
@@ -42,7 +42,7 @@ Way = Literal["both", "out", "in"]
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """What one direction of a cable does to frames. Shares are of all frames; ``rate_kbit`` 0 means no limit."""
+    """What one direction of a cable does to frames. Shares are of all frames; a rate or a longest frame of 0 is no limit."""
 
     loss_percent: float = 0
     delay_ms: float = 0
@@ -50,6 +50,7 @@ class Faults:
     reorder_percent: float = 0
     duplicate_percent: float = 0
     rate_kbit: float = 0
+    longest_bytes: int = 0  # of a frame; netem has no such thing
 
     def netem(self) -> list[str]:
         """Return the same as arguments of ``tc qdisc add ... netem`` (tc-netem(8))."""
@@ -91,6 +92,7 @@ class Direction:
             for share in (faults.loss_percent, faults.duplicate_percent, faults.reorder_percent)
         )
         delay_s = max(0.0, faults.delay_ms + self._rng.uniform(-1, 1) * faults.jitter_ms) / 1000
+        lost = lost or len(frame) > (faults.longest_bytes or len(frame))
         if lost or len(self._under_way) >= QUEUED_MAX:
             self.lost += 1
             return

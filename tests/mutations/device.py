@@ -16,6 +16,22 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("words/test_files.py",),
     ),
     Mutant(
+        "a link that stalled teaches nothing",
+        "Where a tunnel swallows large packets, devices lose each other every ten seconds for ever.",
+        "transport/packets.py",
+        "self._stalled_s = now_s",
+        "pass",
+        ("transport/test_packets.py",),
+    ),
+    Mutant(
+        "a newcomer is told the secrets before it has confirmed the welcome",
+        "A device that was lost while it was paired has the keys of a workspace where nobody lists it.",
+        "transport/pairing/inviter.py",
+        "(State.CONFIRMED, Event.ADMITTED): State.DONE,",
+        "(State.CONFIRMED, Event.ADMITTED): State.DONE, (State.WELCOMED, Event.ADMITTED): State.DONE,",
+        ("transport/pairing/test_inviter.py",),
+    ),
+    Mutant(
         "damage that is found in a talk is not mended",
         "One damaged task keeps a device from syncing for ever.",
         "sync/steward.py",

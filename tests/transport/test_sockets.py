@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import sys
 from contextlib import AsyncExitStack
 
 import pytest
 
+from edda_sync.transport import sockets
 from edda_sync.transport.dial import dial
+from edda_sync.transport.sockets import connected
 from edda_sync.words.errors import (
     NotReachableError,
     UsageError,
@@ -73,3 +76,34 @@ async def test_a_foreign_address_is_an_error_that_says_what_to_do(host: str) -> 
     with pytest.raises(UsageError, match=f"{host} is no address of this device"):
         async with listening(Inbox(), host=host):
             pass
+
+
+def sent_size(stream: socket.socket) -> int:
+    """How many bytes of content a packet that is sent now may have (linux/tcp.h: tcpi_snd_mss)."""
+    return int.from_bytes(stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 24)[16:20], sys.byteorder)
+
+
+async def sent_sizes(listener: socket.socket, packet_bytes: int) -> list[int]:
+    """How many bytes of content a packet may have, from the caller and from the one that is called."""
+    port = listener.getsockname()[1]
+    with await connected("127.0.0.1", port, packet_bytes) as caller, listener.accept()[0] as called:
+        return [sent_size(each) for each in (caller, called)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems find out by themselves")
+async def test_packets_are_limited_both_ways_by_the_caller_or_by_the_one_that_is_called_and_by_neither_later() -> None:
+    with await sockets.listening("127.0.0.1", 0) as listener:
+        assert min(await sent_sizes(listener, 0)) > 10_000
+        assert max(await sent_sizes(listener, 1_200)) <= 1_200
+        sockets.limit_packets(listener, 536)
+        assert max(await sent_sizes(listener, 0)) <= 536
+        sockets.limit_packets(listener, 0)
+        assert min(await sent_sizes(listener, 0)) > 10_000
+
+
+async def test_a_limited_call_tries_every_address_and_says_why_the_last_one_failed() -> None:
+    with await sockets.listening("127.0.0.1", 0) as listener:
+        port = listener.getsockname()[1]
+        (await connected("localhost", port, 1_200)).close()  # ::1 refuses, where it comes first
+    with pytest.raises(ConnectionRefusedError):
+        await connected("127.0.0.1", port, 1_200)

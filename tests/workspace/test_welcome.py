@@ -8,9 +8,12 @@ import pytest
 from edda_sync.words import limits
 from edda_sync.words.errors import RemoteProtocolError
 from edda_sync.workspace.welcome import (
+    Admission,
     DeviceCard,
+    Offer,
     Welcome,
     decode_card,
+    decode_told,
     decode_welcome,
     discovery_key,
     encode,
@@ -23,12 +26,47 @@ CARD = DeviceCard(b"certificate", "phone", (SEALING_KEY,))
 ADDED = b"a" * 16, 7, b"h" * 32
 RING = (b"e" * 32, b"k" * 32), (b"f" * 32, b"l" * 32)
 WELCOME = Welcome(b"w" * 16, RING[:1], {"d": CARD}, 4321, ADDED)
+OFFER = Offer(b"w" * 16, {"d": CARD}, 4321)
+ADMISSION = Admission(RING[:1], ADDED)
 
 CARD_HEX = "94c40b6365727469666963617465a570686f6e65919220c420" + "6b" * 32 + "90"
 WELCOME_HEX = (
     "96c410" + "77" * 16 + "9192c420" + "65" * 32 + "c420" + "6b" * 32 + "81a164" + CARD_HEX
     + "cd10e193c410" + "61" * 16 + "07c420" + "68" * 32 + "90"
 )  # fmt: skip
+
+
+OFFER_HEX = "94c410" + "77" * 16 + "81a164" + CARD_HEX + "cd10e190"
+ADMISSION_HEX = "939192c420" + "65" * 32 + "c420" + "6b" * 32 + "93c410" + "61" * 16 + "07c420" + "68" * 32 + "90"
+
+
+def test_an_offer_and_an_admission_have_their_published_bytes_and_make_a_welcome_together() -> None:
+    assert encode(OFFER).hex() == OFFER_HEX
+    assert encode(ADMISSION).hex() == ADMISSION_HEX
+    assert decode_told(bytes.fromhex(OFFER_HEX), bytes.fromhex(ADMISSION_HEX)) == WELCOME
+
+
+@pytest.mark.parametrize("odd", ["offer", "admission"])
+def test_neither_is_taken_if_only_a_newer_version_understands_it(odd: str) -> None:
+    parts = {"offer": OFFER, "admission": ADMISSION}
+    parts[odd] = msgspec.structs.replace(parts[odd], ext=((1, b"odd"),))
+    with pytest.raises(RemoteProtocolError, match="newer version"):
+        decode_told(*(encode(each) for each in parts.values()))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("offer", "admission"),
+    [
+        (b"", encode(ADMISSION)),
+        (encode(OFFER), b""),
+        (encode(msgspec.structs.replace(OFFER, workspace=bytes(15))), encode(ADMISSION)),
+        (encode(OFFER), encode(msgspec.structs.replace(ADMISSION, ring=()))),
+        (encode(OFFER), encode(msgspec.structs.replace(ADMISSION, added=(bytes(16), 0, bytes(32))))),
+    ],
+)
+def test_what_is_malformed_in_either_is_an_error_of_the_device_that_sent_it(offer: bytes, admission: bytes) -> None:
+    with pytest.raises(RemoteProtocolError, match="malformed welcome"):
+        decode_told(offer, admission)
 
 
 def test_a_card_and_a_welcome_have_their_published_bytes() -> None:

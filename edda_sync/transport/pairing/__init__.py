@@ -12,16 +12,24 @@ The exchange runs inside TLS 1.3; only the inviter shows a certificate, which is
       |<------------------------------------------------------------|
       | proof      HMAC, sealed device record                       |    one guess: a wrong proof kills the code
       |------------------------------------------------------------>|
-      |                                      HMAC                   | proved    then the caller makes it a member
+      |                                      HMAC                   | proved
       |<------------------------------------------------------------|
-      |                                      sealed welcome         | welcome
+      |                                      sealed welcome         | welcome    without any secret
       |<------------------------------------------------------------|
       | received   HMAC                                             |
-      |------------------------------------------------------------>|
+      |------------------------------------------------------------>|    then the caller makes it a member
+      |                                      sealed admission       | admitted   the secrets
+      |<------------------------------------------------------------|
+
+No exchange of messages can make sure that both sides know how it ended (the two generals). So the doubt is where it harms
+least: a device that did not confirm the welcome is no member, and got no secret; one that confirmed it, and was lost before
+it was told more, may be one. With a new code it becomes one in either case, and no second one, because it keeps its key.
+
+Source: Gray, "Notes on Data Base Operating Systems" (1978), section 5.8.3.3.
 
 Every key is HKDF-SHA256 (RFC 5869) of the SPAKE2 key, salted with the *transcript*: the hash of the certificate as that
 side saw it and of the first two frames. A key has one label and one use, so the AEAD (RFC 8439) needs no nonces. The
-proofs cover the transcript and the joiner's record, the last one the welcome too.
+proofs cover the transcript and the joiner's record, the receipt the welcome too.
 
 **Attack model.** The attacker is on the network, can read, change, drop and inject, and knows everything except the digits.
   - Guessing: the joiner proves first; what the inviter sent before fits every code. A caller that breaks off earlier has
@@ -36,7 +44,7 @@ proofs cover the transcript and the joiner's record, the last one the welcome to
 A reader's path: ``code`` (what a person reads out), ``frames`` (what is sent), ``agreement`` (the keys), ``machine`` with
 ``inviter`` and ``joiner`` (the two sides: they take frames and ``now``, return effects, and have no sockets, clocks or
 randomness), ``stream`` (frames on a TLS connection), ``queue`` (the inviter's callers) and ``ends`` (invite, and join).
-The record and the welcome are bytes of the callers.
+The record, the welcome and the admission are bytes of the callers.
 """
 
 from __future__ import annotations

@@ -10,13 +10,17 @@ import msgspec
 from edda_sync.words.errors import EddaError, LimitError, PairingError, RemoteProtocolError
 from edda_sync.words.limits import PAIRING_FRAME_BYTES_MAX, PAIRING_WINDOW_S
 
-Reason = Literal["wrong", "used", "expired", "closed", "broken"]
+Reason = Literal["wrong", "used", "expired", "closed", "broken", "unsure"]
 SENTENCES: Mapping[Reason, str] = {
     "wrong": "the code was wrong, or somebody stands between the two devices",
     "used": "this code was already used",
     "expired": f"this code has expired, since one is open for {PAIRING_WINDOW_S // 60} minutes",
     "closed": "no invitation is open there",
-    "broken": "the two devices lost each other before they were done",
+    "broken": "the two devices lost each other before they were done, so this one was not let in",
+    "unsure": (
+        "the two devices lost each other at the last moment, so this one may have been let in or not; with a new code it "
+        "is let in, once, in either case"
+    ),
 }
 
 _Point = Annotated[bytes, msgspec.Meta(min_length=33, max_length=33)]  # SPAKE2's side byte and an Ed25519 point
@@ -54,15 +58,21 @@ class Proved(_Frame, frozen=True):
 
 
 class Welcome(_Frame, frozen=True):
-    """The inviter sends what the new member needs."""
+    """The inviter sends what the new member needs, without any secret."""
 
     welcome: bytes
 
 
 class Received(_Frame, frozen=True):
-    """The joiner proves that it has the welcome."""
+    """The joiner proves that it has the welcome, and waits to be let in."""
 
     mac: _Mac
+
+
+class Admitted(_Frame, frozen=True):
+    """The inviter has let the joiner in, and sends the rest."""
+
+    admission: bytes
 
 
 class Refused(_Frame, frozen=True):
@@ -71,7 +81,7 @@ class Refused(_Frame, frozen=True):
     reason: Reason
 
 
-AnyFrame = Hello | Answer | Proof | Proved | Welcome | Received | Refused
+AnyFrame = Hello | Answer | Proof | Proved | Welcome | Received | Admitted | Refused
 _DECODER: msgspec.msgpack.Decoder[AnyFrame] = msgspec.msgpack.Decoder(AnyFrame)
 
 

@@ -11,6 +11,7 @@ from spake2 import SPAKE2_B
 from edda_sync.transport.pairing.agreement import IDENTITIES, Agreement
 from edda_sync.transport.pairing.frames import (
     SENTENCES,
+    Admitted,
     Answer,
     Hello,
     Proof,
@@ -20,9 +21,9 @@ from edda_sync.transport.pairing.frames import (
     decode,
     encode,
 )
-from edda_sync.transport.pairing.machine import Effect, Event, Machine, Send, State, Verified
+from edda_sync.transport.pairing.machine import Confirmed, Effect, Event, Machine, Send, State, Verified
 from edda_sync.words.errors import PairingError, RemoteMismatchError, RemoteProtocolError
-from edda_sync.words.limits import PAIRING_GUESSES_MAX, PAIRING_WINDOW_S, PROTOCOL_VERSION
+from edda_sync.words.limits import PAIRING_GUESSES_MAX, PAIRING_VERSION, PAIRING_WINDOW_S
 
 assert PAIRING_GUESSES_MAX == 1, "the inviter's table spends a code at its first wrong proof"
 
@@ -37,7 +38,9 @@ class Inviter(Machine):
       1. A wrong proof uses up the code for good.
       2. Nothing that depends on the digits and can be checked is sent before the joiner has proved that it knows them.
       3. The welcome is sent only after both proofs.
-      4. After its window a code is invalid; a joiner that proved itself in time may still finish.
+      4. Nobody is let in, and told a secret, before it has confirmed the welcome. Who confirmed it and then is lost may have
+         been let in; nobody else may.
+      5. After its window a code is invalid; a joiner that proved itself in time may still finish.
 
     Args:
         password: The digits that the person reads out.
@@ -57,8 +60,10 @@ class Inviter(Machine):
         (State.ANSWERED, Event.TIME_UP): State.EXPIRED,
         (State.VERIFIED, Event.WELCOME): State.WELCOMED,
         (State.VERIFIED, Event.DROPPED): State.SPENT,
-        (State.WELCOMED, Event.RECEIVED): State.DONE,
+        (State.WELCOMED, Event.RECEIVED): State.CONFIRMED,
         (State.WELCOMED, Event.DROPPED): State.SPENT,
+        (State.CONFIRMED, Event.ADMITTED): State.DONE,
+        (State.CONFIRMED, Event.DROPPED): State.SPENT,
     }
 
     def __init__(
@@ -80,7 +85,8 @@ class Inviter(Machine):
         """
         Take one whole frame of the attempt.
 
-        Carry out the effects in order. After :class:`Verified`, call :meth:`welcome` before the next frame is taken.
+        Carry out the effects in order. After :class:`Verified`, call :meth:`welcome` before the next frame is taken, and
+        after :class:`Confirmed` :meth:`admitted`.
 
         Args:
             frame: At most ``PAIRING_FRAME_BYTES_MAX`` bytes.
@@ -104,17 +110,16 @@ class Inviter(Machine):
             case Proof():
                 return self._judge(decoded)
             case Received():
-                self._finish(decoded)
-                return []
+                return self._confirmed(decoded)
             case _:
                 raise RemoteProtocolError("a pairing frame that only an inviter sends")
 
     def welcome(self, welcome: bytes) -> list[Effect]:
         """
-        Let the verified joiner in. After its last frame, :attr:`state` is ``DONE``.
+        Welcome the verified joiner.
 
         Args:
-            welcome: Everything that a new member needs.
+            welcome: What a new member needs, and that is no secret.
 
         Raises:
             LimitError: The welcome does not fit into a frame.
@@ -122,6 +127,17 @@ class Inviter(Machine):
         frame = encode(Welcome(self._agreement.sealed(b"welcome", welcome)))
         self.advance(Event.WELCOME)
         self._welcome = welcome
+        return [Send(frame)]
+
+    def admitted(self, admission: bytes) -> list[Effect]:
+        """
+        Tell the joiner that it was let in; :attr:`state` is ``DONE``.
+
+        Args:
+            admission: The rest of what it needs.
+        """
+        frame = encode(Admitted(self._agreement.sealed(b"admitted", admission)))
+        self.advance(Event.ADMITTED)
         return [Send(frame)]
 
     def dropped(self) -> None:
@@ -135,8 +151,8 @@ class Inviter(Machine):
 
     def _answer(self, hello: Hello, frame: bytes) -> list[Effect]:
         self.expect(Event.HELLO)
-        if hello.version != PROTOCOL_VERSION:
-            raise RemoteMismatchError(f"it pairs by version {hello.version}, and this one by {PROTOCOL_VERSION}")
+        if hello.version != PAIRING_VERSION:
+            raise RemoteMismatchError(f"it pairs by version {hello.version}, and this one by {PAIRING_VERSION}")
         spake = SPAKE2_B(self._password, *IDENTITIES, entropy_f=self._random_bytes)  # each attempt has its own secret
         answer = encode(Answer(spake.start()))
         self._agreement = Agreement.reached(spake, hello.message, self._certificate, frame, answer)
@@ -154,8 +170,9 @@ class Inviter(Machine):
         self._record = record
         return [Send(encode(Proved(agreement.mac(b"inviter", record)))), Verified(record)]
 
-    def _finish(self, received: Received) -> None:
+    def _confirmed(self, received: Received) -> list[Effect]:
         self.expect(Event.RECEIVED)
         if not hmac.compare_digest(received.mac, self._agreement.mac(b"received", self._record, self._welcome)):
             raise RemoteProtocolError("a receipt for another welcome")
         self.advance(Event.RECEIVED)
+        return [Confirmed()]

@@ -11,6 +11,7 @@ from spake2 import SPAKE2_A
 from edda_sync.transport.pairing.agreement import IDENTITIES, Agreement
 from edda_sync.transport.pairing.frames import (
     SENTENCES,
+    Admitted,
     Answer,
     Hello,
     Proof,
@@ -21,14 +22,14 @@ from edda_sync.transport.pairing.frames import (
     decode,
     encode,
 )
-from edda_sync.transport.pairing.machine import Effect, Event, Machine, Send, State, Welcomed
+from edda_sync.transport.pairing.machine import Effect, Entered, Event, Machine, Send, State
 from edda_sync.words.errors import PairingError, RemoteProtocolError
-from edda_sync.words.limits import PROTOCOL_VERSION
+from edda_sync.words.limits import PAIRING_VERSION
 
 
 class Joiner(Machine):
     """
-    One attempt to join: send :meth:`start`, then pass every frame to :meth:`receive` until it returns :class:`Welcomed`.
+    One attempt to join: send :meth:`start`, then pass every frame to :meth:`receive` until it returns :class:`Entered`.
 
     Args:
         password: The digits that the person typed.
@@ -41,11 +42,13 @@ class Joiner(Machine):
         (State.IDLE, Event.START): State.ASKED,
         (State.ASKED, Event.ANSWER): State.PROVING,
         (State.ASKED, Event.REFUSED): State.FAILED,
-        (State.PROVING, Event.RIGHT): State.ADMITTED,
+        (State.PROVING, Event.RIGHT): State.KNOWN,
         (State.PROVING, Event.WRONG): State.FAILED,
         (State.PROVING, Event.REFUSED): State.FAILED,
-        (State.ADMITTED, Event.WELCOME): State.DONE,
-        (State.ADMITTED, Event.REFUSED): State.FAILED,
+        (State.KNOWN, Event.WELCOME): State.HOLDING,
+        (State.KNOWN, Event.REFUSED): State.FAILED,
+        (State.HOLDING, Event.ADMITTED): State.DONE,
+        (State.HOLDING, Event.REFUSED): State.FAILED,
     }
 
     def __init__(
@@ -55,12 +58,12 @@ class Joiner(Machine):
         self._record, self._certificate = record, certificate
         self._spake = SPAKE2_A(password, *IDENTITIES, entropy_f=random_bytes)
         self._agreement = Agreement(b"", b"")
-        self._hello = b""
+        self._hello = self._welcome = b""
 
     def start(self) -> list[Effect]:
         """Begin the attempt."""
         self.advance(Event.START)
-        self._hello = encode(Hello(PROTOCOL_VERSION, self._spake.start()))
+        self._hello = encode(Hello(PAIRING_VERSION, self._spake.start()))
         return [Send(self._hello)]
 
     def receive(self, frame: bytes) -> list[Effect]:
@@ -84,6 +87,8 @@ class Joiner(Machine):
                 self.advance(Event.RIGHT)
                 return []
             case Welcome():
+                return self._confirm(decoded)
+            case Admitted():
                 return self._enter(decoded)
             case Refused():
                 self.advance(Event.REFUSED)
@@ -99,11 +104,19 @@ class Joiner(Machine):
         self.advance(Event.ANSWER)
         return [Send(proof)]
 
-    def _enter(self, frame: Welcome) -> list[Effect]:
+    def _confirm(self, frame: Welcome) -> list[Effect]:
         self.expect(Event.WELCOME)
         welcome = self._agreement.opened(b"welcome", frame.welcome)
         if welcome is None:
             raise RemoteProtocolError("a welcome that was changed on its way")
         self.advance(Event.WELCOME)
-        received = encode(Received(self._agreement.mac(b"received", self._record, welcome)))
-        return [Send(received), Welcomed(welcome)]
+        self._welcome = welcome
+        return [Send(encode(Received(self._agreement.mac(b"received", self._record, welcome))))]
+
+    def _enter(self, frame: Admitted) -> list[Effect]:
+        self.expect(Event.ADMITTED)
+        admission = self._agreement.opened(b"admitted", frame.admission)
+        if admission is None:
+            raise RemoteProtocolError("an admission that was changed on its way")
+        self.advance(Event.ADMITTED)
+        return [Entered(self._welcome, admission)]

@@ -19,19 +19,25 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The joiner knew the code: make it a member, then call :meth:`Inviter.welcome`."""
+    """The joiner knew the code: call :meth:`Inviter.welcome`."""
 
     record: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Welcomed:
+class Confirmed:
+    """The joiner has the welcome: make it a member, then call :meth:`Inviter.admitted`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
     """The inviter knew the code and let this device in."""
 
     welcome: bytes
+    admission: bytes
 
 
-Effect = Send | Verified | Welcomed
+Effect = Send | Verified | Confirmed | Entered
 
 
 class State(Enum):
@@ -39,14 +45,16 @@ class State(Enum):
 
     OPEN = auto()  # inviter: anybody may call
     ANSWERED = auto()  # inviter: an attempt runs, nothing is proved yet
-    VERIFIED = auto()  # inviter: the joiner knew the code, and the caller makes it a member
+    VERIFIED = auto()  # inviter: the joiner knew the code
     WELCOMED = auto()  # inviter: the welcome is under way
+    CONFIRMED = auto()  # inviter: the joiner has the welcome, and the caller makes it a member
     SPENT = auto()  # inviter: the code is used up
     EXPIRED = auto()  # inviter: nobody came in time
     IDLE = auto()  # joiner: nothing sent
     ASKED = auto()  # joiner: hello sent
     PROVING = auto()  # joiner: proof sent
-    ADMITTED = auto()  # inviter knew the code; waiting for the welcome
+    KNOWN = auto()  # joiner: the inviter knew the code; waiting for the welcome
+    HOLDING = auto()  # joiner: it has the welcome, and waits to be let in
     FAILED = auto()  # joiner: type the code again, or ask for another one
     DONE = auto()  # both
 
@@ -59,6 +67,7 @@ class Event(Enum):
     WRONG = auto()
     WELCOME = auto()
     RECEIVED = auto()
+    ADMITTED = auto()
     DROPPED = auto()
     TIME_UP = auto()
     START = auto()

@@ -11,10 +11,11 @@ import contextlib
 import ssl
 
 from edda_sync.transport.pairing.frames import SENTENCES
+from edda_sync.transport.sockets import connected
 from edda_sync.transport.tls import unverified
 from edda_sync.words.addresses import host_port
 from edda_sync.words.errors import NotReachableError, PairingError, RemoteProtocolError
-from edda_sync.words.limits import CLOSE_TIMEOUT_S, OPEN_TIMEOUT_S, PAIRING_FRAME_BYTES_MAX
+from edda_sync.words.limits import CLOSE_TIMEOUT_S, OPEN_TIMEOUT_S, PACKET_BYTES_SMALL, PAIRING_FRAME_BYTES_MAX
 
 HEAD_BYTES = 4
 
@@ -80,8 +81,10 @@ async def dial(host: str, port: int) -> tuple[Stream, bytes]:
     """Return a stream to an inviter, and the inviter's certificate."""
     try:
         async with asyncio.timeout(OPEN_TIMEOUT_S):
+            # A welcome of some KB must get through at once, on whatever network.
+            stream = await connected(host, port, PACKET_BYTES_SMALL)
             reader, writer = await asyncio.open_connection(
-                host, port, ssl=unverified(), server_hostname="", ssl_shutdown_timeout=CLOSE_TIMEOUT_S
+                sock=stream, ssl=unverified(), server_hostname="", ssl_shutdown_timeout=CLOSE_TIMEOUT_S
             )
     except (ConnectionError, ssl.SSLError) as error:
         raise PairingError(SENTENCES["closed"]) from error

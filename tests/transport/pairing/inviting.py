@@ -26,34 +26,43 @@ PATIENCE_S = 20.0  # far more than anything here takes, so that a hanging test e
 
 @dataclass
 class Invitation:
-    """A running :func:`invite`, its port, and the records that asked to be let in."""
+    """A running :func:`invite`, its port, the records that asked to be let in, and those that were."""
 
     identity: Identity
     port: int
     asked: list[bytes]
+    admitted: list[bytes]
     task: asyncio.Task[bytes]
 
 
 @asynccontextmanager
 async def inviting(
-    admit: Callable[[bytes], Awaitable[bytes]] | None = None, window_s: float = 60.0, code: str = CODE
+    offer: Callable[[bytes], Awaitable[bytes]] | None = None,
+    window_s: float = 60.0,
+    code: str = CODE,
+    admit: Callable[[bytes], Awaitable[bytes]] | None = None,
 ) -> AsyncIterator[Invitation]:
     identity = Identity.create()
     port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     asked: list[bytes] = []
+    admitted: list[bytes] = []
 
     async def noting(record: bytes) -> bytes:
         asked.append(record)
-        return await admit(record) if admit else b"welcome, " + record
+        return await offer(record) if offer else b"welcome, " + record
+
+    async def admitting(record: bytes) -> bytes:
+        admitted.append(record)
+        return await admit(record) if admit else b"come in, " + record
 
     task = asyncio.create_task(
-        invite(identity, code, noting, host=HOST, opened=port.set_result, window_s=window_s), name="invite"
+        invite(identity, code, noting, admitting, host=HOST, opened=port.set_result, window_s=window_s), name="invite"
     )
     async with asyncio.timeout(PATIENCE_S):
         either: set[asyncio.Future[Any]] = {task, port}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         try:
-            yield Invitation(identity, await port, asked, task)
+            yield Invitation(identity, await port, asked, admitted, task)
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
 from edda_sync.transport.pairing.inviter import Inviter
 from edda_sync.transport.pairing.joiner import Joiner
-from edda_sync.transport.pairing.machine import Send, Verified, Welcomed
+from edda_sync.transport.pairing.machine import Confirmed, Entered, Send, Verified
 
 PASSWORD = b"1234567890"
 CERTIFICATE = b"the inviter's certificate"
 RECORD = b"laptop: certificate and name"
-WELCOME = b"members and keys"
+WELCOME = b"members"
+ADMISSION = b"keys"
 
 
 def dice(seed: str) -> Callable[[int], bytes]:
@@ -36,6 +38,7 @@ class Pair:
     certificate_shown: bytes = CERTIFICATE
     record: bytes = RECORD
     welcome: bytes = WELCOME
+    admission: bytes = ADMISSION
     change: Callable[[int, bytes], bytes] = field(default=lambda _, frame: frame)
     now: float = 0.0
 
@@ -44,29 +47,29 @@ class Pair:
         self.joiner = Joiner(self.joiner_password, self.record, self.certificate_shown, dice("joiner"))
         self.frames: list[bytes] = []
         self.verified: bytes | None = None
-        self.welcomed: bytes | None = None
+        self.is_let_in = False
+        self.entered: Entered | None = None
 
     def run(self) -> Pair:
         """Carry frames until no machine sends any; errors of a machine come out."""
-        to_inviter = list(self.joiner.start())
+        to_inviter = deque(self.joiner.start())
         while to_inviter:
-            to_joiner = []
-            for effect in to_inviter:
-                match effect:
-                    case Send(frame):
-                        to_joiner += self.inviter.receive(self._carry(frame), self.now)
-                    case Welcomed(welcome):
-                        self.welcomed = welcome
-            to_inviter = []
-            for effect in to_joiner:
-                match effect:
+            effect = to_inviter.popleft()
+            if isinstance(effect, Entered):
+                self.entered = effect
+                continue
+            assert isinstance(effect, Send)
+            to_joiner = deque(self.inviter.receive(self._carry(effect.frame), self.now))
+            while to_joiner:
+                match to_joiner.popleft():
                     case Send(frame):
                         to_inviter += self.joiner.receive(self._carry(frame))
                     case Verified(record):
                         self.verified = record
-                        for answer in self.inviter.welcome(self.welcome):
-                            assert isinstance(answer, Send)
-                            to_inviter += self.joiner.receive(self._carry(answer.frame))
+                        to_joiner += self.inviter.welcome(self.welcome)
+                    case Confirmed():
+                        self.is_let_in = True
+                        to_joiner += self.inviter.admitted(self.admission)
         return self
 
     def _carry(self, frame: bytes) -> bytes:
@@ -75,7 +78,7 @@ class Pair:
 
 
 FRAMES = Pair().run().frames
-NAMES = ("hello", "answer", "proof", "proved", "welcome", "received")
+NAMES = ("hello", "answer", "proof", "proved", "welcome", "received", "admitted")
 
 
 def stop_at(wanted: int) -> Callable[[int, bytes], bytes]:

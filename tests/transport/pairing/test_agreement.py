@@ -29,7 +29,7 @@ def test_somebody_in_the_middle_with_another_certificate_gets_neither_record_nor
     with pytest.raises(PairingError) as caught:
         pair.run()
     assert caught.value.reason == SENTENCES["wrong"]
-    assert pair.verified is pair.welcomed is None
+    assert (pair.verified, pair.entered) == (None, None)
     assert pair.inviter.state is State.SPENT
 
 

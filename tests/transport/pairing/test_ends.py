@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from typing import Literal
 
 import pytest
 
 from edda_sync.transport.identity import Identity
 from edda_sync.transport.pairing.ends import invite, join
-from edda_sync.transport.pairing.frames import SENTENCES
+from edda_sync.transport.pairing.frames import SENTENCES, Reason
 from edda_sync.words.errors import (
     InvalidValueError,
     StorageError,
@@ -29,9 +30,9 @@ from tests.transport.pairing.inviting import (
 
 async def test_a_device_that_knows_the_code_gets_the_welcome_made_for_its_record() -> None:
     async with inviting() as invitation:
-        assert await join(CODE, RECORD, HOST, invitation.port) == b"welcome, laptop"
+        assert await join(CODE, RECORD, HOST, invitation.port) == (b"welcome, laptop", b"come in, laptop")
         assert await invitation.task == RECORD
-        assert invitation.asked == [RECORD]
+        assert invitation.asked == invitation.admitted == [RECORD]
 
 
 async def test_the_listener_is_closed_when_the_invitation_has_ended() -> None:
@@ -52,13 +53,15 @@ async def test_a_wrong_code_ends_the_invitation_and_both_people_hear_why() -> No
 async def test_several_invitations_and_joiners_at_once_do_not_mix() -> None:
     codes = [f"{index:02d}-0000-{index:04d}" for index in range(4)]
 
-    async def pair(code: str) -> bytes:
+    async def pair(code: str) -> tuple[bytes, bytes]:
         async with inviting(code=code) as invitation:
             welcome = await join(code, code.encode(), HOST, invitation.port)
             assert await invitation.task == code.encode()
             return welcome
 
-    assert await asyncio.gather(*map(pair, codes)) == [b"welcome, " + code.encode() for code in codes]
+    assert await asyncio.gather(*map(pair, codes)) == [
+        (b"welcome, " + code.encode(), b"come in, " + code.encode()) for code in codes
+    ]
 
 
 async def test_an_invitation_ends_when_its_window_passes_and_nobody_came() -> None:
@@ -66,27 +69,60 @@ async def test_an_invitation_ends_when_its_window_passes_and_nobody_came() -> No
         assert await failed_inviting(invitation) == SENTENCES["expired"]
 
 
-async def test_an_error_while_admitting_comes_out_and_the_joiner_gets_nothing() -> None:
-    async def admit(_: bytes) -> bytes:
-        raise StorageError("the disk is gone")
+async def _fail(_: bytes) -> bytes:
+    raise StorageError("the disk is gone")
 
-    async with inviting(admit) as invitation:
-        assert await failed_joining(CODE, invitation.port) == SENTENCES["broken"]
+
+@pytest.mark.parametrize(("failing", "reason"), [("offer", "broken"), ("admit", "unsure")])
+async def test_an_error_while_somebody_is_let_in_comes_out_and_the_joiner_is_told_what_it_can_know(
+    failing: Literal["offer", "admit"], reason: Reason
+) -> None:
+    async with inviting(_fail) if failing == "offer" else inviting(admit=_fail) as invitation:
+        assert await failed_joining(CODE, invitation.port) == SENTENCES[reason]
         with pytest.raises(StorageError, match="the disk is gone"):
             await invitation.task
 
 
-async def test_a_joiner_that_is_lost_before_its_receipt_fails_the_invitation() -> None:
-    joining: list[asyncio.Task[bytes]] = []
+async def test_a_joiner_that_is_lost_before_its_receipt_fails_the_invitation_and_is_not_let_in() -> None:
+    joining: list[asyncio.Task[tuple[bytes, bytes]]] = []
+
+    async def offer(record: bytes) -> bytes:
+        joining[0].cancel()
+        await asyncio.wait(joining)
+        return record
+
+    async with inviting(offer) as invitation:
+        joining.append(asyncio.create_task(join(CODE, RECORD, HOST, invitation.port)))
+        assert await failed_inviting(invitation) == SENTENCES["broken"]
+        assert invitation.asked == [RECORD]
+        assert invitation.admitted == []
+
+
+async def test_a_joiner_that_is_lost_after_its_receipt_was_let_in_and_the_invitation_says_so() -> None:
+    joining: list[asyncio.Task[tuple[bytes, bytes]]] = []
 
     async def admit(record: bytes) -> bytes:
         joining[0].cancel()
         await asyncio.wait(joining)
         return record
 
-    async with inviting(admit) as invitation:
+    async with inviting(admit=admit) as invitation:
         joining.append(asyncio.create_task(join(CODE, RECORD, HOST, invitation.port)))
-        assert await failed_inviting(invitation) == SENTENCES["broken"]
+        assert await invitation.task == RECORD
+        assert invitation.admitted == [RECORD]
+
+
+async def test_a_joiner_whose_inviter_is_lost_after_its_receipt_cannot_know_whether_it_was_let_in() -> None:
+    inviter: list[asyncio.Task[bytes]] = []
+
+    async def admit(record: bytes) -> bytes:
+        inviter[0].cancel()
+        await asyncio.Event().wait()
+        return record
+
+    async with inviting(admit=admit) as invitation:
+        inviter.append(invitation.task)
+        assert await failed_joining(CODE, invitation.port) == SENTENCES["unsure"]
 
 
 async def test_somebody_in_the_middle_who_ends_tls_with_his_own_certificate_learns_nothing() -> None:
@@ -119,25 +155,23 @@ async def test_an_invalid_code_contacts_nobody() -> None:
 
 
 async def test_a_port_in_use_is_for_the_caller_to_change() -> None:
-    async def admit(record: bytes) -> bytes:
-        return record
-
     with socket.create_server((HOST, 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UsageError, match=f"Port {port} is in use"):
-            await invite(Identity.create(), CODE, admit, host=HOST, port=port, opened=lambda _: None)
+            await invite(Identity.create(), CODE, same, same, host=HOST, port=port, opened=lambda _: None)
 
 
 async def test_without_a_host_ipv4_and_ipv6_share_one_port() -> None:
-    async def admit(record: bytes) -> bytes:
-        return record
-
     for host in ("127.0.0.1", *(["::1"] if socket.has_dualstack_ipv6() else [])):
         port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(invite(Identity.create(), CODE, admit, opened=port.set_result))
+        task = asyncio.create_task(invite(Identity.create(), CODE, same, same, opened=port.set_result))
         async with asyncio.timeout(PATIENCE_S):
-            assert await join(CODE, RECORD, host, await port) == RECORD
+            assert await join(CODE, RECORD, host, await port) == (RECORD, RECORD)
             await task
+
+
+async def same(record: bytes) -> bytes:
+    return record
 
 
 async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seen: list[bytes]) -> None:

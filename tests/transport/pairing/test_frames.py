@@ -19,8 +19,8 @@ from edda_sync.words.limits import PAIRING_FRAME_BYTES_MAX
 from tests.transport.pairing.sides import CERTIFICATE, FRAMES, PASSWORD, RECORD, Pair
 
 
-def test_the_reasons_are_five_different_sentences_that_cross_the_wire() -> None:
-    assert len(set(SENTENCES.values())) == len(SENTENCES) == 5
+def test_the_reasons_are_six_different_sentences_that_cross_the_wire() -> None:
+    assert len(set(SENTENCES.values())) == len(SENTENCES) == 6
     for sentence in SENTENCES.values():
         joiner = Joiner(PASSWORD, RECORD, CERTIFICATE, os.urandom)
         joiner.start()
@@ -60,11 +60,11 @@ def test_a_frame_in_a_second_encoding_is_refused() -> None:
         Pair().inviter.receive(longer, 0.0)
 
 
-@pytest.mark.parametrize("field_name", ["record", "welcome"])
+@pytest.mark.parametrize("field_name", ["record", "welcome", "admission"])
 def test_content_that_does_not_fit_into_a_frame_is_refused_before_it_is_sent(field_name: str) -> None:
     largest = PAIRING_FRAME_BYTES_MAX - 100
     assert Pair(**{field_name: bytes(largest)}).run().inviter.state is State.DONE  # type: ignore[arg-type]
     pair = Pair(**{field_name: bytes(PAIRING_FRAME_BYTES_MAX)})  # type: ignore[arg-type]
     with pytest.raises(LimitError):
         pair.run()
-    assert pair.welcomed is None
+    assert pair.entered is None

@@ -4,14 +4,14 @@ import msgspec
 import pytest
 
 from edda_sync.transport.pairing.frames import SENTENCES, Hello
-from edda_sync.transport.pairing.machine import State, Verified
+from edda_sync.transport.pairing.machine import Confirmed, Entered, State, Verified
 from edda_sync.words.errors import (
     PairingError,
     RemoteMismatchError,
     RemoteProtocolError,
 )
 from edda_sync.words.limits import PAIRING_WINDOW_S
-from tests.transport.pairing.sides import FRAMES, NAMES, RECORD, WELCOME, Pair, stop_at
+from tests.transport.pairing.sides import ADMISSION, FRAMES, NAMES, RECORD, WELCOME, Pair, stop_at
 
 
 def test_the_verified_record_comes_before_any_welcome_exists() -> None:
@@ -52,7 +52,7 @@ def test_a_code_expires_while_nobody_has_proved_anything(frames_before: int) -> 
 
 
 def test_the_last_moment_of_the_window_still_counts() -> None:
-    assert Pair(now=PAIRING_WINDOW_S - 0.001).run().welcomed == WELCOME
+    assert Pair(now=PAIRING_WINDOW_S - 0.001).run().entered == Entered(WELCOME, ADMISSION)
 
 
 def test_a_joiner_that_proved_itself_in_time_is_let_in_even_after_the_window() -> None:
@@ -74,14 +74,35 @@ def test_an_attempt_that_breaks_off_before_its_proof_leaves_the_code_open() -> N
     pair.inviter.receive(FRAMES[0], 0.0)
     pair.inviter.dropped()
     assert pair.inviter.state is State.OPEN
-    assert pair.run().welcomed == WELCOME
+    assert pair.run().entered == Entered(WELCOME, ADMISSION)
 
 
-@pytest.mark.parametrize("frames_before", [2, 3])
-def test_an_attempt_that_breaks_off_after_its_proof_spends_the_code(frames_before: int) -> None:
-    pair = Pair(change=stop_at(NAMES.index("proved") + frames_before - 2))
+@pytest.mark.parametrize("lost", ["proved", "welcome", "received"])
+def test_an_attempt_that_breaks_off_after_its_proof_spends_the_code_and_lets_nobody_in(lost: str) -> None:
+    pair = Pair(change=stop_at(NAMES.index(lost)))
     with pytest.raises(ConnectionResetError):
         pair.run()
+    pair.inviter.dropped()
+    assert pair.inviter.state is State.SPENT
+    assert not pair.is_let_in
+
+
+def test_nobody_is_let_in_and_told_a_secret_before_it_has_confirmed_its_welcome() -> None:
+    pair = Pair(change=stop_at(NAMES.index("received")))
+    with pytest.raises(ConnectionResetError):
+        pair.run()
+    with pytest.raises(RemoteProtocolError, match="out of turn"):
+        pair.inviter.admitted(ADMISSION)
+    assert pair.inviter.receive(pair.frames[-1], 0.0) == [Confirmed()]
+    pair.inviter.admitted(ADMISSION)
+    assert pair.inviter.state is State.DONE
+
+
+def test_a_device_that_cannot_be_let_in_after_all_spends_the_code() -> None:
+    pair = Pair(change=stop_at(NAMES.index("received")))
+    with pytest.raises(ConnectionResetError):
+        pair.run()
+    pair.inviter.receive(pair.frames[-1], 0.0)
     pair.inviter.dropped()
     assert pair.inviter.state is State.SPENT
 
@@ -98,7 +119,7 @@ def test_an_old_proof_does_not_open_a_new_attempt() -> None:
 
 def test_a_joiner_of_another_version_gets_the_reason() -> None:
     pair = Pair()
-    hello = msgspec.structs.replace(msgspec.msgpack.decode(FRAMES[0], type=Hello), version=2)
-    with pytest.raises(RemoteMismatchError, match="version 2"):
+    hello = msgspec.structs.replace(msgspec.msgpack.decode(FRAMES[0], type=Hello), version=1)
+    with pytest.raises(RemoteMismatchError, match="version 1, and this one by 2"):
         pair.inviter.receive(msgspec.msgpack.encode(hello), 0.0)
     assert pair.inviter.state is State.OPEN

@@ -3,17 +3,17 @@ from __future__ import annotations
 import pytest
 
 from edda_sync.transport.pairing.frames import SENTENCES, refusal
-from edda_sync.transport.pairing.machine import State
+from edda_sync.transport.pairing.machine import Entered, State
 from edda_sync.words.errors import (
     EddaError,
     PairingError,
 )
-from tests.transport.pairing.sides import NAMES, RECORD, WELCOME, Pair
+from tests.transport.pairing.sides import ADMISSION, NAMES, RECORD, WELCOME, Pair
 
 
 def test_two_devices_with_the_same_code_trade_record_and_welcome() -> None:
     pair = Pair().run()
-    assert (pair.verified, pair.welcomed) == (RECORD, WELCOME)
+    assert (pair.verified, pair.entered) == (RECORD, Entered(WELCOME, ADMISSION))
     assert (pair.inviter.state, pair.joiner.state) == (State.DONE, State.DONE)
     assert len(pair.frames) == len(NAMES)
 
@@ -25,7 +25,7 @@ def test_a_wrong_code_on_either_side_ends_both_and_spends_the_code(side: str) ->
         pair.run()
     assert caught.value.reason == SENTENCES["wrong"]
     assert pair.inviter.state is State.SPENT
-    assert pair.verified is pair.welcomed is None
+    assert (pair.verified, pair.entered) == (None, None)
     with pytest.raises(PairingError) as told:
         pair.joiner.receive(refusal(caught.value))
     assert told.value.reason == SENTENCES["wrong"]

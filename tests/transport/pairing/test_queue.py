@@ -22,7 +22,7 @@ async def test_one_of_two_devices_with_the_code_is_let_in_and_the_other_hears_th
         (loser,), _ = await asyncio.wait({first, second}, return_when=asyncio.FIRST_COMPLETED)
         admitting.set()
         winner = first if loser is second else second
-        assert [await winner] == invitation.asked == [await invitation.task]
+        assert [(await winner)[0]] == invitation.asked == invitation.admitted == [await invitation.task]
         assert sentence(loser.exception() or AssertionError()) == SENTENCES["used"]
 
 
@@ -31,7 +31,7 @@ async def test_a_silent_connection_does_not_spend_the_code_and_delays_nobody() -
         silent = [await asyncio.open_connection(HOST, invitation.port) for _ in range(3)]
         silent_tls = await asyncio.open_connection(HOST, invitation.port, ssl=trusting())
         try:
-            assert await join(CODE, RECORD, HOST, invitation.port) == b"welcome, laptop"
+            assert await join(CODE, RECORD, HOST, invitation.port) == (b"welcome, laptop", b"come in, laptop")
             assert await invitation.task == RECORD
         finally:
             for _, writer in (*silent, silent_tls):
@@ -43,7 +43,7 @@ async def test_a_silent_connection_is_closed_after_a_while_and_the_code_stays_op
         reader, writer = await asyncio.open_connection(HOST, invitation.port, ssl=trusting())
         assert await reader.read() == b""  # after OPEN_TIMEOUT_S
         writer.transport.abort()
-        assert await join(CODE, RECORD, HOST, invitation.port) == b"welcome, laptop"
+        assert await join(CODE, RECORD, HOST, invitation.port) == (b"welcome, laptop", b"come in, laptop")
 
 
 @pytest.mark.parametrize("said", [b"\0\0\0\x01\xc0", b"\0\1\0\1", b"\0\0"], ids=["garbage", "too long", "cut short"])
@@ -56,7 +56,7 @@ async def test_a_connection_that_talks_nonsense_is_closed_and_does_not_spend_the
         else:
             assert await reader.read() == b""
             writer.transport.abort()
-        assert await join(CODE, RECORD, HOST, invitation.port) == b"welcome, laptop"
+        assert await join(CODE, RECORD, HOST, invitation.port) == (b"welcome, laptop", b"come in, laptop")
 
 
 async def test_a_caller_that_waits_in_line_when_the_window_passes_hears_that_the_code_has_expired() -> None:
