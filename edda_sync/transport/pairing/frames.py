@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from edda_sync.words.errors import EddaError, LimitError, PairingError, RemoteProtocolError
+from edda_sync.words.errors import EddaError, LimitError, PairingError, RemoteMismatchError, RemoteProtocolError
 from edda_sync.words.limits import PAIRING_FRAME_BYTES_MAX, PAIRING_WINDOW_S
 
-Reason = Literal["wrong", "used", "expired", "closed", "broken", "unsure"]
+Reason = Literal["wrong", "used", "expired", "closed", "broken", "unsure", "version"]
 SENTENCES: Mapping[Reason, str] = {
     "wrong": "the code was wrong, or somebody stands between the two devices",
     "used": "this code was already used",
@@ -21,6 +21,7 @@ SENTENCES: Mapping[Reason, str] = {
         "the two devices lost each other at the last moment, so this one may have been let in or not; with a new code it "
         "is let in, once, in either case"
     ),
+    "version": "the two devices have different versions of edda, which do not pair: update the older one",
 }
 
 _Point = Annotated[bytes, msgspec.Meta(min_length=33, max_length=33)]  # SPAKE2's side byte and an Ed25519 point
@@ -118,6 +119,8 @@ def decode(frame: bytes) -> AnyFrame:
 
 def refusal(error: EddaError) -> bytes:
     """Return the frame that tells a joiner why its attempt ended."""
+    if isinstance(error, RemoteMismatchError):
+        return encode(Refused("version"))
     for reason, sentence in SENTENCES.items():
         if isinstance(error, PairingError) and error.reason == sentence:
             return encode(Refused(reason))

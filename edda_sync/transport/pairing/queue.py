@@ -10,7 +10,7 @@ from edda_sync.transport.pairing.inviter import Inviter
 from edda_sync.transport.pairing.machine import Send, State, Verified
 from edda_sync.transport.pairing.stream import Stream
 from edda_sync.transport.pairing.turns import Turns
-from edda_sync.words.errors import PairingError, RemoteError
+from edda_sync.words.errors import PairingError, RemoteError, RemoteMismatchError
 from edda_sync.words.limits import OPEN_TIMEOUT_S, PAIRING_ANSWER_S
 
 
@@ -83,6 +83,8 @@ class Queue:
             goodbye = refusal(error)
             if not self._proved.done():
                 self._proved.set_exception(error)
+        except RemoteMismatchError as error:
+            goodbye = refusal(error)
         except (OSError, RemoteError):
             pass  # only this connection ended: the code was not tried
         self._waiting.pop(link)

@@ -19,8 +19,8 @@ from edda_sync.words.limits import PAIRING_FRAME_BYTES_MAX
 from tests.transport.pairing.sides import CERTIFICATE, FRAMES, PASSWORD, RECORD, Pair
 
 
-def test_the_reasons_are_six_different_sentences_that_cross_the_wire() -> None:
-    assert len(set(SENTENCES.values())) == len(SENTENCES) == 6
+def test_the_reasons_are_seven_different_sentences_that_cross_the_wire() -> None:
+    assert len(set(SENTENCES.values())) == len(SENTENCES) == 7
     for sentence in SENTENCES.values():
         joiner = Joiner(PASSWORD, RECORD, CERTIFICATE, os.urandom)
         joiner.start()

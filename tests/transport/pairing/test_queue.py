@@ -4,10 +4,20 @@ import asyncio
 
 import pytest
 
+from edda_sync.transport.pairing import joiner
 from edda_sync.transport.pairing.ends import join
 from edda_sync.transport.pairing.frames import SENTENCES
 from edda_sync.words.limits import CALLERS_OF_A_NETWORK_MAX
-from tests.transport.pairing.inviting import CODE, HOST, RECORD, failed_inviting, inviting, sentence, trusting
+from tests.transport.pairing.inviting import (
+    CODE,
+    HOST,
+    RECORD,
+    failed_inviting,
+    failed_joining,
+    inviting,
+    sentence,
+    trusting,
+)
 
 
 async def test_one_of_two_devices_with_the_code_is_let_in_and_the_other_hears_that_it_was_used() -> None:
@@ -97,3 +107,11 @@ async def test_of_too_many_callers_in_line_the_first_is_hung_up_on() -> None:
             await asyncio.gather(*reads, return_exceptions=True)
             for _, writer in opened:
                 writer.transport.abort()
+
+
+async def test_a_joiner_of_another_version_hears_so_and_the_code_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with inviting() as invitation:
+        with monkeypatch.context() as patch:
+            patch.setattr(joiner, "PAIRING_VERSION", 3)
+            assert await failed_joining(CODE, invitation.port) == SENTENCES["version"]
+        assert await join(CODE, RECORD, HOST, invitation.port) == (b"welcome, laptop", b"come in, laptop")
