@@ -27,7 +27,7 @@ from edda_sync.words.config import StorageConfig
 T = TypeVar("T")
 
 COMMIT: Final = "commit"
-PATIENCE_S: Final = 30.0
+PATIENCE_S: Final = 90.0
 FACETS: Final[dict[str, Any]] = {
     name: each for kind in (StoreReader, StoreWriter) for name, each in vars(kind).items() if isinstance(each, property)
 }

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Final, Self
 
-PATIENCE_S: Final = 30
+PATIENCE_S: Final = 90
 
 
 def fork() -> int:

@@ -24,7 +24,7 @@ from edda_sync.words.errors import BusyError, CorruptError, DiskFullError, EddaE
 from edda_sync.workspace.welcome import DeviceCard
 from tests.faulty import COMMIT, FaultyEngine, FaultyStore, rot
 
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 HOST = "127.0.0.1"
 BUSY, FULL, DAMAGED = BusyError("edda.db"), DiskFullError("edda.db"), CorruptError("A row")
 FAULTS: list[EddaError] = [BUSY, FULL, DAMAGED]

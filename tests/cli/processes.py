@@ -21,7 +21,7 @@ from typing import Any
 from tests.cli import starting
 
 EDDA = [sys.executable, "-c", "from edda_sync.cli.main import main; main()"]
-PATIENCE_S = 30.0  # far above what anything here takes: a test that hangs ends
+PATIENCE_S = 90.0  # far above what anything here takes: a test that hangs ends
 
 AGAIN_S = 2.0
 

@@ -67,7 +67,7 @@ async def test_a_story_that_fails_ends_its_devices_and_is_no_success(
     monkeypatch.setattr(Machine, "run", run)
     monkeypatch.setattr(Machine, "end", end)
     story = Story(tmp_path, lambda *_: None, lambda: None)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         with pytest.raises(EddaError, match=told):
             await story.tell()
     assert ended == list(NAMES)

@@ -13,7 +13,7 @@ from edda_sync.device.device import Device, Happening
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.words.config import StorageConfig
 
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 HOST = "127.0.0.1"
 
 

@@ -17,7 +17,7 @@ from edda_sync.words.model import Item, as_json
 from edda_sync.workspace.welcome import Welcome
 
 HOST = "127.0.0.1"
-PATIENCE_S = 20.0
+PATIENCE_S = 90.0
 OF_ANOTHER_WORKSPACE = Welcome(bytes(16), ((bytes(32), bytes(32)),), {}, 0, (bytes(16), 1, bytes(32)))
 
 

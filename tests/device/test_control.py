@@ -20,7 +20,7 @@ from edda_sync.words.errors import NotFoundError, UsageError
 from edda_sync.words.files import open_file
 from edda_sync.words.folders import socket_path
 
-PATIENCE_S = 20.0
+PATIENCE_S = 90.0
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from tests.encrypted import config_of, holds
 from tests.transport.announcing import loopback, loopback_fault
 
 HOST = "127.0.0.1"
-PATIENCE_S = 20.0
+PATIENCE_S = 90.0
 OF_ANOTHER_WORKSPACE = Welcome(bytes(16), ((bytes(32), bytes(32)),), {}, 0, (bytes(16), 1, bytes(32)))
 
 

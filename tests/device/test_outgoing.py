@@ -10,7 +10,7 @@ from edda_sync.device.outgoing import FRAME_OVERHEAD_BYTES, Outgoing
 from edda_sync.words import limits
 from edda_sync.words.errors import LinkClosedError
 
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 
 class Wire:

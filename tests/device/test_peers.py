@@ -19,7 +19,7 @@ from edda_sync.transport.tls import mutual
 from edda_sync.words import limits
 from edda_sync.words.errors import EddaError, NotAMemberError, NotReachableError, OwnKeyError
 
-PATIENCE_S = 20.0
+PATIENCE_S = 90.0
 HOST = "127.0.0.1"
 FIRST, SECOND, STRANGER = sorted(
     (Identity.from_private(bytes([number]) * 32) for number in (1, 2, 3)), key=lambda identity: identity.device

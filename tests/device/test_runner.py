@@ -29,7 +29,7 @@ from edda_sync.words.config import StorageConfig
 from edda_sync.words.errors import LinkClosedError
 from edda_sync.words.model import Document, Task
 
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 
 class Wire:

@@ -9,7 +9,7 @@ import pytest
 from edda_sync.device.supervisor import Supervisor
 from edda_sync.words.errors import BusyError, EddaError
 
-PATIENCE_S = 20.0
+PATIENCE_S = 90.0
 
 
 class Bench:

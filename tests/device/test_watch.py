@@ -4,7 +4,7 @@ import asyncio
 
 from edda_sync.device.watch import Changes
 
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 
 async def test_a_condition_that_holds_is_not_waited_for() -> None:

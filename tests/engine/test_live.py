@@ -24,7 +24,7 @@ from edda_sync.words.model import Item
 from edda_sync.words.order import in_order
 from edda_sync.words.query import Query, plan
 
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 TITLES, TAGS = ("a", "Äpfel", "apple", "b"), ("work", "home")
 TASKS = [values.id_text(bytes([number] * 16)) for number in range(1, 6)]
 FILES = [values.id_text(bytes([number] * 16)) for number in range(11, 14)]

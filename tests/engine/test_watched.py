@@ -9,7 +9,7 @@ from edda_sync.engine.watched import QueryChange, Watch
 from edda_sync.words.errors import UsageError
 from edda_sync.words.model import Item
 
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 
 def task(task_id: str, title: str) -> Item:

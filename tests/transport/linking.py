@@ -33,7 +33,7 @@ class Inflow(asyncio.Queue[T]):
     """A queue whose reader fails, rather than hangs, when nothing comes."""
 
     async def get(self) -> T:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             return await super().get()
 
 

@@ -25,7 +25,7 @@ from edda_sync.words.folders import socket_path
 from edda_sync.workspace.welcome import DeviceCard
 
 ROOT = Path(edda.__file__).parents[1]
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 
 @pytest.fixture

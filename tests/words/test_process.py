@@ -30,7 +30,7 @@ from tests.forked import Child, in_child
 AGAIN = "was opened before this process was forked; open it again in this process."
 REFUSED = f"UsageError: This store {AGAIN}"
 HOST = "127.0.0.1"
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 
 def titles(store: StorageEngine) -> list[str]:
@@ -233,7 +233,7 @@ async def main(folder):
     async with (
         Device(folder / "laptop", config=config("laptop"), discover=False) as laptop,
         Device(folder / "phone", config=config("phone"), discover=False, at=(("127.0.0.1", laptop.port),)) as phone,
-        asyncio.timeout(20),
+        asyncio.timeout(90),
     ):
         await phone.until(lambda: len(phone.progress) == 1)
         await phone.equal()
