@@ -3,8 +3,9 @@ Discovery: members of one workspace find each other's addresses on the LAN, and 
 
 What a device announces is a hint, never a proof: a link proves who is at an address (see ``link``). It names neither
 workspace nor device. The instance name is random, and new after each change of the network and each hour; the TXT
-record carries tags: HMACs that members can compute and nobody else can read. Somebody who records a tag can repeat it
-for two hours and so make members call an address; that is all.
+record carries tags: HMACs of that name, which members can compute and nobody else can read. So no clock is compared: devices
+whose clocks are years apart find each other. Somebody who recorded an announcement can repeat it, and so make members call
+an address in their own networks a few times a minute; that is all (``device.peer``).
 
 A device that hears a member under a new name announces itself again. So the newcomer need not wait for an answer, which
 RFC 6762 (section 6) holds back for a second when the record was multicast just before.
@@ -16,7 +17,7 @@ import asyncio
 import contextlib
 import hmac
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -30,6 +31,7 @@ from edda_sync.words.limits import (
     ENDPOINTS_MAX,
     FURTHER_INVITATIONS_S,
     INVITATIONS_TRIED_MAX,
+    RENAMED_EVERY_S,
 )
 
 SYNC = "_edda-sync._tcp.local."
@@ -38,19 +40,19 @@ VERSION = "1"
 TAG_BYTES = 8
 
 
-def tag(key: bytes, device: str, hour: int) -> str:
+def tag(key: bytes, device: str, name: str) -> str:
     """
-    Return the tag that a device announces for one hour.
+    Return the tag that a device announces under one name.
 
     Args:
         key: The workspace's discovery key.
         device: The device id.
-        hour: Whole hours since 1970.
+        name: The random name of the announcement, 16 hex digits.
 
     Returns:
         16 hex digits: the first 8 bytes of HMAC-SHA256 (RFC 2104).
     """
-    return hmac.digest(key, f"{device} {hour}".encode(), "sha256")[:TAG_BYTES].hex()
+    return hmac.digest(key, f"{device} {name}".encode(), "sha256")[:TAG_BYTES].hex()
 
 
 # --- members ----------------------------------------------------------------------------------------------------------
@@ -76,7 +78,7 @@ class Discovery:
         port: The port where this device listens.
         members: Returns the ids of the present members; this device may be among them.
         on_found: Called with a member and the addresses that it announces, best first; again with each announcement.
-        now: Returns the wall time in seconds since 1970.
+        now: Returns the seconds of a clock that only goes forward; it says when an hour is over, and the name changes.
         on_own: Called with the addresses that somebody announces for this device: itself, or a copy of its store.
         on_lost: Called with a member that withdrew all its announcements.
         on_network_change: Called when the interfaces have changed: dial again, because members are found again.
@@ -101,10 +103,8 @@ class Discovery:
         self._on_found, self._on_lost, self._on_network_change = on_found, on_lost, on_network_change
         self._on_own = on_own
         self._seen: dict[str, _Announcement] = {}
-        self._names: dict[str, str] = {}
-        self._names_of: object = None
         self._station = Station(
-            SYNC, port=port, text=self._text, heard=self._heard, reopening=self._reopening, look=look
+            SYNC, port=port, text=self._text, period=self._hour, heard=self._heard, reopening=self._reopening, look=look
         )
 
     async def __aenter__(self) -> Self:
@@ -133,33 +133,25 @@ class Discovery:
     def refresh(self) -> None:
         """Check again the announcements of unknown devices, because members have joined, or keys have come."""
         for name, seen in list(self._seen.items()):
-            device = self._whose(seen.tags)
+            device = self._whose(name, seen.tags)
             if seen.device is None and device is not None:
                 self._seen[name] = _Announcement(seen.tags, seen.endpoints, device)
                 self._on_found(device, list(seen.endpoints))
 
-    def _text(self) -> Mapping[str, str]:
-        hour = self._hour()
-        return {"v": VERSION, "t": ",".join(tag(key, self._device, hour) for key in self._current_keys())}
+    def _text(self, name: str) -> Mapping[str, str]:
+        return {"v": VERSION, "t": ",".join(tag(key, self._device, name) for key in self._current_keys())}
 
     def _hour(self) -> int:
-        return int(self._now() // 3600)
+        return int(self._now() // RENAMED_EVERY_S)
 
     def _current_keys(self) -> tuple[bytes, ...]:
         return tuple(self._keys())[:DISCOVERY_KEYS_MAX]
 
-    def _whose(self, tags: Iterable[str]) -> str | None:
-        """Return the member that announces these tags for this hour, the last one or the next (its clock may differ)."""
-        hour, keys, members = self._hour(), self._current_keys(), frozenset(self._members()) | {self._device}
-        if self._names_of != (hour, keys, members):
-            self._names_of = (hour, keys, members)
-            self._names = {
-                tag(key, member, each): member
-                for key in keys
-                for member in members
-                for each in (hour - 1, hour, hour + 1)
-            }
-        return next((self._names[each] for each in tags if each in self._names), None)
+    def _whose(self, instance: str, tags: Collection[str]) -> str | None:
+        """Return the member that announces these tags under this name."""
+        name = instance.partition(".")[0]
+        members = {*self._members(), self._device}
+        return next((each for key in self._current_keys() for each in members if tag(key, each, name) in tags), None)
 
     def _reopening(self, network_changed: bool) -> None:
         self._seen.clear()
@@ -174,7 +166,7 @@ class Discovery:
                 self._on_lost(before.device)
             return
         tags = _tags(info)
-        device = self._whose(tags)
+        device = self._whose(name, tags)
         endpoints = endpoints_of(info, self._station.present)
         if not tags or not info.port or not endpoints:
             return
@@ -222,7 +214,7 @@ async def announce_pairing(port: int, nameplate: str, *, look: Look = interfaces
         Why no device can find it, for a person who then types an address; empty if devices can find it.
     """
     text = {"v": VERSION, "n": nameplate}
-    async with Station(PAIR, port=port, text=lambda: text, look=look) as station:
+    async with Station(PAIR, port=port, text=lambda _name: text, look=look) as station:
         yield station.reason
 
 

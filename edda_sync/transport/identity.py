@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 KEY_BYTES = 32
 LINE_MARK = "edda-ed25519"
 REMEDY = f"put it back from a backup, or move {NOTE_FILE} and {KEY_FILE} away and join again with `edda join`"
-# Clocks may be wrong, and TLS checks validity: a certificate is valid for all dates that can be written.
+# A certificate follows from its key byte for byte, so it has fixed dates; nobody checks them (``tls``).
 VALID_FROM = datetime(2000, 1, 1, tzinfo=UTC)
 VALID_UNTIL = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 

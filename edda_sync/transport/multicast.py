@@ -52,7 +52,8 @@ class Station:
     Args:
         service: The service type, fully qualified.
         port: The port to announce, if ``text`` is given.
-        text: Returns the present TXT record; None announces nothing.
+        text: Returns the present TXT record for a name; None announces nothing.
+        period: Returns a number; when it changes, so does the name.
         heard: Called with the name and content of an announcement; the content is None if it was withdrawn. None to not
             listen.
         reopening: Called before everything is opened again, with whether the network has changed.
@@ -64,17 +65,19 @@ class Station:
         service: str,
         *,
         port: int = 0,
-        text: Callable[[], Mapping[str, str]] | None = None,
+        text: Callable[[str], Mapping[str, str]] | None = None,
+        period: Callable[[], int] = lambda: 0,
         heard: Heard | None = None,
         reopening: Callable[[bool], None] | None = None,
         look: Look = interfaces,
     ) -> None:
         self.reason = "discovery has not started"
         self.present: frozenset[Interface] = frozenset()
-        self._service, self._port, self._text = service, port, text
+        self._service, self._port, self._text, self._period = service, port, text, period
         self._heard, self._reopening, self._look = heard, reopening, look
         self._air: _Air | None = None
-        self._announced: Mapping[str, str] | None = None
+        self._name = ""
+        self._announced: object = None
         self._retry_at = 0.0
         self._stopping = asyncio.Event()
 
@@ -115,6 +118,10 @@ class Station:
             if not self._stopping.is_set():
                 await self._reconcile()
 
+    def _said(self) -> object:
+        """Return what the announcement depends on, besides the network."""
+        return self._text and (self._period(), self._text(self._name))
+
     async def _reconcile(self, *, starting: bool = False) -> None:
         """Bring what is open in line with the network and the announcement."""
         loop = asyncio.get_running_loop()
@@ -122,18 +129,19 @@ class Station:
             present = self._look()
         except OSError:
             return  # the system lacks something at the moment; the next look tries again
-        text = self._text() if self._text is not None else None
         due = self._air is None and loop.time() >= self._retry_at
-        if (present, text) == (self.present, self._announced) and not due:
+        if (present, self._said()) == (self.present, self._announced) and not due:
             return
         if self._reopening is not None and not starting:
             loop.call_soon(self._reopening, present != self.present)
-        self.present, self._announced = present, text
+        self.present, self._name = present, secrets.token_hex(_NAME_BYTES)
+        self._announced = self._said()
+        text = self._text(self._name) if self._text is not None else None
         closing, self._air = self._air, None
         if closing is not None:
             closing.deafen()
         try:
-            self._air = await _Air.opened(self._service, present, self._port, text, self._heard)
+            self._air = await _Air.opened(self._service, present, self._port, self._name, text, self._heard)
             self.reason = ""
         except (OSError, zeroconf.Error) as error:
             self.reason = f"multicast does not work here: {getattr(error, 'strerror', None) or error}"
@@ -159,12 +167,13 @@ class _Air:
         service: str,
         present: frozenset[Interface],
         port: int,
+        name: str,
         text: Mapping[str, str] | None,
         heard: Heard | None,
     ) -> _Air:
         """Open everything; an ``OSError`` or a ``zeroconf.Error`` says why it cannot."""
         air = cls(_multicast(present), heard)
-        opening = asyncio.ensure_future(air._open(service, port, text, usable(present)))
+        opening = asyncio.ensure_future(air._open(service, port, name, text, usable(present)))
         try:
             await asyncio.shield(opening)  # zeroconf cannot be closed after its start was cancelled
         except BaseException:
@@ -173,12 +182,13 @@ class _Air:
             raise
         return air
 
-    async def _open(self, service: str, port: int, text: Mapping[str, str] | None, addresses: list[str]) -> None:
+    async def _open(
+        self, service: str, port: int, name: str, text: Mapping[str, str] | None, addresses: list[str]
+    ) -> None:
         await self._multicast.zeroconf.async_wait_for_start()
         if not self._multicast.zeroconf.engine.senders:
             raise OSError("no network interface takes part in it")
         if text is not None:
-            name = secrets.token_hex(_NAME_BYTES)
             self._info = AsyncServiceInfo(
                 service,
                 f"{name}.{service}",

@@ -173,6 +173,7 @@ INVITATIONS_TRIED_MAX = 3  # announcements of invitations with the nameplate of 
 FURTHER_INVITATIONS_S = 1.0  # how long another one is waited for, after the code did not fit the first
 PAIRING_SEARCH_S = 10.0  # how long a joiner listens for its inviter on the LAN
 DISCOVERY_POLL_S = 0.5  # how soon a change of the network, or a new hour, is noticed
+RENAMED_EVERY_S = 3_600.0  # so long a device announces itself under one name, by which strangers know it again
 # Keys under which a device announces itself (wire): the present one, and those that absent members know.
 DISCOVERY_KEYS_MAX = 4
 ADDRESSES_MAX = 16  # addresses of one announcement that are dialled

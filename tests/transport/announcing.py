@@ -99,7 +99,7 @@ class Workspace:
         self.ports[device] = next(PORTS)
         settings: dict[str, Any] = {
             "members": lambda: self.members,
-            "now": lambda: 480_000 * HOUR + 60,
+            "now": lambda: 60.0,
             "look": loopback,
             "on_found": seen.on_found,
             "on_lost": seen.on_lost,
@@ -128,7 +128,7 @@ def say(**said):
 
 async def main(device):
     async with Discovery(
-        device, lambda: [b"k" * 32], 4000, members=lambda: ["laptop", "phone", "tablet"], now=time.time,
+        device, lambda: [b"k" * 32], 4000, members=lambda: ["laptop", "phone", "tablet"], now=time.monotonic,
         on_found=lambda device, addresses: say(found=device, at=addresses),
         on_network_change=lambda: say(changed=True),
     ) as discovery:

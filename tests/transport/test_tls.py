@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import socket
 import ssl
+from datetime import UTC, datetime
 
 import pytest
 from cryptography import x509
@@ -31,7 +32,14 @@ from tests.transport.linking import (
 )
 
 
-def signed_by(signer: Identity, owner: Identity, name: str, *, authority: bool) -> bytes:
+def signed_by(
+    signer: Identity,
+    owner: Identity,
+    name: str,
+    *,
+    authority: bool,
+    valid: tuple[datetime, datetime] = (VALID_FROM, VALID_UNTIL),
+) -> bytes:
     """A certificate of the owner's key under a name of choice, signed by somebody, DER."""
 
     def named(device: str) -> x509.Name:
@@ -43,8 +51,8 @@ def signed_by(signer: Identity, owner: Identity, name: str, *, authority: bool) 
         .issuer_name(named(signer.device))
         .public_key(owner._key.public_key())
         .serial_number(7)
-        .not_valid_before(VALID_FROM)
-        .not_valid_after(VALID_UNTIL)
+        .not_valid_before(valid[0])
+        .not_valid_after(valid[1])
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
     )
     return builder.sign(signer._key, None).public_bytes(Encoding.DER)
@@ -64,6 +72,20 @@ async def test_a_certificate_signed_by_a_pinned_one_is_refused_by_both_sides() -
             await dial(BOB, DAN.device, pinned, "127.0.0.1", listener.port)
         assert listener.requests == 1  # TLS alone let it through here, too
         assert isinstance(await inbox.ends.get(), LinkClosedError)
+
+
+@pytest.mark.parametrize("year", [1990, 9000])
+async def test_no_clock_makes_a_certificate_invalid_on_either_side(year: int) -> None:
+    then = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)  # as a clock that is wrong sees it
+    ada, bob = (
+        dataclasses.replace(each, _shown=signed_by(each, each, each.device, authority=False, valid=then))
+        for each in (ADA, BOB)
+    )
+    inbox = Inbox()
+    async with listening(inbox, bob, identity=ada) as listener:
+        link = await dial(bob, ada.device, ada.certificate, "127.0.0.1", listener.port)
+        assert (await inbox.links.get()).peer == bob.device
+        await link.close()
 
 
 async def test_tls_1_2_is_refused() -> None:
