@@ -29,7 +29,7 @@ from edda_sync.crdt.records import told_apart
 from edda_sync.engine import aside as asides
 from edda_sync.engine import missing
 from edda_sync.engine.life import COPIED
-from edda_sync.words import limits
+from edda_sync.words import clocks, limits
 from edda_sync.words.errors import damage_sentence
 from edda_sync.words.folders import socket_path
 from edda_sync.words.units import size_in_words
@@ -55,6 +55,15 @@ def devices(as_json: bool) -> None:
         return
     rows = [[each["name"], each["device"][:SHORT_DEVICE], _standing(each)] for each in found]
     print_table(["name", "id", "last proved equal"], rows)
+    names = told_apart({each["device"]: each["name"] for each in found})
+    _print_clocks({names[each["device"]]: each for each in found})
+
+
+def _print_clocks(devices: dict[str, Answer]) -> None:
+    """Print which devices' clocks are apart from this one's, by their names."""
+    for name, each in devices.items():
+        if said := clocks.sentence(safe_line(name), each.get("clock_s")):  # an older `edda up` does not say it
+            say(said)
 
 
 def _standing(device: Answer) -> str:
@@ -172,6 +181,7 @@ def _print_status(found: Answer) -> None:
         names = names_of(found)
         rows = [[names[each["device"]], _peer_state(each), _when(each["proved_at"])] for each in found["peers"]]
         print_table(["device", "state", "last proved equal"], rows)
+        _print_clocks({names[each["device"]]: each for each in found["peers"]})
         for each in found["peers"]:
             said = each.get("note", "") if each["connected"] else each["error"]
             if said:

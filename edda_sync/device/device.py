@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from edda_sync.crdt.frontier import Frontier, covers
-from edda_sync.device import backups, control, filing, rotation, service
+from edda_sync.device import backups, clock, control, filing, rotation, service
 from edda_sync.device.filing import Files
 from edda_sync.device.happening import Happening
 from edda_sync.device.introducing import Introducing
@@ -136,6 +136,7 @@ class Device:
             for endpoint in self._at:
                 runner.tasks.start(self.dial(*endpoint))
             runner.begin()
+            runner.tasks.start(clock.watch(self.peers.renew))
             if rotation.has_policy(self.store):
                 tell = lambda text: self._tell(Happening("trouble", text=text))  # noqa: E731 - like the runner's
                 runner.tasks.start(rotation.rotate_when_due(self.run, tell))
@@ -360,6 +361,7 @@ class Device:
 
     async def _carry(self, link: Link) -> None:
         await self._introducing.met(link.peer)
+        self._status.linked(link.peer, link.clock_s)
         await self._runner.carry(link)
 
     def _answered(self, device: str, endpoint: Endpoint) -> None:

@@ -144,6 +144,12 @@ class Peers:
         for peer in self.all.values():
             self._look_again(peer)
 
+    def renew(self) -> None:
+        """Make every link anew, because each side says its time when one is made, and this device's clock was set."""
+        for peer in self.all.values():
+            if peer.link is not None:
+                self._start(peer.link.close("the clock was set"))
+
     async def dial_address(self, host: str, port: int) -> str:
         """
         Dial the member at an address; return its device id, as its certificate says.

@@ -115,8 +115,9 @@ def handler(device: Running) -> Handler:
 async def devices(device: Running) -> list[standing.Facts]:
     """Return the devices of the workspace, with what is known of them now, and its recovery codes."""
     listed, codes = await device.run(lambda store: (standing.devices(store), standing.recovery_codes(store)))
-    proved = {peer["device"]: peer["proved_at"] for peer in (await device.status())["peers"]}
-    return [*({**each, "proved_at": proved.get(each["device"])} for each in listed), *codes]
+    peers = {peer["device"]: peer for peer in (await device.status())["peers"]}
+    known = {device: {name: peer[name] for name in ("proved_at", "clock_s")} for device, peer in peers.items()}
+    return [*({**each, **known.get(each["device"], {"proved_at": None})} for each in listed), *codes]
 
 
 # --- sync -------------------------------------------------------------------------------------------------------------

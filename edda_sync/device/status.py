@@ -19,6 +19,7 @@ from edda_sync.sync.filing import FilesProgress
 from edda_sync.sync.progress import Progress
 from edda_sync.transport import packets
 from edda_sync.transport.interfaces import Endpoint
+from edda_sync.words import clocks
 from edda_sync.words.addresses import host_port
 from edda_sync.words.callbacks import log
 from edda_sync.words.errors import BugError, CorruptError, EddaError, RemoteError, StorageError
@@ -53,6 +54,7 @@ class Status:
         self._names: dict[str, str] = {}
         self._met: set[str] = set()
         self._troubles: dict[str, str] = {}
+        self._apart: set[str] = set()  # those whose clock is apart from this one's, as was told
         self._files = FilesProgress()
         self._done = 0, 0  # how many files had come, and how many bytes, when that was last told
 
@@ -126,6 +128,16 @@ class Status:
     def answered(self, device: str, endpoint: Endpoint) -> None:
         """Note the address where a member answered."""
         self._remembered.setdefault(device, standing.Remembered()).endpoint = endpoint
+
+    def linked(self, device: str, clock_s: float | None) -> None:
+        """Note by how many seconds a peer's clock is ahead of this one's; tell once that it is apart."""
+        if clock_s is None:
+            return
+        self._remembered.setdefault(device, standing.Remembered()).clock_s = clock_s
+        said = clocks.sentence(self.name_of(device), clock_s)
+        if said and device not in self._apart:
+            self._tell(Happening("trouble", device, text=said))
+        (self._apart.add if said else self._apart.discard)(device)
 
     def ended(self, device: str, error: EddaError) -> None:
         """Note the error that ended a session. A fault of this device's own disk is no trouble with the peer."""

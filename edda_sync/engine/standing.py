@@ -33,11 +33,15 @@ _PORT_KEY: Final = "port"
 
 
 class Remembered(msgspec.Struct, array_like=True):
-    """When a peer was last proved equal (in wall seconds), the number of changes then, and the address where it answered."""
+    """
+    When a peer was last proved equal (in wall seconds), the number of changes then, the address where it answered, and by
+    how many seconds its clock was ahead of this one's.
+    """
 
     proved_s: float = 0.0
     changes: int = 0
     endpoint: tuple[str, int] | None = None
+    clock_s: float | None = None
 
 
 def load(engine: StorageEngine) -> dict[str, Remembered]:
@@ -291,6 +295,7 @@ def peer(device: str, name: str, known: Remembered, **now: Any) -> Facts:
         "rcvd_bytes": 0,
         "proved_at": proved_at(known),
         "proved_changes": known.changes,
+        "clock_s": known.clock_s,
         "error": "",
         "note": "",  # what a person may want to know of the link, although it works
         **now,
@@ -325,6 +330,7 @@ def devices(engine: StorageEngine) -> list[Facts]:
             "this": device == own,
             "added_at": added_at,
             "proved_at": proved_at(remembered.get(device, Remembered())),
+            "clock_s": remembered.get(device, Remembered()).clock_s,
             "recovery": None,
         }
         for device, (name, added_at) in _members(engine).items()
@@ -342,6 +348,7 @@ def recovery_codes(engine: StorageEngine) -> list[Facts]:
                 "this": False,
                 "added_at": code.made_at,
                 "proved_at": None,
+                "clock_s": None,
                 "recovery": "replaced" if code.is_replaced else "current",
             }
             for code in codes.listed(reader)

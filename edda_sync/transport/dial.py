@@ -11,6 +11,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus, WebSocketException
 from websockets.http11 import Response
 
+from edda_sync.transport.clock import said
 from edda_sync.transport.identity import Identity
 from edda_sync.transport.link import BOTH_ENDS, PATH, SUBPROTOCOL, Calling, Link
 from edda_sync.transport.sockets import connected, tune
@@ -68,6 +69,7 @@ async def dial(
                 proxy=None,
                 create_connection=Calling,
                 user_agent_header=None,
+                additional_headers={"Date": said()},
                 open_timeout=None,
                 **to,
                 **BOTH_ENDS,

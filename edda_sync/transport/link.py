@@ -30,6 +30,7 @@ from websockets.frames import CloseCode
 from websockets.protocol import State
 from websockets.typing import Subprotocol
 
+from edda_sync.transport.clock import ahead_s
 from edda_sync.words.errors import (
     LimitError,
     LinkClosedError,
@@ -123,11 +124,14 @@ class Link:
         peer: The id of the other device, as proved by the handshake.
         address: Its address, ``HOST:PORT``, for a person.
         dialled: Whether this side dialled.
+        clock_s: By how many seconds the peer's clock was ahead of this one's; None if it did not say its time.
     """
 
     def __init__(self, connection: Connection, peer: str, address: str, *, dialled: bool) -> None:
         assert isinstance(connection, _Hearing), "the calls below make no other"
         self.peer, self.address, self.dialled = peer, address, dialled
+        handshake = connection.response if dialled else connection.request
+        self.clock_s = None if handshake is None else ahead_s(handshake.headers)
         self._connection: _Hearing = connection
         self._closing = False
         self._watching = asyncio.create_task(self._watch())  # ends with the connection

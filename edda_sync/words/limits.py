@@ -176,6 +176,10 @@ DISCOVERY_POLL_S = 0.5  # how soon a change of the network, or a new hour, is no
 RENAMED_EVERY_S = 3_600.0  # so long a device announces itself under one name, by which strangers know it again
 # Keys under which a device announces itself (wire): the present one, and those that absent members know.
 DISCOVERY_KEYS_MAX = 4
+CLOCKS_APART_S = (
+    120.0  # people are told of clocks that differ by more; clocks that the network sets differ by less than 1 s
+)
+CLOCK_POLL_S = 5.0  # how soon a device notices that its machine's clock was set
 ADDRESSES_MAX = 16  # addresses of one announcement that are dialled
 ENDPOINTS_MAX = 64  # peers remembered from discovery: this bounds a flood of announcements
 MEMBERS_MAX = 512  # devices of one workspace

@@ -498,3 +498,13 @@ def tls_of_somebody_else(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLCon
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)
     return context
+
+
+@pytest.mark.parametrize("whose", [FIRST, SECOND], ids=["the side that dialled", "the side that was dialled"])
+async def test_a_clock_that_was_set_makes_the_links_anew(whose: Identity) -> None:
+    async with Side(FIRST, SECOND) as one, Side(SECOND, FIRST) as other:
+        one.peers.found(SECOND.device, [other.endpoint])
+        link = await one.linked()
+        (one if whose is FIRST else other).peers.renew()
+        await one.until(lambda: bool(one.open) and link not in one.open)
+        await other.linked()

@@ -131,3 +131,16 @@ def test_of_a_linked_peer_that_gets_small_packets_it_is_said_why(bench: Bench) -
     assert bench.status.of_peer(member, {})["note"] == sentence("phone")
     bench.status.talking({})
     assert bench.status.of_peer(member, {})["note"] == "", "it has no link"
+
+
+def test_a_clock_that_is_apart_is_told_once_and_again_after_it_was_right(bench: Bench) -> None:
+    for clock_s in (None, 1.0, 10_800.0, 10_805.0, 2.0, -10_800.0):
+        bench.status.linked(PEER, clock_s)
+    assert [each.what for each in bench.told] == ["trouble", "trouble"]
+    assert [each.text[:34] for each in bench.told] == [
+        "phone's clock is 3 h ahead of this",
+        "phone's clock is 3 h behind this o",
+    ]
+    assert bench.status.remembered_of(PEER).clock_s == -10_800.0
+    bench.status.linked(PEER, None)  # an older version, which does not say its time
+    assert bench.status.remembered_of(PEER).clock_s == -10_800.0

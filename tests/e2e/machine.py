@@ -148,12 +148,14 @@ class Machine:
             return None
 
 
-async def until(wish: Callable[[], Awaitable[object]], patience_s: float = PATIENCE_S) -> float:
+async def until(
+    wish: Callable[[], Awaitable[object]], patience_s: float = PATIENCE_S, *, poll_s: float = POLL_S
+) -> float:
     """Ask until a condition holds; return how long that took, in seconds."""
     started = time.monotonic()
     while not await wish():
         assert time.monotonic() - started < patience_s, f"still not so after {patience_s:g} s"
-        await asyncio.sleep(POLL_S)
+        await asyncio.sleep(poll_s)
     return time.monotonic() - started
 
 
