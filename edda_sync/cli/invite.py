@@ -110,13 +110,19 @@ def _show_code(answer: Answer) -> None:
         say(f"On this machine itself:  edda join --at 127.0.0.1:{port}")
     elif answer["reason"]:
         say(f"The LAN cannot hear of this invitation: {answer['reason']}.")
-        say(f"On the other device, type:  edda join --at {places[0] if places else f'HOST:{port}'}")
+        _show_places("On the other device, type:", places or [f"HOST:{port}"])
     else:
         say("On the other device, type:  edda join")
         if places:
-            say(f"If it does not find this one:  edda join --at {places[0]}")
+            _show_places("If it does not find this one:", places)
     say("It asks for the code.")
     say(f"The code is good for {_duration(answer['window_s'])}, one device and one try. Ctrl-C takes it back.")
+
+
+def _show_places(before: str, places: list[str]) -> None:
+    """Print how to join at an address; the likeliest comes first, and the others below it."""
+    for number, place in enumerate(places):
+        say(f"{before if number == 0 else 'or'.rjust(len(before))}  edda join --at {safe_line(place)}")
 
 
 async def _count_down(window_s: float) -> None:

@@ -180,14 +180,15 @@ def _finishing(device: Device) -> str:
 
 def _print_banner(status: Answer, addresses: list[str], log: Log) -> None:
     short, port = status["device"][:SHORT_DEVICE], status["port"]
-    own = {"device": status["device"], "name": status["name"], "port": port}
+    own = {"device": status["device"], "name": status["name"], "port": port, "addresses": addresses}
     log.said(f'This is "{status["name"]}" ({short}), listening on port {port}.', "ready", **own)
+    places = [host_port(each, port) for each in addresses]
     if not status["discovery"]["available"]:
-        where = " or ".join(f"--at {host_port(each, status['port'])}" for each in addresses[:2]) or "no address yet"
+        where = " or ".join(f"--at {each}" for each in places) or "no address yet"
         why = status["discovery"]["reason"]
         log.said(f"Not looking on the LAN: {why}. Others reach this device with {where}.", "discovery", reason=why)
     elif on_network():
-        log.said("Looking for the others on the LAN.", "discovery")
+        log.said(f"Looking for the others on the LAN; this device is at {' or '.join(places)}.", "discovery")
     else:
         log.said(f"{NO_NETWORK}; the others are looked for once it has one.", "discovery", reason=NO_NETWORK)
     names = names_of(status)

@@ -30,6 +30,7 @@ from edda_sync.engine import aside as asides
 from edda_sync.engine import missing
 from edda_sync.engine.life import COPIED
 from edda_sync.words import clocks, limits
+from edda_sync.words.addresses import host_port
 from edda_sync.words.errors import damage_sentence
 from edda_sync.words.folders import socket_path
 from edda_sync.words.units import size_in_words
@@ -135,6 +136,8 @@ def _print_status(found: Answer) -> None:
         say(f"outstanding: {asides.sentence([safe_line(each) for each in found['to_bring']])}")
     if sentence := files_missing(found.get("files", {})):
         say(f"files: {sentence}")
+    if found.get("addresses"):  # an `edda up` from before this does not say them
+        say(f"reached at: {', '.join(host_port(each, found['port']) for each in found['addresses'])}")
     if found["running"] and not found["discovery"]["available"]:
         say(f"not looking on the LAN: {found['discovery']['reason']}")
     if found["damaged"]:

@@ -296,6 +296,7 @@ class Device:
             "fault": self.fault,
             "copy_at": self._introducing.copy_at,
             "port": self.port,
+            "addresses": service.addresses(),
             "discovery": discovery,
         }
         facts["files"].update(filing.facts(self.files.progress))

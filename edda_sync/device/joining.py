@@ -25,7 +25,7 @@ from edda_sync.sync import readmission
 from edda_sync.transport import identity as identities
 from edda_sync.transport import pairing
 from edda_sync.transport.discovery import find_pairing
-from edda_sync.transport.interfaces import has_network
+from edda_sync.transport.interfaces import has_network, hosts_of, interfaces
 from edda_sync.transport.pairing.frames import SENTENCES
 from edda_sync.words import limits
 from edda_sync.words.addresses import host_port
@@ -202,7 +202,8 @@ async def pair(home: Path, code: str, name: str, endpoints: Sequence[Endpoint]) 
     identity = _identity(home)
     record = membership.encode(DeviceCard(identity.certificate, name, identity.sealing_keys))
     failure: PairingError | NotReachableError = PairingError(NOBODY, nobody_asked=True)
-    for host, port in endpoints:
+    present = interfaces()
+    for host, port in [(host, port) for named, port in endpoints for host in hosts_of(named, present)]:
         try:
             welcome = membership.decode_told(*await pairing.join(code, record, host, port))
         except NotReachableError as error:

@@ -18,7 +18,7 @@ from edda_sync.device.peer import Peer
 from edda_sync.transport import packets
 from edda_sync.transport.dial import dial, peek
 from edda_sync.transport.identity import Identity, device_of, public_key_of
-from edda_sync.transport.interfaces import Endpoint
+from edda_sync.transport.interfaces import Endpoint, hosts_of, interfaces
 from edda_sync.transport.link import Link
 from edda_sync.transport.listener import Listener
 from edda_sync.words import limits
@@ -158,6 +158,13 @@ class Peers:
             NotReachableError: No device answers.
             NotAMemberError: The device is not a member.
         """
+        *others, last = hosts_of(host, interfaces())
+        for each in others:
+            with contextlib.suppress(NotReachableError):
+                return await self._dial_address(each, port)
+        return await self._dial_address(last, port)
+
+    async def _dial_address(self, host: str, port: int) -> str:
         certificate = await peek(host, port)
         try:
             device = device_of(public_key_of(certificate))

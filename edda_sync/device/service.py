@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
@@ -20,7 +19,7 @@ from edda_sync.device.peers import DIAL_AGAIN_S, Endpoint, Peers
 from edda_sync.engine import exchanged, standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.progress import Progress
-from edda_sync.transport.interfaces import has_network, interfaces
+from edda_sync.transport.interfaces import has_network, interfaces, told
 from edda_sync.words import limits
 from edda_sync.words.addresses import host_port
 from edda_sync.words.errors import RemoteError, StorageError, UsageError
@@ -376,7 +375,5 @@ async def _see_off(device: Running, new: str) -> Answer:
 
 
 def addresses() -> list[str]:
-    """Return the addresses at which others can reach this machine: IPv4 first, link-local ones last; perhaps none."""
-    present = {ipaddress.ip_address(each) for interface in interfaces() if interface.up for each in interface.addresses}
-    outward = [each for each in present if not each.is_loopback and not (each.version == 6 and each.is_link_local)]
-    return [str(each) for each in sorted(outward, key=lambda each: (each.is_link_local, each.version, str(each)))]
+    """Return the addresses at which others can reach this machine, the likeliest first; perhaps none."""
+    return told(interfaces())

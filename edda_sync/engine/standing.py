@@ -272,6 +272,7 @@ def status(engine: StorageEngine) -> Facts:
         "fault": "",
         "copy_at": None,
         "port": None,
+        "addresses": [],
         "discovery": {"available": False, "reason": "this device is not running"},
         "metrics": as_json(engine.metrics()),
         "peers": peers,
