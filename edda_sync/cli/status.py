@@ -29,7 +29,7 @@ from edda_sync.crdt.records import told_apart
 from edda_sync.engine import aside as asides
 from edda_sync.engine import missing
 from edda_sync.engine.life import COPIED
-from edda_sync.words import clocks, limits
+from edda_sync.words import limits
 from edda_sync.words.addresses import host_port
 from edda_sync.words.errors import damage_sentence
 from edda_sync.words.folders import socket_path
@@ -63,8 +63,11 @@ def devices(as_json: bool) -> None:
 def _print_clocks(devices: dict[str, Answer]) -> None:
     """Print which devices' clocks are apart from this one's, by their names."""
     for name, each in devices.items():
-        if said := clocks.sentence(safe_line(name), each.get("clock_s")):  # an older `edda up` does not say it
-            say(said)
+        if each.get("clock_s") is not None:  # an `edda up` from before this does not say it
+            from edda_sync.words import clocks
+
+            if said := clocks.sentence(safe_line(name), each["clock_s"]):
+                say(said)
 
 
 def _standing(device: Answer) -> str:
