@@ -30,7 +30,8 @@ from typing import Final, Literal, Protocol
 from tests.e2e.wire import Faults, Way, Wire
 
 _NUMBERS: Final = itertools.count()
-_BRIDGE: Final = "bridge"
+BRIDGE: Final = "bridge"
+NETWORK: Final = "10.77.0"
 INTERFACE: Final = "eth0"
 
 Spoiler = Literal["netem", "wire"]
@@ -81,48 +82,94 @@ class _Spoiled(Protocol):
 
 class Place:
     """
-    Where a device can be: a network namespace with one interface.
+    Where a device can be: a network namespace with an interface, and a cable from there to a bridge.
+
+    Args:
+        namespace: Its name.
+        hub: The namespace of the bridge.
+        number: Tells its cable from others of that bridge's namespace.
+        bridge: The bridge.
+        network: Its IPv4 network, of 24 bits; without one it has no addresses but IPv6 link-local ones.
+        interface: The interface's name.
+        routes: Where packets to other networks go: destinations, and the router's address.
 
     Attributes:
         address: Its IPv4 address.
         enter: The words before a command that make it run there.
     """
 
-    def __init__(self, namespace: str, hub: str, number: int) -> None:
+    def __init__(
+        self,
+        namespace: str,
+        hub: str,
+        number: int,
+        *,
+        bridge: str = BRIDGE,
+        network: str | None = NETWORK,
+        interface: str = INTERFACE,
+        routes: tuple[tuple[str, str], ...] = (),
+    ) -> None:
         self.namespace = namespace
-        self.address = f"10.77.0.{number + 1}"
+        self.address = f"{network}.{number + 1}" if network else ""
         self.enter = ("ip", "netns", "exec", namespace)
-        self._hub, self._number = hub, number
-        self._port, self._bridge = f"port{number}", _BRIDGE
+        self._hub, self._number, self._home = hub, number, bridge
+        self._port, self._bridge = f"port{number}", bridge
+        self._interface, self._routes = interface, routes
+        self._moves = 0
         self._spoiled: _Spoiled | None = None
+
+    def join(self) -> None:
+        """Lay the cable; the namespace and the bridge are there."""
+        cable = ("type", "veth", "peer", "name", self._interface, "netns", self.namespace)
+        ip("-n", self._hub, "link", "add", self._port, *cable)
+        ip("-n", self._hub, "link", "set", self._port, "master", self._bridge, "up")
+        if self.address:
+            ip("-n", self.namespace, "address", "add", f"{self.address}/24", "dev", self._interface)
+        self.plug()
 
     def pull(self) -> None:
         """Switch the interface off, as a person or a sleeping machine does: the device sees it go."""
-        _ip("-n", self.namespace, "link", "set", INTERFACE, "down")
+        ip("-n", self.namespace, "link", "set", self._interface, "down")
 
     def plug(self) -> None:
         """Switch the interface on again."""
-        _ip("-n", self.namespace, "link", "set", INTERFACE, "up")
+        ip("-n", self.namespace, "link", "set", self._interface, "up")
+        for destination, router in self._routes:  # the kernel removes them with the interface or the address
+            ip("-n", self.namespace, "route", "replace", destination, "via", router)
+
+    def move(self) -> None:
+        """Give it another address, as a router that starts anew may do; without IPv4, another hardware address."""
+        self._moves += 1
+        if not self.address:
+            ip("-n", self.namespace, "link", "set", self._interface, "down")
+            own = f"02:00:00:{self._moves:02x}:00:{self._number:02x}"
+            ip("-n", self.namespace, "link", "set", self._interface, "address", own)
+        else:
+            ip("-n", self.namespace, "address", "delete", f"{self.address}/24", "dev", self._interface)
+            network, _, _ = self.address.rpartition(".")
+            self.address = f"{network}.{self._number + 1 + 10 * self._moves}"
+            ip("-n", self.namespace, "address", "add", f"{self.address}/24", "dev", self._interface)
+        self.plug()
 
     def switch_off_loopback(self) -> None:
         """Remove the loopback interface too."""
-        _ip("-n", self.namespace, "link", "set", "lo", "down")
+        ip("-n", self.namespace, "link", "set", "lo", "down")
 
     def unplug_far_end(self) -> None:
         """Switch the bridge's port off: the device's interface stays up, and loses its carrier."""
-        _ip("-n", self._hub, "link", "set", self._port, "down")
+        ip("-n", self._hub, "link", "set", self._port, "down")
 
     def plug_far_end(self) -> None:
         """Switch the bridge's port on again."""
-        _ip("-n", self._hub, "link", "set", self._port, "up")
+        ip("-n", self._hub, "link", "set", self._port, "up")
 
     def silence(self) -> None:
         """Let nothing pass between the port and the bridge any more; the interfaces still look well."""
-        _ip("-n", self._hub, "link", "set", self._port, "nomaster")
+        ip("-n", self._hub, "link", "set", self._port, "nomaster")
 
     def unsilence(self) -> None:
         """Let everything pass again."""
-        _ip("-n", self._hub, "link", "set", self._port, "master", self._bridge)
+        ip("-n", self._hub, "link", "set", self._port, "master", self._bridge)
 
     def spoil(
         self,
@@ -147,7 +194,7 @@ class Place:
             seed: Repeats a wire's choices.
         """
         if self._spoiled is None:
-            ends: dict[Way, tuple[str, str]] = {"out": (self.namespace, INTERFACE), "in": (self._hub, self._port)}
+            ends: dict[Way, tuple[str, str]] = {"out": (self.namespace, self._interface), "in": (self._hub, self._port)}
             self._spoiled = _Netem(ends) if by == "netem" else self._put_wire_in(seed)
         self._spoiled.spoil(
             Faults(loss_percent, delay_ms, jitter_ms, reorder_percent, duplicate_percent, rate_kbit, longest_bytes),
@@ -163,10 +210,10 @@ class Place:
         """Make the cable good again; does nothing if it is. Frames under way are lost."""
         if self._spoiled is None:
             return
-        if self._bridge != _BRIDGE:
-            former, self._bridge = self._bridge, _BRIDGE
+        if self._bridge != self._home:
+            former, self._bridge = self._bridge, self._home
             self.unsilence()
-            _ip("-n", self._hub, "link", "delete", former)
+            ip("-n", self._hub, "link", "delete", former)
         self._spoiled.close()
         self._spoiled = None
 
@@ -174,11 +221,10 @@ class Place:
         """Give the port a bridge of its own, with a wire between that one and the shared bridge."""
         self._bridge = f"own{self._number}"
         near, far = f"near{self._number}", f"far{self._number}"
-        _ip("-n", self._hub, "link", "add", self._bridge, "type", "bridge")
-        _ip("-n", self._hub, "link", "set", self._bridge, "up")
+        add_bridge(self._hub, self._bridge)
         wire = Wire(("ip", "netns", "exec", self._hub), near, far, seed)
-        _ip("-n", self._hub, "link", "set", near, "master", self._bridge)
-        _ip("-n", self._hub, "link", "set", far, "master", _BRIDGE)
+        ip("-n", self._hub, "link", "set", near, "master", self._bridge)
+        ip("-n", self._hub, "link", "set", far, "master", self._home)
         self.unsilence()
         return wire
 
@@ -216,30 +262,34 @@ class Lan:
     """
 
     def __init__(self, count: int) -> None:
-        stem = f"edda{os.getpid()}x{next(_NUMBERS)}"
-        self._hub = f"{stem}hub"
-        self.places = [Place(f"{stem}n{number}", self._hub, number) for number in range(count)]
+        self._stem = f"edda{os.getpid()}x{next(_NUMBERS)}"
+        self._namespaces: list[str] = []
+        self._count = count
+        self.places: list[Place] = []
 
     def __enter__(self) -> list[Place]:
         try:
-            _ip("netns", "add", self._hub)
-            _ip("-n", self._hub, "link", "add", _BRIDGE, "type", "bridge")
-            _ip("-n", self._hub, "link", "set", _BRIDGE, "up")
-            for place in self.places:
-                self._join(place)
+            self.build()
         except BaseException:
             self.__exit__(None, None, None)
             raise
         return self.places
 
-    def _join(self, place: Place) -> None:
-        _ip("netns", "add", place.namespace)
-        cable = ("type", "veth", "peer", "name", INTERFACE, "netns", place.namespace)
-        _ip("-n", self._hub, "link", "add", place._port, *cable)
-        _ip("-n", self._hub, "link", "set", place._port, "master", _BRIDGE, "up")
-        _ip("-n", place.namespace, "address", "add", f"{place.address}/24", "dev", INTERFACE)
-        _ip("-n", place.namespace, "link", "set", "lo", "up")
-        _ip("-n", place.namespace, "link", "set", INTERFACE, "up")
+    def build(self) -> None:
+        """Make the namespaces, and join them."""
+        hub = self.namespace("hub")
+        add_bridge(hub, BRIDGE)
+        self.places = [Place(self.namespace(f"n{number}"), hub, number) for number in range(self._count)]
+        for place in self.places:
+            place.join()
+
+    def namespace(self, name: str) -> str:
+        """Make a namespace, which ends with the LAN; return its name."""
+        made = f"{self._stem}{name}"
+        ip("netns", "add", made)
+        self._namespaces.append(made)
+        ip("-n", made, "link", "set", "lo", "up")
+        return made
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -247,15 +297,22 @@ class Lan:
         for place in self.places:
             with contextlib.suppress(subprocess.CalledProcessError):  # the LAN was never whole
                 place.mend()
-        for namespace in [*(place.namespace for place in self.places), self._hub]:
+        for namespace in reversed(self._namespaces):
             with contextlib.suppress(subprocess.CalledProcessError):  # it was never made
-                for process in _ip("netns", "pids", namespace).split():
+                for process in ip("netns", "pids", namespace).split():
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(int(process), signal.SIGKILL)  # it is in our own namespace, so it is ours
-                _ip("netns", "delete", namespace)
+                ip("netns", "delete", namespace)
 
 
-def _ip(*arguments: str) -> str:
+def add_bridge(namespace: str, name: str) -> None:
+    """Make a bridge, and switch it on."""
+    ip("-n", namespace, "link", "add", name, "type", "bridge")
+    ip("-n", namespace, "link", "set", name, "up")
+
+
+def ip(*arguments: str) -> str:
+    """Run iproute2's command; return what it prints."""
     return _run("ip", *arguments)
 
 

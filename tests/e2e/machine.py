@@ -15,9 +15,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self
 
 from edda_sync import testing
@@ -43,10 +43,18 @@ class Machine:
         enter: Words before a command that make it run elsewhere, for example in a network namespace.
         software: A folder with another version of the package ``edda_sync``, which it runs.
         first: Python that each of its processes runs first, such as to make it end at some point.
+        environment: What its processes find in their environment, too.
     """
 
     def __init__(
-        self, folder: Path, name: str, enter: Sequence[str] = (), *, software: Path | None = None, first: str = ""
+        self,
+        folder: Path,
+        name: str,
+        enter: Sequence[str] = (),
+        *,
+        software: Path | None = None,
+        first: str = "",
+        environment: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.name = name
         self.home = folder / name
@@ -61,6 +69,7 @@ class Machine:
             "EDDA_STATE": str(self.config.state_path),
             "EDDA_KEYRING": "off",
             "PYTHONWARNINGS": "error",
+            **environment,
         }
 
     def __enter__(self) -> Self:
@@ -231,8 +240,8 @@ def settle_in(*machines: Machine) -> None:
 
 
 @contextlib.contextmanager
-def store_of(machine: Machine) -> Iterator[StorageEngine]:
-    """Open a machine's store in this process, beside whatever runs there."""
-    with StorageEngine(machine.home) as engine:
+def store_of(machine: Machine, now: Callable[[], float] = time.time) -> Iterator[StorageEngine]:
+    """Open a machine's store in this process, beside whatever runs there, by a clock in seconds since 1970."""
+    with StorageEngine(machine.home, now=now) as engine:
         engine.open_store(machine.config)
         yield engine
