@@ -96,7 +96,7 @@ class Lines:
         text = {
             "found": f"found {name} at {happening.text}",
             "connected": f"connected to {name} ({happening.text})",
-            "lost": f"lost {name}",
+            "lost": f"lost {name} ({happening.text})" if happening.text else f"lost {name}",
             "joined": f"{name} joined the workspace",
             "files": f"{count(happening.count, 'attached file')} came ({happening.text})",
             "backup": happening.text,

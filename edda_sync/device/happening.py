@@ -16,7 +16,7 @@ class Happening:
             workspace, attached ``files`` came, a ``backup`` was made, or ``trouble``.
         device: The peer; empty for this device's own trouble.
         count: The number of changes, or of files.
-        text: An address, the size of what came, or a description of the trouble.
+        text: An address, why a link is lost, the size of what came, or a description of the trouble.
     """
 
     what: Literal["found", "connected", "lost", "applied", "equal", "joined", "files", "backup", "trouble"]

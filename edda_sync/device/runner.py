@@ -221,7 +221,7 @@ class Runner:
                 await self._turns.drive(lambda replica, now: replica.disconnected(peer, now, number))
             finally:
                 if peer not in self._latest:  # only now, because effects of other turns may still mention the session
-                    self._status.lost(peer)
+                    self._status.lost(peer, link.ending)
                 self.changes.told()
             outgoing.end()
             await asyncio.gather(sender, return_exceptions=True)

@@ -22,7 +22,7 @@ from edda_sync.transport.interfaces import Endpoint
 from edda_sync.words import clocks
 from edda_sync.words.addresses import host_port
 from edda_sync.words.callbacks import log
-from edda_sync.words.errors import BugError, CorruptError, EddaError, RemoteError, StorageError
+from edda_sync.words.errors import BugError, CorruptError, EddaError, LinkClosedError, RemoteError, StorageError
 from edda_sync.words.metrics import StorageMetrics
 from edda_sync.words.units import size_in_words
 
@@ -93,11 +93,14 @@ class Status:
             self._tell(Happening("connected", device, text=link.address if link is not None else ""))
         return fresh
 
-    def lost(self, device: str) -> None:
-        """Tell that the link to a member is gone."""
+    def lost(self, device: str, why: str) -> None:
+        """Note and tell that the link to a member is gone, and why, in a few words."""
+        peer = self.peers.all.get(device)
+        if peer is not None and not peer.error:
+            peer.error = LinkClosedError(device, why).told(self.name_of(device))
         if device in self._met:
             self._met.discard(device)
-            self._tell(Happening("lost", device))
+            self._tell(Happening("lost", device, text=why))
 
     def applied(self, device: str, changes: int) -> None:
         """Tell that changes of a peer's are here."""
@@ -201,7 +204,9 @@ class Status:
         peer, progress = self.peers.all.get(device), self.progress.get(device)
         if progress is None:
             ahead = standing.ahead_of(known, held)
-            error = peer.error if peer is not None else ""
+            error = ""
+            if peer is not None:
+                error = peer.error or ("" if peer.endpoints else standing.no_address_sentence(self.name_of(device)))
             return standing.peer(device, member["name"], known, ahead=ahead, error=error)
         small = peer is not None and peer.packets.are_small
         return standing.peer(

@@ -230,6 +230,14 @@ def note_known(engine: StorageEngine, device: str) -> None:
         engine.store.transact(lambda tx: shut_out.note_known(tx, device))
 
 
+def no_address_sentence(name: str) -> str:
+    """Return what to tell a person of a member that was not found, that has not called, and whose address nobody named."""
+    return (
+        f"No address of {name} is known here: it was not found on this network. If it is elsewhere, it can call this device,"
+        " or this one it: start either `edda up` with the other one's address, --at ADDRESS:PORT."
+    )
+
+
 def shut_out_sentence(name: str, unshared: int = 0) -> str:
     """Return what to tell a person whose device is no longer known where it was let in, and what to do."""
     waiting = f"; {unshared:,} changes that were written here wait for that" if unshared > 1 else ""

@@ -134,6 +134,7 @@ class Link:
         self.clock_s = None if handshake is None else ahead_s(handshake.headers)
         self._connection: _Hearing = connection
         self._closing = False
+        self._said = ""  # why this side ended it
         self._watching = asyncio.create_task(self._watch())  # ends with the connection
 
     def send_now(self, frame: bytes) -> bool:
@@ -212,6 +213,15 @@ class Link:
         """Whether the link ended because bytes that were sent were not acknowledged in time."""
         return self._connection.has_stalled
 
+    @property
+    def ending(self) -> str:
+        """How the link ended, in a few words for a person."""
+        if self._said or self.has_stalled:
+            return self._said or "what was sent did not arrive"
+        if self.reason:
+            return f"it said {shown(self.reason)}"
+        return "it broke" if self._connection.close_code == CloseCode.ABNORMAL_CLOSURE else "it said goodbye"
+
     async def probe(self, timeout_s: float) -> bool:
         """
         Tell whether the peer answers a ping. Ask after a sleep or a change of network, and close the link if it does not.
@@ -241,11 +251,14 @@ class Link:
             with contextlib.suppress(TimeoutError, ConnectionClosed):
                 async with asyncio.timeout(CLOSE_TIMEOUT_S):  # a frame that waits for room blocks it
                     await connection.ping()
+        self._said = self._said or f"nothing came from it for {2 * PING_INTERVAL_S:g} s"
         connection.transport.abort()
 
     async def end(self, code: CloseCode, reason: str) -> None:
         """Close with this code of RFC 6455; :meth:`close` is for an ordinary goodbye."""
         self._closing = True
+        if self._connection.state is State.OPEN:
+            self._said = self._said or reason
         cut = reason.encode()[:CLOSE_REASON_BYTES_MAX].decode(errors="ignore")
         try:
             async with asyncio.timeout(2 * CLOSE_TIMEOUT_S):

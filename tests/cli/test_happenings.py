@@ -40,11 +40,11 @@ def started() -> Lines:
     [
         (Happening("found", "a", text="10.0.0.1:4321"), "found phone at 10.0.0.1:4321"),
         (Happening("connected", "a", text="10.0.0.1:4321"), "connected to phone (10.0.0.1:4321)"),
-        (Happening("lost", "a"), "lost phone"),
+        (Happening("lost", "a", text="it broke"), "lost phone (it broke)"),
         (Happening("joined", "a"), "phone joined the workspace"),
         (Happening("trouble", "a", text="it hung up"), "phone: it hung up"),
         (Happening("trouble", text="the disk is full"), "the disk is full"),
-        (Happening("lost", "b"), "lost tablet\\x1b[31m"),
+        (Happening("lost", "b", text="it broke"), "lost tablet\\x1b[31m (it broke)"),
     ],
     ids=lambda value: value.what if isinstance(value, Happening) else None,
 )

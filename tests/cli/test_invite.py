@@ -67,13 +67,13 @@ def test_a_name_with_control_codes_does_not_control_the_terminal(machine: Machin
         "from edda_sync.cli.happenings import Lines\nfrom edda_sync.device.device import Happening\n"
         "class Told:\n    def name_of(self, device):\n        return 'evil\\x1b[31m\\x9b2J\\nnext\\r'\n"
         "lines = Lines()\nlines.device = Told()\nlines.start()\n"
-        "lines.happened(Happening('connected', 'id', text='\\x1b]0;title\\a'))\nlines.happened(Happening('lost', 'id'))\n"
+        "lines.happened(Happening('connected', 'id', text='\\x1b]0;title\\a'))\nlines.happened(Happening('lost', 'id', text='it broke'))\n"
     )
     running = Running([sys.executable, "-c", script], machine("laptop").environment, terminal=True)
     assert running.wait() == 0
     first, last = shown(running)
     assert first.endswith(r"connected to evil\x1b[31m\x9b2J\nnext\x0d (\x1b]0;title\x07)")
-    assert last.endswith(r"lost evil\x1b[31m\x9b2J\nnext\x0d")
+    assert last.endswith(r"lost evil\x1b[31m\x9b2J\nnext\x0d (it broke)")
     assert len(ESCAPE.findall("".join(running.lines))) == 4, "ours: dim and not, on each line"
 
 

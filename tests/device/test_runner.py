@@ -36,6 +36,7 @@ class Wire:
     """A link of a device; a test is its other end."""
 
     address = "192.168.1.20:4321"
+    ending = "it broke"
 
     def __init__(self, peer: str) -> None:
         self.peer = peer

@@ -9,6 +9,7 @@ All is done by the kernel: nftables hides addresses, loses multicast and keeps s
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import shutil
 import subprocess
@@ -171,8 +172,14 @@ class Joined(Lan):
 
 
 def _forward(namespace: str) -> None:
-    """Let a namespace pass packets on."""
-    command = ("ip", "netns", "exec", namespace, "sysctl", "-qw", "net.ipv4.ip_forward=1")
+    """Let a namespace pass packets on; what stays on one of its bridges is none of its firewall's business."""
+    _set(namespace, "net.ipv4.ip_forward=1")
+    with contextlib.suppress(subprocess.CalledProcessError):  # this kernel does not filter there
+        _set(namespace, "net.bridge.bridge-nf-call-iptables=0")
+
+
+def _set(namespace: str, setting: str) -> None:
+    command = ("ip", "netns", "exec", namespace, "sysctl", "-qw", setting)
     subprocess.run(command, capture_output=True, text=True, check=True)
 
 

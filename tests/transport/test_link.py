@@ -99,6 +99,7 @@ async def test_a_goodbye_ends_iteration_on_both_sides(stack: AsyncExitStack) -> 
         await (theirs if theirs_first else ours).close("ü" * 200)
         assert await inbox.ends.get() is None
         assert [frame async for frame in ours] == []
+        assert ours.ending.startswith("it said" if theirs_first else "ü")
         with pytest.raises(LinkClosedError, match="said" if theirs_first else "ü"):
             await ours.send(b"too late")
         await ours.close()
@@ -109,9 +110,11 @@ async def test_a_broken_link_differs_from_a_goodbye(stack: AsyncExitStack) -> No
     listener = await stack.enter_async_context(listening(inbox, BOB))
     ours = await call(stack, BOB, listener.port)
     ours._connection.transport.abort()  # as when the process dies: no close frame
+    theirs = await inbox.links.get()
     assert isinstance(await inbox.ends.get(), LinkClosedError)
     with pytest.raises(LinkClosedError, match="broke"):
         await anext(ours)
+    assert ours.ending == theirs.ending == "it broke"
     with pytest.raises(LinkClosedError, match="broke"):
         await ours.send(b"")
 
@@ -225,7 +228,8 @@ async def test_a_probe_of_a_silent_peer_ends(stack: AsyncExitStack) -> None:
     assert (await reader.readline()).startswith(b"HTTP/1.1 101 ")
     link = await inbox.links.get()
     assert not await link.probe(0.02)
-    await link.close()  # does not wait for ever either
+    await link.close("no answer")  # does not wait for ever either
+    assert link.ending == "no answer"
     assert await inbox.ends.get() is None
 
 
@@ -244,3 +248,4 @@ async def test_a_peer_whose_frame_trickles_in_is_alive_though_it_answers_no_ping
         writer.write(bytes([byte]))
     assert inbox.ends.empty()
     assert isinstance(await inbox.ends.get(), LinkClosedError)
+    assert (await inbox.links.get()).ending == "nothing came from it for 0.5 s"
