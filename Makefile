@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CODE := edda_sync tests benchmarks
 
-.PHONY: demo test lint format bench mutants kill interrupts power flips backups copies damage fuzz operations simulate hunt whole model azurite clean
+.PHONY: demo test lint format bench mutants kill interrupts power flips backups copies networks damage fuzz operations simulate hunt whole model azurite clean
 
 $(STAMP): pyproject.toml
 	@echo "Making a virtual environment in $(VENV) (once, about half a minute)"
@@ -63,6 +63,11 @@ backups: $(STAMP)
 COPIES ?= 200
 copies: $(STAMP)
 	$(BIN)/python -m tests.e2e.copies_campaign --copies $(COPIES) --seed $(SEED)
+
+# A campaign: three devices meet again in drawn networks; `make networks NETWORKS=300 SEED=0` appends to docs/evidence.md.
+NETWORKS ?= 300
+networks: $(STAMP)
+	$(BIN)/python -m tests.e2e.networks_campaign --runs $(NETWORKS) --seed $(SEED)
 
 # A campaign: places with backups are damaged; `make damage REPOSITORIES=5000 SEED=0` appends to docs/evidence.md.
 REPOSITORIES ?= 5000

@@ -67,7 +67,8 @@ def test_a_name_with_control_codes_does_not_control_the_terminal(machine: Machin
         "from edda_sync.cli.happenings import Lines\nfrom edda_sync.device.device import Happening\n"
         "class Told:\n    def name_of(self, device):\n        return 'evil\\x1b[31m\\x9b2J\\nnext\\r'\n"
         "lines = Lines()\nlines.device = Told()\nlines.start()\n"
-        "lines.happened(Happening('connected', 'id', text='\\x1b]0;title\\a'))\nlines.happened(Happening('lost', 'id', text='it broke'))\n"
+        "lines.happened(Happening('connected', 'id', text='\\x1b]0;title\\a'))\n"
+        "lines.happened(Happening('lost', 'id', text='it broke'))\n"
     )
     running = Running([sys.executable, "-c", script], machine("laptop").environment, terminal=True)
     assert running.wait() == 0

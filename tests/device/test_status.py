@@ -53,7 +53,9 @@ def test_a_peer_is_found_once_and_not_while_there_is_a_link(bench: Bench) -> Non
 def test_why_a_link_was_lost_is_said_until_more_is_known(bench: Bench) -> None:
     member = {"device": PEER, "name": "phone"}
     bench.status.lost(PEER, "nothing came from it for 30 s")
-    lost = "The link to the other device phone has ended (nothing came from it for 30 s); nothing is lost: sync goes on."
+    lost = (
+        "The link to the other device phone has ended (nothing came from it for 30 s); nothing is lost: sync goes on."
+    )
     assert bench.status.of_peer(member, {})["error"] == bench.peer.error == lost
     bench.peer.error = "No device answered at 192.168.1.20:7000; is `edda up` running there?"
     bench.status.lost(PEER, "it broke")
@@ -73,7 +75,10 @@ def test_a_talk_is_told_at_its_beginning_and_end_and_no_end_without_a_beginning(
     assert bench.status.talking({PEER: Progress()}) == []
     bench.status.lost(PEER, "it broke")
     bench.status.lost(PEER, "it broke")
-    assert bench.told == [Happening("connected", PEER, text="192.168.1.20:7000"), Happening("lost", PEER, text="it broke")]
+    assert bench.told == [
+        Happening("connected", PEER, text="192.168.1.20:7000"),
+        Happening("lost", PEER, text="it broke"),
+    ]
 
 
 def test_a_proof_is_remembered_with_the_changes_that_it_is_of(bench: Bench) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from tests.e2e.wire import Faults
@@ -41,6 +41,7 @@ HAZARDS: Final[tuple[Hazard, ...]] = ("clocks", "narrow")
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 CLOCKS_S: Final = (20 * _MINUTE, 90 * _MINUTE, 3 * _HOUR, _DAY, 90 * _DAY, 14 * 365 * _DAY)
 GOOD: Final = Faults()
+PAUSE_S: Final = 0.1  # between two events of one device
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,14 @@ class Event:
         """When it is over."""
         return self.at_s + self.lasts_s
 
+    @property
+    def concerns(self) -> int | None:
+        """The device that it happens to; None if it happens to the network. What concerns one comes one after another."""
+        return None if self.what in ("deaf", "router") else self.who
+
     def __str__(self) -> str:
-        return f"{self.what} {self.who} at {self.at_s:.1f}-{self.end_s:.1f} s"
+        to = "" if self.concerns is None else f" {self.who}"
+        return f"{self.what}{to} at {self.at_s:.1f}-{self.end_s:.1f} s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +164,14 @@ def _events(rng: random.Random, shape: Shape, *, whole: bool) -> list[Event]:
         what, who = rng.choice(whats(shape)), rng.randrange(DEVICES)
         while what == "readdress" and who in named(shape):
             who = rng.randrange(DEVICES)
-        busy = None if what in ("deaf", "router") else who
-        at_s = max(at_s + rng.uniform(0.0, longest_s / 2), busy_s.get(busy, 0.0))
+        at_s += rng.uniform(0.0, longest_s / 2)
         lasts_s = rng.uniform(0.2, longest_s)
         writer = rng.choice([each for each in range(DEVICES) if each != who])
         cable = rng.randrange(2) if shape == "two switches" else 0
-        events.append(Event(at_s, lasts_s, what, who, cable, writer))
-        busy_s[busy] = at_s + lasts_s + 0.1
+        event = Event(at_s, lasts_s, what, who, cable, writer)
+        at_s = max(at_s, busy_s.get(event.concerns, 0.0))
+        events.append(replace(event, at_s=at_s))
+        busy_s[event.concerns] = at_s + lasts_s + PAUSE_S
     return events
 
 

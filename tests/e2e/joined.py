@@ -13,6 +13,7 @@ import contextlib
 import functools
 import shutil
 import subprocess
+from functools import partial
 from typing import Final
 
 from tests.e2e import lan
@@ -25,16 +26,36 @@ DOCKER: Final = "docker0"
 UPWARD, DOWNWARD = "wan0", "lan0"  # the router's interfaces
 ROUTER: Final = 99  # its number: its address ends with the next one
 NARROW_BYTES: Final = 1_300  # the largest packet that the narrow router lets pass
-_DEAF: Final = "table bridge deaf"
-_RULES: Final = {
-    "nat": "table ip hidden {{\n chain out {{\n type nat hook postrouting priority 100\n oifname {out} masquerade\n }}\n}}\n",
-    "silent": "table inet silent {\n chain out {\n type filter hook output priority 0\n"
-    " icmp type destination-unreachable drop\n icmpv6 type packet-too-big drop\n }\n}\n",
-    "deaf": f"{_DEAF} {{\n chain over {{\n type filter hook forward priority 0\n"
-    " ether type ip udp dport 5353 drop\n ether type ip6 udp dport 5353 drop\n }\n"
-    " chain into {\n type filter hook input priority 0\n"
-    " ether type ip udp dport 5353 drop\n ether type ip6 udp dport 5353 drop\n }\n}\n",
+_HIDING: Final = """
+table ip hidden {
+  chain out {
+    type nat hook postrouting priority 100
+    oifname %s masquerade
+  }
 }
+"""
+_SILENT: Final = """
+table inet silent {
+  chain out {
+    type filter hook output priority 0
+    icmp type destination-unreachable drop
+    icmpv6 type packet-too-big drop
+  }
+}
+"""
+_DEAF: Final = """
+table bridge deaf {
+  chain over {
+    type filter hook forward priority 0
+    ether type { ip, ip6 } udp dport 5353 drop
+  }
+  chain into {
+    type filter hook input priority 0
+    ether type { ip, ip6 } udp dport 5353 drop
+  }
+}
+"""
+_HEARING: Final = "delete table bridge deaf\n"
 
 
 @functools.cache
@@ -46,7 +67,7 @@ def fault() -> str:
         return "the command nft (nftables) is not installed"
     with Lan(1) as (place,):
         try:
-            _filter(place.namespace, _RULES["deaf"] + _RULES["nat"].format(out=INTERFACE) + _RULES["silent"])
+            _filter(place.namespace, _DEAF + _HIDING % INTERFACE + _SILENT)
         except subprocess.CalledProcessError as error:
             return f"nftables does not do it here: {error.stderr.strip()}"
     return ""
@@ -84,8 +105,10 @@ class Joined(Lan):
         if self._plan.shape == "two switches":
             add_bridge(self._hub, SECOND)
             for number, place in enumerate(self.places):
-                further = {"bridge": SECOND, "network": SECOND_NETWORK, "interface": "eth1"}
-                other = Place(place.namespace, self._hub, DEVICES + number, **further)
+                other = Place(
+                    place.namespace, self._hub, DEVICES + number,
+                    bridge=SECOND, network=SECOND_NETWORK, interface="eth1",
+                )  # fmt: skip
                 other.join()
                 self.cables[number].append(other)
 
@@ -101,29 +124,29 @@ class Joined(Lan):
         add_bridge(self._hub, INNER)
         self._router = self.namespace("router")
         self._upward = Place(self._router, self._hub, ROUTER, interface=UPWARD)
-        inner = {"bridge": INNER, "network": INNER_NETWORK}
-        downward = Place(self._router, self._hub, ROUTER + 1, interface=DOWNWARD, **inner)
+        inner = partial(Place, hub=self._hub, bridge=INNER, network=INNER_NETWORK)
+        downward = inner(self._router, number=ROUTER + 1, interface=DOWNWARD)
         for port in (self._upward, downward):
             port.join()
         _forward(self._router)
         if self._plan.shape == "nat":
-            _filter(self._router, _RULES["nat"].format(out=UPWARD))
+            _filter(self._router, _HIDING % UPWARD)
         if self._plan.is_narrow:
-            _filter(self._router, _RULES["silent"])
+            _filter(self._router, _SILENT)
             for interface in (UPWARD, DOWNWARD):
                 ip("-n", self._router, "link", "set", interface, "mtu", str(NARROW_BYTES))
-        place = Place(self.namespace("n0"), self._hub, 0, routes=(("default", downward.address),), **inner)
+        place = inner(self.namespace("n0"), number=0, routes=(("default", downward.address),))
         place.join()
         return place
 
     def _contained(self, outside: list[Place]) -> Place:
-        """Make a container on the first other place's machine; the second one has a bridge for containers, and none there."""
+        """Make a container on the first other place's machine; the second one has a bridge for containers, too."""
         for place in outside:
             add_bridge(place.namespace, DOCKER)
             ip("-n", place.namespace, "address", "add", f"{DOCKER_NETWORK}.1/16", "dev", DOCKER)
         host = outside[0].namespace
         _forward(host)
-        _filter(host, _RULES["nat"].format(out=INTERFACE))
+        _filter(host, _HIDING % INTERFACE)
         self._switches.append(host)
         routes = (("default", f"{DOCKER_NETWORK}.1"),)
         place = Place(self.namespace("n0"), host, 1, bridge=DOCKER, network=DOCKER_NETWORK, routes=routes)
@@ -146,7 +169,7 @@ class Joined(Lan):
                 place.pull()
             case "deaf":
                 for switch in self._switches:
-                    _filter(switch, _RULES["deaf"])
+                    _filter(switch, _DEAF)
             case "router":
                 self._upward.pull()
 
@@ -164,7 +187,7 @@ class Joined(Lan):
                 place.move()
             case "deaf":
                 for switch in self._switches:
-                    _filter(switch, f"delete {_DEAF}\n")
+                    _filter(switch, _HEARING)
             case "router" if self._plan.shape == "nat":
                 self._upward.move()  # what it hid is forgotten: packets of open connections are lost
             case "router":
@@ -187,4 +210,3 @@ def _filter(namespace: str, rules: str) -> None:
     """Give rules to nftables."""
     command = ("ip", "netns", "exec", namespace, "nft", "-f", "-")
     subprocess.run(command, input=rules, capture_output=True, text=True, check=True)
-

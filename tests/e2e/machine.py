@@ -106,11 +106,15 @@ class Machine:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command; its output waits in pipes."""
+        return self.begin(arguments, stdout=subprocess.PIPE)
+
+    def begin(self, arguments: Sequence[str], *, stdout: int) -> subprocess.Popen[str]:
+        """Start a command that writes its output to an open file."""
         process = subprocess.Popen(
             [*self._command, *arguments],
             env=self._environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
         )

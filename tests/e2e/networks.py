@@ -20,7 +20,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -67,6 +67,11 @@ class Verdict:
     written: int = 0
     faults: list[str] = field(default_factory=list)
 
+    @property
+    def seed(self) -> int:
+        """The plan's seed."""
+        return self.plan.seed
+
 
 @functools.cache
 def _clock() -> str:
@@ -74,6 +79,15 @@ def _clock() -> str:
     library = Path(tempfile.mkdtemp(prefix="edda-clock-")) / "clock.so"
     subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-o", library, _CLOCK], check=True)
     return str(library)
+
+
+class Noted(Machine):
+    """A machine whose processes write what they say into a file beside its home."""
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command; only its complaints wait in a pipe."""
+        with self.home.with_suffix(".said").open("a") as said:
+            return self.begin(arguments, stdout=said.fileno())
 
 
 class House:
@@ -85,12 +99,12 @@ class House:
         running: The processes of those that can answer.
     """
 
-    def __init__(self, plan: Plan, joined: Joined, machines: list[Machine], stores: list[StorageEngine]) -> None:
+    def __init__(self, plan: Plan, joined: Joined, machines: Sequence[Machine], stores: list[StorageEngine]) -> None:
         self.plan, self.joined, self.machines, self.stores = plan, joined, machines, stores
         self.running: dict[int, subprocess.Popen[str]] = {}
         self.written: set[str] = set()
         self._numbers = itertools.count()
-        self._turns = [asyncio.Lock() for _ in range(DEVICES)]
+        self._turns = {who: asyncio.Lock() for who in (*range(DEVICES), None)}
         self._rng = random.Random(f"writes {plan.seed}")
 
     async def up(self, who: int) -> None:
@@ -110,13 +124,12 @@ class House:
     async def let(self, event: Event) -> None:
         """Let something happen, from its beginning to its end."""
         await asyncio.sleep(event.at_s)
-        async with self._turns[event.who]:  # on a busy machine a device that was killed takes its time
-            process = self.running[event.who]
+        async with self._turns[event.concerns]:  # on a busy machine a device that was killed takes its time
             if event.what == "kill":
                 del self.running[event.who]
                 self.machines[event.who].kill_up()
             elif event.what == "suspend":
-                del self.running[event.who]
+                process = self.running.pop(event.who)
                 process.send_signal(signal.SIGSTOP)
             else:
                 await asyncio.to_thread(self.joined.begin, event)
@@ -156,7 +169,7 @@ def furnished(plan: Plan, folder: Path) -> Iterator[House]:
         machines = []
         for name, place, clock_s in zip(NAMES, places, plan.clocks_s, strict=True):
             wrong = {"LD_PRELOAD": _clock(), "CLOCK_OFFSET_S": str(clock_s)} if clock_s else {}
-            machines.append(stack.enter_context(Machine(folder, name, place.enter, environment=wrong)))
+            machines.append(stack.enter_context(Noted(folder, name, place.enter, environment=wrong)))
         settle_in(*machines)
         stores = [
             stack.enter_context(store_of(machine, lambda own=clock_s: time.time() + own))  # type: ignore[misc]
@@ -167,10 +180,20 @@ def furnished(plan: Plan, folder: Path) -> Iterator[House]:
 
 
 class Watch:
-    """Looks at the devices again and again, and notes since when links are there, or away, and what is said about it."""
+    """
+    Notes since when links are there, or away, and what is said about it; somebody looks again and again.
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    Args:
+        statuses: Returns what each device says that can answer.
+
+    Attributes:
+        equal: Which two are proved equal to each other.
+        losses: How often a reason was said for a link that was away.
+        faults: What is wrong.
+    """
+
+    def __init__(self, statuses: Callable[[], Awaitable[dict[int, Facts]]]) -> None:
+        self._statuses = statuses
         self._since: dict[tuple[int, int], float] = {}  # of the links that are said to be there
         self._away: dict[tuple[int, int], float] = {}
         self._reasons: set[tuple[int, int]] = set()  # those away for which a reason was said
@@ -178,10 +201,10 @@ class Watch:
         self.losses = 0
         self.faults: set[str] = set()
 
-    async def look(self) -> None:
-        """Look once."""
-        said = await self._house.statuses()
-        now_s = time.monotonic()
+    async def look(self, now: Callable[[], float] = time.monotonic) -> None:
+        """Look once, at a time in seconds."""
+        said = await self._statuses()
+        now_s = now()
         for who in range(DEVICES):
             told = {peer["name"]: peer for peer in said[who]["peers"]} if who in said else {}
             for other in range(DEVICES):
@@ -245,7 +268,7 @@ async def run(plan: Plan, folder: Path) -> Verdict:
 
 async def _play(house: House, verdict: Verdict) -> None:
     await asyncio.gather(*map(house.up, range(DEVICES)))
-    watch, started = Watch(house), time.monotonic()
+    watch, started = Watch(house.statuses), time.monotonic()
     met = await _until_equal(watch, started)
     verdict.met_s = time.monotonic() - started
     if not met:
