@@ -29,7 +29,7 @@ needs_networks = pytest.mark.skipif(FAULT != "", reason=FAULT)
 async def test_devices_in_a_drawn_network_meet_again_and_say_why_they_were_apart(
     first: int, tmp_path: Path, whole: bool
 ) -> None:
-    plans = [draw(seed, whole=whole, hazards=()) for seed in range(first, first + BESIDE)]
+    plans = [draw(seed, whole=whole) for seed in range(first, first + BESIDE)]
     verdicts = await asyncio.gather(*(run(plan, tmp_path / str(plan.seed)) for plan in plans))
     assert {str(verdict.plan): verdict.faults for verdict in verdicts if verdict.faults} == {}
     assert all(verdict.written == len(verdict.plan.events) + 3 for verdict in verdicts)
