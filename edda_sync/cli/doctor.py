@@ -26,7 +26,7 @@ from edda_sync.engine import aside as asides
 from edda_sync.engine import doctor as doctors
 from edda_sync.engine.file_checks import Finding
 from edda_sync.words import exits
-from edda_sync.words.errors import WAYS_BACK, CorruptError, DamagedStoreError
+from edda_sync.words.errors import WAYS_BACK, CorruptError, DamagedStoreError, UsageError
 
 _NO_DAMAGE = frozenset(("identity", "lives", "missing"))  # findings that are not about what is written wrongly
 _CALLED = dict.fromkeys(("log", "membership"), "the log of changes") | {
@@ -39,13 +39,23 @@ if TYPE_CHECKING:
 
 @click.command("doctor", cls=Command)
 @click.option("--rebuild", is_flag=True, help="Fold the log into fresh tables; nothing that was written is lost.")
+@click.option("--network", is_flag=True, help="Check what it takes to meet other devices, instead of the store.")
 @json_option
-def doctor(rebuild: bool, as_json: bool) -> None:
+def doctor(rebuild: bool, network: bool, as_json: bool) -> None:
     """
     Check the store: the file, the chains of the log, the tables against the log, the digest against the rows.
 
-    It ends with 1 when something is not as it should be.
+    With --network: interface, multicast, port, firewall, certificate and clock of this machine, beside a running `edda up`
+    or without one. It ends with 1 when something is not as it should be.
     """
+    if network:
+        from edda_sync.cli.examining import examine
+
+        if rebuild:
+            raise UsageError("--rebuild is about the store, and --network about the network: use one of them.")
+        if not examine(as_json=as_json):
+            click.get_current_context().exit(exits.FAILED)
+        return
     rebuilt = None
     try:
         with opened() as store:

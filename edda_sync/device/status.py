@@ -209,10 +209,12 @@ class Status:
                 error = peer.error or ("" if peer.endpoints else standing.no_address_sentence(self.name_of(device)))
             return standing.peer(device, member["name"], known, ahead=ahead, error=error)
         small = peer is not None and peer.packets.are_small
+        link = peer.link if peer is not None else None
         return standing.peer(
             device, member["name"], known, connected=True, equal=progress.proved and progress.proved_at == held,
             behind=lacking(held, progress.theirs), ahead=lacking(progress.theirs, held),
-            address=peer.link.address if peer is not None and peer.link is not None else None, waiting=progress.waiting,
+            address=None if link is None else link.address, called_in=link is not None and not link.dialled,
+            waiting=progress.waiting,
             differs=[standing.difference(each) for each in progress.differing],
             sent_bytes=progress.sent_bytes, rcvd_bytes=progress.rcvd_bytes,
             note=packets.sentence(self.name_of(device)) if small else "",

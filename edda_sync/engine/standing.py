@@ -294,6 +294,7 @@ def peer(device: str, name: str, known: Remembered, **now: Any) -> Facts:
         "name": name,
         "connected": False,
         "address": None,
+        "called_in": False,  # whether the peer made the link, so that others reach this device
         "equal": False,
         "exchanging": False,  # something large, which cannot be cut
         "behind": None,

@@ -11,6 +11,7 @@ The time is not checked: a certificate has no end, and a device whose clock says
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Iterable
 from typing import Final
@@ -18,6 +19,7 @@ from typing import Final
 from edda_sync.transport.identity import Identity, load_into
 
 _NO_CHECK_TIME: Final = ssl.VerifyFlags(0x200000)  # X509_V_FLAG_NO_CHECK_TIME; the standard library does not name it
+_FLIGHTS: Final = 3  # in TLS 1.3 each side has said everything by then (RFC 8446, section 2)
 
 
 def mutual(identity: Identity, side: int, pinned: Iterable[bytes]) -> ssl.SSLContext:
@@ -50,6 +52,27 @@ def showing(identity: Identity) -> ssl.SSLContext:
 def unverified() -> ssl.SSLContext:
     """Return the context of a client that shows nothing and accepts any certificate, which proves nothing yet."""
     return _context(ssl.PROTOCOL_TLS_CLIENT, ssl.CERT_NONE)
+
+
+def check(identity: Identity) -> None:
+    """
+    Let a device prove itself to itself, both ways, as in a link; nothing leaves the process.
+
+    Raises:
+        ssl.SSLError: It cannot link with anybody, because of its key, its certificate or this system's TLS.
+        StorageError: The system's folder for temporary files cannot be written.
+    """
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    pinned = [identity.certificate]
+    ends = [
+        mutual(identity, ssl.PROTOCOL_TLS_CLIENT, pinned).wrap_bio(to_client, to_server),
+        mutual(identity, ssl.PROTOCOL_TLS_SERVER, pinned).wrap_bio(to_server, to_client, server_side=True),
+    ]
+    for end in ends * _FLIGHTS:
+        with contextlib.suppress(ssl.SSLWantReadError):
+            end.do_handshake()
+    if any(end.getpeercert(binary_form=True) != identity.certificate for end in ends):
+        raise ssl.SSLError("another certificate was shown than the own one")
 
 
 def certificate_of(transport: asyncio.BaseTransport) -> bytes:

@@ -20,13 +20,14 @@ def sentence(name: str, ahead_s: float | None) -> str:
     """
     if ahead_s is None or abs(ahead_s) <= CLOCKS_APART_S:
         return ""
-    way = "ahead of" if ahead_s > 0 else "behind"
     return (
-        f"{name}'s clock is {_in_words(abs(ahead_s))} {way} this one's; sync goes on, but of two edits that are made at the "
+        f"{name}'s clock is {apart(ahead_s)} this one's; sync goes on, but of two edits that are made at the "
         "same time, the one by the later clock is shown: set the clock that is wrong."
     )
 
 
-def _in_words(seconds: float) -> str:
+def apart(ahead_s: float) -> str:
+    """Return how far a clock is ahead of another one or behind it, in words: ``3 h behind``."""
+    seconds = abs(ahead_s)
     size, unit = next((each for each in _UNITS if seconds >= _FEW * each[0]), _UNITS[-1])
-    return f"{seconds / size:,.0f} {unit}"
+    return f"{seconds / size:,.0f} {unit} {'ahead of' if ahead_s > 0 else 'behind'}"

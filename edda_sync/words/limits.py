@@ -179,6 +179,8 @@ DISCOVERY_KEYS_MAX = 4
 CLOCKS_APART_S = (
     120.0  # people are told of clocks that differ by more; clocks that the network sets differ by less than 1 s
 )
+HEARD_AGAIN_S = 0.5  # how long a machine waits for its own multicast, which comes back at once
+SELF_CALL_S = 2.0  # how long it waits for its own port to answer: packets to it go no further than its own kernel
 CLOCK_POLL_S = 5.0  # how soon a device notices that its machine's clock was set
 ADDRESSES_MAX = 16  # addresses of one announcement that are dialled
 ENDPOINTS_MAX = 64  # peers remembered from discovery: this bounds a flood of announcements

@@ -50,7 +50,7 @@ LOOKING: Final = {
     "conflicts": [["conflicts"]],
     "devices": [["devices"]],
     "status": [["status"]],
-    "doctor": [["doctor"]],
+    "doctor": [["doctor"], ["doctor", "--network"]],
     "config show": [["config", "show"]],
     "bundle show": [["bundle", "show", "BUNDLE"]],
     "backup list": [["backup", "list"]],

@@ -25,7 +25,7 @@ class Bench:
     def __init__(self) -> None:
         self.told: list[Happening] = []
         self.status = Status(self.told.append)
-        link = SimpleNamespace(address="192.168.1.20:7000")
+        link = SimpleNamespace(address="192.168.1.20:7000", dialled=False)
         self.peer: Any = SimpleNamespace(link=link, endpoints=[], error="", is_failing=False, packets=Packets())
         self.status.peers = SimpleNamespace(all={PEER: self.peer})  # type: ignore[assignment]
         self.status.name({PEER: "phone"})
@@ -166,3 +166,12 @@ def test_a_clock_that_is_apart_is_told_once_and_again_after_it_was_right(bench: 
     assert bench.status.remembered_of(PEER).clock_s == -10_800.0
     bench.status.linked(PEER, None)  # an older version, which does not say its time
     assert bench.status.remembered_of(PEER).clock_s == -10_800.0
+
+
+def test_a_peer_that_made_the_link_shows_that_others_reach_this_device(bench: Bench) -> None:
+    member = {"device": PEER, "name": "phone"}
+    assert bench.status.of_peer(member, {})["called_in"] is False, "it has no talk"
+    bench.status.talking({PEER: Progress()})
+    assert bench.status.of_peer(member, {})["called_in"] is True
+    bench.peer.link.dialled = True
+    assert bench.status.of_peer(member, {})["called_in"] is False

@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from edda_sync.transport import tls
 from edda_sync.transport.dial import dial
 from edda_sync.transport.identity import VALID_FROM, VALID_UNTIL, Identity, load_into
 from edda_sync.words.errors import (
@@ -124,3 +125,17 @@ async def test_a_session_cannot_be_resumed() -> None:
         assert not session.has_ticket
         _, reused = await asyncio.to_thread(visit, context, listener.port, session)
         assert not reused
+
+
+def test_a_device_proves_itself_to_itself() -> None:
+    tls.check(ADA)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [b"no certificate", signed_by(DAN, EVE, EVE.device, authority=False), BOB.certificate],
+    ids=["none", "signed by another", "of another key"],
+)
+def test_a_device_that_cannot_prove_itself_is_told(shown: bytes) -> None:
+    with pytest.raises(ssl.SSLError):
+        tls.check(dataclasses.replace(EVE, _shown=shown))
