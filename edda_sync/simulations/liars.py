@@ -117,7 +117,7 @@ class Liar(SimulatedDevice):
         except RemoteProtocolError:
             return
         if is_data and session is not None:
-            session._sending.sent(0)
+            session._sending.sent(0, session._now)
 
     def chain(self, actor: bytes | None = None) -> Head | None:
         """Return the head of an actor's chain here; its own by default."""

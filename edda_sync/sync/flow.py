@@ -1,18 +1,8 @@
-"""
-Flow: how much of files is asked of one peer at a time, so that nothing else waits long behind it.
-
-The bytes that are under way fill the link, and a change that is sent meanwhile comes after them. So as many bytes are under
-way as arrive within ``FILE_WINDOW_S``: while answers come sooner than that, the window grows by what has arrived, which
-doubles it in each round; while they come later, it shrinks in the same proportion.
-
-Source: Shalunov et al., "Low Extra Delay Background Transport (LEDBAT)" (RFC 6817), section 2.4, without its one-way clocks:
-here the asking side both sets the window and measures.
-"""
+"""Flow: how much of files is asked of one peer at a time, so that nothing else waits long behind it."""
 
 from __future__ import annotations
 
-from math import inf
-
+from edda_sync.sync.window import Window
 from edda_sync.words import limits
 
 
@@ -21,16 +11,19 @@ class Flow:
     What is asked of one peer and not yet answered. Times are monotonic seconds.
 
     Attributes:
-        window: How many bytes may be under way.
-        size: How many bytes are.
+        size: How many bytes are under way.
     """
 
     def __init__(self) -> None:
-        self.window = limits.FILE_WINDOW_BYTES_MIN
+        self._window = Window(limits.FILE_WINDOW_BYTES_MIN, limits.FILE_WINDOW_BYTES_MAX)
         self.size = 0
         self._asked: dict[tuple[bytes, int], tuple[int, float]] = {}  # by chunk and place: how much, and when
         self._heard = 0.0
-        self._soonest_s = inf  # the shortest time that an answer took: what does not depend on the window
+
+    @property
+    def window(self) -> int:
+        """How many bytes may be under way."""
+        return self._window.size
 
     def room(self, left: int) -> int:
         """Return how much of a chunk of which ``left`` bytes are to be asked for may be asked now; 0 for nothing."""
@@ -52,11 +45,7 @@ class Flow:
             return None
         self._heard = now
         self.size -= size
-        took_s = now - asked_s
-        self._soonest_s = min(self._soonest_s, took_s)
-        share = max(-1.0, 1 - (took_s - self._soonest_s) / limits.FILE_WINDOW_S)
-        grown = int(self.window + share * size)
-        self.window = min(max(grown, limits.FILE_WINDOW_BYTES_MIN), limits.FILE_WINDOW_BYTES_MAX)
+        self._window.answered(size, now - asked_s)
         return size
 
     def awaits(self, chunk: bytes) -> bool:

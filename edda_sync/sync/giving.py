@@ -126,6 +126,30 @@ class Giving:
         message = Changes(tuple((logged.raw, logged.body) for logged in chosen), tuple(vouching))
         return Given(message, reached, {logged.actor: logged.seq for logged in chosen}, large)
 
+    def beside(self, positions: list[int], large: Logged) -> list[int]:
+        """
+        Return those of some positions whose changes do not depend on a large change, and are not large themselves.
+
+        Where chains have forked, none is returned: which of their changes depend on which is not told by a header alone.
+        """
+        with self._store.read() as reader:
+            names = names_of(reader)
+            if names is not NOBODY:
+                return []
+            wait = {large.actor: large.seq}  # of each actor, the first change that depends on it
+            found = []
+            for position in positions[: limits.BESIDE_LOOKED_MAX]:
+                header = changes.decode_header(reader.log.read(position).raw)
+                needs = [(dep[0], dep[1]) for dep in header.deps]
+                if header.birth is not None and header.birth.parent is not None:
+                    needs.append((header.birth.parent, header.birth.parent_seq))
+                depends = any(seq >= wait.get(actor, SEQ_MAX) for actor, seq in (header.dot, *needs))
+                if depends or header.parts:
+                    wait.setdefault(header.actor, header.seq)
+                else:
+                    found.append(position)
+            return found
+
     def shown(self, names: Iterable[bytes]) -> list[Shown]:
         """Return signed heads of some chains: of what is held, of something beyond it, or the last one before it."""
         found: list[Shown] = []

@@ -120,7 +120,7 @@ class Intake:
         self._progress.waiting = ack.waiting
         if ack.again:
             self._comparing.proving.unsaid()
-        self._sending.acknowledged(held, ack.frames, again=ack.again)
+        self._sending.acknowledged(held, ack.frames, now, again=ack.again)
         if not ack.proof:
             return []
         if self._comparing.heard(ack, held):

@@ -5,7 +5,8 @@ Sending: the stream of data to one peer. Unacknowledged data is bounded, and a r
    again. What an author says that it pushed to the peer is not sent either, until the peer asks for it.
 2. A device pushes only its own changes, and what they depend on. Changes of others are sent up to where the peer asked for
    them: by its hello, by asking for the same again, or by a pull.
-3. At most ``WINDOW_BYTES_MAX`` are under way, which means sent and not yet acknowledged.
+3. At most ``WINDOW_BYTES_MAX`` are under way, which means sent and not yet acknowledged. While parts of a large change are
+   sent, it is only as much as arrives soon. Changes that do not depend on the large one are sent between its parts.
 4. A peer that refuses a batch as too early says where it is, and the stream starts over from there.
 5. A segment is sent only to a peer that asked for it by name.
 6. Evidence goes first, then pieces of chains, within the same window, so that a member who makes others keep much evidence
@@ -32,6 +33,7 @@ from edda_sync.sync.messages import Fetch, Message, Offer, Snapshot, Want, Wish
 from edda_sync.sync.owed import Owed
 from edda_sync.sync.telling import Telling
 from edda_sync.sync.theirs import ended_held, renamed_held
+from edda_sync.sync.window import Window
 from edda_sync.words import limits
 from edda_sync.words.errors import RemoteProtocolError
 
@@ -62,6 +64,8 @@ class Sending:
         self._queue: list[int] = []
         self._news = False
         self._large: tuple[Logged, int] | None = None  # the change, and the number of its next part
+        self._beside: list[int] = []  # changes that need not wait for it
+        self._beside_of: object = None  # what was here, and asked for, when these were looked for
         self._is_new = True  # whether it is beyond what the peer holds, or else in the log behind its segment
         self._made: MadeSegment | None = None  # a segment that is to be offered
         self._offered: MadeSegment | None = None
@@ -71,7 +75,8 @@ class Sending:
         self._fetched_part: int | None = None
         self._wanted: dict[tuple[bytes, int], int] = {}
         self._pieces: dict[bytes, Wanted] = {}  # one of each chain: the one that was last asked for
-        self._under_way: deque[int] = deque()
+        self._under_way: deque[tuple[int, float]] = deque()  # the size of each frame, and when it was sent
+        self._window = Window(limits.FILE_WINDOW_BYTES_MIN, limits.WINDOW_BYTES_MAX)
         self._sent = 0
         self._moves = exchange.moves()
         self._agains = 0  # how often in a row the peer asked for the same
@@ -160,13 +165,14 @@ class Sending:
         ours = self._exchange.frontier()
         return {name: min(seq, ours[name]) for name, seq in self._known.items() if seq != SEQ_MAX and name in ours}
 
-    def acknowledged(self, held: Frontier, frames: int, *, again: bool) -> None:
+    def acknowledged(self, held: Frontier, frames: int, now: float, *, again: bool) -> None:
         """
         Note what the peer has made durable.
 
         Args:
             held: Everything that it holds.
             frames: How many data frames it has processed.
+            now: Monotonic time in seconds.
             again: Whether it dropped a batch that came too early.
 
         Raises:
@@ -175,7 +181,8 @@ class Sending:
         if frames > self._sent:
             raise RemoteProtocolError(f"an acknowledgement of {frames:,} frames when {self._sent:,} were sent")
         while self._under_way and len(self._under_way) > self._sent - frames:
-            self._under_way.popleft()
+            size, sent_s = self._under_way.popleft()
+            self._window.answered(size, now - sent_s)
         self.telling.acknowledged(frames)
         if again and frames <= self._started_over < self._sent:
             return  # it also dropped this frame, sent before the stream started over; it is already on its way again
@@ -221,11 +228,12 @@ class Sending:
     @property
     def room(self) -> bool:
         """Whether more may be under way."""
-        return sum(self._under_way) < limits.WINDOW_BYTES_MAX
+        most = limits.WINDOW_BYTES_MAX if self._large is None else min(self._window.size, limits.WINDOW_BYTES_MAX)
+        return sum(size for size, _ in self._under_way) < most
 
-    def sent(self, size: int) -> None:
-        """Note that a data frame was sent, with its size in bytes."""
-        self._under_way.append(size)
+    def sent(self, size: int, now: float) -> None:
+        """Note that a data frame was sent, with its size in bytes, and when."""
+        self._under_way.append((size, now))
         self._sent += 1
         self.telling.sent(self._sent)
 
@@ -249,6 +257,8 @@ class Sending:
         if self._segment is not None:
             return self._next_segment_part()
         if self._large is not None:
+            if (beside := self._next_beside()) is not None:
+                return beside
             large, number = self._large
             part = self._exchange.giving.part(large, number)
             if part is not None:
@@ -278,6 +288,22 @@ class Sending:
         self._known, self.brought = given.frontier, given.brought
         if given.large is not None:
             self._large, self._is_new = (given.large, self._first_part(given.large)), True
+        return given.message
+
+    def _next_beside(self) -> Message | None:
+        """Return a batch of changes that do not depend on the large change whose parts are under way, if there are any."""
+        assert self._large is not None, "otherwise there is nothing to be sent beside"
+        if not self._is_new:
+            return None  # the peer takes nothing but the log behind its segment
+        standing = self._large[0].position, self._exchange.frontier(), self._granted
+        if standing != self._beside_of:
+            self._beside_of = standing
+            self._beside = self._exchange.giving.beside(self._missing() or [], self._large[0])
+        given = self._exchange.giving.batch(self._beside, self._known, self._granted) if self._beside else None
+        if given is None:
+            self._beside = []
+            return None
+        self._known, self.brought = given.frontier, given.brought
         return given.message
 
     def make(self, aside: Aside, now: float) -> Said:

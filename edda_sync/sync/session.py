@@ -343,7 +343,7 @@ class Session:
                 message = self._saying.addressed(message)
             send = self._send(message)
             if DISPATCH[type(message)][0] is Event.DATA:
-                self._sending.sent(len(send.frame))
+                self._sending.sent(len(send.frame), self._now)
             said.append(send)
         return said
 

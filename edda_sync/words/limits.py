@@ -80,7 +80,8 @@ FILE_NAME_BYTES_MAX = 240  # of the name under which an attachment is saved: eve
 # --- files between devices --------------------------------------------------------------------------------------------
 FILE_SLICE_BYTES_MIN = 16 * 1024  # a part of a chunk in one frame: on the slowest link others wait a moment for it
 FILE_SLICE_BYTES_MAX = 256 * 1024  # the same on a fast link (wire): four of them make a chunk
-# Asked of a peer and not yet here. It is as much as arrives within FILE_WINDOW_S, so that changes wait no longer for it.
+# Of files, asked of a peer and not yet here. It is as much as arrives within FILE_WINDOW_S, so that changes do not wait for
+# it. The least also counts for parts of a large change that are under way.
 FILE_WINDOW_BYTES_MIN = 64 * 1024
 FILE_WINDOW_BYTES_MAX = 1024 * 1024  # the same (wire): a fast link is full with less
 FILE_WINDOW_S = 0.1  # how long a change may wait behind what was asked for: a person notices no more
@@ -123,6 +124,7 @@ EXPANSION = 32
 # Expansion beyond that, of a peer's frames within a window: further frames are taken after it.
 EXPANDED_BYTES_MAX = 32 * 1024 * 1024
 EXPANDED_WINDOW_S = 60.0  # an honest text of 16 MiB that repeats one thing is taken at once
+BESIDE_LOOKED_MAX = 1_000  # changes after a large one that are looked at for some that need not wait for it
 WINDOW_BYTES_MAX = 4 * 1024 * 1024  # sent to a peer and not yet acknowledged: bounds the memory for a slow one
 LOG_CHANGE_US = 50  # measured cost of a change in the log, for a newcomer and its giver (CPython 3.11, 2026)
 LOG_MENTION_US = 30  # and of each entity that the change is about
@@ -160,9 +162,7 @@ HINTED_HURRIES_MAX = 4  # pauses between calls of one peer, within a window, tha
 HINTS_WINDOW_S = 60.0  # that window: a device that is back after many hints is called within 8 s
 RECONNECT_DELAY_S_MIN = 0.25  # after the first failure: a peer that restarts is back at once
 RECONNECT_DELAY_S_MAX = 30.0  # after many failures: a peer that comes back is found within half a minute
-PAIRING_VERSION = (
-    2  # both ends of a pairing must have the same: since 2, nobody is let in who has not confirmed its welcome
-)
+PAIRING_VERSION = 2  # both ends of a pairing must have the same
 PAIRING_WINDOW_S = 300  # an invitation is open for five minutes
 PAIRING_FRAME_BYTES_MAX = 512 * 1024  # a welcome names every member with its certificate: about 500 bytes each
 WELCOME_REST_BYTES = 64 * 1024  # part of that which is left for everything but the members: 900 keys of the workspace

@@ -8,6 +8,14 @@ from tests.mutations.mutant import Mutant
 
 MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
+        "nothing is sent between the parts of a large change",
+        "A task that a third device added waits for minutes behind a document on its way over a slow network.",
+        "sync/sending.py",
+        "if (beside := self._next_beside()) is not None:",
+        "if (beside := None) is not None:",
+        ("sync/test_mesh.py",),
+    ),
+    Mutant(
         "a chain held apart over a segment stays apart after the segment is dropped",
         "A liar's segment named another branch of a chain, and that chain is never exchanged again in the talk.",
         "sync/apart.py",

@@ -243,7 +243,7 @@ def test_a_change_that_depends_on_another_branch_has_that_fork_proved_in_the_sam
         heads = {head.actor: head.seq for head in replica_of(b).exchange.heads()}
         session = network.replicas[name_of(other)]._sessions[name_of(c if other is b else b)]
         session._theirs.held |= heads
-        session._sending.acknowledged(session._theirs.held, 0, again=False)
+        session._sending.acknowledged(session._theirs.held, 0, 0.0, again=False)
     sync(twin, c)
     c.update_task(edda.Task(id=one_task(c, "of two").id, title="of two and c"))
     network.committed(c)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -226,3 +227,34 @@ def test_whoever_does_not_have_the_log_behind_says_so_with_an_empty_answer(two: 
     }[lacks]
     earlier, large = exchange_of(laptop).giving.earlier(Behind((), asked))
     assert (earlier.changes, earlier.heads, large) == ((), (), None)
+
+
+def test_beside_a_large_change_only_what_does_not_depend_on_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PART_BYTES_MAX", 1_000)
+    with devices(4, backend="memory") as (laptop, phone, tablet, desk):
+        known = laptop.frontier()
+        tablet.create_task(edda.Task(title="seen by the next one"))
+        phone.create_task(edda.Task(title="x" * 400, description="y" * 2_000))
+        laptop_first = laptop.create_task(edda.Task(title="large", description="x" * 3_000))
+        with laptop.store.read() as reader:
+            large = reader.log.read(reader.log.position())
+        sync(laptop, tablet)  # it goes on having seen the large one
+        tablet.create_task(edda.Task(title="after it"))
+        desk.create_task(edda.Task(title="knows nothing of it"))
+        desk.create_task(edda.Task(title="nor this"))
+        for other in (phone, tablet, desk):
+            sync(laptop, other)
+        laptop.delete_task(laptop_first)
+        exchange = exchange_of(laptop)
+        positions = exchange.giving.missing(known)
+        assert positions is not None
+        with laptop.store.read() as reader:
+            beside = [reader.log.read(each) for each in exchange.giving.beside(positions, large)]
+            authors = [exchange.author(each.actor) for each in beside]
+            everything = [exchange.author(reader.log.read(each).actor) for each in positions]
+        names = {engine.identity.device: engine.name for engine in (laptop, phone, tablet, desk)}
+        counted = Counter(names[str(each)] for each in authors)
+        assert counted == {tablet.name: 1, desk.name: 2}, "not the large ones, and not what was written after them"
+        assert len(everything) > len(authors)
+        monkeypatch.setattr(limits, "BESIDE_LOOKED_MAX", 1)
+        assert len(exchange.giving.beside(positions, large)) <= 1

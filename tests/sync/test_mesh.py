@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sequence
 from itertools import pairwise, permutations
-from typing import Final
+from typing import Final, Literal
 
 import pytest
 
 import edda_sync as edda
 from edda_sync.engine.engine import StorageEngine
-from edda_sync.sync.messages import Ack, Announce, Changes, Pull
+from edda_sync.sync.messages import Ack, Announce, Changes, Message, Part, Pull
 from edda_sync.testing import devices, sync
 from edda_sync.words import limits
 from tests.sync.batches import batches, exchange_of
@@ -249,3 +250,72 @@ def test_outside_of_events_a_store_is_asked_each_time(mesh: Mesh) -> None:
     before = exchange.frontier()
     editor.create_task(edda.Task(title="elsewhere"))
     assert exchange.frontier() == editor.frontier() != before
+
+
+# --- beside a large change --------------------------------------------------------------------------------------------
+
+
+def step(network: Network) -> None:
+    """Do what is due, or deliver a frame."""
+    if network._due_by(network.now):
+        network.move_time()
+    else:
+        assert network.step()
+
+
+@pytest.mark.parametrize("backend", ["memory", "sqlite"])
+def test_a_small_change_that_does_not_depend_on_a_large_one_gets_through_between_its_parts(
+    backend: Literal["memory", "sqlite"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "PART_BYTES_MAX", 1_000)
+    monkeypatch.setattr(limits, "WINDOW_BYTES_MAX", 3_000)
+    with devices(3, backend=backend) as (phone, laptop, tablet):
+        network = Network(phone, laptop, tablet)
+        for engine in (phone, tablet):  # these two know each other by way of the laptop alone
+            network.connect(laptop, engine)
+        network.run()
+        network.heard.clear()
+        laptop.create_document(edda.Document(title="large", content=random.Random(7).randbytes(40_000).hex()))
+        network.committed(laptop)
+        parts = -(-80_000 // 1_000)
+
+        def to_phone() -> list[Message]:
+            return [each.message for each in network.heard if each.receiver == name_of(phone)]
+
+        def parts_there() -> int:
+            return sum(isinstance(each, Part) for each in to_phone())
+
+        while parts_there() < 10:
+            step(network)
+        task = tablet.create_task(edda.Task(title="small"))
+        network.committed(tablet)
+        while laptop.get_task(task) is None:
+            step(network)
+        before = parts_there()
+        while phone.get_task(task) is None:
+            step(network)
+        assert parts_there() - before <= 10, "some were under way; then it is announced, asked for, and sent"
+        assert parts_there() < parts // 2
+        assert phone.query_documents(edda.DocumentQuery()) == []
+        network.run()
+        assert len({each.digest() for each in (phone, laptop, tablet)}) == 1
+        assert {(name_of(phone), name_of(laptop)), (name_of(laptop), name_of(phone))} <= network.proved
+        assert sum(isinstance(each, Part) for each in to_phone()) <= parts + 1, "no part was sent twice"
+
+
+def test_what_depends_on_a_large_change_waits_for_it_and_is_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PART_BYTES_MAX", 1_000)
+    monkeypatch.setattr(limits, "WINDOW_BYTES_MAX", 3_000)
+    with devices(2, backend="memory") as (laptop, phone):
+        network = Network(laptop, phone)
+        network.connect(laptop, phone)
+        network.run()
+        network.heard.clear()
+        laptop.create_document(edda.Document(title="large", content=random.Random(7).randbytes(40_000).hex()))
+        write(network, laptop, "written by one that had seen it")
+        network.run()
+        assert laptop.digest() == phone.digest()
+        assert not any(ack.again for ack in network.said(Ack))
+        kinds = [type(each) for each in (said.message for said in network.heard) if isinstance(each, Changes | Part)]
+        assert kinds[0] is kinds[-1] is Changes
+        assert kinds.count(Changes) == 2

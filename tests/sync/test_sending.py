@@ -91,9 +91,9 @@ def test_nothing_of_a_parted_actor_is_sent_whatever_else_is_said(laptop: Storage
     sending = begun(laptop, {actor: 2})
     sending.part(frozenset((actor,)))
     assert all_of(sending) == []
-    sending.acknowledged({actor: 2}, 0, again=True)
+    sending.acknowledged({actor: 2}, 0, 0.0, again=True)
     assert all_of(sending) == []
-    sending.acknowledged({actor: 2}, 0, again=False)
+    sending.acknowledged({actor: 2}, 0, 0.0, again=False)
     sending.grown()
     assert all_of(sending) == []
     sending.introduced({actor: 2}, ())
@@ -107,14 +107,14 @@ def test_there_is_room_while_less_than_the_window_is_under_way(
     sending, room = begun(laptop, {}), list[bool]()
     for _ in range(2):
         room.append(sending.room)
-        sending.sent(60)
+        sending.sent(60, 0.0)
     for acknowledged in (0, 1):
         room.append(sending.room)
-        sending.acknowledged({}, acknowledged, again=False)
+        sending.acknowledged({}, acknowledged, 0.0, again=False)
     room.append(sending.room)
     assert room == [True, True, False, False, True]
     with pytest.raises(RemoteProtocolError, match="3 frames when 2 were sent"):
-        sending.acknowledged({}, 3, again=False)
+        sending.acknowledged({}, 3, 0.0, again=False)
 
 
 def test_asking_again_is_counted_where_nothing_is_taken_between(laptop: StorageEngine) -> None:
@@ -123,13 +123,13 @@ def test_asking_again_is_counted_where_nothing_is_taken_between(laptop: StorageE
     for number in range(limits.AGAINS_MAX * 2):
         laptop.create_task(edda.Task(title=f"task {number}"))
     for held in range(1, limits.AGAINS_MAX * 2):  # it makes progress, however slowly
-        sending.acknowledged({actor: held}, 0, again=True)
+        sending.acknowledged({actor: held}, 0, 0.0, again=True)
     for claim in (0, 1):  # claiming more of what does not exist is no progress
         sending = begun(laptop, {})
         for number in range(1, limits.AGAINS_MAX + 1):
-            sending.acknowledged({b"n" * 16: claim * number} if claim else {}, 0, again=True)
+            sending.acknowledged({b"n" * 16: claim * number} if claim else {}, 0, 0.0, again=True)
         with pytest.raises(RemoteProtocolError, match="again and again"):
-            sending.acknowledged({b"n" * 16: 1_000} if claim else {}, 0, again=True)
+            sending.acknowledged({b"n" * 16: 1_000} if claim else {}, 0, 0.0, again=True)
 
 
 def test_all_is_sent_once_more_however_many_batches_a_peer_dropped(laptop: StorageEngine) -> None:
@@ -140,14 +140,14 @@ def test_all_is_sent_once_more_however_many_batches_a_peer_dropped(laptop: Stora
         laptop.create_task(edda.Task(title="another"))
         sending.grown()
         all_of(sending)
-        sending.sent(100)
+        sending.sent(100, 0.0)
     repeated = []
     for dropped in range(1, 5):
-        sending.acknowledged({actor: 2}, dropped, again=True)
+        sending.acknowledged({actor: 2}, dropped, 0.0, again=True)
         repeated.append(changes_in(all_of(sending)))
-        sending.sent(100)
+        sending.sent(100, 0.0)
     assert repeated == [seq + 4 - 2, 0, 0, 0]
-    sending.acknowledged({actor: 2}, 5, again=True)
+    sending.acknowledged({actor: 2}, 5, 0.0, again=True)
     assert changes_in(all_of(sending)) == seq + 4 - 2, "what it drops of that is another matter"
 
 
