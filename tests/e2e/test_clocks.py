@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e import lan
 from tests.e2e.lan import Lan
-from tests.e2e.machine import Machine, are_equal, settle_in, until
+from tests.e2e.machine import Machine, are_equal, pair, settle_in, until
 
 CLOCKS = {"laptop": "+0", "phone": "+3h", "board": "@1970-01-02 00:00:00"}
 POLL_S = 0.5  # each look costs time of the processor, and what is waited for takes seconds
@@ -34,7 +34,9 @@ def by_clock(**settings: str) -> tuple[str, ...]:
     return ("env", library, *(f"{name}={value}" for name, value in settings.items()))
 
 
-async def test_devices_whose_clocks_are_decades_apart_find_each_other_on_a_lan_and_say_it(tmp_path: Path) -> None:
+async def test_devices_whose_clocks_are_decades_apart_pair_and_find_each_other_on_a_lan_and_say_it(
+    tmp_path: Path,
+) -> None:
     if reason := fault():
         pytest.skip(reason)
     with Lan(len(CLOCKS)) as places, ExitStack() as stack:
@@ -42,15 +44,17 @@ async def test_devices_whose_clocks_are_decades_apart_find_each_other_on_a_lan_a
             stack.enter_context(Machine(tmp_path, name, (*place.enter, *by_clock(FAKETIME=clock))))
             for place, (name, clock) in zip(places, CLOCKS.items(), strict=True)
         ]
-        settle_in(*machines)
-        for machine in machines:
-            await machine.up()
+        laptop, phone, board = machines
+        settle_in(laptop, phone)
+        await laptop.up()
+        await pair(laptop, board)
+        await phone.up()
+        await board.up()
 
         async def equal() -> bool:
             return await are_equal(machines)
 
         await until(equal, poll_s=POLL_S)
-        laptop, phone, board = machines
         said = laptop.edda("status")
         assert "phone's clock is 3 h ahead of this one's; " in said
         assert "board's clock is 57 years behind this one's; " in said
