@@ -33,10 +33,15 @@ def pair(tmp_path: Path) -> Iterator[tuple[Machine, Machine, list[Place]]]:
 
 
 def containers(place: Place) -> None:
-    """Give a machine a bridge for containers, whose address comes before that of the LAN as a text."""
-    ip(place, "link", "add", "docker0", "type", "bridge")
+    """Give a machine a bridge with a container, whose address comes before that of the LAN as a text."""
+    ip(place, "link", "add", "docker0", "type", "bridge", "forward_delay", "0")
     ip(place, "address", "add", "10.10.0.1/16", "dev", "docker0")
-    ip(place, "link", "set", "docker0", "up")
+    ip(place, "link", "add", "veth7", "type", "veth", "peer", "name", "inside7")
+    for name in ("docker0", "veth7", "inside7"):
+        ip(place, "link", "set", name, "up")
+        command = f"echo 1 > /proc/sys/net/ipv6/conf/{name}/disable_ipv6"  # what is shown has no further addresses then
+        subprocess.run([*place.enter, "sh", "-c", command], check=True)
+    ip(place, "link", "set", "veth7", "master", "docker0")
 
 
 async def test_an_invitation_and_a_device_beside_containers_show_the_address_on_the_lan_first(

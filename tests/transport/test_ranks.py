@@ -54,9 +54,15 @@ def quiet(namespace: str) -> None:
     ip("netns", "exec", namespace, "sh", "-c", command)
 
 
-def told_by_the_kernel(namespace: str, name: str) -> str:
+def until_told(namespace: str, name: str, *states: str) -> None:
+    """Wait until the kernel says that an interface is in one of these states, which it does within a second or two."""
     command = ["ip", "-n", namespace, "link", "show", name]
-    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=True).stdout
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        told = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=True).stdout
+        if any(state in told for state in states):
+            return
+        assert time.monotonic() < deadline, told
 
 
 @pytest.fixture
@@ -66,11 +72,12 @@ def machine(namespaces: Callable[[], str]) -> str:
     quiet(inside)
     cable(inside, outside, "eth0", "192.168.1.20/24", "fe80::20/64")
     cable(inside, outside, "veth7", "fe80::7/64")
-    ip("-n", inside, "link", "add", "docker0", "type", "bridge")
+    ip("-n", inside, "link", "add", "docker0", "type", "bridge", "forward_delay", "0")
     ip("-n", inside, "address", "add", "172.17.0.1/16", "dev", "docker0")
     ip("-n", inside, "link", "set", "docker0", "up")
     ip("-n", inside, "link", "set", "veth7", "master", "docker0")
     ip("-n", inside, "link", "set", "lo", "up")
+    until_told(inside, "docker0", "state UP")
     return inside
 
 
@@ -102,9 +109,7 @@ def test_the_second_of_two_cables_comes_first_if_the_way_out_is_there(namespaces
     ip("-n", inside, "route", "add", "default", "via", "192.168.1.1")
     assert shown(inside)[0] == ["192.168.1.20", "fd00::20", "10.0.0.9"]
     ip("-n", outside, "link", "set", "eth1", "down")  # its carrier is lost, which the kernel tells within a second
-    deadline = time.monotonic() + PATIENCE_S
-    while "state UP" in told_by_the_kernel(inside, "eth1"):
-        assert time.monotonic() < deadline
+    until_told(inside, "eth1", "state LOWERLAYERDOWN", "state DOWN")
     assert shown(inside)[0] == ["10.0.0.9"]
 
 
