@@ -50,13 +50,15 @@ class EditText(msgspec.Struct, frozen=True):
     """
     Edit a text.
 
-    ``base`` returns the text in which the positions count; None means the text that the commit finds.
+    ``base`` returns the text in which the positions count; None means the text that the commit finds. ``whole`` tells that
+    another device that makes the same edit of the same text means the same one, so that it counts once.
     """
 
     kind: Kind
     id: bytes
     edits: tuple[Replacement, ...]
     base: Callable[[], str] | None = None
+    whole: bool = False
 
 
 class Delete(msgspec.Struct, frozen=True):

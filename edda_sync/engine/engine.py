@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from edda_sync.engine.opened import OnEnd, Opened
 from edda_sync.engine.own import OwnDevice
 from edda_sync.engine.reading import Reading
+from edda_sync.engine.remembering import Remembering
 from edda_sync.words.config import StorageConfig
 from edda_sync.words.configured import configured
 from edda_sync.words.model import Document, DocumentId, Item, Replacement, Task, TaskId
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class StorageEngine:
+class StorageEngine(Remembering):
     """
     The tasks and documents of one device. Its methods block, and may be called from several threads. Open one with
     :func:`edda_sync.open`, and close it, or use it in a ``with`` block. Its parts have further methods: :attr:`indexes`,

@@ -266,7 +266,11 @@ class Texts:
 
     def string(self, view: View, entity: Entity, genesis: bytes) -> str:
         """Return the string of one of an entity's texts, edited or not."""
-        return self._of(view, entity, TEXT_FIELDS[entity.kind], genesis)[0].string()
+        return self.opened(view, entity, genesis).string()
+
+    def opened(self, view: View, entity: Entity, genesis: bytes) -> TextDocument:
+        """Return one of an entity's texts, edited or not."""
+        return self._of(view, entity, TEXT_FIELDS[entity.kind], genesis)[0]
 
     def _begun(self, view: View, key: Key, start: str, wrote: Sequence[Dot]) -> TextDocument:
         """Return the text with a start; if it was never edited, make it from the start, as written by ``wrote``."""

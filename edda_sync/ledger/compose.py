@@ -57,7 +57,7 @@ class Composer:
             yield from self._rewrite(draft)
             return
         if isinstance(draft, EditText):
-            yield self._edit(draft)
+            yield self._edit(draft, rewrite=draft.whole)
             return
         if isinstance(draft, Expect):
             _expect(fold, draft)

@@ -156,14 +156,31 @@ def refold(
     anew.note(tx)
     tx.forget(list(keys))
     feed.note(keys)
-    fold, walk = Fold(tx, texts, only=frozenset(keys), write=partial(feed.write, tx)), Walk(pasts, tx)
-    for position in positions:
-        logged = tx.log.read(position)
-        _fold_again(tx, fold, walk, logged, None, void=(logged.actor, logged.seq) in without)
+    fold = Fold(tx, texts, only=frozenset(keys), write=partial(feed.write, tx))
+    replay(tx, fold, pasts, positions, without)
     fold.flush()
     fold.show_again(pointing)
     fold.refresh()
     return len(positions)
+
+
+def replay(
+    tx: StoreWriter, fold: Fold, pasts: Pasts, positions: Iterable[int], without: Collection[Dot] = ()
+) -> None:
+    """
+    Fold some changes of the log once more, into a fold that knows which entities it is for.
+
+    Args:
+        tx: A transaction of the store, or of a scratch store with its log.
+        fold: A fold of it.
+        pasts: The pasts of the store.
+        positions: Their positions in the log, ascending.
+        without: The dots of those that are void.
+    """
+    walk = Walk(pasts, tx)
+    for position in positions:
+        logged = tx.log.read(position)
+        _fold_again(tx, fold, walk, logged, None, void=(logged.actor, logged.seq) in without)
 
 
 def _fold_again(

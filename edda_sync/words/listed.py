@@ -120,3 +120,77 @@ class Explained:
     statement: str
     steps: tuple[str, ...]
     indexes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """
+    A change, as the history of a task or document lists it, or of everything.
+
+    Attributes:
+        dot: Its name, such as ``1f3a9c20b7d4e586-12``, which ``StorageEngine.undo`` takes.
+        at: When it was made, by the clock of its device.
+        device, name: The id of the device that made it, and its name; empty if it is not known here.
+        agent: The AI agent or program that made it; None for a person.
+        reason: Why, if that was said.
+        what: What it did, a phrase each.
+        fields: The names of the cells that it wrote.
+    """
+
+    dot: str
+    at: str
+    device: str
+    name: str
+    agent: str | None
+    reason: str | None
+    what: tuple[str, ...]
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """
+    The changes of a task or document, of a tag, or of everything, the latest first.
+
+    Attributes:
+        changes: The changes.
+        is_whole: Whether these are all, as far as they were asked for. It is False while the log behind the segment with
+            which the store began is still on its way.
+    """
+
+    changes: tuple[Done, ...]
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBack:
+    """
+    What an undo does to a task, document or tag.
+
+    Attributes:
+        kind, id, title: Which one.
+        fields: What is set back: names of cells, or ``trash`` if it goes there or comes from there.
+        left: What cannot be taken back, and why, in pairs of a field and a phrase.
+    """
+
+    kind: str
+    id: str
+    title: str
+    fields: tuple[str, ...]
+    left: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undone:
+    """
+    The result of an undo.
+
+    Attributes:
+        dot: The name of the new change, which takes it back; None if nothing was to be done, or nothing should be.
+        of: The names of the changes that were taken back.
+        items: What became of the tasks, documents and tags that they were about.
+    """
+
+    dot: str | None
+    of: tuple[str, ...]
+    items: tuple[TakenBack, ...]

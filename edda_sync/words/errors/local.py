@@ -48,7 +48,7 @@ class ConfigFileError(LocalError):
 
 
 class NotFoundError(LocalError):
-    """There is no such task, document, tag, device or target; ``other`` is what has that id instead, if anything has."""
+    """There is no such task, document, tag, change, device or target; ``other`` is what has that id instead, if anything has."""
 
     exit_code = exits.NOT_FOUND
 
@@ -60,6 +60,8 @@ class NotFoundError(LocalError):
             listed = (
                 f"; `edda {command_of(kind)} list` shows titles and ids, of which the last 6 or more characters will do"
             )
+        if kind == "change":
+            listed = "; `edda history` shows the latest"
         if kind == "task or document":
             listed = "; `edda task list` and `edda doc list` show titles and ids"
         if other:

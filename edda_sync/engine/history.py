@@ -1,0 +1,186 @@
+"""
+History: the changes of a task, a document or a tag, read from the log.
+
+The log says which changes are about an entity (``mentions``), and each change says who made it, when, what and why. While a
+store has a segment in place of the beginning of its log, the history begins after it, and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from edda_sync.changes import change as changes
+from edda_sync.crdt import operation as ops
+from edda_sync.crdt.keys import key_of, kind_and_id
+from edda_sync.crdt.records import device_id
+from edda_sync.crdt.state import entity_of
+from edda_sync.engine.dots import text_of
+from edda_sync.store.seams import Logged, StoreReader
+from edda_sync.words import values
+from edda_sync.words.errors import CorruptError, EddaError
+from edda_sync.words.listed import Done, History
+from edda_sync.words.model import TEXT_FIELDS
+from edda_sync.workspace.members import cards
+
+_SHOWN: Final = ("task", "document", "tag")  # what people undo; members and settings have commands of their own
+_VALUE_CHARACTERS_MAX: Final = 60  # of one value in a phrase
+
+
+def history(reader: StoreReader, key: bytes, limit: int | None) -> History:
+    """
+    Return the changes of an entity, the latest first.
+
+    Args:
+        reader: A reader of the store.
+        key: The entity's key.
+        limit: How many; None for all.
+    """
+    positions = sorted(reader.mentions.of(key), reverse=True)
+    return _history(reader, positions if limit is None else positions[:limit], key)
+
+
+def latest(reader: StoreReader, limit: int | None) -> History:
+    """Return the latest changes of tasks, documents and tags; None for all."""
+    found: list[int] = []
+    for position in reversed(reader.log.positions_after({})):
+        if limit is not None and len(found) >= limit:
+            break
+        if any(kind_and_id(key)[0] in _SHOWN for key in reader.mentions.entities_at([position])):
+            found.append(position)
+    return _history(reader, found, None)
+
+
+def operations_of(reader: StoreReader, logged: Logged) -> Iterator[ops.Operation]:
+    """Yield the operations of a change that this version can read."""
+    header = changes.decode_header(logged.raw)
+    body = reader.log.parts(logged.position) if header.parts else (logged.body,)
+    for encoded in ops.cut(body, header.operations):
+        one = ops.decode(encoded)
+        if not isinstance(one, ops.Unread):
+            yield one
+
+
+def _history(reader: StoreReader, positions: list[int], key: bytes | None) -> History:
+    names = {device: card.name for device, card in cards(reader).items()}
+    phrases = _Phrases(reader)
+    listed = tuple(_done(reader, reader.log.read(position), names, phrases, key) for position in positions)
+    return History(changes=listed, is_whole=not reader.segments.merged())
+
+
+def _done(
+    reader: StoreReader, logged: Logged, names: Mapping[str, str], phrases: _Phrases, key: bytes | None
+) -> Done:
+    header = changes.decode_header(logged.raw)
+    device = device_id(changes.decode_birth(reader.log.heads()[logged.actor].birth).public_key)
+    what: dict[str, None] = {}
+    fields: dict[str, None] = {}
+    for one in operations_of(reader, logged):
+        its = key_of(one.kind, one.id)
+        if key is None and one.kind in _SHOWN:
+            what[phrases.about(one, its)] = None
+        elif its == key:
+            what.update(dict.fromkeys(phrases.of(one)))
+        else:
+            continue
+        fields.update(dict.fromkeys(one.cells if isinstance(one, ops.Put) else ()))
+        if isinstance(one, ops.Edit):
+            fields[one.field] = None
+    return Done(
+        dot=text_of((logged.actor, logged.seq)), at=values.time_of(header.wall_ms), device=device,
+        name=names.get(device, ""), agent=header.agent, reason=header.reason, what=tuple(what), fields=tuple(fields),
+    )  # fmt: skip
+
+
+class _Phrases:
+    """
+    Says what operations do.
+
+    Args:
+        reader: A reader of the store, which knows the names of tags and the titles of documents.
+    """
+
+    def __init__(self, reader: StoreReader) -> None:
+        self._reader = reader
+        self._titles: dict[bytes, str] = {}
+
+    def about(self, one: ops.Operation, key: bytes) -> str:
+        """Return what an operation is about, and whether it makes or deletes that, in one phrase."""
+        does = "deleted" if isinstance(one, ops.Delete) else "made" if _makes(one) else "changed"
+        if isinstance(one, ops.Touch):
+            does = "used" if one.kind == "tag" else "brought back"
+        return f"{does} {one.kind} {self.title(key)}"
+
+    def of(self, one: ops.Operation) -> Iterator[str]:
+        """Yield what an operation does to its entity."""
+        if isinstance(one, ops.Delete):
+            yield "deleted" if one.kind == "tag" else "moved to the trash"
+        elif isinstance(one, ops.Touch):
+            yield "used" if one.kind == "tag" else "brought back"
+        elif isinstance(one, ops.Edit):
+            yield self._edited(one)
+        else:
+            if _makes(one):
+                yield "made"
+            yield from [self._cell(one, name, value) for name, value in one.cells.items() if name != "created_at"]
+
+    def _edited(self, one: ops.Edit) -> str:
+        from edda_sync.crdt.text import edits
+
+        try:
+            edit = edits.decode(one.edit)
+        except EddaError:
+            return f"{one.field} (refused)"
+        inserted, deleted = units_of(edit)
+        return f"{one.field} +{inserted:,} -{deleted:,}"
+
+    def _cell(self, one: ops.Put, name: str, value: Any) -> str:
+        group, _, rest = name.partition(".")
+        if group == "tag":
+            return f"{'tagged' if value else 'took off'} #{self.title(_key('tag', rest))}"
+        if group == "link":
+            return f"{'linked' if value else 'unlinked'} {self.title(_key('document', rest))}"
+        if group == "file":
+            return "attached a file" if value else "took a file off"
+        if name == TEXT_FIELDS.get(one.kind):
+            return f"{name} cleared" if value is None else f"{name} +{len(value):,}"
+        if name == "parent_id" and value is not None:
+            return f"parent {self.title(key_of('task', value))}"
+        shown = value[0] if name == "status" and isinstance(value, list) else value
+        if shown is None:
+            return f"{name} cleared"
+        text = str(shown)
+        return f"{name} {text if len(text) <= _VALUE_CHARACTERS_MAX else text[:_VALUE_CHARACTERS_MAX] + '…'}"
+
+    def title(self, key: bytes) -> str:
+        """Return the title or name of an entity, also of one in the trash; the end of its id if it has none."""
+        if key not in self._titles:
+            kind, entity_id = kind_and_id(key)
+            record, found = self._reader.states.get([key]).get(key), ""
+            try:
+                entity = None if record is None else entity_of(key, record.state)
+                found = "" if entity is None else entity.value("name" if kind == "tag" else "title") or ""
+            except CorruptError:
+                pass
+            self._titles[key] = found or entity_id.hex()[-6:]
+        return self._titles[key]
+
+
+def title_of(reader: StoreReader, key: bytes) -> str:
+    """Return the title or name of an entity, also of one in the trash; the end of its id if it has none."""
+    return _Phrases(reader).title(key)
+
+
+def units_of(edit: Any) -> tuple[int, int]:
+    """Return how many UTF-16 units an edit inserts, and how many it deletes."""
+    from edda_sync.crdt.text.units import units
+
+    return sum(units(text) for _, _, text in edit.blocks), sum(length for _, _, length in edit.deletions)
+
+
+def _makes(one: ops.Operation) -> bool:
+    return isinstance(one, ops.Put) and "created_at" in one.cells
+
+
+def _key(kind: str, entity_id: str) -> bytes:
+    return key_of(kind, values.id_bytes(kind, entity_id))

@@ -1,0 +1,198 @@
+"""
+Remembering: what a store was, what was done to it, and how that is taken back. It is the part of the engine's interface
+that works with the past.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from edda_sync.words import limits, values
+
+if TYPE_CHECKING:
+    from edda_sync.crdt.frontier import Dot
+    from edda_sync.engine.reading import Reading
+    from edda_sync.engine.undoing import Plan
+    from edda_sync.engine.writing import Writing
+    from edda_sync.store.seams import Store, StoreReader, StoreWriter
+    from edda_sync.words.listed import History, Undone
+    from edda_sync.words.model import Item
+    from edda_sync.words.values import When
+
+
+@runtime_checkable
+class _Parts(Protocol):
+    """What remembering needs of an engine."""
+
+    reading: Reading
+
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def writing(self) -> Writing: ...
+
+
+class Remembering:
+    """The part of :class:`~edda_sync.engine.engine.StorageEngine` that works with the past."""
+
+    def history(self: _Parts, item_id: str | None = None, *, kind: str = "", limit: int | None = None) -> History:
+        """
+        Return the changes of a task, document or tag, or of everything, the latest first.
+
+        Args:
+            item_id: The id of a task, a document or a tag; None for everything.
+            kind: ``task``, ``document`` or ``tag``; by default whichever has this id.
+            limit: How many changes; None for all.
+
+        Raises:
+            NotFoundError: Nothing has this id.
+        """
+        from edda_sync.engine import history
+
+        with self.store.read() as reader:
+            if item_id is None:
+                return history.latest(reader, limit)
+            return history.history(reader, _key(reader, item_id, kind), limit)
+
+    def as_of(self: _Parts, kind: str, item_id: str, moment: When) -> Item | None:
+        """
+        Return a task or document as it was at a time; None if it was not there, or in the trash.
+
+        Args:
+            kind: ``task`` or ``document``.
+            item_id: Its id.
+            moment: The time, by the clocks of the devices that made the changes.
+
+        Raises:
+            UsageError: The log is not whole yet.
+        """
+        from edda_sync.engine import earlier
+        from edda_sync.engine.undoing import check_whole
+
+        with self.store.read() as reader:
+            check_whole(reader)
+            return earlier.item(reader, kind, values.id_bytes("id", item_id), _ms("at", moment))
+
+    def undo(
+        self: _Parts, *dots: str, agent: str | None = None, reason: str | None = None, dry_run: bool = False
+    ) -> Undone:
+        """
+        Take changes back, in one new change; without a name, the last change of this device.
+
+        What others wrote since stays, and the result says what could not be taken back.
+
+        Args:
+            dots: The names of the changes, as :meth:`history` has them, or beginnings of these; ``1f3a9c20-12..15`` names
+                several. By default the last change of this device that was made by ``agent`` and is not taken back.
+            agent, reason: Who asks for it, and why.
+            dry_run: Only say what would be done.
+
+        Raises:
+            InvalidValueError, NotFoundError: A name is wrong.
+            UsageError: The log is not whole yet.
+            InvalidValueError: A task would become its own ancestor, because others moved tasks since.
+        """
+        from edda_sync.engine import dots as names
+        from edda_sync.engine import undoing
+
+        def chosen(reader: StoreReader) -> list[Dot]:
+            if dots:
+                return [dot for each in dots for dot in names.dots_of(reader, each)]
+            own = _own_lives(reader)
+            return [undoing.last_of(reader, own, agent)]
+
+        def planned(reader: StoreReader) -> Plan:
+            undoing.check_whole(reader)
+            return undoing.plan(reader, chosen(reader))
+
+        return _carry_out(self, planned, agent, reason, dry_run)
+
+    def revert(
+        self: _Parts,
+        of_agent: str,
+        since: When,
+        *,
+        agent: str | None = None,
+        reason: str | None = None,
+        dry_run: bool = False,
+    ) -> Undone:
+        """
+        Take back everything that an agent did since a time, on whatever device, in one new change.
+
+        Args:
+            of_agent: The name of the agent whose changes are taken back.
+            since: The time, by the clocks of the devices that made the changes.
+            agent, reason, dry_run: As for :meth:`undo`.
+
+        Raises:
+            UsageError: The log is not whole yet.
+        """
+        from edda_sync.engine import undoing
+
+        since_ms = _ms("since", since)
+
+        def planned(reader: StoreReader) -> Plan:
+            return undoing.plan(reader, undoing.by_agent(reader, of_agent, since_ms))
+
+        return _carry_out(self, planned, agent, reason, dry_run)
+
+
+def _carry_out(parts: _Parts, planned: _Planned, agent: str | None, reason: str | None, dry_run: bool) -> Undone:
+    from edda_sync.engine.dots import text_of
+    from edda_sync.engine.undoing import reason_of
+    from edda_sync.words.listed import Undone
+
+    agent = None if agent is None else values.line("agent", agent)
+    if dry_run:
+        with parts.store.read() as reader:
+            found, dot = planned(reader), None
+    else:
+
+        def work(tx: StoreWriter) -> tuple[Plan, Dot | None]:
+            found = planned(tx)
+            if not found.drafts:
+                return found, None
+            why = reason_of(found.dots, reason, limits.REASON_CODE_POINTS_MAX)
+            return found, parts.writing.commit(tx, found.drafts, why, agent)
+
+        found, dot = parts.store.transact(work)
+        if dot is not None:
+            parts.writing.announce()
+    return Undone(dot=None if dot is None else text_of(dot), of=tuple(map(text_of, found.dots)), items=found.items)
+
+
+class _Planned(Protocol):
+    """Plans an undo in a state of the store."""
+
+    def __call__(self, reader: StoreReader, /) -> Plan: ...
+
+
+def _own_lives(reader: StoreReader) -> set[bytes]:
+    """Return the lives of this device."""
+    from edda_sync.changes import change as changes
+    from edda_sync.workspace.actor import meta_of
+    from edda_sync.workspace.keys import BIRTH_KEY
+
+    key = changes.decode_birth(meta_of(reader, BIRTH_KEY)).public_key
+    heads = reader.log.heads()
+    return {actor for actor, head in heads.items() if changes.decode_birth(head.birth).public_key == key}
+
+
+def _key(reader: StoreReader, item_id: str, kind: str) -> bytes:
+    from edda_sync.crdt.keys import key_of
+    from edda_sync.words.errors import NotFoundError
+
+    kinds: Iterable[str] = (kind,) if kind else ("task", "document", "tag")
+    for each in kinds:
+        key = key_of(each, values.id_bytes("id", item_id))
+        if reader.mentions.of(key) or reader.states.get([key]):
+            return key
+    raise NotFoundError(kind or "task or document", item_id)
+
+
+def _ms(field: str, moment: When) -> int:
+    from datetime import datetime
+
+    return int(datetime.fromisoformat(values.time(field, moment)).timestamp() * 1_000)

@@ -1,0 +1,188 @@
+"""
+Undoing: a new change that takes earlier ones back. It is made like any other, merges like any other, and can be undone.
+
+What is undone, by whom and when, does not matter: the changes of this device or of another, of a person or of an agent. What
+others wrote since stays (:mod:`~edda_sync.fold.inverse`), and the result says what could not be taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final, NamedTuple
+
+from edda_sync.changes import change as changes
+from edda_sync.changes.drafts import Draft
+from edda_sync.crdt import operation as ops
+from edda_sync.crdt.entity import Entity
+from edda_sync.crdt.frontier import Dot
+from edda_sync.crdt.keys import id_text_of, key_of, kind_and_id
+from edda_sync.crdt.state import entity_of
+from edda_sync.engine.dots import dots_of, text_of
+from edda_sync.engine.history import operations_of, title_of, units_of
+from edda_sync.fold.inverse import Did, Side, inverse
+from edda_sync.ledger import looking_back
+from edda_sync.store.seams import StoreReader
+from edda_sync.words.errors import EddaError, NotFoundError, UsageError
+from edda_sync.words.listed import TakenBack
+
+UNDO: Final = "undo of "
+"""How the reason of an undo begins, followed by the names of what it undoes, as far as there is room."""
+
+_KINDS: Final = ("task", "document", "tag")
+
+
+class Plan(NamedTuple):
+    """
+    What an undo would do.
+
+    Attributes:
+        dots: The changes that it takes back, in the order of the log.
+        drafts: What it writes.
+        items: What becomes of each task, document and tag.
+    """
+
+    dots: list[Dot]
+    drafts: list[Draft]
+    items: tuple[TakenBack, ...]
+
+
+def check_whole(reader: StoreReader) -> None:
+    """
+    Check that the whole log is here: what a change replaced may have been written long before it.
+
+    Raises:
+        UsageError: The log begins with a segment, and what is behind that is still on its way.
+    """
+    if reader.segments.merged():
+        raise UsageError(
+            "This device is still fetching the history of what it began with (`edda status` tells how far it is): try again "
+            "when that is here. Nothing was changed."
+        )
+
+
+def plan(reader: StoreReader, dots: Collection[Dot]) -> Plan:
+    """
+    Return what takes some changes back, all together, in the present state.
+
+    Args:
+        reader: A reader or transaction of the store.
+        dots: The changes, by the log's names; each is in the log.
+
+    Raises:
+        UsageError: The log is not whole yet.
+        CorruptError: A change in the log is damaged.
+    """
+    check_whole(reader)
+    positions = {dot: reader.log.position_of(*dot) for dot in dots}
+    ordered = sorted((position, dot) for dot, position in positions.items() if position is not None)
+    did = _did(reader, [position for position, _ in ordered])
+    then, now = looking_back.without(reader, did, dots), reader
+    before, present = then.states.get(did), now.states.get(did)
+    tags = {row[0]: row[1] for row in reader.tables.all("tags")}
+    drafts, items = list[Draft](), list[TakenBack]()
+    for key, its in did.items():
+        if key not in present:
+            continue
+        former = before.get(key)
+        side = None if former is None else Side(then, entity_of(key, former.state))
+        entity = entity_of(key, present[key].state)
+        found = inverse(Side(now, entity), side, frozenset(dots), its, tags)
+        drafts += found.drafts
+        items.append(
+            TakenBack(
+                kind=entity.kind, id=id_text_of(key), title=_title(reader, entity), fields=tuple(found.fields),
+                left=tuple(sorted(found.left.items())),
+            )
+        )  # fmt: skip
+    return Plan([dot for _, dot in ordered], drafts, tuple(items))
+
+
+def _title(reader: StoreReader, entity: Entity) -> str:
+    return title_of(reader, entity.key)
+
+
+def _did(reader: StoreReader, positions: Sequence[int]) -> dict[bytes, Did]:
+    """Return what the changes at some positions did to each task, document and tag."""
+    written: dict[bytes, dict[str, None]] = {}
+    edited: dict[bytes, tuple[int, int]] = {}
+    for position in positions:
+        for one in operations_of(reader, reader.log.read(position)):
+            if one.kind not in _KINDS:
+                continue
+            key = key_of(one.kind, one.id)
+            names = written.setdefault(key, {})
+            if isinstance(one, ops.Put):
+                names.update(dict.fromkeys(one.cells))
+            elif isinstance(one, ops.Edit):
+                names[one.field] = None
+                if len(positions) == 1:
+                    edited[key] = _units(one)
+    return {key: Did(tuple(names), edited.get(key)) for key, names in written.items()}
+
+
+def _units(one: ops.Edit) -> tuple[int, int]:
+    from edda_sync.crdt.text import edits
+
+    try:
+        return units_of(edits.decode(one.edit))
+    except EddaError:  # it is refused, on every device
+        return 0, 0
+
+
+def reason_of(dots: Sequence[Dot], why: str | None, room: int) -> str:
+    """Return the reason of an undo: what it undoes, and why if that was said."""
+    named = [text_of(dot) for dot in dots]
+    said = f": {why}" if why else ""
+    text = f"{UNDO}{', '.join(named)}{said}"
+    return text if len(text) <= room else f"{UNDO}{len(named):,} changes{said}"[:room]
+
+
+def last_of(reader: StoreReader, actors: Collection[bytes], agent: str | None) -> Dot:
+    """
+    Return the latest change of a person or agent that is no undo, and that no undo of them has taken back.
+
+    Args:
+        reader: A reader of the store.
+        actors: The lives of this device.
+        agent: The agent; None for a person.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    undone = set[Dot]()
+    for position in reversed(reader.log.positions_after({})):
+        logged = reader.log.read(position)
+        if logged.actor not in actors:
+            continue
+        header = changes.decode_header(logged.raw)
+        if header.agent != agent or (logged.actor, logged.seq) in undone:
+            continue
+        keys = reader.mentions.entities_at([position])
+        if not any(kind_and_id(key)[0] in _KINDS for key in keys):
+            continue
+        if not (header.reason or "").startswith(UNDO):
+            return logged.actor, logged.seq
+        undone.update(_named(reader, header.reason or ""))
+    raise NotFoundError("change", "of this device" if agent is None else f"by {agent}")
+
+
+def _named(reader: StoreReader, reason: str) -> list[Dot]:
+    """Return the changes that the reason of an undo names."""
+    found = list[Dot]()
+    for each in reason.removeprefix(UNDO).partition(":")[0].split(", "):
+        try:
+            found += dots_of(reader, each)
+        except EddaError:  # somebody else wrote a reason that begins like this
+            continue
+    return found
+
+
+def by_agent(reader: StoreReader, agent: str, since_ms: int) -> list[Dot]:
+    """Return the changes that an agent made since a time, on whatever device, by the clocks of these."""
+    found = list[Dot]()
+    for actor, head in reader.log.heads().items():
+        for raw in reader.log.headers(actor, 1, head.seq):
+            header = changes.decode_header(raw)
+            if header.agent == agent and header.wall_ms >= since_ms:
+                found.append((actor, header.seq))
+    return found

@@ -1,0 +1,189 @@
+"""
+Inverse: what takes some changes back, as drafts of a new change that merges like any other.
+
+Two states of an entity are compared: the present one, and the one that it would have without these changes
+(:mod:`~edda_sync.ledger.looking_back`). So what others wrote stays, whenever they wrote it:
+
+1. A cell is set back if it still shows what one of these changes wrote. If somebody has written it since, it stays.
+2. Of a text, the units that they brought are deleted, and those that they deleted are brought back.
+3. What they deleted comes out of the trash, unless others deleted it too. What they made goes there, unless others have
+   worked on it. What they brought back goes there again.
+
+The inverse of an inverse is found in the same way, and leads to the state in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Final, NamedTuple
+
+from edda_sync.changes.drafts import Delete, Draft, EditText, Put, Rewrite, Touch
+from edda_sync.crdt import cells
+from edda_sync.crdt.cells import Siblings
+from edda_sync.crdt.entity import Entity
+from edda_sync.crdt.frontier import Dot
+from edda_sync.fold.texts import Texts
+from edda_sync.fold.view import View
+from edda_sync.store.seams import StoreReader
+from edda_sync.words.model import TEXT_FIELDS
+
+SETS: Final = ("tag.", "link.", "file.")  # a member is there if any sibling has it
+_MADE: Final = ("title", "name")  # what a state has if the change that made it counts
+_NEVER: Final = ("created_at",)  # a derived time
+
+SINCE: Final = "was written again since"
+ANOTHER: Final = "shows what somebody else wrote at the same time"
+WORKED_ON: Final = "stays, because others have worked on it since it was made"
+IN_TRASH: Final = "is in the trash, where somebody else put it"
+WORDS_GONE: Final = "has words of it that others have deleted or changed since"
+WORDS_LOST: Final = "had words that others deleted too; these stay deleted"
+
+
+class Did(NamedTuple):
+    """
+    What the changes that are taken back did to an entity.
+
+    Attributes:
+        cells: The cells that they wrote, a text that they edited among them.
+        units: How many UTF-16 units their edits inserted, and how many they deleted; None if that says nothing, because
+            there are several changes, which may have deleted words of each other.
+    """
+
+    cells: Collection[str]
+    units: tuple[int, int] | None = None
+
+
+class Inverse(NamedTuple):
+    """
+    What takes changes of one entity back.
+
+    Attributes:
+        drafts: What to write, in order.
+        fields: The cells that are set back; ``trash`` if it goes there or comes from there.
+        left: What cannot be taken back, and why, by cell; ``trash`` for the entity as a whole.
+    """
+
+    drafts: list[Draft]
+    fields: list[str]
+    left: dict[str, str]
+
+
+class Side:
+    """
+    One of the two states.
+
+    Args:
+        reader: A reader of it.
+        entity: The entity in it.
+    """
+
+    def __init__(self, reader: StoreReader, entity: Entity) -> None:
+        self.entity, self._view, self._texts = entity, View(reader), Texts()
+
+    def genesis(self) -> bytes | None:
+        """Return the name of the text that is shown; None if there is none."""
+        content = self.entity.value(TEXT_FIELDS[self.entity.kind])
+        return self._texts.genesis(self.entity, content) if isinstance(content, str) else content
+
+    def text(self) -> str | None:
+        """Return the text that is shown."""
+        return self._texts.text_of(self._view, self.entity)
+
+    def sequence(self, genesis: bytes) -> Any:
+        """Return the units of one of its texts."""
+        return self._texts.opened(self._view, self.entity, genesis).sequence
+
+
+def inverse(now: Side, then: Side | None, dots: Collection[Dot], did: Did, tags: Mapping[str, str]) -> Inverse:
+    """
+    Return what takes changes of an entity back.
+
+    Args:
+        now: Its present state.
+        then: Its state without these changes; None if nothing is left of it.
+        dots: The dots of the changes.
+        did: What they did to it.
+        tags: The names of the visible tags, by id.
+    """
+    entity, found = now.entity, Inverse([], [], {})
+    if then is None or not then.entity.touched:
+        if not entity.hidden:
+            found.drafts.append(Delete(entity.kind, entity.id))
+            found.fields.append("trash")
+        return found
+    before = then.entity
+    if not any(name in before.cells for name in _MADE):
+        if not entity.hidden and any(name in entity.cells for name in _MADE):
+            found.left["trash"] = WORKED_ON
+        return found
+    if entity.hidden and before.hidden:
+        if did.cells or not entity.deleted:
+            found.left["trash"] = IN_TRASH
+        return found
+    if entity.hidden:
+        found.drafts.append(Touch(entity.kind, entity.id))
+        found.fields.append("trash")
+    _set_cells_back(found, entity, before, dots, did, tags)
+    if TEXT_FIELDS.get(entity.kind) in did.cells:
+        _set_text_back(found, now, then, dots, did)
+    if before.hidden and not entity.hidden:
+        found.drafts.append(Delete(entity.kind, entity.id))
+        found.fields.append("trash")
+    return found
+
+
+def _set_cells_back(
+    found: Inverse, now: Entity, then: Entity, dots: Collection[Dot], did: Did, tags: Mapping[str, str]
+) -> None:
+    written: dict[str, Any] = {}
+    for name in sorted(did.cells):
+        if name in _NEVER or name == TEXT_FIELDS.get(now.kind) or name not in now.cells:
+            continue
+        siblings, former = now.cells[name], then.cells.get(name)
+        present, value = shown(name, siblings), None if former is None else shown(name, former)
+        own = [write for write in siblings if write[:2] in dots]
+        if present == value and own:
+            continue
+        if not own:
+            found.left[name] = SINCE
+        elif not name.startswith(SETS) and cells.visible(siblings)[:2] not in dots:
+            found.left[name] = ANOTHER
+        else:
+            is_tag = name.startswith("tag.") and value
+            written[name] = tags.get(name[4:], value) if is_tag else value
+    if written:
+        found.drafts.append(Put.of(now.kind, now.id, written))
+        found.fields.extend(written)
+
+
+def shown(name: str, siblings: Siblings) -> Any:
+    """Return what a cell shows: of a member of a set, what any sibling has, because an addition wins."""
+    held = [write for write in siblings if write[3]] if name.startswith(SETS) else siblings
+    return cells.visible(held)[3] if held else None
+
+
+def _set_text_back(found: Inverse, now: Side, then: Side, dots: Collection[Dot], did: Did) -> None:
+    entity, field = now.entity, TEXT_FIELDS[now.entity.kind]
+    genesis = now.genesis()
+    if genesis is None or genesis != then.genesis():
+        text, former = now.text(), then.text()
+        if cells.visible(entity.cells[field])[:2] not in dots:
+            found.left[field] = SINCE
+        elif text != former:
+            found.drafts.append(Rewrite(entity.kind, entity.id, text, former))
+            found.fields.append(field)
+        return
+    from edda_sync.crdt.text.setting_back import set_back
+
+    back = set_back(now.sequence(genesis), then.sequence(genesis))
+    if back is None:  # cannot be; but words that stay are worth more than a rule
+        found.left[field] = SINCE
+        return
+    if back.edits:
+        found.drafts.append(EditText(entity.kind, entity.id, tuple(back.edits), whole=True))
+        found.fields.append(field)
+    inserted, deleted = did.units or (back.hidden, back.shown)
+    if back.hidden < inserted:
+        found.left[field] = WORDS_GONE
+    elif back.shown < deleted:
+        found.left[field] = WORDS_LOST
