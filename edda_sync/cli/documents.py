@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edda_sync.cli import attachments, editing, finding, items
+from edda_sync.cli import attachments, earlier, editing, finding, items, taking_back
 from edda_sync.cli.columns import print_table
 from edda_sync.cli.commands import Group
 from edda_sync.cli.common import (
@@ -197,13 +197,14 @@ def _print_documents(found: list[Document], as_json: bool, none: str, text: str 
 
 @doc.command("show")
 @click.argument("id")
+@earlier.at_option
 @json_option
-def show(id: str, as_json: bool) -> None:
+def show(id: str, moment: str | None, as_json: bool) -> None:
     """Print a document's content, byte for byte; to a person also what is known of it."""
     with opened() as store:
-        found = items.document(store, id)
+        found = items.document(store, id) if moment is None else earlier.find(store, Document, id, moment)
         if as_json:
-            items.print_item(store, found)
+            items.print_item(store, found) if moment is None else earlier.print_as_json(found)
             return
     if on_terminal():
         items.print_fields(found, leave_out=("content",))
@@ -265,10 +266,13 @@ def edit(
                     items.remove_keys(now.metadata, unset)
                     tx.update_document(now)
 
-            write(store, work)
+            with taking_back.written(store) as dots:
+                write(store, work)
             if not as_json:
                 also = items.also(tags=fields["tags"] or untags, metadata=unset)
                 items.note_changed(found, store.get_document(found.id), change, also)
+                if found.content and content is not None and content != found.content:
+                    taking_back.note_undo(dots)
         if as_json:
             items.print_item(store, store.get_document(found.id))
 
@@ -281,10 +285,13 @@ def _edit_in_editor(store: StorageEngine, found: Document, reference: str, allow
             items.note_if_gone(store, "document", found.id)
             return
         editing.check_emptied("document", reference, found.content, new, allowed=allow_empty)
-        found.content = new  # the difference from what was read is merged into the present text
-        write(store, lambda tx: tx.update_document(found))
+        had, found.content = found.content, new  # the difference from what was read is merged into the present text
+        with taking_back.written(store) as dots:
+            write(store, lambda tx: tx.update_document(found))
     if not quiet:
         note(f"Changed content: {found.title}")
+        if had:
+            taking_back.note_undo(dots)
 
 
 @doc.command("rm")

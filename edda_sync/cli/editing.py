@@ -1,6 +1,6 @@
 """
 Texts that a person rewrites, in an editor or as a whole. What the person wrote is kept in a file if it cannot be saved.
-A text is emptied only if that is meant, since nothing brings it back.
+A text is emptied only if that is meant. `edda undo` brings back what was there.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 import click
 
-from edda_sync.cli import streams
+from edda_sync.cli import streams, taking_back
 from edda_sync.cli.commands import Group
 from edda_sync.cli.common import FilePath, count, note, opened, safe_line, say, settings
 from edda_sync.cli.progress import Progress
@@ -92,13 +92,18 @@ def jsonl(path: Path) -> None:
     if not (found.items or found.tags or found.refused):
         _refuse_empty(f"{shown} holds no tasks or documents, of which each would be a line of JSON")
     named, beside = settings(), None if str(path) == STDIN else path.with_name(path.name + SUFFIX)
-    with opened(make=True) as store, Progress("Importing", len(found.items)) as progress:
+    with (
+        opened(make=True) as store,
+        Progress("Importing", len(found.items)) as progress,
+        taking_back.written(store) as dots,
+    ):
         report = source.bring_into(
             store, found, beside=beside, agent=named.agent, reason=named.reason, progress=progress
         )
     tasks = sum(isinstance(each.item, Task) for each in found.items)
     held = f"{count(tasks, 'task')} and {count(len(found.items) - tasks, 'document')}"
     say(f"{held}: {report.created:,} created, {report.unchanged:,} here already.")
+    taking_back.note_undo(dots)
     if report.in_trash:
         note(f"Left in the trash: {count(report.in_trash, 'item')}.")
     if report.edited:
@@ -158,9 +163,14 @@ def _import(source: Source, what: str, none: str) -> None:
     if not (source.items or source.refused):
         _refuse_empty(none)
     named = settings()
-    with opened(make=True) as store, Progress("Importing", len(source.items)) as progress:
+    with (
+        opened(make=True) as store,
+        Progress("Importing", len(source.items)) as progress,
+        taking_back.written(store) as dots,
+    ):
         report = merge_into(store, source, agent=named.agent, reason=named.reason, progress=progress)
     _tell(report, what)
+    taking_back.note_undo(dots)
     if report.kept:
         note(f"Kept in metadata, since no field holds it: {_counts(report.kept)}.")
     if report.nearly:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from edda_sync.cli import taking_back
 from edda_sync.cli.columns import NOTHING, print_table
 from edda_sync.cli.commands import Group
 from edda_sync.cli.common import TagName, json_option, note, opened, print_json, safe_line, say, write
@@ -55,13 +56,15 @@ def rename(name: str, new_name: str) -> None:
         tags = store.tags()
         was_there = old != new and any(each.id == new for each in tags)
         is_same = any((each.id, each.name) == (old, new_name) for each in tags)
-        write(store, lambda tx: tx.rename_tag(name, new_name))
+        with taking_back.written(store) as dots:
+            write(store, lambda tx: tx.rename_tag(name, new_name))
     if is_same:
         note(f"The tag is called {safe_line(new_name)} already.")
     elif not was_there:
         note(f"Renamed the tag {safe_line(name)} to {safe_line(new_name)}.")
     else:
         note(f"There was a tag {safe_line(new_name)} already: what carried {safe_line(name)} carries that one now.")
+        taking_back.note_undo(dots)
 
 
 @tag.command("rm")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edda_sync.cli import editing, finding, items
+from edda_sync.cli import earlier, editing, finding, items, taking_back
 from edda_sync.cli.columns import print_table
 from edda_sync.cli.commands import Group
 from edda_sync.cli.common import (
@@ -174,10 +174,14 @@ def _print_tasks(tasks: list[Task], text: str | None) -> None:
 
 @task.command("show")
 @click.argument("id")
+@earlier.at_option
 @json_option
-def show(id: str, as_json: bool) -> None:
+def show(id: str, moment: str | None, as_json: bool) -> None:
     """Show a task, its subtasks and its documents."""
     with opened() as store:
+        if moment is not None:
+            _show_earlier(earlier.find(store, Task, id, moment), as_json)
+            return
         found = items.task(store, id)
         if as_json:
             items.print_item(store, found)
@@ -190,6 +194,16 @@ def show(id: str, as_json: bool) -> None:
     for link, document in documents:
         if document is not None:
             say(f"document: {document.id[-6:]} {link.relationship_type} {document.title}")
+    if found.description:
+        say(f"\n{found.description}")
+
+
+def _show_earlier(found: Task, as_json: bool) -> None:
+    """Show a task as it was; its subtasks and documents may be others today."""
+    if as_json:
+        earlier.print_as_json(found)
+        return
+    items.print_fields(found, leave_out=("description",))
     if found.description:
         say(f"\n{found.description}")
 
@@ -236,12 +250,15 @@ def edit(
                 items.remove_keys(now.metadata, unset)
                 tx.update_task(now)
 
-        write(store, work)
+        with taking_back.written(store) as dots:
+            write(store, work)
         now = store.get_task(change.id)
         if as_json:
             items.print_item(store, now)
         else:
             items.note_changed(found, now, change, items.also(tags=fields["tags"] or untags, metadata=unset))
+            if found.description and change.description not in (UNSET, found.description):
+                taking_back.note_undo(dots)
 
 
 @task.command("done")

@@ -68,9 +68,7 @@ def _history(reader: StoreReader, positions: list[int], key: bytes | None) -> Hi
     return History(changes=listed, is_whole=not reader.segments.merged())
 
 
-def _done(
-    reader: StoreReader, logged: Logged, names: Mapping[str, str], phrases: _Phrases, key: bytes | None
-) -> Done:
+def _done(reader: StoreReader, logged: Logged, names: Mapping[str, str], phrases: _Phrases, key: bytes | None) -> Done:
     header = changes.decode_header(logged.raw)
     device = device_id(changes.decode_birth(reader.log.heads()[logged.actor].birth).public_key)
     what: dict[str, None] = {}

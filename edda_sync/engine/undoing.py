@@ -19,7 +19,7 @@ from edda_sync.crdt.keys import id_text_of, key_of, kind_and_id
 from edda_sync.crdt.state import entity_of
 from edda_sync.engine.dots import dots_of, text_of
 from edda_sync.engine.history import operations_of, title_of, units_of
-from edda_sync.fold.inverse import Did, Side, inverse
+from edda_sync.fold.inverse import Around, Did, Side, inverse
 from edda_sync.ledger import looking_back
 from edda_sync.store.seams import StoreReader
 from edda_sync.words.errors import EddaError, NotFoundError, UsageError
@@ -79,6 +79,7 @@ def plan(reader: StoreReader, dots: Collection[Dot]) -> Plan:
     then, now = looking_back.without(reader, did, dots), reader
     before, present = then.states.get(did), now.states.get(did)
     tags = {row[0]: row[1] for row in reader.tables.all("tags")}
+    around = Around(tags, lambda key, task: _is_below(reader, key, task))
     drafts, items = list[Draft](), list[TakenBack]()
     for key, its in did.items():
         if key not in present:
@@ -86,7 +87,7 @@ def plan(reader: StoreReader, dots: Collection[Dot]) -> Plan:
         former = before.get(key)
         side = None if former is None else Side(then, entity_of(key, former.state))
         entity = entity_of(key, present[key].state)
-        found = inverse(Side(now, entity), side, frozenset(dots), its, tags)
+        found = inverse(Side(now, entity), side, frozenset(dots), its, around)
         drafts += found.drafts
         items.append(
             TakenBack(
@@ -99,6 +100,21 @@ def plan(reader: StoreReader, dots: Collection[Dot]) -> Plan:
 
 def _title(reader: StoreReader, entity: Entity) -> str:
     return title_of(reader, entity.key)
+
+
+def _is_below(reader: StoreReader, key: bytes, task: bytes) -> bool:
+    """Tell whether a task is another one, or below it, as their cells say."""
+    passed = set[bytes]()
+    while (at := key_of("task", task)) not in passed:
+        if at == key:
+            return True
+        passed.add(at)
+        record = reader.states.get([at]).get(at)
+        parent = None if record is None else entity_of(at, record.state).value("parent_id")
+        if parent is None:
+            return False
+        task = parent
+    return False
 
 
 def _did(reader: StoreReader, positions: Sequence[int]) -> dict[bytes, Did]:

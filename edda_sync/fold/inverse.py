@@ -14,7 +14,7 @@ The inverse of an inverse is found in the same way, and leads to the state in be
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, NamedTuple
 
 from edda_sync.changes.drafts import Delete, Draft, EditText, Put, Rewrite, Touch
@@ -31,11 +31,15 @@ SETS: Final = ("tag.", "link.", "file.")  # a member is there if any sibling has
 _MADE: Final = ("title", "name")  # what a state has if the change that made it counts
 _NEVER: Final = ("created_at",)  # a derived time
 
+TRASHED: Final = "trashed"
+RESTORED: Final = "restored"
+
 SINCE: Final = "was written again since"
 ANOTHER: Final = "shows what somebody else wrote at the same time"
 WORKED_ON: Final = "stays, because others have worked on it since it was made"
 IN_TRASH: Final = "is in the trash, where somebody else put it"
 WORDS_GONE: Final = "has words of it that others have deleted or changed since"
+RING: Final = "cannot be set back, because the task would become its own ancestor"
 WORDS_LOST: Final = "had words that others deleted too; these stay deleted"
 
 
@@ -53,13 +57,26 @@ class Did(NamedTuple):
     units: tuple[int, int] | None = None
 
 
+class Around(NamedTuple):
+    """
+    What stands around an entity.
+
+    Attributes:
+        tags: The names of the visible tags, by id.
+        is_below: Tells whether the task with an id is another one, or below it: its key is given first.
+    """
+
+    tags: Mapping[str, str]
+    is_below: Callable[[bytes, bytes], bool]
+
+
 class Inverse(NamedTuple):
     """
     What takes changes of one entity back.
 
     Attributes:
         drafts: What to write, in order.
-        fields: The cells that are set back; ``trash`` if it goes there or comes from there.
+        fields: The cells that are set back; ``trashed`` if it goes to the trash, and ``restored`` if it comes from there.
         left: What cannot be taken back, and why, by cell; ``trash`` for the entity as a whole.
     """
 
@@ -94,7 +111,7 @@ class Side:
         return self._texts.opened(self._view, self.entity, genesis).sequence
 
 
-def inverse(now: Side, then: Side | None, dots: Collection[Dot], did: Did, tags: Mapping[str, str]) -> Inverse:
+def inverse(now: Side, then: Side | None, dots: Collection[Dot], did: Did, around: Around) -> Inverse:
     """
     Return what takes changes of an entity back.
 
@@ -103,13 +120,13 @@ def inverse(now: Side, then: Side | None, dots: Collection[Dot], did: Did, tags:
         then: Its state without these changes; None if nothing is left of it.
         dots: The dots of the changes.
         did: What they did to it.
-        tags: The names of the visible tags, by id.
+        around: What stands around it.
     """
     entity, found = now.entity, Inverse([], [], {})
     if then is None or not then.entity.touched:
         if not entity.hidden:
             found.drafts.append(Delete(entity.kind, entity.id))
-            found.fields.append("trash")
+            found.fields.append(TRASHED)
         return found
     before = then.entity
     if not any(name in before.cells for name in _MADE):
@@ -122,19 +139,17 @@ def inverse(now: Side, then: Side | None, dots: Collection[Dot], did: Did, tags:
         return found
     if entity.hidden:
         found.drafts.append(Touch(entity.kind, entity.id))
-        found.fields.append("trash")
-    _set_cells_back(found, entity, before, dots, did, tags)
+        found.fields.append(RESTORED)
+    _set_cells_back(found, entity, before, dots, did, around)
     if TEXT_FIELDS.get(entity.kind) in did.cells:
         _set_text_back(found, now, then, dots, did)
     if before.hidden and not entity.hidden:
         found.drafts.append(Delete(entity.kind, entity.id))
-        found.fields.append("trash")
+        found.fields.append(TRASHED)
     return found
 
 
-def _set_cells_back(
-    found: Inverse, now: Entity, then: Entity, dots: Collection[Dot], did: Did, tags: Mapping[str, str]
-) -> None:
+def _set_cells_back(found: Inverse, now: Entity, then: Entity, dots: Collection[Dot], did: Did, around: Around) -> None:
     written: dict[str, Any] = {}
     for name in sorted(did.cells):
         if name in _NEVER or name == TEXT_FIELDS.get(now.kind) or name not in now.cells:
@@ -148,9 +163,11 @@ def _set_cells_back(
             found.left[name] = SINCE
         elif not name.startswith(SETS) and cells.visible(siblings)[:2] not in dots:
             found.left[name] = ANOTHER
+        elif name == "parent_id" and value is not None and around.is_below(now.key, value):
+            found.left[name] = RING
         else:
             is_tag = name.startswith("tag.") and value
-            written[name] = tags.get(name[4:], value) if is_tag else value
+            written[name] = around.tags.get(name[4:], value) if is_tag else value
     if written:
         found.drafts.append(Put.of(now.kind, now.id, written))
         found.fields.extend(written)

@@ -164,9 +164,7 @@ def refold(
     return len(positions)
 
 
-def replay(
-    tx: StoreWriter, fold: Fold, pasts: Pasts, positions: Iterable[int], without: Collection[Dot] = ()
-) -> None:
+def replay(tx: StoreWriter, fold: Fold, pasts: Pasts, positions: Iterable[int], without: Collection[Dot] = ()) -> None:
     """
     Fold some changes of the log once more, into a fold that knows which entities it is for.
 

@@ -169,7 +169,7 @@ class TakenBack:
 
     Attributes:
         kind, id, title: Which one.
-        fields: What is set back: names of cells, or ``trash`` if it goes there or comes from there.
+        fields: What is set back: names of cells; ``trashed`` if it goes to the trash, ``restored`` if it comes from there.
         left: What cannot be taken back, and why, in pairs of a field and a phrase.
     """
 

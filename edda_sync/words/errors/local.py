@@ -48,7 +48,7 @@ class ConfigFileError(LocalError):
 
 
 class NotFoundError(LocalError):
-    """There is no such task, document, tag, change, device or target; ``other`` is what has that id instead, if anything has."""
+    """There is no such task, document, tag, change, device or target; ``other`` is what has that id instead, if any."""
 
     exit_code = exits.NOT_FOUND
 

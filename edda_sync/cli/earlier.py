@@ -1,0 +1,41 @@
+"""Showing a task or document as it was at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from edda_sync.cli import items
+from edda_sync.cli.common import print_json
+from edda_sync.cli.days import Day
+from edda_sync.words.errors import UsageError
+from edda_sync.words.model import Document, Item, Task
+
+if TYPE_CHECKING:
+    from edda_sync.engine.engine import StorageEngine
+
+T = TypeVar("T", Task, Document)
+
+at_option = click.option(
+    "--at", "moment", type=Day(), metavar="TIME", help="As it was then, such as 2026-03-01T09:30:00Z."
+)
+
+
+def find(store: StorageEngine, of: type[T], reference: str, moment: str) -> T:
+    """
+    Return a task or document as it was at a time.
+
+    Raises:
+        UsageError: It was not there then, or in the trash.
+    """
+    kind = of.__name__.lower()
+    found = store.as_of(kind, items.whole_id(store, kind, reference), moment)
+    if not isinstance(found, of):
+        raise UsageError(f"This {kind} was not there then, or was in the trash: `edda history {reference}` shows when.")
+    return found
+
+
+def print_as_json(item: Item) -> None:
+    """Print an item as it was. Its links are left out, because what they lead to may be other today."""
+    print_json(items.as_json(item))
