@@ -42,7 +42,20 @@ if TYPE_CHECKING:
     from edda_sync.words.errors import EddaError, StorageError
     from edda_sync.words.excerpts import Excerpt, Found, found_in
     from edda_sync.words.indexes import IndexConfig, IndexType
-    from edda_sync.words.listed import Attachment, Clash, Conflict, ConflictValue, Explained, Link, Member, Tag
+    from edda_sync.words.listed import (
+        Attachment,
+        Clash,
+        Conflict,
+        ConflictValue,
+        Done,
+        Explained,
+        History,
+        Link,
+        Member,
+        Tag,
+        TakenBack,
+        Undone,
+    )
     from edda_sync.words.metrics import CacheMetrics, FilesMetrics, StorageMetrics, SyncMetrics
     from edda_sync.words.model import UNSET, Document, DocumentId, Task, TaskId
     from edda_sync.words.query import MOST_URGENT, DocumentQuery, TaskQuery, cursor
@@ -64,6 +77,7 @@ __all__ = [
     "Document",
     "DocumentId",
     "DocumentQuery",
+    "Done",
     "EddaError",
     "EncryptionAlgorithm",
     "EncryptionConfig",
@@ -73,6 +87,7 @@ __all__ = [
     "FilesConfig",
     "FilesMetrics",
     "Found",
+    "History",
     "IndexConfig",
     "IndexType",
     "KeyDerivationFunction",
@@ -88,11 +103,13 @@ __all__ = [
     "StorageMetrics",
     "SyncMetrics",
     "Tag",
+    "TakenBack",
     "Task",
     "TaskId",
     "TaskQuery",
     "Transaction",
     "TransactionState",
+    "Undone",
     "cursor",
     "errors",
     "found_in",
@@ -111,7 +128,10 @@ _PLACES = {
     "words.errors": ("EddaError", "StorageError"),
     "words.excerpts": ("Excerpt", "Found", "found_in"),
     "words.indexes": ("IndexConfig", "IndexType"),
-    "words.listed": ("Attachment", "Clash", "Conflict", "ConflictValue", "Explained", "Link", "Member", "Tag"),
+    "words.listed": (
+        "Attachment", "Clash", "Conflict", "ConflictValue", "Done", "Explained", "History", "Link", "Member", "Tag",
+        "TakenBack", "Undone",
+    ),
     "words.metrics": ("CacheMetrics", "FilesMetrics", "StorageMetrics", "SyncMetrics"),
     "words.model": ("UNSET", "Document", "DocumentId", "Task", "TaskId"),
     "words.query": ("MOST_URGENT", "DocumentQuery", "TaskQuery", "cursor"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import click
 
-from edda_sync.cli import items
 from edda_sync.cli.columns import NOTHING, print_table
 from edda_sync.cli.commands import Command
 from edda_sync.cli.common import TagName, chosen_limit, json_option, note, opened, print_json
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from edda_sync.words.listed import Done, History
 
 SHORT = 8  # hex digits of a life in a list
+_WHOLE = re.compile(rf"\b([0-9a-f]{{{SHORT}}})[0-9a-f]{{24}}-")  # the name of a change in a reason
 WHAT_MAX = 6  # phrases in one row; --json has all
 
 
@@ -90,7 +91,7 @@ def _print(found: History, shown: int | None, limit: int | None, as_json: bool) 
         note("No changes.")
     else:
         rows = [
-            [short(each.dot), items.short_time(each.at), who(each), each.reason or NOTHING, _what(each)]
+            [short(each.dot), f"{each.at[:19]}Z", who(each), _WHOLE.sub(r"\1-", each.reason or NOTHING), _what(each)]
             for each in changes
         ]
         print_table(["change", "when", "who", "why", "what"], rows)

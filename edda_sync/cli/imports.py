@@ -170,11 +170,11 @@ def _import(source: Source, what: str, none: str) -> None:
     ):
         report = merge_into(store, source, agent=named.agent, reason=named.reason, progress=progress)
     _tell(report, what)
-    taking_back.note_undo(dots)
     if report.kept:
         note(f"Kept in metadata, since no field holds it: {_counts(report.kept)}.")
     if report.nearly:
         note(f"Taken as near as a field holds it, and kept in metadata as it was: {_counts(report.nearly)}.")
+    taking_back.note_undo(dots)
     _tell_attached(report)
     _tell_refused(source.refused, report)
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from edda_sync.cli.common import note
 
 if TYPE_CHECKING:
     from edda_sync.crdt.frontier import Dot
     from edda_sync.engine.engine import StorageEngine
-
-SHORT: Final = 8  # hex digits of a life
 
 
 @contextmanager
@@ -39,11 +37,6 @@ def note_undo(dots: list[Dot]) -> None:
 
 def command(dots: list[Dot]) -> str:
     """Return the command that takes some changes back, which are given in order."""
-    runs: list[tuple[bytes, int, int]] = []
-    for actor, seq in dots:
-        if runs and runs[-1][0] == actor and runs[-1][2] == seq - 1:
-            runs[-1] = actor, runs[-1][1], seq
-        else:
-            runs.append((actor, seq, seq))
-    names = [f"{actor.hex()[:SHORT]}-{first}" + (f"..{last}" if last > first else "") for actor, first, last in runs]
-    return f"edda undo {' '.join(names)}"
+    from edda_sync.engine.dots import SHORT, named  # what writes nothing needs no names
+
+    return f"edda undo {' '.join(named(dots, SHORT))}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from edda_sync.crdt.frontier import Dot
@@ -16,6 +17,17 @@ SHORT: Final = 8  # hex digits of an actor in a list; two actors share them once
 def text_of(dot: Dot, digits: int | None = None) -> str:
     """Return the name of a change; with only so many digits of its actor, if given."""
     return f"{dot[0].hex()[:digits]}-{dot[1]}"
+
+
+def named(dots: Iterable[Dot], digits: int | None = None) -> list[str]:
+    """Return the names of some changes; those of one life, one after another, are one range."""
+    runs: list[tuple[bytes, int, int]] = []
+    for actor, seq in dots:
+        if runs and runs[-1][0] == actor and runs[-1][2] == seq - 1:
+            runs[-1] = actor, runs[-1][1], seq
+        else:
+            runs.append((actor, seq, seq))
+    return [text_of((actor, first), digits) + (f"..{last}" if last > first else "") for actor, first, last in runs]
 
 
 def dots_of(reader: StoreReader, text: str) -> list[Dot]:

@@ -18,7 +18,7 @@ from edda_sync.crdt.state import entity_of
 from edda_sync.engine.dots import text_of
 from edda_sync.store.seams import Logged, StoreReader
 from edda_sync.words import values
-from edda_sync.words.errors import CorruptError, EddaError
+from edda_sync.words.errors import CorruptError, EddaError, NotFoundError
 from edda_sync.words.listed import Done, History
 from edda_sync.words.model import TEXT_FIELDS
 from edda_sync.workspace.members import cards
@@ -49,6 +49,20 @@ def latest(reader: StoreReader, limit: int | None) -> History:
         if any(kind_and_id(key)[0] in _SHOWN for key in reader.mentions.entities_at([position])):
             found.append(position)
     return _history(reader, found, None)
+
+
+def key_of_any(reader: StoreReader, item_id: str, kind: str) -> bytes:
+    """
+    Return the key of the entity of a kind that has an id; without a kind, of whichever has it.
+
+    Raises:
+        NotFoundError: Nothing has this id.
+    """
+    for each in (kind,) if kind else _SHOWN:
+        key = key_of(each, values.id_bytes("id", item_id))
+        if reader.mentions.of(key) or reader.states.get([key]):
+            return key
+    raise NotFoundError(kind or "task or document", item_id)
 
 
 def operations_of(reader: StoreReader, logged: Logged) -> Iterator[ops.Operation]:

@@ -5,7 +5,7 @@ that works with the past.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from edda_sync.words import limits, values
@@ -54,7 +54,7 @@ class Remembering:
         with self.store.read() as reader:
             if item_id is None:
                 return history.latest(reader, limit)
-            return history.history(reader, _key(reader, item_id, kind), limit)
+            return history.history(reader, history.key_of_any(reader, item_id, kind), limit)
 
     def as_of(self: _Parts, kind: str, item_id: str, moment: When) -> Item | None:
         """
@@ -100,7 +100,7 @@ class Remembering:
         def chosen(reader: StoreReader) -> list[Dot]:
             if dots:
                 return [dot for each in dots for dot in names.dots_of(reader, each)]
-            own = _own_lives(reader)
+            own = undoing.own_lives(reader)
             return [undoing.last_of(reader, own, agent)]
 
         def planned(reader: StoreReader) -> Plan:
@@ -140,8 +140,8 @@ class Remembering:
 
 
 def _carry_out(parts: _Parts, planned: _Planned, agent: str | None, reason: str | None, dry_run: bool) -> Undone:
-    from edda_sync.engine.dots import text_of
-    from edda_sync.engine.undoing import reason_of
+    from edda_sync.engine import dots as names
+    from edda_sync.engine import undoing
     from edda_sync.words.listed import Undone
 
     agent = None if agent is None else values.line("agent", agent)
@@ -154,13 +154,15 @@ def _carry_out(parts: _Parts, planned: _Planned, agent: str | None, reason: str 
             found = planned(tx)
             if not found.drafts:
                 return found, None
-            why = reason_of(found.dots, reason, limits.REASON_CODE_POINTS_MAX)
+            why = undoing.reason_of(found.dots, reason, limits.REASON_CODE_POINTS_MAX)
             return found, parts.writing.commit(tx, found.drafts, why, agent)
 
         found, dot = parts.store.transact(work)
         if dot is not None:
             parts.writing.announce()
-    return Undone(dot=None if dot is None else text_of(dot), of=tuple(map(text_of, found.dots)), items=found.items)
+    return Undone(
+        dot=None if dot is None else names.text_of(dot), of=tuple(map(names.text_of, found.dots)), items=found.items
+    )
 
 
 class _Planned(Protocol):
@@ -169,30 +171,5 @@ class _Planned(Protocol):
     def __call__(self, reader: StoreReader, /) -> Plan: ...
 
 
-def _own_lives(reader: StoreReader) -> set[bytes]:
-    """Return the lives of this device."""
-    from edda_sync.changes import change as changes
-    from edda_sync.workspace.actor import meta_of
-    from edda_sync.workspace.keys import BIRTH_KEY
-
-    key = changes.decode_birth(meta_of(reader, BIRTH_KEY)).public_key
-    heads = reader.log.heads()
-    return {actor for actor, head in heads.items() if changes.decode_birth(head.birth).public_key == key}
-
-
-def _key(reader: StoreReader, item_id: str, kind: str) -> bytes:
-    from edda_sync.crdt.keys import key_of
-    from edda_sync.words.errors import NotFoundError
-
-    kinds: Iterable[str] = (kind,) if kind else ("task", "document", "tag")
-    for each in kinds:
-        key = key_of(each, values.id_bytes("id", item_id))
-        if reader.mentions.of(key) or reader.states.get([key]):
-            return key
-    raise NotFoundError(kind or "task or document", item_id)
-
-
 def _ms(field: str, moment: When) -> int:
-    from datetime import datetime
-
     return int(datetime.fromisoformat(values.time(field, moment)).timestamp() * 1_000)

@@ -17,13 +17,15 @@ from edda_sync.crdt.entity import Entity
 from edda_sync.crdt.frontier import Dot
 from edda_sync.crdt.keys import id_text_of, key_of, kind_and_id
 from edda_sync.crdt.state import entity_of
-from edda_sync.engine.dots import dots_of, text_of
+from edda_sync.engine.dots import dots_of, named
 from edda_sync.engine.history import operations_of, title_of, units_of
 from edda_sync.fold.inverse import Around, Did, Side, inverse
 from edda_sync.ledger import looking_back
 from edda_sync.store.seams import StoreReader
 from edda_sync.words.errors import EddaError, NotFoundError, UsageError
 from edda_sync.words.listed import TakenBack
+from edda_sync.workspace.actor import meta_of
+from edda_sync.workspace.keys import BIRTH_KEY
 
 UNDO: Final = "undo of "
 """How the reason of an undo begins, followed by the names of what it undoes, as far as there is room."""
@@ -76,6 +78,7 @@ def plan(reader: StoreReader, dots: Collection[Dot]) -> Plan:
     positions = {dot: reader.log.position_of(*dot) for dot in dots}
     ordered = sorted((position, dot) for dot, position in positions.items() if position is not None)
     did = _did(reader, [position for position, _ in ordered])
+    dots = frozenset((*dots, *_settled(reader, did, frozenset(dots))))
     then, now = looking_back.without(reader, did, dots), reader
     before, present = then.states.get(did), now.states.get(did)
     tags = {row[0]: row[1] for row in reader.tables.all("tags")}
@@ -87,7 +90,7 @@ def plan(reader: StoreReader, dots: Collection[Dot]) -> Plan:
         former = before.get(key)
         side = None if former is None else Side(then, entity_of(key, former.state))
         entity = entity_of(key, present[key].state)
-        found = inverse(Side(now, entity), side, frozenset(dots), its, around)
+        found = inverse(Side(now, entity), side, dots, its, around)
         drafts += found.drafts
         items.append(
             TakenBack(
@@ -96,6 +99,24 @@ def plan(reader: StoreReader, dots: Collection[Dot]) -> Plan:
             )
         )  # fmt: skip
     return Plan([dot for _, dot in ordered], drafts, tuple(items))
+
+
+def _settled(reader: StoreReader, keys: Collection[bytes], dots: Collection[Dot]) -> set[Dot]:
+    """
+    Return the changes of some entities that were taken back, with the undos that did so.
+
+    They count as if neither had been: what an undo wrote is not somebody's later work, which an undo of what was before it
+    would have to leave. An undo that was taken back, or is to be, does not count.
+    """
+    undone, settled = set[Dot](), set[Dot]()
+    for position in sorted({each for key in keys for each in reader.mentions.of(key)}, reverse=True):
+        logged = reader.log.read(position)
+        dot, reason = (logged.actor, logged.seq), changes.decode_header(logged.raw).reason or ""
+        if reason.startswith(UNDO) and dot not in undone and dot not in dots:
+            taken = _named(reader, reason)
+            undone.update(taken)
+            settled.update((dot, *taken) if taken else ())
+    return settled
 
 
 def _title(reader: StoreReader, entity: Entity) -> str:
@@ -147,10 +168,9 @@ def _units(one: ops.Edit) -> tuple[int, int]:
 
 def reason_of(dots: Sequence[Dot], why: str | None, room: int) -> str:
     """Return the reason of an undo: what it undoes, and why if that was said."""
-    named = [text_of(dot) for dot in dots]
     said = f": {why}" if why else ""
-    text = f"{UNDO}{', '.join(named)}{said}"
-    return text if len(text) <= room else f"{UNDO}{len(named):,} changes{said}"[:room]
+    text = f"{UNDO}{', '.join(named(dots))}{said}"
+    return text if len(text) <= room else f"{UNDO}{len(dots):,} changes{said}"[:room]
 
 
 def last_of(reader: StoreReader, actors: Collection[bytes], agent: str | None) -> Dot:
@@ -191,6 +211,13 @@ def _named(reader: StoreReader, reason: str) -> list[Dot]:
         except EddaError:  # somebody else wrote a reason that begins like this
             continue
     return found
+
+
+def own_lives(reader: StoreReader) -> set[bytes]:
+    """Return the lives of this device."""
+    key = changes.decode_birth(meta_of(reader, BIRTH_KEY)).public_key
+    heads = reader.log.heads()
+    return {actor for actor, head in heads.items() if changes.decode_birth(head.birth).public_key == key}
 
 
 def by_agent(reader: StoreReader, agent: str, since_ms: int) -> list[Dot]:

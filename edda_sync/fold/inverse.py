@@ -134,7 +134,7 @@ def inverse(now: Side, then: Side | None, dots: Collection[Dot], did: Did, aroun
             found.left["trash"] = WORKED_ON
         return found
     if entity.hidden and before.hidden:
-        if did.cells or not entity.deleted:
+        if entity.kind != "tag":  # a tag that is not there is no loss
             found.left["trash"] = IN_TRASH
         return found
     if entity.hidden:
@@ -157,12 +157,12 @@ def _set_cells_back(found: Inverse, now: Entity, then: Entity, dots: Collection[
         siblings, former = now.cells[name], then.cells.get(name)
         present, value = shown(name, siblings), None if former is None else shown(name, former)
         own = [write for write in siblings if write[:2] in dots]
-        if present == value and own:
-            continue
         if not own:
             found.left[name] = SINCE
         elif not name.startswith(SETS) and cells.visible(siblings)[:2] not in dots:
             found.left[name] = ANOTHER
+        elif present == value:
+            continue
         elif name == "parent_id" and value is not None and around.is_below(now.key, value):
             found.left[name] = RING
         else:

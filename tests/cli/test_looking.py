@@ -48,6 +48,7 @@ LOOKING: Final = {
     "tag list": [["tag", "list"]],
     "export": [["export"], ["export", "--format", "markdown", "FOLDER"]],
     "conflicts": [["conflicts"]],
+    "history": [["history"], ["history", "TASK"]],
     "devices": [["devices"]],
     "status": [["status"]],
     "doctor": [["doctor"], ["doctor", "--network"]],
@@ -61,7 +62,7 @@ WRITING: Final = {
     "doc restore", "tag add", "tag rename", "tag rm", "link", "import beads", "import markdown", "import jsonl", "up",
     "invite", "join", "sync", "store encrypt", "store decrypt", "store migrate", "key rotate",
     "attach", "doc detach", "doc fetch", "doc save", "bundle export", "bundle import", "split",
-    "backup recovery new",
+    "backup recovery new", "undo", "revert",
     "index create", "index drop", "service install", "service uninstall",
 }  # fmt: skip
 WORDS: Final = ("words", "latest", "newer", "more", "c", "renamed", "brand", "nothing")

@@ -39,7 +39,7 @@ def set_back(now: TextSequence, then: TextSequence) -> SetBack | None:
         now: A text.
         then: The same text, folded from the same changes, some of which are void.
     """
-    edits: list[Replacement] = []
+    edits: list[_Edit] = []
     hidden = shown = at = 0
     for before, after, size in _side_by_side(now, then):
         if size < 0:
@@ -48,15 +48,35 @@ def set_back(now: TextSequence, then: TextSequence) -> SetBack | None:
             at += len(before)
         elif before is not None:
             hidden += size
-            _add(edits, at, len(before), "")
+            _add(edits, at, before, "")
         elif after is not None:
             shown += size
-            _add(edits, at, 0, after)
+            _add(edits, at, "", after)
             at += len(after)
-    return SetBack(edits, hidden, shown)
+    return SetBack([made for each in edits if (made := _shortened(*each)) is not None], hidden, shown)
 
 
-def _add(edits: list[Replacement], at: int, deleted: int, inserted: str) -> None:
+_Edit = tuple[int, str, str]
+"""Where, what is deleted there, and what is inserted."""
+
+
+def _shortened(at: int, deleted: str, inserted: str) -> Replacement | None:
+    """Return an edit without the characters that it would only replace by the same ones; None if nothing is left."""
+    if deleted == inserted:
+        return None
+    first = _common(deleted, inserted)
+    deleted, inserted = deleted[first:], inserted[first:]
+    last = _common(deleted[::-1], inserted[::-1])
+    return at + first, len(deleted) - last, inserted[: len(inserted) - last]
+
+
+def _common(one: str, other: str) -> int:
+    """Return how many characters two strings begin with alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (mine, theirs) in pairs if mine != theirs), min(len(one), len(other)))
+
+
+def _add(edits: list[_Edit], at: int, deleted: str, inserted: str) -> None:
     """Add an edit; as a part of the last one, if it continues that."""
     if edits:
         begun, gone, put = edits[-1]

@@ -1,0 +1,31 @@
+"""``edda history``: what the changes of an item are called, and what they did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def test_the_history_of_a_task_names_its_changes_which_undo_takes(edda: Any) -> None:
+    task = edda.id_of("task", "add", "Milk", "--tag", "home")
+    edda("--agent", "bot", "--reason", "tidy", "task", "edit", task, "--title", "Oat milk")
+    found = edda.json("history", task)
+    assert found["whole"] is True
+    latest, made = found["changes"]
+    assert (latest["agent"], latest["reason"], latest["name"]) == ("bot", "tidy", "laptop")
+    assert latest["what"] == ["title Oat milk"]
+    assert made["what"][0] == "made"
+    line = edda("history", task).stdout.splitlines()[0]
+    assert line.split()[0] == f"{latest['change'][:8]}-{latest['change'].partition('-')[2]}"
+    assert "bot on laptop" in line
+    edda("undo", line.split()[0])
+    assert edda.json("task", "show", task)["title"] == "Milk"
+    assert len(edda("history", task, "--limit", "1").stdout.splitlines()) == 1
+    assert len(edda.json("history")["changes"]) == 3
+
+
+def test_a_tag_has_a_history_and_what_is_not_there_has_none(edda: Any) -> None:
+    edda("task", "add", "Milk", "--tag", "home")
+    assert edda.json("history", "--tag", "home")["changes"][0]["what"][0] == "made"
+    edda("history", "--tag", "nope", code=3)
+    edda("history", "nope", code=3)
+    edda("history", "Milk", "--tag", "home", code=2)

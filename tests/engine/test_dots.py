@@ -1,0 +1,27 @@
+"""The names of changes: what people may type, and what is told when it means nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+import edda_sync as edda
+from edda_sync.engine.dots import dots_of, text_of
+from edda_sync.testing import devices
+from edda_sync.words.errors import InvalidValueError, NotFoundError
+
+
+def test_a_change_is_named_by_the_beginning_of_its_life_and_its_number() -> None:
+    with devices(1, backend="memory") as (laptop,):
+        laptop.create_task(edda.Task(title="Milk"))
+        ((actor, seq),) = laptop.frontier().items()
+        with laptop.store.read() as reader:
+            for typed in (text_of((actor, seq)), text_of((actor, seq), 8), f" {text_of((actor, seq), 4).upper()} "):
+                assert dots_of(reader, typed) == [(actor, seq)]
+            assert dots_of(reader, f"{actor.hex()[:6]}-1..{seq}") == [(actor, each) for each in range(1, seq + 1)]
+            other = "0000" if not actor.hex().startswith("0000") else "1111"
+            for missing in (f"{other}-1", text_of((actor, seq + 1)), text_of((actor, 0)), f"{actor.hex()}-2..1"):
+                with pytest.raises(NotFoundError, match="edda history"):
+                    dots_of(reader, missing)
+            for wrong in ("", "12", "xyz-1", f"{actor.hex()}", f"{actor.hex()}-"):
+                with pytest.raises(InvalidValueError, match="1f3a9c20-12"):
+                    dots_of(reader, wrong)

@@ -1,0 +1,52 @@
+"""The history of an item: who, on which device, when, what and why, the same on every device."""
+
+from __future__ import annotations
+
+import edda_sync as edda
+from edda_sync.testing import devices, sync
+
+
+def test_a_change_says_who_made_it_what_it_did_and_why() -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        task = laptop.create_task(edda.Task(title="Milk", description="two litres", tags={"home"}))
+        sync(laptop, phone)
+        with phone.begin_transaction(agent="bot", reason="a list of its own") as tx:
+            tx.update_task(edda.Task(id=task, description="two big litres", status="done"))
+            tx.remove_tag(task, "home")
+        phone.delete_task(task)
+        sync(laptop, phone)
+        found = laptop.history(task)
+        assert found == phone.history(task)
+        assert found.is_whole
+        assert [(each.name, each.agent, each.reason) for each in found.changes] == [
+            ("phone", None, None), ("phone", "bot", "a list of its own"), ("laptop", None, None),
+        ]  # fmt: skip
+        assert {each.device for each in found.changes} == {laptop.identity.device, phone.identity.device}
+        trash, edited, made = [each.what for each in found.changes]
+        assert trash == ("moved to the trash",)
+        assert set(edited) == {"description +4 -0", "status done", "took off #home"}
+        assert made[0] == "made"
+        assert {"title Milk", "description +10", "tagged #home"} <= set(made)
+        assert [each.dot for each in laptop.history(task, limit=1).changes] == [found.changes[0].dot]
+
+
+def test_the_latest_changes_of_everything_name_what_they_are_about_and_leave_members_out() -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        task = laptop.create_task(edda.Task(title="Milk"))
+        note = laptop.create_document(edda.Document(title="Notes"))
+        laptop.delete_document(note)
+        assert [each.what for each in laptop.history().changes] == [
+            ("deleted document Notes",), ("made document Notes",), ("made task Milk",),
+        ]  # fmt: skip
+        assert len(laptop.history(limit=2).changes) == 2
+        assert phone.history().changes == ()
+        assert laptop.history(task).changes[0].fields
+
+
+def test_the_history_of_a_tag_has_its_renaming() -> None:
+    with devices(1, backend="memory") as (laptop,):
+        laptop.create_task(edda.Task(title="Milk", tags={"home"}))
+        (tag,) = laptop.tags()
+        with laptop.begin_transaction() as tx:
+            tx.rename_tag("home", "house")
+        assert [each.what[0] for each in laptop.history(tag.id).changes] == ["deleted", "made"]

@@ -1,0 +1,142 @@
+"""Undo and revert, as a program uses them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+import edda_sync as edda
+from edda_sync.engine import history, undoing
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.store.composed import ComposedReader, over
+from edda_sync.testing import devices, sync
+from edda_sync.words.errors import NotFoundError, UsageError
+
+
+def content(store: StorageEngine, note: str) -> str | None:
+    read = store.get_document(note)
+    assert read is not None
+    return read.content
+
+
+def test_one_undo_after_another_goes_further_back_and_the_undo_of_an_undo_brings_it_again() -> None:
+    with devices(1, backend="memory") as (laptop,):
+        task = laptop.create_task(edda.Task(title="One"))
+        for title in ("Two", "Three"):
+            laptop.update_task(edda.Task(id=task, title=title))
+        titles = []
+        undone = []
+        for _ in range(2):
+            undone.append(laptop.undo().dot)
+            read = laptop.get_task(task)
+            assert read is not None
+            titles.append(read.title)
+        assert titles == ["Two", "One"]
+        assert undone[0] is not None
+        assert undone[1] is not None
+        laptop.undo(undone[1], undone[0])
+        read = laptop.get_task(task)
+        assert read is not None
+        assert read.title == "Three"
+
+
+def test_an_undo_without_a_name_is_of_whoever_asks() -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        task = laptop.create_task(edda.Task(title="Milk"))
+        sync(laptop, phone)
+        with laptop.begin_transaction(agent="bot") as tx:
+            tx.update_task(edda.Task(id=task, priority=0))
+        phone.update_task(edda.Task(id=task, title="Oat milk"))
+        sync(laptop, phone)
+        assert laptop.undo(agent="bot", dry_run=True).items[0].fields == ("priority",)
+        assert phone.undo(dry_run=True).items[0].fields == ("title",)
+        assert laptop.undo(dry_run=True).items[0].title == "Oat milk"
+        with pytest.raises(NotFoundError, match="by robot"):
+            laptop.undo(agent="robot")
+        assert laptop.history(task, limit=1).changes[0].agent is None, "a dry run writes nothing"
+
+
+def test_everything_that_an_agent_did_is_taken_back_in_one_change_and_what_others_did_stays() -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        task = laptop.create_task(edda.Task(title="Milk", tags={"home"}))
+        note = laptop.create_document(edda.Document(title="N", content="one two three"))
+        sync(laptop, phone)
+        for store, word in ((laptop, "1"), (phone, "2")):
+            with store.begin_transaction(agent="bot") as tx:
+                tx.edit_text(note, "content", [(0, 0, f"{word} ")])
+                made = tx.create_task(edda.Task(title=f"Of the bot, {word}"))
+            with store.begin_transaction(agent="bot") as tx:
+                tx.update_task(edda.Task(id=made, priority=0))
+        phone.edit_text(note, "content", [(0, 0, "mine ")])
+        phone.update_task(edda.Task(id=task, title="Oat milk"))
+        sync(laptop, phone)
+        frontier = laptop.frontier()
+        planned = laptop.revert("bot", "2020-01-01", dry_run=True)
+        assert laptop.frontier() == frontier
+        found = laptop.revert("bot", "2020-01-01", reason="it went wrong")
+        assert found.items == planned.items
+        assert len(found.of) == 4
+        assert sum(laptop.frontier().values()) == sum(frontier.values()) + 1
+        assert content(laptop, note) == "mine one two three"
+        assert [item.title for item in laptop.query_tasks(edda.TaskQuery())] == ["Oat milk"]
+        last = laptop.history(limit=1).changes[0]
+        assert last.dot == found.dot
+        assert last.reason is not None
+        assert last.reason.endswith(": it went wrong")
+        sync(laptop, phone)
+        assert content(phone, note) == "mine one two three"
+        assert found.dot is not None
+        phone.undo(found.dot)
+        assert len(phone.query_tasks(edda.TaskQuery())) == 3
+        assert laptop.revert("bot", "2099-01-01").of == ()
+
+
+def test_the_same_undo_on_two_devices_brings_the_words_back_once() -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        note = laptop.create_document(edda.Document(title="N", content="one two three"))
+        laptop.edit_text(note, "content", [(3, 4, "")])
+        dot = laptop.history(note).changes[0].dot
+        sync(laptop, phone)
+        laptop.undo(dot)
+        phone.undo(dot)
+        sync(laptop, phone)
+        assert content(laptop, note) == content(phone, note) == "one two three"
+
+
+@pytest.mark.parametrize("new", ["", "all other words"])
+def test_a_text_that_was_overwritten_is_there_again(new: str) -> None:
+    with devices(1, backend="memory") as (laptop,):
+        note = laptop.create_document(edda.Document(title="N", content="one two three"))
+        laptop.update_document(edda.Document(id=note, content=new))
+        assert content(laptop, note) == new
+        laptop.undo()
+        assert content(laptop, note) == "one two three"
+        laptop.update_document(edda.Document(id=note, content=None))
+        laptop.undo()
+        assert content(laptop, note) == "one two three"
+
+
+def test_nothing_is_undone_before_the_whole_log_is_here() -> None:
+    with devices(1, backend="memory") as (laptop,):
+        laptop.create_task(edda.Task(title="Milk"))
+        with laptop.store.read() as reader:
+            begun = replace(ComposedReader.of(reader), segments=over(reader.segments, _Begun()))
+            with pytest.raises(UsageError, match="still fetching the history"):
+                undoing.plan(begun, [])
+            assert not history.latest(begun, None).is_whole
+            assert history.latest(reader, None).is_whole
+
+
+class _Begun:
+    """The segments of a store that began with one."""
+
+    def merged(self) -> list[tuple[int, bytes]]:
+        return [(1, b"segment")]
+
+
+def test_what_is_told_of_many_changes_fits_into_a_reason() -> None:
+    dots = [(bytes(16), seq) for seq in range(1, 100, 2)]
+    assert undoing.reason_of(dots, "because", 200) == "undo of 50 changes: because"
+    assert undoing.reason_of([(bytes(16), seq) for seq in range(1, 100)], None, 200).endswith("-1..99")
+    assert undoing.reason_of(dots[:1], None, 200) == f"undo of {bytes(16).hex()}-1"

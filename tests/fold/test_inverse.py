@@ -1,0 +1,94 @@
+"""The inverse of changes: what it writes, and what it leaves, and why. Random histories are in ``test_undoing``."""
+
+from __future__ import annotations
+
+import edda_sync as edda
+from edda_sync.fold import inverse
+from edda_sync.testing import devices, sync
+from edda_sync.words.listed import Undone
+
+
+def left(found: Undone) -> dict[str, str]:
+    return {field: why for item in found.items for field, why in item.left}
+
+
+def test_a_cell_that_was_written_since_stays_and_the_others_are_set_back() -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        task = laptop.create_task(edda.Task(title="Milk", priority=2))
+        laptop.update_task(edda.Task(id=task, title="Oat milk", priority=0))
+        dot = laptop.history(task).changes[0].dot
+        sync(laptop, phone)
+        phone.update_task(edda.Task(id=task, priority=4))
+        found = phone.undo(dot)
+        assert left(found) == {"priority": inverse.SINCE}
+        read = phone.get_task(task)
+        assert read is not None
+        assert (read.title, read.priority) == ("Milk", 4)
+
+
+def test_of_two_values_that_were_written_at_once_the_one_that_is_not_shown_is_not_set_back() -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        task = laptop.create_task(edda.Task(title="Milk"))
+        sync(laptop, phone)
+        laptop.update_task(edda.Task(id=task, title="Oat milk"))
+        phone.update_task(edda.Task(id=task, title="Soy milk"))
+        sync(laptop, phone)
+        (conflict,) = laptop.conflicts()
+        dots = [f"{each.actor}-{each.seq}" for each in (conflict.shown, *conflict.kept)]
+        assert left(laptop.undo(dots[1])) == {"title": inverse.ANOTHER}
+        laptop.undo(dots[0])
+        read = laptop.get_task(task)
+        assert read is not None
+        assert read.title == conflict.kept[0].value, "as if the other had never been written"
+        assert laptop.conflicts() == []
+
+
+def test_what_was_made_goes_to_the_trash_unless_others_have_worked_on_it() -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        kept, gone = (laptop.create_task(edda.Task(title=each)) for each in ("Kept", "Gone"))
+        made = {each: laptop.history(each).changes[0].dot for each in (kept, gone)}
+        sync(laptop, phone)
+        phone.update_task(edda.Task(id=kept, priority=1))
+        sync(laptop, phone)
+        assert left(laptop.undo(made[kept])) == {"trash": inverse.WORKED_ON}
+        assert laptop.undo(made[gone]).items[0].fields == (inverse.TRASHED,)
+        assert [item.title for item in laptop.trash("task")] == ["Gone"]
+        assert laptop.get_task(kept) is not None
+
+
+def test_what_two_deleted_at_once_stays_in_the_trash_when_one_takes_it_back() -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        task = laptop.create_task(edda.Task(title="Milk"))
+        sync(laptop, phone)
+        laptop.delete_task(task)
+        phone.delete_task(task)
+        sync(laptop, phone)
+        found = laptop.undo()
+        assert found.dot is None
+        assert laptop.get_task(task) is None
+        assert left(found) == {"trash": inverse.IN_TRASH}
+
+
+def test_words_that_others_have_changed_since_are_said_to_stay() -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        note = laptop.create_document(edda.Document(title="N", content="one two three"))
+        laptop.edit_text(note, "content", [(4, 3, "zwei")])
+        dot = laptop.history(note).changes[0].dot
+        sync(laptop, phone)
+        phone.edit_text(note, "content", [(4, 2, "")])
+        sync(laptop, phone)
+        found = laptop.undo(dot)
+        assert left(found) == {"content": inverse.WORDS_GONE}
+        read = laptop.get_document(note)
+        assert read is not None
+        assert read.content == "one two three"
+
+
+def test_a_task_is_not_put_below_itself_again() -> None:
+    with devices(1, backend="memory") as (laptop,):
+        one, two = (laptop.create_task(edda.Task(title=each)) for each in ("One", "Two"))
+        laptop.update_task(edda.Task(id=one, parent_id=two))
+        laptop.update_task(edda.Task(id=one, parent_id=None))
+        free = laptop.history(one).changes[0].dot
+        laptop.update_task(edda.Task(id=two, parent_id=one))
+        assert left(laptop.undo(free)) == {"parent_id": inverse.RING}
