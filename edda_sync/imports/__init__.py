@@ -14,6 +14,8 @@ device, whoever imports it and how often.
 
 from __future__ import annotations
 
-from edda_sync.imports.merge import Imported, Refused, Report, Source, merge_into
+from edda_sync.imports.merge import merge_into
+from edda_sync.imports.report import Report, Row
+from edda_sync.imports.source import Adapter, Attach, Imported, Refused, Source
 
-__all__ = ["Imported", "Refused", "Report", "Source", "merge_into"]
+__all__ = ["Adapter", "Attach", "Imported", "Refused", "Report", "Row", "Source", "merge_into"]

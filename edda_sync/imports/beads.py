@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
+from edda_sync.imports.kept import Mapped
 from edda_sync.imports.lines import is_exported, loaded, why
-from edda_sync.imports.merge import Imported, Refused, Source, title_from
+from edda_sync.imports.source import Imported, Refused, Source, title_from
 from edda_sync.imports.order import parents_first
 from edda_sync.words import limits, values
 from edda_sync.words.errors import InvalidValueError, UsageError
@@ -28,12 +27,7 @@ from edda_sync.words.model import Task
 KEY: Final = "beads"
 PARENT_CHILD: Final = "parent-child"
 
-_DEPENDENCY: Final = "dependency."
-_KEYED: Final = "key:"  # the value is an object of the one key and value
-_ESCAPED: Final = ":json"  # the value is JSON text
-_PREFIXES: Final = (_DEPENDENCY, _KEYED)
 
-_EMPTY: Final[tuple[object, ...]] = (None, "", [], {})  # of these nothing is told
 _STATUS: Final = {"open": "open", "in_progress": "in_progress", "blocked": "blocked", "closed": "done"}
 _STATUS_NEAREST: Final = {
     "hooked": "in_progress", "pinned": "open", "deferred": "blocked", "tombstone": "cancelled", "done": "done",
@@ -89,7 +83,11 @@ def parse(lines: Iterable[bytes]) -> Source:
         except (InvalidValueError, RecursionError) as error:
             refused.append(Refused(where, why(error)))
         else:
-            items.append(Imported(issue["id"], mapped.task, mapped.kept, mapped.nearly))
+            items.append(
+                Imported(
+                    issue["id"], mapped.task, mapped.kept, mapped.nearly, changed_at=_moment(issue.get("updated_at"))
+                )
+            )
     return Source(KEY, parents_first(items, _task), refused)
 
 
@@ -108,68 +106,6 @@ def _issue_of(issue: Any) -> dict[str, Any] | None:
 # --- one issue --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class Mapped:
-    """
-    A task made of an issue.
-
-    Attributes:
-        task: The task.
-        kept: What went into metadata since no field holds it; of what is empty it is not told.
-        nearly: What a field holds as near as it can, and metadata as it was.
-    """
-
-    task: Task
-    kept: list[str] = field(default_factory=list)
-    nearly: list[str] = field(default_factory=list)
-
-    def keep(self, key: str, value: Any, called: str | None = None) -> None:
-        """
-        Keep a value of the issue that no field holds as it is written there.
-
-        Args:
-            key: Its key in the issue; one that could be mistaken for something else is kept with the value.
-            value: What it was.
-            called: What reports call it; its key otherwise.
-        """
-        if value not in _EMPTY:
-            (self.nearly if key in _FIELDS else self.kept).append(called or key)
-        name = f"{KEY}.{key}"
-        if not _is_key(name) or key.startswith(_PREFIXES) or key.endswith(_ESCAPED):
-            name, value = f"{KEY}.{_KEYED}{_short_hash(key)}", {key: value}
-        self._write(name, value)
-
-    def keep_dependency(self, value: dict[str, Any], *, is_parent: bool) -> None:
-        """Keep a dependency under a key of its own; a second one of the same type and issue gets a sign more."""
-        (self.nearly if is_parent else self.kept).append("parent" if is_parent else f"dependency {value['type']}")
-        name = f"{KEY}.{_DEPENDENCY}{value['type']}.{value['depends_on_id']}"
-        if not _is_key(name):
-            name = f"{KEY}.{_DEPENDENCY}{_short_hash(name)}"
-        while self.task.metadata.keys() & {name, name + _ESCAPED}:
-            name += "+"
-        self._write(name, value)
-
-    def _write(self, name: str, value: Any) -> None:
-        try:
-            values.json_value("metadata", value)
-        except InvalidValueError:
-            name, value = f"{name}{_ESCAPED}", json.dumps(value)
-            values.json_value("metadata", value)
-        self.task.metadata[name] = value
-
-
-def _is_key(name: str) -> bool:
-    try:
-        values.key("metadata", name + _ESCAPED)
-    except InvalidValueError:
-        return False
-    return True
-
-
-def _short_hash(text: str) -> str:
-    return blake2b(json.dumps(text).encode(), digest_size=8, person=b"edda-beads").hexdigest()
-
-
 def task_of(issue: dict[str, Any]) -> Mapped:
     """
     Return the task of one issue.
@@ -177,7 +113,7 @@ def task_of(issue: dict[str, Any]) -> Mapped:
     Raises:
         InvalidValueError: Something in it is too long to be kept.
     """
-    mapped = Mapped(Task(id=task_id(issue["id"]), metadata={}, tags=set()))
+    mapped = Mapped(KEY, Task(id=task_id(issue["id"]), metadata={}, tags=set()), _FIELDS)
     mapped.keep("id", issue["id"])
     mapped.kept.clear()  # every issue has one
     for key, value in issue.items():
@@ -266,7 +202,7 @@ def _take_dependencies(mapped: Mapped, value: Any) -> bool:
     if first is not None:
         mapped.task.parent_id = task_id(first["depends_on_id"])
     for each in sorted(value, key=lambda each: json.dumps(each, sort_keys=True)):
-        mapped.keep_dependency(each, is_parent=each is first)
+        mapped.keep_dependency(each["type"], each["depends_on_id"], each, is_parent=each is first)
     return True
 
 

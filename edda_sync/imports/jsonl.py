@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edda_sync.imports.batches import batches, text_length
 from edda_sync.imports.lines import is_exported, loaded, why
-from edda_sync.imports.merge import Attach, Imported, Refused, Report, attach, cells_wanted, now_and_trash
+from edda_sync.imports.merge import attach, cells_wanted, now_and_trash
 from edda_sync.imports.order import parents_first
+from edda_sync.imports.report import Report, Row
+from edda_sync.imports.source import Attach, Imported, Refused
 from edda_sync.words import limits, values
 from edda_sync.words.callbacks import Callback
 from edda_sync.words.errors import InvalidValueError, UsageError

@@ -14,7 +14,7 @@ import unicodedata
 from pathlib import Path
 from typing import Final
 
-from edda_sync.imports.merge import Attach, Imported, Refused, Source, title_from
+from edda_sync.imports.source import Attach, Imported, Refused, Source, title_from
 from edda_sync.words import limits, values
 from edda_sync.words.errors import InvalidValueError
 from edda_sync.words.model import Document

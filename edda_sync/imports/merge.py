@@ -1,13 +1,17 @@
 """
 Merge what a source says into a store, so that importing again changes nothing and undoes nothing.
 
-Each imported item remembers, in one metadata key, a short hash of every value that was last imported. From then on
+Three things are compared, a cell at a time: what was imported last (``memory``), what is in the store now, and what the
+source says now. From the second import on
 
 1. a value that the source has not changed since is not looked at: whatever a person made of it stays;
-2. a value that the source has changed is taken over if it still is what was imported; else the person's stays, and the
-   report says so;
-3. an item in the trash stays there;
-4. two devices that import the same write equal values under equal ids, which merge without a conflict. A changed text is
+2. a value that the source has changed is taken over if it still is what was imported;
+3. a text that both have changed takes the edits of both, as texts do that two devices have edited. Any other value that both
+   have changed stays as it is here and is *open*: it is told at every import, until both are equal or a person says whose
+   is right (``prefer``);
+4. an item that the source says is older than what was imported last is left alone;
+5. an item in the trash stays there;
+6. two devices that import the same write equal values under equal ids, which merge without a conflict. A changed text is
    therefore written as a new text and not as edits: two devices' equal edits would both be applied, and double the words.
 
 Source: the three-way merge of `diff3` (Khanna, Kunal, Pierce 2007), a cell at a time, with hashes for the base.
@@ -15,140 +19,37 @@ Source: the three-way merge of `diff3` (Khanna, Kunal, Pierce 2007), a cell at a
 
 from __future__ import annotations
 
-import json
-import re
-import unicodedata
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from hashlib import blake2b
-from pathlib import Path
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from edda_sync.engine.items import set_cells
+from edda_sync.imports import pieces, report as reports
 from edda_sync.imports.batches import batches, text_length
-from edda_sync.words import limits, unicode14, values
+from edda_sync.imports.memory import TEXTS, Memory, hash_of, key_of
+from edda_sync.imports.report import Report, Row
+from edda_sync.imports.source import Imported, Refused, Source
+from edda_sync.words import values
 from edda_sync.words.callbacks import Callback
 from edda_sync.words.errors import InvalidValueError, UsageError
-from edda_sync.words.model import TEXT_FIELDS, UNSET, Cells, Document, Item, Task, cells_of, kind_of
+from edda_sync.words.model import TEXT_FIELDS, UNSET, Cells, Document, Item, Task, cells_of, kind_of, remember_base
 
 if TYPE_CHECKING:
     from edda_sync.engine.engine import StorageEngine
     from edda_sync.engine.transaction import Transaction
 
-HASH_BYTES: Final = 6  # of one value, to tell whether the source has changed it
-_HALVES: Final = re.compile("[\ud800-\udfff]")  # half characters, which UTF-8 cannot write
-
-
-@dataclass(frozen=True, slots=True)
-class Attach:
-    """
-    A file to attach.
-
-    Attributes:
-        path: Where it is; None if it cannot be attached.
-        name: What people call it.
-        content_type: Its media type; what its name suggests by default.
-        why: Why it cannot be attached.
-    """
-
-    path: Path | None
-    name: str
-    content_type: str | None = None
-    why: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """
-    One item of a source.
-
-    Attributes:
-        name: What the source calls it.
-        item: What it is here; its id and every field to import are set.
-        kept: What it has that no field holds, and metadata keeps.
-        nearly: What its fields hold as near as they can, and metadata keeps as it was.
-        files: What is attached to it when it is created.
-    """
-
-    name: str
-    item: Item
-    kept: Sequence[str] = ()
-    nearly: Sequence[str] = ()
-    files: Sequence[Attach] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Something of a source that cannot be imported: where it is, and why not."""
-
-    name: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """
-    What was read from a source.
-
-    Attributes:
-        key: Name of the source, such as ``beads``; ``import.KEY`` is the metadata key that remembers what was imported.
-        items: What to import; a task comes after its parent.
-        refused: What cannot be.
-    """
-
-    key: str
-    items: Sequence[Imported]
-    refused: Sequence[Refused] = ()
-
-
-@dataclass(slots=True)
-class Report:
-    """
-    What an import did.
-
-    Attributes:
-        created, updated, unchanged: How many items each.
-        in_trash: How many were left in the trash.
-        edited: Name and field of each value that the source has changed and a person has too: the person's stayed.
-        attached: How many files were attached to what was created.
-        unattached: Those that could not be.
-        kept, nearly: Of how many items that were created or updated metadata keeps what no field holds, and what a field
-            holds nearly, by what it is.
-    """
-
-    created: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    in_trash: int = 0
-    edited: list[tuple[str, str]] = field(default_factory=list)
-    attached: int = 0
-    unattached: list[Refused] = field(default_factory=list)
-    kept: Counter[str] = field(default_factory=Counter)
-    nearly: Counter[str] = field(default_factory=Counter)
-
-    def wrote(self, each: Imported) -> None:
-        """Take in that an item was created or updated."""
-        self.kept.update(each.kept)
-        self.nearly.update(each.nearly)
-
-    def add(self, other: Report) -> None:
-        """Add another report's counts."""
-        self.created += other.created
-        self.updated += other.updated
-        self.unchanged += other.unchanged
-        self.in_trash += other.in_trash
-        self.edited += other.edited
-        self.attached += other.attached
-        self.unattached += other.unattached
-        self.kept += other.kept
-        self.nearly += other.nearly
+HERE: Final = "here"
+SOURCE: Final = "source"
+PREFERRED: Final = (HERE, SOURCE)
+"""Whose value is taken where both sides have changed one."""
 
 
 def merge_into(
     store: StorageEngine,
     source: Source,
     *,
+    prefer: str | None = None,
+    dry_run: bool = False,
     agent: str | None = None,
     reason: str | None = None,
     progress: Callable[[int], object] = lambda _done: None,
@@ -161,6 +62,8 @@ def merge_into(
     Args:
         store: Where to.
         source: What ``beads.read`` or ``markdown.read`` returned.
+        prefer: Whose value settles what both sides have changed, :data:`HERE` or :data:`SOURCE`; None leaves it open.
+        dry_run: Whether to write nothing, and only say what would be done.
         agent, reason: Who imports, and why; as ``begin_transaction``.
         progress: Called with the number of items that are done, until it raises something, which the log says.
 
@@ -171,11 +74,12 @@ def merge_into(
         LocalError, StorageError: As they say; earlier batches are in.
     """
     report, tell = Report(), Callback(progress, "The progress of an import")
+    merger = _Merger(store, source.key, prefer, {each.item.id for each in source.items} if dry_run else None)
     done = 0
     for batch in batches(source.items, lambda each: text_length(each.item)):
 
         def work(tx: Transaction, batch: Sequence[Imported] = batch) -> Report:
-            return _merge_batch(store, tx, f"import.{source.key}", batch)
+            return merger.merge(tx, batch)
 
         report.add(store.transact(work, agent=agent, reason=reason or f"import from {source.key}"))
         done += len(batch)
@@ -183,21 +87,167 @@ def merge_into(
     return report
 
 
-def _merge_batch(store: StorageEngine, tx: Transaction, key: str, batch: Sequence[Imported]) -> Report:
-    report = Report()
-    now, trash = now_and_trash(store, tx, batch)
-    for each in batch:
-        current = now[each.item.id]
-        if current is not None:
-            _update(tx, key, each, current, report)
-        elif each.item.id in trash:
-            report.in_trash += 1
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What the comparison of one item gave: cells to write, texts to merge with their base, fields left open, memory."""
+
+    taken: Cells
+    merged: dict[str, tuple[str, str]]
+    left: tuple[str, ...]
+    memory: Memory
+    known: Memory | None
+
+    @property
+    def changes(self) -> bool:
+        return bool(self.taken or self.merged) or self.memory.written() != (self.known or Memory()).written()
+
+
+class _Merger:
+    """Merges batches of one source. ``planned`` has the ids of a dry run, which writes nothing; None for a real one."""
+
+    def __init__(self, store: StorageEngine, source: str, prefer: str | None, planned: set[str] | None) -> None:
+        self._store, self._source, self._prefer, self._planned = store, source, prefer, planned
+
+    def merge(self, tx: Transaction, batch: Sequence[Imported]) -> Report:
+        report = Report()
+        now, trash = now_and_trash(self._store, tx, batch)
+        for each in batch:
+            current = now[each.item.id]
+            if current is not None:
+                report.take(self._update(tx, each, current), each)
+            elif each.item.id in trash:
+                report.take(_row(reports.IN_TRASH, each), each)
+            elif each.only_if_here:
+                report.take(_row(reports.THROWN_AWAY, each), each)
+            else:
+                if self._planned is None:
+                    self._create(tx, each)
+                    attach(tx, each, report)
+                report.take(_row(reports.CREATED, each), each)
+        return report
+
+    def _create(self, tx: Transaction, each: Imported) -> None:
+        cells = cells_wanted(tx, each.item)
+        made = replace(each.item, metadata={**(each.item.metadata or {})})
+        made.metadata[key_of(self._source)] = self._remembered(each, cells, None).written()
+        if isinstance(made, Task):
+            if "parent_id" not in cells:
+                made.parent_id = UNSET
+            tx.create_task(made)
         else:
-            _create(tx, key, each.item)
-            attach(tx, each, report)
-            report.created += 1
-            report.wrote(each)
-    return report
+            tx.create_document(made)
+
+    def _update(self, tx: Transaction, each: Imported, current: Item) -> Row:
+        known = Memory.in_item(current, self._source)
+        if known and known.changed_at and each.changed_at and each.changed_at < known.changed_at:
+            return _row(reports.OLDER, each)
+        found = self._compared(each, current, known, cells_wanted(tx, each.item, self._planned or ()))
+        if found.changes and self._planned is None:
+            _write_cells(tx, current, found, key_of(self._source))
+        return Row(
+            reports.UPDATED if found.changes else reports.UNCHANGED,
+            each.name,
+            each.item.title,
+            each.item.id,
+            tuple(sorted(found.taken)),
+            tuple(sorted(found.merged)),
+            found.left,
+        )
+
+    def _compared(self, each: Imported, current: Item, known: Memory | None, wanted: Cells) -> _Outcome:
+        """Compare three ways: see the rules above."""
+        have, before = cells_of(current, current), _base_of(known, each.before)
+        after = self._remembered(each, wanted, known)
+        hashes, taken, merged, left = dict(after.hashes), Cells(), dict[str, tuple[str, str]](), list[str]()
+        for name in sorted({*before.hashes, *after.hashes}):
+            value, forms = wanted.get(name), _forms(name, have.get(name))
+            if before.hashes.get(name) == after.hashes.get(name) or value in forms:
+                continue
+            if before.hashes.get(name) in [None if form is None else hash_of(form) for form in forms]:
+                taken[name] = value
+            elif self._prefer == SOURCE and (value is not None or name not in _NEEDED):
+                taken[name] = value
+            elif (base := _base_text(name, before, value, have.get(name))) is not None:
+                merged[name] = (base, value)
+            elif self._prefer != HERE:
+                left.append(name)
+                hashes.pop(name, None)
+                if name in before.hashes:
+                    hashes[name] = before.hashes[name]
+        text = before.text if any(name in TEXTS for name in left) else after.text
+        memory = replace(after, hashes=hashes, text=text)
+        if not (taken or merged) and known is None and each.before is not None and not _differs(memory, each.before):
+            memory = Memory()  # nothing was imported: the export says everything that is to be remembered
+        return _Outcome(taken, merged, tuple(left), memory, known)
+
+    def _remembered(self, each: Imported, cells: Cells, known: Memory | None) -> Memory:
+        memory = Memory.of(cells, each.changed_at or (known.changed_at if known else None))
+        if each.before is None:
+            return replace(memory, places=known.places, source=known.source, export=known.export) if known else memory
+        return replace(memory, source=each.before.source, export=each.before.export).from_place(
+            [*each.before.places, *(known.places if known else ())]
+        )
+
+
+_NEEDED: Final = ("title", "status", "priority", "content_type", "doc_type", "created_at")
+"""Cells that every item has: a source that says nothing of one does not clear it."""
+
+
+def _base_of(known: Memory | None, told: Memory | None) -> Memory:
+    """Return what was imported last: what the store remembers, or what an export of ours that it does not know says."""
+    if told is not None and told.hashes and (known is None or told.export != known.export):
+        return told
+    return known or Memory()
+
+
+def _differs(memory: Memory, told: Memory) -> bool:
+    return bool(told.export is None or memory.hashes != told.hashes)
+
+
+def _base_text(name: str, before: Memory, value: Any, here: Any) -> str | None:
+    """Return the text that both sides have changed, if it is known and its merge is a whole text."""
+    if name not in TEXTS or not isinstance(value, str) or not isinstance(here, str):
+        return None
+    return pieces.base(before.text, here, value)
+
+
+def _forms(name: str, value: Any) -> list[Any]:
+    """Return the cell values that count as the current one: a source may say when a task was done, or only that it was."""
+    return [value, value[0]] if name == "status" and isinstance(value, list) else [value]
+
+
+def _row(verdict: str, each: Imported) -> Row:
+    return Row(verdict, each.name, each.item.title, each.item.id)
+
+
+def _write_cells(tx: Transaction, current: Item, found: _Outcome, key: str) -> None:
+    taken = {name: value for name, value in found.taken.items() if value is not None or name not in _NEEDED}
+    name = TEXT_FIELDS[kind_of(current)]
+    if name in taken:  # a new text in the place of the old one: see rule 6
+        text = taken.pop(name)
+        for step in (None, text):
+            _write(tx, _blank(current, name, step))
+    for base, text in found.merged.values():
+        edited = _blank(current, name, base)
+        remember_base(edited)
+        setattr(edited, name, text)
+        _write(tx, edited)
+    set_cells(current, {**taken, f"metadata.{key}": values.json_value("metadata", found.memory.written())})
+    _write(tx, current)
+
+
+def _blank(current: Item, name: str, text: str | None) -> Item:
+    return Task(id=current.id, description=text) if name == "description" else Document(id=current.id, content=text)
+
+
+def _write(tx: Transaction, item: Item) -> None:
+    if isinstance(item, Task):
+        tx.update_task(item)
+    else:
+        tx.update_document(item)
+
+
+# --- what importers of other kinds use, too ---------------------------------------------------------------------------
 
 
 def attach(tx: Transaction, each: Imported, report: Report) -> None:
@@ -233,93 +283,19 @@ def _now(tx: Transaction, item: Item) -> Item | None:
     return tx.get_task(item.id) if isinstance(item, Task) else tx.get_document(item.id)
 
 
-def cells_wanted(tx: Transaction, item: Item) -> Cells:
-    """Return the cells to import: a parent that is not here, or in the trash, is left for another time."""
-    cells = {name: value for name, value in cells_of(item).items() if value is not None}
-    parent = cells.get("parent_id")
-    if parent is not None and tx.get_task(values.id_text(parent)) is None:
-        del cells["parent_id"]
-    return cells
-
-
-def _create(tx: Transaction, key: str, item: Item) -> None:
-    cells = cells_wanted(tx, item)
-    hashes = {name: _hash(value) for name, value in cells.items()}
-    made = replace(item, metadata={**(item.metadata or {}), key: hashes})
-    if isinstance(made, Task):
-        if "parent_id" not in cells:
-            made.parent_id = UNSET
-        tx.create_task(made)
-    else:
-        tx.create_document(made)
-
-
-def _update(tx: Transaction, key: str, each: Imported, current: Item, report: Report) -> None:
-    wanted, have = cells_wanted(tx, each.item), cells_of(current)
-    remembered = current.metadata.get(key)
-    before: dict[str, str] = remembered if isinstance(remembered, dict) else {}
-    after = {name: _hash(value) for name, value in wanted.items()}
-    taken: Cells = {}
-    for name in sorted({*before, *after}):
-        if before.get(name) == after.get(name):
-            continue
-        value, forms = wanted.get(name), _forms(name, have.get(name))
-        if value in forms:
-            continue
-        if before.get(name) in [None if form is None else _hash(form) for form in forms]:
-            taken[name] = value
-        else:
-            report.edited.append((each.name, name))
-    if before == after:
-        report.unchanged += 1
-        return
-    report.updated += 1
-    report.wrote(each)
-    _replace_text(tx, current, taken)
-    set_cells(current, {**taken, f"metadata.{key}": values.json_value("metadata", after)})
-    _write(tx, current)
-
-
-def _forms(name: str, value: Any) -> list[Any]:
-    """Return the cell values that count as the current one: a source may say when a task was done, or only that it was."""
-    return [value, value[0]] if name == "status" and isinstance(value, list) else [value]
-
-
-def _replace_text(tx: Transaction, current: Item, taken: Cells) -> None:
-    """Put a new text in the place of the old one: see rule 4."""
-    name = TEXT_FIELDS["task" if isinstance(current, Task) else "document"]
-    if name not in taken:
-        return
-    text = taken.pop(name)
-    for step in (None, text):
-        _write(tx, _blank(current, name, step))
-
-
-def _blank(current: Item, name: str, text: str | None) -> Item:
-    return Task(id=current.id, description=text) if name == "description" else Document(id=current.id, content=text)
-
-
-def _write(tx: Transaction, item: Item) -> None:
-    if isinstance(item, Task):
-        tx.update_task(item)
-    else:
-        tx.update_document(item)
-
-
-def _hash(value: Any) -> str:
-    """Return a short hash of a cell's value, the same on every device."""
-    plain = value.hex() if isinstance(value, bytes) else value
-    return blake2b(json.dumps(plain).encode(), digest_size=HASH_BYTES, person=b"edda-imported").hexdigest()
-
-
-def title_from(text: str, otherwise: str) -> str:
+def cells_wanted(tx: Transaction, item: Item, planned: Container[str] = ()) -> Cells:
     """
-    Return text as a title: one line without control characters, at most 500 code points.
+    Return the cells to import: a parent that is not here, or in the trash, is left for another time.
 
     Args:
-        text: Anything that is meant to be a title.
-        otherwise: What to return when nothing is left of it.
+        tx: The transaction.
+        item: What to import.
+        planned: Ids of tasks that are taken to be here.
     """
-    line = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in _HALVES.sub("\ufffd", text))
-    title = " ".join(line.split())[: limits.TITLE_CODE_POINTS_MAX].rstrip()
-    return otherwise if unicode14.is_blank(title) else title
+    cells = {name: value for name, value in cells_of(item).items() if value is not None}
+    parent = cells.get("parent_id")
+    if parent is not None:
+        parent_id = values.id_text(parent)
+        if parent_id not in planned and tx.get_task(parent_id) is None:
+            del cells["parent_id"]
+    return cells

@@ -37,7 +37,7 @@ def test_a_folder_becomes_documents_known_by_their_paths(store: StorageEngine, t
     assert [found[name].title for name in sorted(found)] == ["A", "b", "Ü"]
 
 
-def test_a_changed_file_replaces_only_what_nobody_edited(store: StorageEngine, tmp_path: Path) -> None:
+def test_a_changed_file_replaces_what_nobody_edited_and_merges_with_what_somebody_did(store: StorageEngine, tmp_path: Path) -> None:
     for name in ("a.md", "b.md"):
         (tmp_path / name).write_text("# Old\n")
     imports.merge_into(store, markdown.read(tmp_path))
@@ -45,9 +45,9 @@ def test_a_changed_file_replaces_only_what_nobody_edited(store: StorageEngine, t
     for name in ("a.md", "b.md"):
         (tmp_path / name).write_text("# New\n")
     report = imports.merge_into(store, markdown.read(tmp_path))
-    assert report.edited == [("b.md", "content")]
+    assert (report.edited, report.merged) == ([], [("b.md", "content")])
     contents = [getattr(store.get_document(markdown.document_id(name)), "content", None) for name in ("a.md", "b.md")]
-    assert contents == ["# New\n", "mine # Old\n"]
+    assert contents == ["# New\n", "mine # New\n"]
 
 
 def test_a_changed_file_imported_on_two_devices_is_not_doubled(tmp_path: Path) -> None:

@@ -55,20 +55,83 @@ def test_changes_of_the_source_are_taken_over(store: StorageEngine) -> None:
     assert comparable(told_back(task_of(store, "bd-1"))) == comparable(FIRST)
 
 
-def test_a_field_that_source_and_person_changed_keeps_the_persons_value_and_is_reported_once(
-    store: StorageEngine,
+def test_a_field_that_source_and_person_changed_stays_and_is_open_until_it_is_settled(store: StorageEngine) -> None:
+    merge(store, FIRST)
+    store.update_task(Task(id=beads.task_id("bd-1"), title="mine", status="blocked"))
+    report = merge(store, SECOND)
+    assert {field for _, field in report.edited} == {"title", "status"}
+    task = task_of(store, "bd-1")
+    assert (task.title, task.status) == ("mine", "blocked")
+    assert (task.priority, task.tags, task.description) == (1, {"b", "c"}, "one three")
+    digest = store.digest()
+    again = merge(store, SECOND)
+    assert (counts(again), {field for _, field in again.edited}) == ((0, 0, 1, 0), {"title", "status"})
+    assert store.digest() == digest, "what is open is told again, and nothing is written"
+    store.update_task(Task(id=beads.task_id("bd-1"), title="new"))
+    assert [field for _, field in merge(store, SECOND).edited] == ["status"], "equal on both sides is settled"
+    assert merge(store, {**SECOND, "title": "newer"}).edited == [("bd-1", "status")]
+    assert task_of(store, "bd-1").title == "newer"
+
+
+@pytest.mark.parametrize(("prefer", "title"), [("here", "mine"), ("source", "new")])
+def test_a_person_settles_what_is_open_by_saying_whose_value_is_right(
+    store: StorageEngine, prefer: str, title: str
 ) -> None:
     merge(store, FIRST)
-    store.update_task(Task(id=beads.task_id("bd-1"), title="mine", description="mine too", status="blocked"))
-    report = merge(store, SECOND)
-    assert {field for _, field in report.edited} == {"title", "description", "status"}
-    task = task_of(store, "bd-1")
-    assert (task.title, task.description, task.status) == ("mine", "mine too", "blocked")
-    assert (task.priority, task.tags) == (1, {"b", "c"})
-    assert counts(merge(store, SECOND)) == (0, 0, 1, 0)
-    third = merge(store, {**SECOND, "title": "newer"})
-    assert [field for _, field in third.edited] == ["title"]
-    assert task_of(store, "bd-1").title == "mine"
+    store.update_task(Task(id=beads.task_id("bd-1"), title="mine"))
+    assert merge(store, SECOND).edited == [("bd-1", "title")]
+    assert imports.merge_into(store, source(SECOND), prefer=prefer).edited == []
+    assert task_of(store, "bd-1").title == title
+    assert (counts(merge(store, SECOND)), merge(store, SECOND).edited) == ((0, 0, 1, 0), [])
+
+
+def test_a_text_that_both_sides_edited_has_the_edits_of_both(store: StorageEngine) -> None:
+    text = "# Plan\n\nWe meet on Monday. Bring the map.\n\nBudget: 1000 EUR\n"
+    merge(store, {**FIRST, "description": text})
+    mine = text.replace("map", "old map").replace("1000", "1500")
+    store.update_task(Task(id=beads.task_id("bd-1"), description=mine))
+    report = merge(store, {**FIRST, "description": text.replace("Monday", "Tuesday").replace("1000", "2000")})
+    assert (report.edited, report.merged) == ([], [("bd-1", "description")])
+    merged = task_of(store, "bd-1").description or ""
+    assert "We meet on Tuesday. Bring the old map.\n" in merged
+    assert "1500" in merged
+    assert "2000" in merged, "one value that both replaced has both, as when two devices write it"
+    digest = store.digest()
+    merge(store, {**FIRST, "description": text.replace("Monday", "Tuesday").replace("1000", "2000")})
+    assert store.digest() == digest
+
+
+def test_a_text_of_which_too_little_is_remembered_is_open(store: StorageEngine) -> None:
+    long = "x\n" * 20_001
+    merge(store, {**FIRST, "description": long})
+    store.update_task(Task(id=beads.task_id("bd-1"), description=f"{long}mine"))
+    assert merge(store, {**FIRST, "description": f"theirs{long}"}).edited == [("bd-1", "description")]
+
+
+def test_an_older_source_undoes_nothing(store: StorageEngine) -> None:
+    last_week, today = "2026-11-20T10:00:00Z", "2026-11-27T10:00:00+01:00"
+    merge(store, {**FIRST, "updated_at": last_week})
+    merge(store, {**SECOND, "updated_at": today})
+    digest = store.digest()
+    report = merge(store, {**FIRST, "updated_at": last_week})
+    assert (counts(report), report.older) == ((0, 0, 0, 0), 1)
+    assert store.digest() == digest
+    assert counts(merge(store, {**FIRST, "updated_at": "2026-11-27T09:00:00.001Z"})) == (0, 1, 0, 0)
+
+
+def test_a_dry_run_tells_what_an_import_would_do_and_writes_nothing(store: StorageEngine) -> None:
+    child = {"id": "bd-2", "title": "c", "dependencies": [{"type": "parent-child", "depends_on_id": "bd-1"}]}
+    digest = store.digest()
+    planned = imports.merge_into(store, source(FIRST, child), dry_run=True)
+    assert (counts(planned), store.digest()) == ((2, 0, 0, 0), digest)
+    merge(store, FIRST)
+    store.update_task(Task(id=beads.task_id("bd-1"), title="mine"))
+    digest = store.digest()
+    planned = imports.merge_into(store, source(SECOND, child), dry_run=True)
+    assert store.digest() == digest
+    done = merge(store, SECOND, child)
+    assert (done.rows, done.edited) == (planned.rows, planned.edited)
+    assert [(row.verdict, row.open) for row in done.rows] == [("update", ("title",)), ("create", ())]
 
 
 def test_a_value_that_person_and_source_both_wrote_is_no_difference(store: StorageEngine) -> None:
