@@ -76,7 +76,7 @@ def add(file: str, attaches: bool, as_json: bool, **fields: Any) -> None:
 
     Its title is its first heading, else the file's name, unless --title says otherwise.
     """
-    from edda_sync.imports.markdown import title_of
+    from edda_sync.imports.front import title_of
 
     if attaches:
         _add_attached(file, as_json, fields)

@@ -22,7 +22,8 @@ from edda_sync.cli.interrupts import keep
 from edda_sync.cli.overwriting import check_free, force_option
 from edda_sync.cli.progress import Progress
 from edda_sync.engine.items import item_of_row
-from edda_sync.imports.markdown import PATH_KEY, SUFFIX
+from edda_sync.imports import sidecar
+from edda_sync.imports.markdown import PATH_KEY, SUFFIX, exported, is_markdown
 from edda_sync.words.errors import UsageError
 from edda_sync.words.files import make_folders, replace_file
 from edda_sync.words.listed import Link, Tag
@@ -220,6 +221,7 @@ def write_markdown(store: StorageEngine, folder: Path, force: bool, progress: Ca
             enclosed.add(document_id, str(target.relative_to(folder).with_suffix(SUFFIX)))
         enclosed.check(force=force)
         make_folders(folder)  # also if there are no documents
+        told: list[bytes] = []
         for number, document in enumerate(_documents(reader)):
             target = targets[document.id]
             if not _holds(target, document):
@@ -227,10 +229,17 @@ def write_markdown(store: StorageEngine, folder: Path, force: bool, progress: Ca
                 make_folders(target.parent)
                 content = (document.content or "").encode()
                 replace_file(target, lambda file, content=content: file.write(content), keep_mode=True)  # type: ignore[misc]
+            told.append(sidecar.line(_exported(document, target.relative_to(folder).as_posix())))
             progress(number)
+        if told:
+            replace_file(folder / sidecar.NAME, lambda file: file.writelines(told), keep_mode=True)
         files = enclosed.write()
         enclosed.tell()
     return Counter({"document": len(targets), "file": files})
+
+
+def _exported(document: Document, path: str) -> sidecar.Exported:
+    return exported(path, document.id, document.version, document.content or "")
 
 
 def _documents(reader: StoreReader) -> Iterator[Document]:
@@ -271,7 +280,8 @@ def names_of(documents: Iterable[Document]) -> dict[str, str]:
 
 def _candidates(name: str, document_id: str) -> Iterator[str]:
     yield name
-    yield f"{name[:-3]}-{document_id[-12:]}.md"
+    stem, _, ending = name.rpartition(".")
+    yield f"{stem}-{document_id[-12:]}.{ending}"
     yield f"{document_id}.md"
     yield from (f"{document_id}-{number}.md" for number in itertools.count(2))  # another title may be this id
 
@@ -297,7 +307,7 @@ class _Taken:
 
 def _is_sound(path: str) -> bool:
     parts = path.split("/")
-    return path.lower().endswith(".md") and all(
+    return is_markdown(path) and all(
         part not in ("", ".", "..") and not _UNSOUND.search(part) and len(part.encode()) <= NAME_BYTES_MAX
         for part in parts
     )

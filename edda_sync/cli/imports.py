@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
 from edda_sync.cli import streams, taking_back
 from edda_sync.cli.commands import Group
-from edda_sync.cli.common import FilePath, count, note, opened, safe_line, say, settings
+from edda_sync.cli.common import FilePath, home, is_new, json_option, note, opened, safe_line, settings
 from edda_sync.cli.progress import Progress
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.words import exits, limits
+from edda_sync.words.config import StorageConfig
 from edda_sync.words.errors import UsageError, typed
-from edda_sync.words.model import Task
 
 if TYPE_CHECKING:
-    from edda_sync.imports import Refused, Report, Source
+    from edda_sync.imports import Adapter, Report, Source
 
 STDIN: Final = "-"  # the name of a file that means standard input
 _TEXTS: Final = (".md", ".markdown", ".txt")  # how the name of a single file ends
-LISTED_MAX: Final = 10  # refused or edited items that are listed one by one
 
 
 @click.group("import", cls=Group)
@@ -31,24 +32,86 @@ def import_() -> None:
     """Bring in tasks and documents of other programs, or an export. Importing again changes nothing, and undoes nothing."""
 
 
-@import_.command("beads")
-@click.argument("path", type=FilePath())
-def beads(path: Path) -> None:
+def _options(function: Any) -> Any:
+    """Add the options of every import."""
+    for option in (
+        json_option,
+        click.option(
+            "--prefer",
+            type=click.Choice(["here", "source"]),
+            help="Settle what both sides have changed; otherwise it stays as it is here, and is told again.",
+        ),
+        click.option("--dry-run", is_flag=True, help="Write nothing; show what would become of each item."),
+    ):
+        function = option(function)
+    return function
+
+
+def _reads(name: str, none: str, what: str) -> None:
+    """Return the command of a format that is one file of tasks. ``none`` is what an empty one lacks, ``what`` its help."""
+
+    @click.argument("path", type=FilePath())
+    @_options
+    def command(path: Path, **options: Any) -> None:
+        source: Adapter = import_module(f"edda_sync.imports.{name}")
+        shown = _shown(path)
+        if path.is_dir():
+            raise UsageError(f"{shown} is a folder; name the file that was exported.")
+        with _lines(path) as lines:
+            found = source.parse(lines)
+        _import(lambda _: found, "task", f"{shown} holds no {none}", found, **options)
+
+    command.__doc__ = what
+    import_.command(name)(command)
+
+
+_reads(
+    "beads",
+    "issues, of which each would be a line of JSON",
     """
     Import the issues of a Beads export, a file of JSON lines or stdin for -, as tasks.
 
     What no field holds goes into their metadata.
+    """,
+)
+_reads(
+    "taskwarrior",
+    "tasks, as `task export` writes them",
     """
-    from edda_sync.imports import beads as source
+    Import what `task export` of Taskwarrior wrote, a file or stdin for -, as tasks.
 
-    shown = _shown(path)
-    if path.is_dir():
-        raise UsageError(
-            f"{shown} is a folder; name the file that Beads wrote, such as .beads/issues.jsonl in its folder."
-        )
-    with _lines(path) as lines:
-        found = source.parse(lines)
-    _import(found, "task", f"{shown} holds no issues, of which each would be a line of JSON")
+    Priorities H, M and L become 0, 1 and 3. A template of recurring tasks is left out, and its tasks are taken. What no
+    field holds goes into their metadata.
+    """,
+)
+_reads(
+    "todotxt",
+    "tasks, of which each would be a line",
+    """
+    Import a file of todo.txt, or stdin for -, as tasks.
+
+    Projects and contexts become tags, with their + and @. A task is known by its key id:, or else by its text: if that is
+    edited in the file, it is another task.
+    """,
+)
+_reads(
+    "ics",
+    "tasks (VTODO)",
+    """
+    Import the tasks (VTODO) of an iCalendar file, or of stdin for -.
+
+    A time in a zone is kept, and one without a zone is taken as one of this machine. Events are left out.
+    """,
+)
+_reads(
+    "todoist",
+    "tasks",
+    """
+    Import the CSV that Todoist makes of a project, or stdin for -, as tasks.
+
+    Labels become tags, and sections tags of their name. A task is known by its text and what is above it.
+    """,
+)
 
 
 @import_.command("markdown")
@@ -56,31 +119,36 @@ def beads(path: Path) -> None:
 @click.option(
     "--under", metavar="PATH", default="", help="Put before the paths; keeps folders with equal names inside apart."
 )
-def markdown(path: Path, under: str) -> None:
+@click.option("--hidden", is_flag=True, help="Take hidden folders, too, and folders of programs such as node_modules.")
+@click.option("--same", is_flag=True, help="Take this for the folder of that name that was imported before.")
+@_options
+def markdown(path: Path, under: str, hidden: bool, same: bool, **options: Any) -> None:
     """
-    Import a Markdown file, or all *.md below a folder, as documents, byte for byte.
+    Import a Markdown file, or all below a folder, as documents, byte for byte.
 
-    A document is known by its path inside the folder: import another folder that has files of the same names with --under.
-    So a folder that `edda export --format markdown` wrote comes as new documents, without tags and links; for an export as
-    it was, see `edda import jsonl`. What lies in a folder NAME.files beside NAME.md is attached to its document.
+    A document is known again by what `edda export --format markdown` noted in the folder, by its folder's name and its path
+    inside, and, if it was renamed, by its content. Title, tags and times come from front matter. What both sides have
+    edited is merged. What lies in a folder NAME.files beside NAME.md is attached to its document when that is made.
     """
     from edda_sync.imports import markdown as source
 
     _check_markdown(path)
-    _import(
-        source.read(path, under), "document", f"There are no files in {safe_line(str(path))} whose names end in .md"
-    )
+    read = source.read(path, under, hidden=hidden)
+    none = f"There are no files in {safe_line(str(path))} whose names end in .md"
+    _import(lambda store: read.source(store, same=same), "document", none, read, **options)
 
 
 @import_.command("jsonl")
 @click.argument("path", type=FilePath())
-def jsonl(path: Path) -> None:
+@_options
+def jsonl(path: Path, prefer: str | None, dry_run: bool, as_json: bool) -> None:
     """
     Import what `edda export` wrote, a file or stdin for -, under the same ids; what is here already stays as it is here.
 
     What an export does not hold does not come: the trash, the history, the values that conflicts keep, and when something
     was last changed. What is attached comes from the folder beside the file, whose name has .files behind it.
     """
+    from edda_sync.cli import imported
     from edda_sync.imports import jsonl as source
     from edda_sync.imports.markdown import SUFFIX
 
@@ -93,24 +161,21 @@ def jsonl(path: Path) -> None:
         _refuse_empty(f"{shown} holds no tasks or documents, of which each would be a line of JSON")
     named, beside = settings(), None if str(path) == STDIN else path.with_name(path.name + SUFFIX)
     with (
-        opened(make=True) as store,
+        _opened(dry_run) as store,
         Progress("Importing", len(found.items)) as progress,
         taking_back.written(store) as dots,
     ):
         report = source.bring_into(
-            store, found, beside=beside, agent=named.agent, reason=named.reason, progress=progress
+            store,
+            found,
+            beside=beside,
+            prefer=prefer,
+            dry_run=dry_run,
+            agent=named.agent,
+            reason=named.reason,
+            progress=progress,
         )
-    tasks = sum(isinstance(each.item, Task) for each in found.items)
-    held = f"{count(tasks, 'task')} and {count(len(found.items) - tasks, 'document')}"
-    say(f"{held}: {report.created:,} created, {report.unchanged:,} here already.")
-    taking_back.note_undo(dots)
-    if report.in_trash:
-        note(f"Left in the trash: {count(report.in_trash, 'item')}.")
-    if report.edited:
-        note(f"Other in the file than here, and left as it is here: {count(len(report.edited), 'value')}.")
-        _list([f"{name}: {field}" for name, field in report.edited])
-    _tell_attached(report)
-    _tell_refused(found.refused, report)
+    imported.tell_export(found, report, dots, dry_run=dry_run, as_json=as_json)
 
 
 def _shown(path: Path) -> str:
@@ -151,66 +216,58 @@ def _check_markdown(path: Path) -> None:
         )
 
 
+@contextmanager
+def _opened(dry_run: bool) -> Iterator[StorageEngine]:
+    """Open the store. A dry run where there is none makes none: it looks at an empty one in memory."""
+    if not dry_run or not is_new():
+        with opened(make=not dry_run) as store:
+            yield store
+        return
+    with StorageEngine(home()) as store:
+        store.open_store(StorageConfig(backend="memory"), must_exist=False)
+        yield store
+
+
 def _refuse_empty(none: str) -> None:
     note(f"{none}; nothing was imported.")
     click.get_current_context().exit(exits.NOT_FOUND)
 
 
-def _import(source: Source, what: str, none: str) -> None:
-    """Merge a source into the store, and print the result. ``none`` is the message for an empty source."""
+def _import(
+    recognise: Callable[[StorageEngine], Source],
+    what: str,
+    none: str,
+    read: Any,
+    *,
+    prefer: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """
+    Merge a source into the store, and print the result.
+
+    Args:
+        recognise: Returns the source, whose items are known again in the store.
+        what: What its items become.
+        none: The message for an empty source.
+        read: What was read: it has items, and what was refused and left out.
+        prefer, dry_run, as_json: The options of every import.
+    """
+    from edda_sync.cli import imported
     from edda_sync.imports import merge_into
 
-    if not (source.items or source.refused):
+    if not (read.items or read.refused):
+        imported.tell_left_out(read.left_out)
         _refuse_empty(none)
     named = settings()
-    with (
-        opened(make=True) as store,
-        Progress("Importing", len(source.items)) as progress,
-        taking_back.written(store) as dots,
-    ):
-        report = merge_into(store, source, agent=named.agent, reason=named.reason, progress=progress)
-    _tell(report, what)
-    if report.kept:
-        note(f"Kept in metadata, since no field holds it: {_counts(report.kept)}.")
-    if report.nearly:
-        note(f"Taken as near as a field holds it, and kept in metadata as it was: {_counts(report.nearly)}.")
-    taking_back.note_undo(dots)
-    _tell_attached(report)
-    _tell_refused(source.refused, report)
 
+    def merged(store: StorageEngine) -> tuple[Source, Report]:
+        source = recognise(store)
+        with Progress("Importing", len(source.items)) as progress:
+            return source, merge_into(
+                store, source, prefer=prefer, dry_run=dry_run, agent=named.agent, reason=named.reason, progress=progress
+            )
 
-def _tell_attached(report: Report) -> None:
-    if report.attached:
-        note(f"Attached: {count(report.attached, 'file')}.")
-    if report.unattached:
-        note(f"Could not be attached: {len(report.unattached):,}.")
-        _list([f"{each.name}: {each.why}" for each in report.unattached])
-
-
-def _tell_refused(refused: Sequence[Refused], report: Report) -> None:
-    if refused:
-        note(f"Could not be imported: {len(refused):,}.")
-        _list([f"{each.name}: {each.why}" for each in refused])
-    if refused or report.unattached:
-        click.get_current_context().exit(exits.FAILED)
-
-
-def _tell(report: Report, what: str) -> None:
-    say(f"{count(report.created, what)} created, {report.updated:,} updated, {report.unchanged:,} unchanged.")
-    if report.in_trash:
-        note(f"Left in the trash: {count(report.in_trash, what)}.")
-    if report.edited:
-        note(f"Changed in the source and here too, so that yours stayed: {count(len(report.edited), 'value')}.")
-        _list([f"{name}: {field}" for name, field in report.edited])
-
-
-def _list(lines: list[str]) -> None:
-    for line in lines[:LISTED_MAX]:
-        note(f"  {safe_line(line)}")
-    if len(lines) > LISTED_MAX:
-        note(f"  and {len(lines) - LISTED_MAX:,} more")
-
-
-def _counts(kept: Mapping[str, int]) -> str:
-    ordered = sorted(kept.items(), key=lambda pair: (-pair[1], pair[0]))
-    return ", ".join(f"{safe_line(name)} {number:,}" for name, number in ordered)
+    with _opened(dry_run) as store, taking_back.written(store) as dots:
+        source, report = merged(store)
+    imported.tell(source, report, what, dots, dry_run=dry_run, as_json=as_json)

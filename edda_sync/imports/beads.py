@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from edda_sync.imports.kept import Mapped
 from edda_sync.imports.lines import is_exported, loaded, why
-from edda_sync.imports.source import Imported, Refused, Source, title_from
 from edda_sync.imports.order import parents_first
+from edda_sync.imports.source import Imported, Refused, Source, title_from
 from edda_sync.words import limits, values
 from edda_sync.words.errors import InvalidValueError, UsageError
 from edda_sync.words.model import Task

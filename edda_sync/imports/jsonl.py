@@ -18,14 +18,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from edda_sync.imports.batches import batches, text_length
+from edda_sync.imports.batches import batches
 from edda_sync.imports.lines import is_exported, loaded, why
-from edda_sync.imports.merge import attach, cells_wanted, now_and_trash
+from edda_sync.imports.merge import merge_into
 from edda_sync.imports.order import parents_first
-from edda_sync.imports.report import Report, Row
-from edda_sync.imports.source import Attach, Imported, Refused
+from edda_sync.imports.report import Report
+from edda_sync.imports.source import Attach, Imported, Refused, Source
 from edda_sync.words import limits, values
-from edda_sync.words.callbacks import Callback
 from edda_sync.words.errors import InvalidValueError, UsageError
 from edda_sync.words.listed import Link, Tag
 from edda_sync.words.model import Document, Item, Task, cells_of
@@ -33,6 +32,8 @@ from edda_sync.words.model import Document, Item, Task, cells_of
 if TYPE_CHECKING:
     from edda_sync.engine.engine import StorageEngine
     from edda_sync.engine.transaction import Transaction
+
+KEY: Final = "jsonl"
 
 _MADE: Final[dict[str, type[Task] | type[Document] | type[Tag] | type[Link]]] = {
     "tag": Tag, "document": Document, "task": Task, "link": Link,
@@ -187,6 +188,8 @@ def bring_into(
     source: Exported,
     *,
     beside: Path | None = None,
+    prefer: str | None = None,
+    dry_run: bool = False,
     agent: str | None = None,
     reason: str | None = None,
     progress: Callable[[int], object] = lambda _done: None,
@@ -200,6 +203,8 @@ def bring_into(
         store: Where to.
         source: What :func:`read` returned.
         beside: The folder with the content of attachments; nothing outside of it is read. None if there is none.
+        prefer: Whether what is other here takes the export's value, ``source``; otherwise it stays.
+        dry_run: Whether to write nothing, and only say what would be done.
         agent, reason: Who imports, and why; as ``begin_transaction``.
         progress: Called with the number of items that are done, until it raises something, which the log says.
 
@@ -210,20 +215,22 @@ def bring_into(
         LocalError, StorageError: As they say; earlier batches are in.
     """
     why_done = reason or "import from an export"
-    report, tell = Report(), Callback(progress, "The progress of an import")
     here = {tag.id for tag in store.tags()}
-    for tags in batches([tag for tag in source.tags if tag.id not in here]):
+    for tags in batches([] if dry_run else [tag for tag in source.tags if tag.id not in here]):
         store.transact(partial(_bring_tags, store, tags), agent=agent, reason=why_done)
-    done, files = 0, _files(source.attachments, beside)
+    files = _files(source.attachments, beside)
     items = [replace(each, files=files.get(each.item.id, ())) for each in source.items]
-    for batch in batches(items, lambda each: text_length(each.item)):
-
-        def work(tx: Transaction, batch: Sequence[Imported] = batch) -> Report:
-            return _bring_items(store, tx, batch)
-
-        report.add(store.transact(work, agent=agent, reason=why_done))
-        done += len(batch)
-        tell(done)
+    report = merge_into(
+        store,
+        Source(KEY, items, remembers=False),
+        prefer=prefer,
+        dry_run=dry_run,
+        agent=agent,
+        reason=why_done,
+        progress=progress,
+    )
+    if dry_run:
+        return report
     linked = {(each.task_id, each.document_id) for each in store.links()}
     for links in batches([each for each in source.links if (each.task_id, each.document_id) not in linked]):
         store.transact(partial(_bring_links, links), agent=agent, reason=why_done)
@@ -235,27 +242,6 @@ def _bring_tags(store: StorageEngine, tags: Sequence[Tag], tx: Transaction) -> N
     for tag in tags:
         if tag.id not in trash:
             tx.create_tag(tag.name, tag.color, tag.description)
-
-
-def _bring_items(store: StorageEngine, tx: Transaction, batch: Sequence[Imported]) -> Report:
-    report = Report()
-    now, trash = now_and_trash(store, tx, batch)
-    for each in batch:
-        item, current = each.item, now[each.item.id]
-        if current is not None:
-            have = cells_of(current, current)
-            different = [
-                name for name, value in cells_wanted(tx, item).items() if not _is_same(name, value, have.get(name))
-            ]
-            report.edited += [(each.name, name) for name in sorted(different)]
-            report.unchanged += 1
-        elif item.id in trash:
-            report.in_trash += 1
-        else:
-            _create(tx, item)
-            attach(tx, each, report)
-            report.created += 1
-    return report
 
 
 def _files(enclosed: Sequence[Enclosed], beside: Path | None) -> dict[str, list[Attach]]:
@@ -277,19 +263,6 @@ def _within(folder: Path, file: str) -> Path | None:
     path = folder / file
     real, inside = os.path.realpath(path), os.path.realpath(folder)
     return path if os.path.commonpath([real, inside]) == inside and real != inside else None
-
-
-def _is_same(name: str, value: Any, here: Any) -> bool:
-    return bool(value == here or (name == "status" and isinstance(value, list) and value[0] == here))
-
-
-def _create(tx: Transaction, item: Item) -> None:
-    if isinstance(item, Task):
-        if "parent_id" not in cells_wanted(tx, item):
-            item.parent_id = None
-        tx.create_task(item)
-    else:
-        tx.create_document(item)
 
 
 def _bring_links(links: Sequence[Link], tx: Transaction) -> None:

@@ -24,7 +24,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from edda_sync.engine.items import set_cells
-from edda_sync.imports import pieces, report as reports
+from edda_sync.imports import pieces
+from edda_sync.imports import report as reports
 from edda_sync.imports.batches import batches, text_length
 from edda_sync.imports.memory import TEXTS, Memory, hash_of, key_of
 from edda_sync.imports.report import Report, Row
@@ -74,7 +75,7 @@ def merge_into(
         LocalError, StorageError: As they say; earlier batches are in.
     """
     report, tell = Report(), Callback(progress, "The progress of an import")
-    merger = _Merger(store, source.key, prefer, {each.item.id for each in source.items} if dry_run else None)
+    merger = _Merger(store, source, prefer, dry_run=dry_run)
     done = 0
     for batch in batches(source.items, lambda each: text_length(each.item)):
 
@@ -103,10 +104,11 @@ class _Outcome:
 
 
 class _Merger:
-    """Merges batches of one source. ``planned`` has the ids of a dry run, which writes nothing; None for a real one."""
+    """Merges batches of one source."""
 
-    def __init__(self, store: StorageEngine, source: str, prefer: str | None, planned: set[str] | None) -> None:
-        self._store, self._source, self._prefer, self._planned = store, source, prefer, planned
+    def __init__(self, store: StorageEngine, source: Source, prefer: str | None, *, dry_run: bool) -> None:
+        self._store, self._source, self._prefer, self._dry_run = store, source, prefer, dry_run
+        self._planned = {each.item.id for each in source.items} if dry_run else set()
 
     def merge(self, tx: Transaction, batch: Sequence[Imported]) -> Report:
         report = Report()
@@ -120,7 +122,7 @@ class _Merger:
             elif each.only_if_here:
                 report.take(_row(reports.THROWN_AWAY, each), each)
             else:
-                if self._planned is None:
+                if not self._dry_run:
                     self._create(tx, each)
                     attach(tx, each, report)
                 report.take(_row(reports.CREATED, each), each)
@@ -129,7 +131,8 @@ class _Merger:
     def _create(self, tx: Transaction, each: Imported) -> None:
         cells = cells_wanted(tx, each.item)
         made = replace(each.item, metadata={**(each.item.metadata or {})})
-        made.metadata[key_of(self._source)] = self._remembered(each, cells, None).written()
+        if self._source.remembers:
+            made.metadata[key_of(self._source.key)] = self._remembered(each, cells, None).written()
         if isinstance(made, Task):
             if "parent_id" not in cells:
                 made.parent_id = UNSET
@@ -138,12 +141,12 @@ class _Merger:
             tx.create_document(made)
 
     def _update(self, tx: Transaction, each: Imported, current: Item) -> Row:
-        known = Memory.in_item(current, self._source)
+        known = Memory.in_item(current, self._source.key) if self._source.remembers else None
         if known and known.changed_at and each.changed_at and each.changed_at < known.changed_at:
             return _row(reports.OLDER, each)
-        found = self._compared(each, current, known, cells_wanted(tx, each.item, self._planned or ()))
-        if found.changes and self._planned is None:
-            _write_cells(tx, current, found, key_of(self._source))
+        found = self._compared(each, current, known, cells_wanted(tx, each.item, self._planned))
+        if found.changes and not self._dry_run:
+            _write_cells(tx, current, found, key_of(self._source.key) if self._source.remembers else None)
         return Row(
             reports.UPDATED if found.changes else reports.UNCHANGED,
             each.name,
@@ -163,21 +166,23 @@ class _Merger:
             value, forms = wanted.get(name), _forms(name, have.get(name))
             if before.hashes.get(name) == after.hashes.get(name) or value in forms:
                 continue
-            if before.hashes.get(name) in [None if form is None else hash_of(form) for form in forms]:
-                taken[name] = value
-            elif self._prefer == SOURCE and (value is not None or name not in _NEEDED):
+            last = [None if form is None else hash_of(form) for form in forms]
+            unedited = self._source.remembers and before.hashes.get(name) in last
+            if unedited or (self._prefer == SOURCE and (value is not None or name not in _NEEDED)):
                 taken[name] = value
             elif (base := _base_text(name, before, value, have.get(name))) is not None:
-                merged[name] = (base, value)
+                merged[name] = (base, str(value))
             elif self._prefer != HERE:
                 left.append(name)
                 hashes.pop(name, None)
                 if name in before.hashes:
                     hashes[name] = before.hashes[name]
+        if not self._source.remembers:
+            return _Outcome(taken, {}, tuple(left), Memory(), None)
         text = before.text if any(name in TEXTS for name in left) else after.text
         memory = replace(after, hashes=hashes, text=text)
-        if not (taken or merged) and known is None and each.before is not None and not _differs(memory, each.before):
-            memory = Memory()  # nothing was imported: the export says everything that is to be remembered
+        if not (taken or merged) and memory.hashes == before.hashes:  # only where it lies may be new
+            memory = replace(known, source=memory.source) if known else Memory() if before is each.before else memory
         return _Outcome(taken, merged, tuple(left), memory, known)
 
     def _remembered(self, each: Imported, cells: Cells, known: Memory | None) -> Memory:
@@ -200,10 +205,6 @@ def _base_of(known: Memory | None, told: Memory | None) -> Memory:
     return known or Memory()
 
 
-def _differs(memory: Memory, told: Memory) -> bool:
-    return bool(told.export is None or memory.hashes != told.hashes)
-
-
 def _base_text(name: str, before: Memory, value: Any, here: Any) -> str | None:
     """Return the text that both sides have changed, if it is known and its merge is a whole text."""
     if name not in TEXTS or not isinstance(value, str) or not isinstance(here, str):
@@ -220,7 +221,7 @@ def _row(verdict: str, each: Imported) -> Row:
     return Row(verdict, each.name, each.item.title, each.item.id)
 
 
-def _write_cells(tx: Transaction, current: Item, found: _Outcome, key: str) -> None:
+def _write_cells(tx: Transaction, current: Item, found: _Outcome, key: str | None) -> None:
     taken = {name: value for name, value in found.taken.items() if value is not None or name not in _NEEDED}
     name = TEXT_FIELDS[kind_of(current)]
     if name in taken:  # a new text in the place of the old one: see rule 6
@@ -232,7 +233,9 @@ def _write_cells(tx: Transaction, current: Item, found: _Outcome, key: str) -> N
         remember_base(edited)
         setattr(edited, name, text)
         _write(tx, edited)
-    set_cells(current, {**taken, f"metadata.{key}": values.json_value("metadata", found.memory.written())})
+    if key is not None:
+        taken[f"metadata.{key}"] = values.json_value("metadata", found.memory.written())
+    set_cells(current, taken)
     _write(tx, current)
 
 

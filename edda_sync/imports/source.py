@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, Protocol
 
-
 from edda_sync.words import limits, unicode14
 from edda_sync.words.model import Item
 
@@ -88,12 +87,14 @@ class Source:
         items: What to import; a task comes after its parent.
         refused: What cannot be imported: something is wrong with it.
         left_out: What is not meant to be imported: nothing is wrong with it.
+        remembers: Whether what was imported is remembered in the items; otherwise what is here stays as it is here.
     """
 
     key: str
     items: Sequence[Imported]
     refused: Sequence[Refused] = ()
     left_out: Sequence[Refused] = ()
+    remembers: bool = True
 
 
 class Adapter(Protocol):

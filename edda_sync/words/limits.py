@@ -27,6 +27,7 @@ WALL_MS_MAX = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z, the last time RFC
 CHANGE_OPERATIONS_MAX = 20_000
 PREPARED_BYTES_MAX = 8 * 1024 * 1024  # a change with a longer body is not folded ahead: memory would hold all of it
 CHANGE_BYTES_MAX = 32 * 1024 * 1024  # one transaction's body (wire): the same, and more than the longest operation
+FRONT_CODE_POINTS_MAX = 64 * 1024  # of a Markdown text in which its title is looked for: 30 ms of parsing
 BULK_ITEMS_MAX = 500  # items that an import writes in one transaction: a device takes it in less than 100 ms
 BULK_CODE_POINTS_MAX = 1024 * 1024  # of their texts: the same
 HEADER_BYTES_MAX = 64 * 1024  # one change's header (wire): 256 part hashes and 1,000 dependencies fit

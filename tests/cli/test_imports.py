@@ -92,7 +92,10 @@ def test_an_import_that_finds_nothing_says_what_it_looks_for_and_makes_no_store(
     (tmp_path / "in" / "a.txt").write_text("text")
     (tmp_path / "empty.jsonl").write_text("\n")
     sought = f"There are no files in {tmp_path / 'in'} whose names end in .md; nothing was imported.\n"
-    assert edda("import", "markdown", str(tmp_path / "in"), code=3).stderr == sought
+    assert (
+        edda("import", "markdown", str(tmp_path / "in"), code=3).stderr
+        == f"Left out: 1.\n  'a.txt' is no Markdown\n{sought}"
+    )
     none = f"{tmp_path / 'empty.jsonl'} holds no issues, of which each would be a line of JSON; nothing was imported.\n"
     assert edda("import", "beads", str(tmp_path / "empty.jsonl"), code=3).stderr == none
     assert "is a folder; name the file" in edda("import", "beads", str(tmp_path / "in"), code=2).stderr

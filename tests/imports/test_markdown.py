@@ -9,7 +9,6 @@ from edda_sync import imports
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.imports import markdown
 from edda_sync.testing import devices, sync
-from edda_sync.words import values
 from edda_sync.words.query import DocumentQuery
 from tests.imports.sources import PAGES, needs_data
 
@@ -28,25 +27,30 @@ def test_a_folder_becomes_documents_known_by_their_paths(store: StorageEngine, t
     (tmp_path / "notes" / "loop").symlink_to(tmp_path / "notes")
     read = markdown.read(tmp_path / "notes")
     assert not read.refused
-    imports.merge_into(store, read)
+    imports.merge_into(store, read.source(store))
     found = {document.metadata["markdown.path"]: document for document in store.query_documents(DocumentQuery())}
     assert found.keys() == {"a.md", "sub/b.md", "sub/deep/c.MD"}
     for name, document in found.items():
-        assert document.id == values.uuid8("markdown", name)
+        assert document.id == markdown.document_id(name, "notes")
         assert (document.content or "").encode() == raws[name]
     assert [found[name].title for name in sorted(found)] == ["A", "b", "Ü"]
 
 
-def test_a_changed_file_replaces_what_nobody_edited_and_merges_with_what_somebody_did(store: StorageEngine, tmp_path: Path) -> None:
+def test_a_changed_file_replaces_what_nobody_edited_and_merges_with_what_somebody_did(
+    store: StorageEngine, tmp_path: Path
+) -> None:
     for name in ("a.md", "b.md"):
         (tmp_path / name).write_text("# Old\n")
-    imports.merge_into(store, markdown.read(tmp_path))
-    store.edit_text(markdown.document_id("b.md"), "content", [(0, 0, "mine ")])
+    imports.merge_into(store, markdown.read(tmp_path).source(store))
+    store.edit_text(markdown.document_id("b.md", tmp_path.name), "content", [(0, 0, "mine ")])
     for name in ("a.md", "b.md"):
         (tmp_path / name).write_text("# New\n")
-    report = imports.merge_into(store, markdown.read(tmp_path))
+    report = imports.merge_into(store, markdown.read(tmp_path).source(store))
     assert (report.edited, report.merged) == ([], [("b.md", "content")])
-    contents = [getattr(store.get_document(markdown.document_id(name)), "content", None) for name in ("a.md", "b.md")]
+    contents = [
+        getattr(store.get_document(markdown.document_id(name, tmp_path.name)), "content", None)
+        for name in ("a.md", "b.md")
+    ]
     assert contents == ["# New\n", "mine # New\n"]
 
 
@@ -55,7 +59,7 @@ def test_a_changed_file_imported_on_two_devices_is_not_doubled(tmp_path: Path) -
         for text in ("one two three", "one 2 three four"):
             (tmp_path / "a.md").write_text(text)
             for each in (laptop, phone):
-                imports.merge_into(each, markdown.read(tmp_path))
+                imports.merge_into(each, markdown.read(tmp_path).source(each))
             sync(laptop, phone)
             assert laptop.conflicts() == []
             (document,) = phone.query_documents(DocumentQuery())
@@ -63,13 +67,13 @@ def test_a_changed_file_imported_on_two_devices_is_not_doubled(tmp_path: Path) -
 
 
 def test_a_name_with_differently_composed_accents_is_the_same_file(tmp_path: Path) -> None:
-    for folder, form in (("mac", "NFD"), ("linux", "NFC")):
-        (tmp_path / folder).mkdir()
+    for folder, form in (("mac/in", "NFD"), ("linux/in", "NFC")):
+        (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / unicodedata.normalize(form, "é.md")).write_text("x")  # type: ignore[arg-type]
-    (mac,), (linux,) = markdown.read(tmp_path / "mac").items, markdown.read(tmp_path / "linux").items
+    (mac,), (linux,) = markdown.read(tmp_path / "mac" / "in").items, markdown.read(tmp_path / "linux" / "in").items
     assert mac.item == linux.item
-    (tmp_path / "linux" / "e\u0301.md").write_text("y")
-    read = markdown.read(tmp_path / "linux")
+    (tmp_path / "linux" / "in" / "e\u0301.md").write_text("y")
+    read = markdown.read(tmp_path / "linux" / "in")
     assert (len(read.items), len(read.refused)) == (1, 1)
 
 
@@ -95,8 +99,8 @@ def test_one_file_is_known_by_its_name_and_a_prefix_keeps_folders_apart(tmp_path
     (only,) = markdown.read(tmp_path / "a.md").items
     (same,) = markdown.read(tmp_path).items
     (other,) = markdown.read(tmp_path, under="/second/").items
-    assert only.item.id == same.item.id == markdown.document_id("a.md")
-    assert other.item.id == markdown.document_id("second/a.md")
+    assert only.item.id == same.item.id == markdown.document_id("a.md", tmp_path.name)
+    assert other.item.id == markdown.document_id("second/a.md", tmp_path.name)
     with pytest.raises(FileNotFoundError):
         markdown.read(tmp_path / "nowhere")
 
@@ -106,12 +110,12 @@ def test_one_file_is_known_by_its_name_and_a_prefix_keeps_folders_apart(tmp_path
 def test_the_real_pages_come_back_byte_for_byte(store: StorageEngine) -> None:
     read = markdown.read(PAGES)
     assert not read.refused
-    imports.merge_into(store, read)
+    imports.merge_into(store, read.source(store))
     for document in store.query_documents(DocumentQuery()):
         assert (document.content or "").encode() == (PAGES / document.metadata["markdown.path"]).read_bytes()
     assert len(read.items) == len(list(PAGES.rglob("*.md")))
     digest = store.digest()
-    assert imports.merge_into(store, read).unchanged == len(read.items)
+    assert imports.merge_into(store, read.source(store)).unchanged == len(read.items)
     assert store.digest() == digest
 
 
@@ -133,7 +137,7 @@ def test_a_link_that_leads_out_of_the_folder_is_refused_and_named(store: Storage
             (name, "the file: is a link that leads out of the folder; put the file itself there")
             for name in ("'by-folder.md'", "'out.md'", "'sub/up.md'")
         ]
-        imports.merge_into(store, read)
+        imports.merge_into(store, read.source(store))
     assert sorted(each.content or "" for each in store.query_documents(DocumentQuery())) == ["# Own\n", "# Own\n"]
 
 

@@ -255,7 +255,7 @@ def test_two_devices_that_import_the_real_files_show_each_once() -> None:
     with devices(2) as (laptop, phone):
         for each in (laptop, phone):
             imports.merge_into(each, beads.read(ISSUES))
-            imports.merge_into(each, markdown.read(PAGES / "tldr-hi"))
+            imports.merge_into(each, markdown.read(PAGES / "tldr-hi").source(each))
         sync(laptop, phone)
         assert laptop.digest() == phone.digest()
         assert laptop.conflicts() == []
