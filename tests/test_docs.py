@@ -214,7 +214,7 @@ def test_protocol_has_the_operations_and_the_numbers_of_a_headers_ext() -> None:
 
 LOCAL = {
     "state", "version", "sidecar", "machine", "boot", "import", "imported", "beads", "set", "kept", "simulated",
-    "schedule",
+    "schedule", "place", "piece", "exported",
 }  # fmt: skip
 """Personalisations of hashes that no other device compares."""
 

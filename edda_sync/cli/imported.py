@@ -7,22 +7,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from edda_sync.cli import columns
+from edda_sync.cli import columns, taking_back
 from edda_sync.cli.common import count, note, print_json, safe_line, say
 from edda_sync.words import exits
 from edda_sync.words.model import Task
 
 if TYPE_CHECKING:
+    from edda_sync.crdt.frontier import Dot
     from edda_sync.imports import Refused, Report, Row, Source
     from edda_sync.imports.jsonl import Exported
 
 LISTED_MAX: Final = 10  # refused or edited items that are listed one by one
 
 
-def tell(source: Source, report: Report, what: str, *, dry_run: bool, as_json: bool) -> None:
+def tell(source: Source, report: Report, what: str, dots: list[Dot], *, dry_run: bool, as_json: bool) -> None:
     """Print what an import did, or would do, and end with a code for what failed."""
     if as_json:
-        print_json(_as_json(report, source.refused, source.left_out, dry_run))
+        print_json(_as_json(report, source.refused, source.left_out, dry_run, dots))
     else:
         if dry_run:
             _print_rows(report.rows)
@@ -34,13 +35,14 @@ def tell(source: Source, report: Report, what: str, *, dry_run: bool, as_json: b
         _tell_attached(report)
         tell_left_out(source.left_out)
         _tell_refused(source.refused)
+        taking_back.note_undo(dots)
     _end(source.refused, report)
 
 
-def tell_export(found: Exported, report: Report, *, dry_run: bool, as_json: bool) -> None:
+def tell_export(found: Exported, report: Report, dots: list[Dot], *, dry_run: bool, as_json: bool) -> None:
     """Print what the import of an export of ours did, or would do."""
     if as_json:
-        print_json(_as_json(report, found.refused, (), dry_run))
+        print_json(_as_json(report, found.refused, (), dry_run, dots))
     else:
         if dry_run:
             _print_rows(report.rows)
@@ -56,6 +58,7 @@ def tell_export(found: Exported, report: Report, *, dry_run: bool, as_json: bool
             _list([f"{name}: {field}" for name, field in report.edited])
         _tell_attached(report)
         _tell_refused(found.refused)
+        taking_back.note_undo(dots)
     _end(found.refused, report)
 
 
@@ -64,6 +67,7 @@ def _as_json(report: Report, refused: Sequence[Refused], left_out: Sequence[Refu
     return {
         "dry_run": dry_run,
         **{name: getattr(report, name) for name in names},
+        "undo": taking_back.command(dots) if dots else None,
         "open": [{"name": name, "field": field} for name, field in report.edited],
         "merged": [{"name": name, "field": field} for name, field in report.merged],
         "kept": dict(report.kept),

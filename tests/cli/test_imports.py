@@ -163,3 +163,77 @@ def test_a_file_that_is_no_text_is_refused_by_the_import_of_markdown_with_what_t
             f"nothing was imported: `edda {takes} {file}` takes" in edda("import", "markdown", str(file), code=2).stderr
         )
     assert edda("import", "markdown", str(text)).stdout == "1 document created, 0 updated, 0 unchanged.\n"
+
+
+def test_an_export_that_is_edited_elsewhere_comes_back_into_the_same_documents(edda: Any, tmp_path: Path) -> None:
+    paragraphs = [f"Paragraph {number} of the note." for number in range(60)]
+    note = edda.id_of("doc", "add", "-", "--title", "My note", "--tag", "t", stdin="\n\n".join(paragraphs))
+    edda.id_of("doc", "add", "-", "--title", "Other", stdin="# Heading\n")
+    folder = tmp_path / "rt"
+    edda("export", "--format", "markdown", str(folder))
+    before = edda.everything()
+    assert edda("import", "markdown", str(folder)).stdout == "0 documents created, 0 updated, 2 unchanged.\n"
+    assert edda.everything() == before, "what nobody edited is not even remembered"
+    paragraphs[3] = "Paragraph three, in the vault."
+    (folder / "My note.md").write_text("\n\n".join(paragraphs))
+    edda("doc", "edit", note, "--content", "\n\n".join([f"Paragraph {n} of the note." for n in range(59)] + ["Mine."]))
+    assert (
+        "Edited on both sides, so that the edits were merged: 1 text." in edda("import", "markdown", str(folder)).stderr
+    )
+    merged = edda.json("doc", "show", note)
+    assert merged["content"] == "\n\n".join([*paragraphs[:59], "Mine."])
+    assert (merged["title"], merged["tags"]) == ("My note", ["t"])
+    before = edda.everything()
+    assert edda("import", "markdown", str(folder)).stdout == "0 documents created, 0 updated, 2 unchanged.\n"
+    assert edda.everything() == before
+    for old, new in (("My note", "One"), ("One", "Two")):
+        edda("export", "--format", "markdown", "--force", str(folder))
+        (folder / f"{old}.md").rename(folder / f"{new}.md")
+        with (folder / f"{new}.md").open("a") as file:
+            file.write("\n\nMore.")
+        assert edda("import", "markdown", str(folder)).stdout == "0 documents created, 1 updated, 1 unchanged.\n"
+    assert len(edda.json("doc", "list")) == 2
+    assert edda.json("doc", "show", note)["content"].endswith("Mine.\n\nMore.\n\nMore.")
+
+
+def test_a_dry_run_shows_a_table_and_a_json_answer_has_everything(edda: Any, tmp_path: Path) -> None:
+    (tmp_path / "todo.txt").write_text("(A) Buy milk @shop\nx 2026-01-01 Call Anna est:1h\n")
+    before = edda.everything()
+    dry = edda("import", "todotxt", "--dry-run", str(tmp_path / "todo.txt"))
+    assert dry.stdout == (
+        "create  line 1  Buy milk   \ncreate  line 2  Call Anna  \n"
+        "2 tasks would be created, 0 would be updated, 0 unchanged.\n"
+    )
+    assert edda.everything() == before
+    told = edda.json("import", "todotxt", str(tmp_path / "todo.txt"))
+    assert (told["created"], told["kept"], told["dry_run"]) == (2, {"est": 1}, False)
+    assert [each["verdict"] for each in told["items"]] == ["create", "create"]
+    task_id = told["items"][0]["id"]
+    edda("task", "edit", task_id, "--priority", "4")
+    (tmp_path / "todo.txt").write_text("(B) Buy milk @shop\n")
+    (row,) = edda.json("import", "todotxt", "--dry-run", str(tmp_path / "todo.txt"))["items"]
+    assert (row["open"], row["taken"]) == (["priority"], [])
+    assert "`--prefer source` settles that" in edda("import", "todotxt", str(tmp_path / "todo.txt")).stderr
+    edda("import", "todotxt", "--prefer", "source", str(tmp_path / "todo.txt"))
+    assert edda.json("task", "show", task_id)["priority"] == 1
+
+
+def test_a_dry_run_makes_no_store(another_edda: Callable[[str], Any], tmp_path: Path) -> None:
+    edda = another_edda("none")
+    (tmp_path / "todo.txt").write_text("a\n")
+    assert "1 task would be created" in edda("import", "todotxt", "--dry-run", str(tmp_path / "todo.txt")).stdout
+    assert not edda.home.exists()
+
+
+def test_each_format_is_imported_from_stdin(edda: Any) -> None:
+    calendar = "BEGIN:VCALENDAR\r\nBEGIN:VTODO\r\nUID:1\r\nSUMMARY:b\r\nEND:VTODO\r\nEND:VCALENDAR\r\n"
+    for name, text in {
+        "taskwarrior": '[{"uuid": "1", "description": "a", "status": "pending"}]', "ics": calendar,
+        "todotxt": "c\n", "todoist": "TYPE,CONTENT\ntask,d\n",
+    }.items():  # fmt: skip
+        assert edda("import", name, "-", stdin=text).stdout.startswith("1 task created")
+    assert sorted(each["title"] for each in edda.json("task", "list")) == ["a", "b", "c", "d"]
+    assert (
+        "holds no tasks (VTODO)" in edda("import", "ics", "-", stdin=calendar.replace("VTODO", "VEVENT"), code=3).stderr
+    )
+    assert "`task export`" in edda("import", "taskwarrior", "-", stdin="hello\n", code=2).stderr

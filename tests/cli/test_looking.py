@@ -59,7 +59,8 @@ LOOKING: Final = {
 }
 WRITING: Final = {
     "init", "task add", "task edit", "task done", "task rm", "task restore", "task move", "doc add", "doc edit", "doc rm",
-    "doc restore", "tag add", "tag rename", "tag rm", "link", "import beads", "import markdown", "import jsonl", "up",
+    "doc restore", "tag add", "tag rename", "tag rm", "link", "import beads", "import markdown", "import jsonl",
+    "import taskwarrior", "import todotxt", "import ics", "import todoist", "up",
     "invite", "join", "sync", "store encrypt", "store decrypt", "store migrate", "key rotate",
     "attach", "doc detach", "doc fetch", "doc save", "bundle export", "bundle import", "split",
     "backup recovery new", "undo", "revert",

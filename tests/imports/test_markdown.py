@@ -146,3 +146,34 @@ def test_a_single_file_that_is_a_link_is_what_the_person_named(tmp_path: Path) -
     (tmp_path / "link.md").symlink_to("a.md")
     (item,) = markdown.read(tmp_path / "link.md").items
     assert item.item.title == "A"
+
+
+def test_hidden_folders_and_machinery_are_left_out_and_named_unless_they_are_wanted(tmp_path: Path) -> None:
+    for name in (
+        "a.md",
+        ".trash/b.md",
+        ".obsidian/plugins/x/README.md",
+        "node_modules/y/README.md",
+        "c.markdown",
+        "d.txt",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    (tmp_path / "._a.md").write_bytes(b"\0\5\x16\7 of another system")
+    read = markdown.read(tmp_path)
+    assert [each.name for each in read.items] == ["a.md", "c.markdown"]
+    assert {each.name for each in read.left_out} == {"'._a.md'", "'.obsidian'", "'.trash'", "'d.txt'", "'node_modules'"}
+    assert len(markdown.read(tmp_path, hidden=True).items) == 6
+
+
+def test_title_tags_and_times_come_from_the_front_matter_and_the_text_stays(
+    store: StorageEngine, tmp_path: Path
+) -> None:
+    text = "---\ntitle: Real\ntags: [home]\ncreated: 2026-01-02\nmodified: 2026-02-02\n---\n# Other\n"
+    (tmp_path / "a.md").write_text(text)
+    imports.merge_into(store, markdown.read(tmp_path).source(store))
+    (document,) = store.query_documents(DocumentQuery())
+    assert (document.title, document.tags, document.content) == ("Real", {"home"}, text)
+    assert document.created_at == "2026-01-02T00:00:00.000Z"
+    (tmp_path / "a.md").write_text(text.replace("2026-02-02", "2026-02-01").replace("Real", "Older"))
+    assert imports.merge_into(store, markdown.read(tmp_path).source(store)).older == 1

@@ -17,5 +17,5 @@ def test_a_title_is_one_line_without_controls_and_not_too_long() -> None:
 @pytest.mark.parametrize("name", ["beads", "taskwarrior", "todotxt", "ics", "todoist"])
 def test_each_format_is_an_adapter_of_its_own_key(name: str) -> None:
     adapter = import_module(f"edda_sync.imports.{name}")
-    assert adapter.KEY == name
+    assert name == adapter.KEY
     assert callable(adapter.parse)

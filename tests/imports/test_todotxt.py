@@ -46,7 +46,9 @@ def test_the_examples_of_the_format_are_read_as_its_rules_say(store: StorageEngi
 
 def test_a_line_that_is_done_or_put_off_is_the_same_task_and_a_doubled_line_is_two(store: StorageEngine) -> None:
     imports.merge_into(store, parse("(A) 2026-01-01 Buy milk due:2026-01-03\nBuy bread\nBuy bread\n"))
-    report = imports.merge_into(store, parse("x 2026-01-04 2026-01-01 Buy milk pri:A due:2026-01-05\nBuy bread\nBuy bread\n"))
+    report = imports.merge_into(
+        store, parse("x 2026-01-04 2026-01-01 Buy milk pri:A due:2026-01-05\nBuy bread\nBuy bread\n")
+    )
     assert (report.created, report.updated, report.unchanged) == (0, 1, 2)
     (milk,) = (each for each in store.query_tasks(TaskQuery()) if each.title == "Buy milk")
     assert (milk.status, milk.priority, milk.due_date) == ("done", 0, "2026-01-05T00:00:00.000Z")
