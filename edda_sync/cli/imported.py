@@ -62,7 +62,9 @@ def tell_export(found: Exported, report: Report, dots: list[Dot], *, dry_run: bo
     _end(found.refused, report)
 
 
-def _as_json(report: Report, refused: Sequence[Refused], left_out: Sequence[Refused], dry_run: bool) -> dict[str, Any]:
+def _as_json(
+    report: Report, refused: Sequence[Refused], left_out: Sequence[Refused], dry_run: bool, dots: list[Dot]
+) -> dict[str, Any]:
     names = ("created", "updated", "unchanged", "in_trash", "older", "thrown_away", "attached")
     return {
         "dry_run": dry_run,

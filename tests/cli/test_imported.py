@@ -34,5 +34,5 @@ def test_a_preferred_export_replaces_what_is_here(edda: Any, tmp_path: Path) -> 
     assert "update" in dry.stdout
     assert edda.json("task", "show", task_id)["title"] == "b"
     told = edda("import", "jsonl", "--prefer", "source", str(tmp_path / "all.jsonl"))
-    assert told.stderr == "Taken from the file: 1 item.\n"
+    assert told.stderr.startswith("Taken from the file: 1 item.\n`edda undo ")
     assert edda.json("task", "show", task_id)["title"] == "a"
