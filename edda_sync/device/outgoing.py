@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from edda_sync.words import limits
 from edda_sync.words.errors import EddaError
+from edda_sync.words.reasons import Reason
 
 FRAME_OVERHEAD_BYTES: Final = 64  # what Python needs beside a frame's bytes: small ones add up too
 
@@ -24,8 +25,8 @@ class Sink(Protocol):
         """Send a frame as soon as there is room for it."""
         ...
 
-    async def close(self) -> None:
-        """Close the link, even if the peer does not read."""
+    async def close(self, reason: Reason) -> None:
+        """Close the link for a reason, even if the peer does not read."""
         ...
 
 
@@ -45,6 +46,7 @@ class Outgoing:
         self._size = 0
         self._is_free = False  # whether it runs, and nothing is being sent
         self._ended = False  # no more frames will be added
+        self._reason = Reason.DONE
         self._over = asyncio.Event()  # no more frames will be sent
         self._wake = asyncio.Event()
 
@@ -61,6 +63,7 @@ class Outgoing:
             return True  # the usual case, one turn of the event loop earlier
         size = len(frame) + FRAME_OVERHEAD_BYTES
         if self._size + size > limits.OUTGOING_BYTES_MAX:
+            self._reason = Reason.UNREAD
             self._give_up()
             return False
         self._frames.append(frame)
@@ -68,8 +71,9 @@ class Outgoing:
         self._wake.set()
         return True
 
-    def end(self) -> None:
-        """Close the link after everything that waits is sent."""
+    def end(self, reason: Reason = Reason.DONE) -> None:
+        """Close the link, for a reason, after everything that waits is sent."""
+        self._reason = reason if self._reason is Reason.DONE else self._reason
         self._ended = True
         self._wake.set()
 
@@ -83,7 +87,7 @@ class Outgoing:
             over.cancel()
             writing.cancel()  # it may wait for a peer that never reads
             await asyncio.gather(writing, over, return_exceptions=True)
-        await self._link.close()
+        await self._link.close(self._reason)
         if not writing.cancelled():
             writing.result()  # a bug is raised
 

@@ -32,13 +32,13 @@ from edda_sync.words.errors import (
     RemoteError,
     StorageError,
 )
+from edda_sync.words.reasons import Reason
 
 DIAL_AGAIN_S: Final = 1.0  # between two tries of an address that a person named
 PATIENCE_S: Final = 0.5  # how long the higher id waits to be dialled
 PROBE_S: Final = 1.0  # how long a link may take to answer after the network changed
 STEADY_DELAYS: Final = 8  # tries with the shortest delay, because a device that has just left is often back soon
 STEADY_LINK_S: Final = 5.0  # a link that ends sooner counts as a failed try: the two may never get along
-_ANOTHER, _BETTER = "another link is open", "a better link is open"  # why a link is closed, as the other side reads it
 _REFUSALS: Final = 2  # so many in a row, without another link of ours, show that there is a copy of this store
 _CALLING: Final = "calling peers"
 
@@ -112,7 +112,7 @@ class Peers:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(peer.link.close("closing") for peer in self.all.values() if peer.link is not None))
+        await asyncio.gather(*(peer.link.close(Reason.CLOSING) for peer in self.all.values() if peer.link is not None))
         await self._listener.__aexit__(None, None, None)
 
     def leave(self) -> None:
@@ -148,7 +148,7 @@ class Peers:
         """Make every link anew, because each side says its time when one is made, and this device's clock was set."""
         for peer in self.all.values():
             if peer.link is not None:
-                self._start(peer.link.close("the clock was set"))
+                self._start(peer.link.close(Reason.CLOCK_SET))
 
     async def dial_address(self, host: str, port: int) -> str:
         """
@@ -314,7 +314,7 @@ class Peers:
         self._meet()
         peer = self.all.get(link.peer)
         if peer is None:
-            await link.close("not a member")
+            await link.close(Reason.NOT_A_MEMBER)
             return
         await self._carry(peer, link, None)
 
@@ -323,11 +323,11 @@ class Peers:
         while peer.link is not None:
             former = peer.link
             if not self._is_better(link, former) and await former.probe(PROBE_S):
-                await link.close(_ANOTHER)
+                await link.close(Reason.ANOTHER)
                 return
             if peer.link is former:
                 peer.link = None
-                self._start(former.close(_BETTER))  # in a task, because it takes long if nobody answers
+                self._start(former.close(Reason.BETTER))  # in a task, because it takes long if nobody answers
         peer.link, peer.error, peer.is_failing, peer.hung_up, peer.hurry = link, "", False, False, False
         self._overseer.worked(_CALLING)
         began = _now_s()
@@ -363,7 +363,7 @@ class Peers:
 
     def _note_copy(self, peer: Peer, link: Link) -> None:
         """Detect a copy of this store: a peer keeps ending our links for another one, and that one is not ours."""
-        peer.refused = peer.refused + 1 if link.reason in (_ANOTHER, _BETTER) else 0
+        peer.refused = peer.refused + 1 if link.reason in (Reason.ANOTHER, Reason.BETTER) else 0
         if peer.refused >= _REFUSALS:
             name = self._name_of(peer.device)
             peer.error = f"Another copy of this device's store is connected to {name}; use only one of the two."
@@ -380,7 +380,7 @@ class Peers:
             peer.link = None
             peer.hurry = True
             peer.nudge.set()
-            await link.close("no answer")
+            await link.close(Reason.NO_ANSWER)
 
 
 def _now_s() -> float:

@@ -262,7 +262,7 @@ class Runner:
                 self._status.troubled(effect.peer, f"{name} does not read what it is sent; it is dialled again.")
         elif isinstance(effect, Close):
             if (outgoing := self._links.get(effect.link)) is not None:
-                outgoing.end()
+                outgoing.end(effect.reason)
             is_of_latest = self._latest.get(effect.peer) == effect.link
             if effect.error is not None and (is_of_latest or isinstance(effect.error, BugError)):
                 self._status.ended(effect.peer, effect.error)

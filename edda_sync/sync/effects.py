@@ -15,6 +15,7 @@ from edda_sync.changes.branches import Renaming
 from edda_sync.crdt.frontier import Dot
 from edda_sync.sync.messages import Message
 from edda_sync.words.errors import BugError, EddaError, is_bug
+from edda_sync.words.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,12 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Close a link to a peer, after its queued frames are sent; ``error`` says why, or is None."""
+    """Close a link to a peer, after its queued frames are sent; ``error`` says why, or ``reason`` if it is None."""
 
     peer: str
     error: EddaError | None
     link: int = 0
+    reason: Reason = Reason.DONE
 
 
 @dataclass(frozen=True, slots=True)

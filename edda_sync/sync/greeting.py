@@ -37,10 +37,13 @@ class Greeting:
         """
         if not hello.protocol[0] <= PROTOCOLS[1] or not hello.protocol[1] >= PROTOCOLS[0]:
             raise RemoteMismatchError(
-                f"it speaks version {hello.protocol[1]} of the protocol, and we {PROTOCOLS[1]}", peer
+                f"it speaks version {hello.protocol[1]} of the protocol, and this one {PROTOCOLS[1]}: update the older edda",
+                peer,
             )
         if hello.device != peer or hello.workspace != tag:
-            raise RemoteMismatchError("it belongs to another workspace", peer)
+            raise RemoteMismatchError(
+                "it belongs to another workspace: `edda invite` and `edda join` bring the two into one", peer
+            )
         self._hello = hello
 
     def page(self, page: Hello | Heads, peer: str) -> None:

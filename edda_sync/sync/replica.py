@@ -24,6 +24,7 @@ from edda_sync.sync.states import State
 from edda_sync.sync.wire import Codec
 from edda_sync.words import limits
 from edda_sync.words.errors import RemoteError, StorageError
+from edda_sync.words.reasons import Reason
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -210,7 +211,7 @@ class Replica:
         """Tell every peer of new changes. If another process has proved a fork, all sessions begin anew."""
         self._now = now
         keeps = self.exchange.keeps_names()  # otherwise the proof came from a bundle, and changes may have new names
-        told = [each.news(now, own=own) if keeps else each.close("a fork") for each in list(self._sessions.values())]
+        told = [each.news(now, own=own) if keeps else each.close(Reason.FORK) for each in list(self._sessions.values())]
         return self._settled([effect for effects in told for effect in effects])
 
     @_event
@@ -335,7 +336,7 @@ class Replica:
         return self._settled(effects)
 
     @_event
-    def close(self, reason: str = "closing") -> list[Effect]:
+    def close(self, reason: Reason = Reason.CLOSING) -> list[Effect]:
         """Say goodbye to every peer."""
         effects: list[Effect] = []
         for session in list(self._sessions.values()):
@@ -369,7 +370,7 @@ class Replica:
             elif isinstance(effect, Close):
                 self._sessions.pop(effect.peer, None)
                 self._relaying.gone(effect.peer)
-                effect = Close(effect.peer, effect.error, self._links[effect.peer])
+                effect = Close(effect.peer, effect.error, self._links[effect.peer], effect.reason)
             elif isinstance(effect, Send):
                 effect = Send(effect.peer, effect.frame, self._links[effect.peer])
             elif isinstance(effect, Work):

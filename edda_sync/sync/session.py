@@ -43,6 +43,7 @@ from edda_sync.sync.theirs import Theirs
 from edda_sync.sync.timers import Timers
 from edda_sync.sync.wire import Codec
 from edda_sync.words import errors
+from edda_sync.words.reasons import Reason
 
 WORDS_MAX: Final = 200  # how many characters of a goodbye's reason are used
 
@@ -279,12 +280,12 @@ class Session:
         """Tell whether the next :meth:`tick` will take data that waited."""
         return self.state is State.OPEN and self._timers.is_due("rest", "expand", now=now)
 
-    def close(self, reason: str = "closing") -> list[Effect]:
+    def close(self, reason: Reason = Reason.CLOSING) -> list[Effect]:
         """Say goodbye."""
         if self.state is State.CLOSED:
             return []
         self.state = State.CLOSED
-        return self.spoken([Goodbye(reason, "none"), Close(self.peer, None)])
+        return self.spoken([Goodbye(reason.value, "none"), Close(self.peer, None, reason=reason)])
 
     def fail(self, error: errors.EddaError) -> list[Effect]:
         """End the session over an error, and tell the peer whose fault it is."""
@@ -310,7 +311,7 @@ class Session:
         if goodbye.fault == "mine":
             error = errors.RemoteFaultError(reason, self.peer)
         elif goodbye.fault != "none":
-            error = errors.RemoteMismatchError(f"it ended the session: {reason}", self.peer)
+            error = errors.RemoteComplaintError(reason, self.peer)
         return [Close(self.peer, error)]
 
     def _expanded(self, now: float) -> Said:

@@ -80,7 +80,7 @@ async def dial(
     if certificate_of(connection.transport) != certificate:
         refusal = NotAMemberError(peer)
     elif connection.subprotocol != SUBPROTOCOL:
-        refusal = RemoteMismatchError("it speaks another version of the protocol", peer)
+        refusal = RemoteMismatchError("it speaks another version of the protocol: update the older edda", peer)
     if refusal is not None:
         connection.transport.abort()
         await connection.wait_closed()
@@ -125,7 +125,10 @@ def _refusal(error: Exception, peer: str, address: str) -> RemoteError:
             # Rule 3: the peer has proved itself, and hung up on our certificate.
             return NotAMemberError(peer, by_peer=True)
         case WebSocketException():
-            return RemoteMismatchError(f"it speaks another version of the protocol ({shown(str(error))})", peer)
+            said = shown(str(error))
+            return RemoteMismatchError(
+                f"it speaks another version of the protocol ({said}): update the older edda", peer
+            )
         case TimeoutError():
             return NotReachableError(address, "it took too long")
         case ssl.SSLEOFError() | ConnectionResetError():

@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Mapping
 from typing import Any, Self
 
 from websockets.asyncio.client import ClientConnection
@@ -37,7 +38,6 @@ from edda_sync.words.errors import (
     NotAMemberError,
     RemoteError,
     RemoteProtocolError,
-    shown,
 )
 from edda_sync.words.limits import (
     CLOSE_TIMEOUT_S,
@@ -46,13 +46,13 @@ from edda_sync.words.limits import (
     PING_INTERVAL_S,
     PROTOCOL_VERSION,
 )
+from edda_sync.words.reasons import Reason, told_here, told_there
 
 PATH = f"/edda/{PROTOCOL_VERSION}"
 COPY_PATH = (
     f"{PATH}/copy"  # for a copy of this store: the only path for a caller with this device's own key, and for no other
 )
 SUBPROTOCOL = Subprotocol(f"edda.{PROTOCOL_VERSION}")
-CLOSE_REASON_BYTES_MAX = 123  # RFC 6455: a control frame holds 125 bytes, two of them for the code
 
 # websockets logs every failed handshake as an error with a traceback; here, a stranger's call is nothing special.
 _QUIET = logging.getLogger("edda_sync.transport.websockets")
@@ -67,6 +67,13 @@ _BROKEN_RULES = (
     CloseCode.INVALID_DATA,
     CloseCode.MESSAGE_TOO_BIG,
 )
+
+# What an end without a reason of ours means to a person, by its code.
+_CODES: Mapping[int, str] = {
+    CloseCode.ABNORMAL_CLOSURE: "it broke; it is called again",
+    CloseCode.INTERNAL_ERROR: "one of the two failed, which is a bug; what `edda up` logs there says more",
+    CloseCode.POLICY_VIOLATION: told_there(Reason.NO_LONGER),
+}
 
 BOTH_ENDS: dict[str, Any] = {
     "subprotocols": [SUBPROTOCOL],
@@ -134,7 +141,7 @@ class Link:
         self.clock_s = None if handshake is None else ahead_s(handshake.headers)
         self._connection: _Hearing = connection
         self._closing = False
-        self._said = ""  # why this side ended it
+        self._said: Reason | None = None  # why this side ended it, if it did
         self._watching = asyncio.create_task(self._watch())  # ends with the connection
 
     def send_now(self, frame: bytes) -> bool:
@@ -190,17 +197,12 @@ class Link:
                 raise StopAsyncIteration from None
             raise ended from closed
         if isinstance(frame, str):
-            await self.end(CloseCode.UNSUPPORTED_DATA, "text")
+            await self.end(CloseCode.UNSUPPORTED_DATA, Reason.TEXT)
             raise RemoteProtocolError("text where bytes are due", self.peer)
         return frame
 
-    async def close(self, reason: str = "") -> None:
-        """
-        Say goodbye and close the socket; nothing happens if the link has already ended.
-
-        Args:
-            reason: The reason that the peer may log, cut to 123 bytes.
-        """
+    async def close(self, reason: Reason = Reason.DONE) -> None:
+        """Say goodbye and close the socket, for a reason; nothing happens if the link has already ended."""
         await self.end(CloseCode.NORMAL_CLOSURE, reason)
 
     @property
@@ -215,12 +217,15 @@ class Link:
 
     @property
     def ending(self) -> str:
-        """How the link ended, in a few words for a person."""
-        if self._said or self.has_stalled:
-            return self._said or "what was sent did not arrive"
-        if self.reason:
-            return f"it said {shown(self.reason)}"
-        return "it broke" if self._connection.close_code == CloseCode.ABNORMAL_CLOSURE else "it said goodbye"
+        """How the link ended, and what there is to do, in a few words for a person."""
+        if self._said is not None:
+            return told_here(self._said)
+        if self.has_stalled:
+            return "what was sent did not arrive; it is called again"
+        code = self._connection.close_code
+        if code in _BROKEN_RULES and self.reason != Reason.TEXT:
+            return "one of the two sent what the other cannot read; update the older edda of the two"
+        return _CODES.get(code or 0) or told_there(self.reason)
 
     async def probe(self, timeout_s: float) -> bool:
         """
@@ -251,18 +256,17 @@ class Link:
             with contextlib.suppress(TimeoutError, ConnectionClosed):
                 async with asyncio.timeout(CLOSE_TIMEOUT_S):  # a frame that waits for room blocks it
                     await connection.ping()
-        self._said = self._said or f"nothing came from it for {2 * PING_INTERVAL_S:g} s"
+        self._said = self._said or Reason.SILENT
         connection.transport.abort()
 
-    async def end(self, code: CloseCode, reason: str) -> None:
+    async def end(self, code: CloseCode, reason: Reason) -> None:
         """Close with this code of RFC 6455; :meth:`close` is for an ordinary goodbye."""
         self._closing = True
-        if self._connection.state is State.OPEN:
+        if self._connection.state is State.OPEN and reason is not Reason.DONE:  # the peer may have said more than that
             self._said = self._said or reason
-        cut = reason.encode()[:CLOSE_REASON_BYTES_MAX].decode(errors="ignore")
         try:
             async with asyncio.timeout(2 * CLOSE_TIMEOUT_S):
-                await self._connection.close(code, cut)
+                await self._connection.close(code, reason.value)
         except TimeoutError:  # the goodbye waits behind frames that the peer does not read
             self._connection.transport.abort()
             await self._connection.wait_closed()
@@ -272,9 +276,9 @@ class Link:
         ours = closed.sent is not None and not closed.rcvd_then_sent
         first = closed.sent if ours else closed.rcvd
         if first is None:
-            return LinkClosedError(self.peer, "it broke")
+            return LinkClosedError(self.peer, self.ending)
         if first.code == CloseCode.POLICY_VIOLATION:
             return NotAMemberError(self.peer, by_peer=not ours)
         if ours and first.code in _BROKEN_RULES:
             return RemoteProtocolError(first.reason, self.peer)
-        return LinkClosedError(self.peer, first.reason if ours else f"it said {shown(first.reason)}")
+        return LinkClosedError(self.peer, self.ending)

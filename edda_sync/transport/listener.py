@@ -23,6 +23,7 @@ from edda_sync.words.addresses import host_port
 from edda_sync.words.callbacks import log
 from edda_sync.words.errors import RemoteError
 from edda_sync.words.limits import CALLERS_QUEUED_MAX, OPEN_TIMEOUT_S
+from edda_sync.words.reasons import Reason
 
 LOG = logging.getLogger("edda_sync.transport")
 
@@ -88,7 +89,7 @@ class Listener:
             self._closed = True
             self._retire()
             leaving = asyncio.create_task(self._doorway.clear())
-            await self._close_links(self._links, CloseCode.GOING_AWAY, "going away")
+            await self._close_links(self._links, CloseCode.GOING_AWAY, Reason.GOING_AWAY)
             await asyncio.gather(leaving, *self._former)
             self._socket.close()
 
@@ -117,7 +118,7 @@ class Listener:
                 **BOTH_ENDS,
             )
             revoked = [link for link, certificate in self._links.items() if certificate not in self._pins]
-            await self._close_links(revoked, CloseCode.POLICY_VIOLATION, "no longer a member")
+            await self._close_links(revoked, CloseCode.POLICY_VIOLATION, Reason.NO_LONGER)
 
     def limit_packets(self, size: int) -> None:
         """Limit the packets of the links that come from now on to so many bytes of content; 0 for no limit."""
@@ -136,7 +137,7 @@ class Listener:
             task.add_done_callback(self._former.discard)
             self._server = None
 
-    async def _close_links(self, links: Iterable[Link], code: CloseCode, reason: str) -> None:
+    async def _close_links(self, links: Iterable[Link], code: CloseCode, reason: Reason) -> None:
         await asyncio.gather(*[link.end(code, reason) for link in links])
 
     async def _gate(self, connection: ServerConnection, request: Request) -> Response | None:
@@ -155,7 +156,7 @@ class Listener:
         certificate = certificate_of(connection.transport)
         peer = self._pins.get(certificate)
         if peer is None or self._closed:  # something changed since the check, while our answer was sent
-            await connection.close(CloseCode.GOING_AWAY, "going away")
+            await connection.close(CloseCode.GOING_AWAY, Reason.GOING_AWAY)
             return
         host, port = socket.getnameinfo(connection.remote_address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
         on_link = self._on_link if peer != self._identity.device or self._on_copy is None else self._on_copy
@@ -167,6 +168,6 @@ class Listener:
             log(LOG, logging.DEBUG, str(error))
         except Exception as error:  # noqa: BLE001 - a bug on this side ends the link
             log(LOG, logging.ERROR, f"The link to {peer} failed on this side.", error)
-            await link.end(CloseCode.INTERNAL_ERROR, "")
+            await link.end(CloseCode.INTERNAL_ERROR, Reason.DONE)
         finally:
             del self._links[link]

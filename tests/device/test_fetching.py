@@ -121,7 +121,7 @@ async def test_a_link_that_is_lost_while_a_file_comes_is_waited_for(bench: OnDem
             await anext(stream)  # a while later: all that could be found is linked
             (peer,) = phone.peers.all.values()
             assert peer.link is not None
-            await peer.link.close("a tunnel")
+            await peer.link.close()
             await until(phone, lambda: not phone.progress)
             await anext(stream)
             gives.set()

@@ -9,6 +9,7 @@ import pytest
 from edda_sync.device.outgoing import FRAME_OVERHEAD_BYTES, Outgoing
 from edda_sync.words import limits
 from edda_sync.words.errors import LinkClosedError
+from edda_sync.words.reasons import Reason
 
 PATIENCE_S = 90.0
 
@@ -36,8 +37,8 @@ class Wire:
             raise LinkClosedError("it is gone", "peer")
         self.sent.append(frame)
 
-    async def close(self) -> None:
-        self.closed = True
+    async def close(self, reason: Reason) -> None:
+        self.closed, self.reason = True, reason
 
 
 async def test_frames_go_out_in_order_and_then_the_link_is_closed() -> None:

@@ -228,7 +228,7 @@ async def test_a_device_that_leaves_makes_no_link_once_it_has_said_goodbye(calls
         link = await leaves.linked()
         begun = stays.begun, leaves.begun
         leaves.peers.leave()
-        await link.close("goodbye")
+        await link.close()
         await leaves.until(lambda: not leaves.open)
         if calls is FIRST:
             await stays.until_tried(stays.peers.all[SECOND.device], 1)

@@ -26,6 +26,7 @@ from edda_sync.sync.states import Event
 from edda_sync.sync.wire import Codec
 from edda_sync.testing import devices, pair, replica_of, sync
 from edda_sync.words import limits, values
+from edda_sync.words.reasons import Reason
 from tests.sync.network import Network, name_of
 from tests.sync.newcomers import alter
 
@@ -621,12 +622,12 @@ def test_a_frame_of_a_peer_without_a_session_does_nothing(trio: Trio) -> None:
 def test_goodbye_is_said_to_everyone_and_ends_every_talk(trio: Trio) -> None:
     laptop, phone, tablet = trio
     network = line(*trio)
-    effects = network.replicas[name_of(phone)].close("shutting down")
+    effects = network.replicas[name_of(phone)].close(Reason.CLOSING)
     assert sorted(e.peer for e in effects if isinstance(e, Close)) == sorted((name_of(laptop), name_of(tablet)))
     assert network.replicas[name_of(phone)].progress() == {}
     network._do(name_of(phone), effects)
     network.run()
-    assert {message.reason for message in network.said(Goodbye)} == {"shutting down"}
+    assert {message.reason for message in network.said(Goodbye)} == {"closing"}
     assert network.replicas[name_of(laptop)].progress() == {}
 
 

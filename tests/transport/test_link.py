@@ -17,6 +17,7 @@ from edda_sync.words.errors import (
     RemoteProtocolError,
 )
 from edda_sync.words.limits import FRAME_BYTES_MAX
+from edda_sync.words.reasons import SENTENCES, Reason
 from tests.transport.linking import ADA, BOB, REQUEST, Inbox, Inflow, call, listening, members, raw_context, rogue
 
 
@@ -96,11 +97,12 @@ async def test_a_goodbye_ends_iteration_on_both_sides(stack: AsyncExitStack) -> 
     for theirs_first in (False, True):
         ours = await call(stack, BOB, listener.port)
         theirs = await inbox.links.get()
-        await (theirs if theirs_first else ours).close("ü" * 200)
+        await (theirs if theirs_first else ours).close(Reason.CLOCK_SET)
         assert await inbox.ends.get() is None
         assert [frame async for frame in ours] == []
-        assert ours.ending.startswith("it said" if theirs_first else "ü")
-        with pytest.raises(LinkClosedError, match="said" if theirs_first else "ü"):
+        told = SENTENCES[Reason.CLOCK_SET].there if theirs_first else SENTENCES[Reason.CLOCK_SET].here
+        assert ours.ending == told
+        with pytest.raises(LinkClosedError, match=told):
             await ours.send(b"too late")
         await ours.close()
 
@@ -114,7 +116,7 @@ async def test_a_broken_link_differs_from_a_goodbye(stack: AsyncExitStack) -> No
     assert isinstance(await inbox.ends.get(), LinkClosedError)
     with pytest.raises(LinkClosedError, match="broke"):
         await anext(ours)
-    assert ours.ending == theirs.ending == "it broke"
+    assert ours.ending == theirs.ending == "it broke; it is called again"
     with pytest.raises(LinkClosedError, match="broke"):
         await ours.send(b"")
 
@@ -228,8 +230,8 @@ async def test_a_probe_of_a_silent_peer_ends(stack: AsyncExitStack) -> None:
     assert (await reader.readline()).startswith(b"HTTP/1.1 101 ")
     link = await inbox.links.get()
     assert not await link.probe(0.02)
-    await link.close("no answer")  # does not wait for ever either
-    assert link.ending == "no answer"
+    await link.close(Reason.NO_ANSWER)  # does not wait for ever either
+    assert link.ending == SENTENCES[Reason.NO_ANSWER].here
     assert await inbox.ends.get() is None
 
 
@@ -248,4 +250,4 @@ async def test_a_peer_whose_frame_trickles_in_is_alive_though_it_answers_no_ping
         writer.write(bytes([byte]))
     assert inbox.ends.empty()
     assert isinstance(await inbox.ends.get(), LinkClosedError)
-    assert (await inbox.links.get()).ending == "nothing came from it for 0.5 s"
+    assert (await inbox.links.get()).ending == SENTENCES[Reason.SILENT].here

@@ -106,7 +106,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         "Changes that were acknowledged still count as under way.",
         (18,),
         "sync.sending:Sending.acknowledged",
-        "self._under_way.popleft()",
+        "size, sent_s = self._under_way.popleft()",
         "break",
     ),
     one(

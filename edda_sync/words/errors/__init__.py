@@ -55,6 +55,7 @@ All errors of edda-sync, as one tree. Each says whose fault it is, what happened
     ├── RemoteError                the fault of a peer or the network
     │   ├── RemoteProtocolError    the peer broke the protocol (peer, reason)
     │   ├── RemoteMismatchError    the peer belongs to another workspace or has another version (peer, reason)
+    │   │   └── RemoteComplaintError    the peer ended a session because of what came from here (peer, reason)
     │   ├── RemoteFaultError       the peer's own disk or store failed (peer, reason)
     │   ├── RefusedTextError       a text update that no honest device writes (reason)
     │   ├── NotReachableError      nobody answered (address)
@@ -115,6 +116,7 @@ from edda_sync.words.errors.remote import (
     OwnKeyError,
     PairingError,
     RefusedTextError,
+    RemoteComplaintError,
     RemoteError,
     RemoteFaultError,
     RemoteMismatchError,
@@ -220,6 +222,7 @@ __all__ = [
     "PairingError",
     "ReadOnlyError",
     "RefusedTextError",
+    "RemoteComplaintError",
     "RemoteError",
     "RemoteFaultError",
     "RemoteMismatchError",

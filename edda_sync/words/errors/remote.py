@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edda_sync.words.errors.root import EddaError, bare, named
+from edda_sync.words.errors.root import EddaError, bare, named, shown
 
 
 class RemoteError(EddaError):
@@ -21,7 +21,8 @@ class RemoteProtocolError(RemoteError):
     def __init__(self, reason: str, peer: str = "") -> None:
         self.reason, self.peer = reason, peer
         super().__init__(
-            f"The other device{named(peer)} sent something that is not allowed ({bare(reason)}); the link was closed."
+            f"The other device{named(peer)} sent something that is not allowed ({bare(reason)}); the link was closed, and "
+            "is made again: update the older edda of the two, or report it if both are the same."
         )
 
 
@@ -38,7 +39,22 @@ class RemoteFaultError(RemoteError):
 
     def __init__(self, reason: str, peer: str = "") -> None:
         self.reason, self.peer = reason, peer
-        super().__init__(f"The trouble is on the other device{named(peer)}: {bare(reason)}.")
+        super().__init__(
+            f"The trouble is on the other device{named(peer)}: {bare(reason)}; mend it there, and this one goes on by "
+            "itself."
+        )
+
+
+class RemoteComplaintError(RemoteMismatchError):
+    """The peer ended a session because of what this device sent, as the peer says."""
+
+    def __init__(self, reason: str, peer: str = "") -> None:
+        self.reason, self.peer = reason, peer
+        RemoteError.__init__(
+            self,
+            f"The other device{named(peer)} ended the session, and says of this one: {shown(bare(reason), 100)}; nothing is "
+            "lost: update the older edda of the two, or report it if both are the same.",
+        )
 
 
 class RefusedTextError(RemoteError):

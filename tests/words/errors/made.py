@@ -81,6 +81,7 @@ MADE: list[EddaError] = [
     errors.RemoteProtocolError("a frame of 5 bytes", "7abcc6c5yq2b6ai4"),
     errors.RemoteProtocolError("a frame of 5 bytes"),
     errors.RemoteMismatchError("it speaks version 2", "7abcc6c5yq2b6ai4"),
+    errors.RemoteComplaintError("a frame of 5 bytes", "7abcc6c5yq2b6ai4"),
     errors.RemoteFaultError("The disk that holds /a/edda.db is full", "upv53fgohycoabcdefgh"),
     errors.RefusedTextError("a clock with a gap"),
     errors.NotReachableError("192.0.2.7:4711"),
