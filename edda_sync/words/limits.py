@@ -149,7 +149,7 @@ RETRANSMIT_MS_MAX = 1_000  # between two attempts of TCP: a network that is back
 # Of content, in packets to a peer where large ones do not get through: IPv6 promises everybody 1,280 with all headers; and
 PACKET_BYTES_SMALL = 1_200
 PACKET_BYTES_SMALLEST = 536  # what TCP sends where it knows nothing (RFC 9293)
-ANSWERS_SOON_S = 5.0  # a peer that answers so soon after a link stalled was there all the time
+ANSWERS_SOON_S = 10.0  # a peer that answers so soon after a link stalled was there all the time
 PACKETS_SMALL_S = 3600.0  # then a new link tries large packets again, which costs one stalled link at most
 # Frames that wait for one link: three windows. A peer that does not read is disconnected.
 OUTGOING_BYTES_MAX = 3 * 4 * 1024 * 1024

@@ -46,10 +46,11 @@ async def test_frames_go_out_in_order_and_then_the_link_is_closed() -> None:
     outgoing = Outgoing(wire)
     frames = [bytes([number]) * 10 for number in range(50)]
     assert all(outgoing.send(frame) for frame in frames)
-    outgoing.end()
+    outgoing.end(Reason.FORK)
     await outgoing.run()
     assert wire.sent == frames
     assert wire.closed
+    assert wire.reason is Reason.FORK
 
 
 async def test_a_frame_that_comes_while_it_runs_goes_out_too() -> None:
@@ -81,6 +82,7 @@ async def test_a_peer_that_never_reads_is_let_go_at_once_before_more_waits_than_
     async with asyncio.timeout(PATIENCE_S):
         await running
     assert wire.closed
+    assert wire.reason is Reason.UNREAD, "and hears why"
     assert wire.sent == [], "what had piled up is not sent any more"
     assert outgoing.send(b"late"), "what comes after the end is dropped, and no news"
 
