@@ -342,7 +342,7 @@ class Device:
         key = membership.discovery_key(self.store.membership.workspace_key)
         self.discovery = Discovery(
             self.store.identity.device, lambda: [key], self.peers.port, members=lambda: self._certificates,
-            on_found=self._found, on_own=self._found_own, now=time.monotonic, on_network_change=self.peers.network_changed,
+            on_found=self._found, on_own=self._found_own, now=time.time, on_network_change=self.peers.network_changed,
         )  # fmt: skip
         await self._stack.enter_async_context(self.discovery)
         self._runner.tasks.start(self.discovery.watching())

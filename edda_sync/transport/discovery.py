@@ -3,9 +3,13 @@ Discovery: members of one workspace find each other's addresses on the LAN, and 
 
 What a device announces is a hint, never a proof: a link proves who is at an address (see ``link``). It names neither
 workspace nor device. The instance name is random, and new after each change of the network and each hour; the TXT
-record carries tags: HMACs of that name, which members can compute and nobody else can read. So no clock is compared: devices
-whose clocks are years apart find each other. Somebody who recorded an announcement can repeat it, and so make members call
-an address in their own networks a few times a minute; that is all (``device.peer``).
+record carries HMACs, which members can compute and nobody else can read: *tags* of the name, *dates* of name and hour, and
+*answers* to names that were heard. Members recognise each other by the tags, whatever their clocks say.
+
+Anybody can record an announcement and repeat it later, to see whether members of that workspace are there. So a member is
+called only if it is *live*: its date is of about this hour, or it has answered to the present name of this device, which
+takes a moment longer, and needs no common clock. A device answers to every name without a date of this hour, a stranger's
+too, with random bytes: nobody else can see whom it knows.
 
 A device that hears a member under a new name announces itself again. So the newcomer need not wait for an answer, which
 RFC 6762 (section 6) holds back for a second when the record was multicast just before.
@@ -16,8 +20,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
-from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+import secrets
+from collections import Counter, deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -27,6 +32,9 @@ from zeroconf.asyncio import AsyncServiceInfo
 from edda_sync.transport.interfaces import Endpoint, endpoints_of, interfaces
 from edda_sync.transport.multicast import Look, Station
 from edda_sync.words.limits import (
+    ANSWERS_MAX,
+    ANSWERS_WINDOW_S,
+    ANSWERS_WITHIN_WINDOW,
     DISCOVERY_KEYS_MAX,
     ENDPOINTS_MAX,
     FURTHER_INVITATIONS_S,
@@ -58,11 +66,30 @@ def tag(key: bytes, device: str, name: str) -> str:
 # --- members ----------------------------------------------------------------------------------------------------------
 
 
+def date(key: bytes, device: str, name: str, hour: int) -> str:
+    """Return what a device adds to its :func:`tag` in one hour, in whole hours since 1970 by its clock."""
+    return tag(key, device, f"{name} at {hour}")
+
+
+def answer(key: bytes, device: str, name: str, heard: str) -> str:
+    """Return what a device adds to its :func:`tag` after it has heard another name."""
+    return tag(key, device, f"{name} heard {heard}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    tags: tuple[str, ...]
+    dates: tuple[str, ...]
+    answers: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class _Announcement:
-    tags: tuple[str, ...]
+    record: _Record
     endpoints: tuple[Endpoint, ...]
-    device: str | None  # None as long as no known member has these tags
+    device: str | None = None  # None as long as no known member has these tags
+    key: bytes = b""  # the newest one that both have
+    is_live: bool = False
 
 
 class Discovery:
@@ -78,7 +105,7 @@ class Discovery:
         port: The port where this device listens.
         members: Returns the ids of the present members; this device may be among them.
         on_found: Called with a member and the addresses that it announces, best first; again with each announcement.
-        now: Returns the seconds of a clock that only goes forward; it says when an hour is over, and the name changes.
+        now: Returns the wall time in seconds since 1970.
         on_own: Called with the addresses that somebody announces for this device: itself, or a copy of its store.
         on_lost: Called with a member that withdrew all its announcements.
         on_network_change: Called when the interfaces have changed: dial again, because members are found again.
@@ -103,9 +130,13 @@ class Discovery:
         self._on_found, self._on_lost, self._on_network_change = on_found, on_lost, on_network_change
         self._on_own = on_own
         self._seen: dict[str, _Announcement] = {}
+        self._answers: deque[str] = deque(maxlen=ANSWERS_MAX)
+        self._answered_as = ""
+        self._answered_s: deque[float] = deque(maxlen=ANSWERS_WITHIN_WINDOW)
         self._station = Station(
-            SYNC, port=port, text=self._text, period=self._hour, heard=self._heard, reopening=self._reopening, look=look
-        )
+            SYNC, port=port, text=self._text, period=self._hour, more=self._more, heard=self._heard,
+            reopening=self._reopening, look=look,
+        )  # fmt: skip
 
     async def __aenter__(self) -> Self:
         await self._station.__aenter__()
@@ -133,13 +164,21 @@ class Discovery:
     def refresh(self) -> None:
         """Check again the announcements of unknown devices, because members have joined, or keys have come."""
         for name, seen in list(self._seen.items()):
-            device = self._whose(name, seen.tags)
-            if seen.device is None and device is not None:
-                self._seen[name] = _Announcement(seen.tags, seen.endpoints, device)
-                self._on_found(device, list(seen.endpoints))
+            if seen.device is None and (after := self._judged(name, seen.record, seen.endpoints)).device is not None:
+                self._seen[name] = after
+                self._took(name, after, None)
 
     def _text(self, name: str) -> Mapping[str, str]:
-        return {"v": VERSION, "t": ",".join(tag(key, self._device, name) for key in self._current_keys())}
+        keys, hour = self._current_keys(), self._hour()
+        return {
+            "v": VERSION,
+            "t": ",".join(tag(key, self._device, name) for key in keys),
+            "d": ",".join(date(key, self._device, name, hour) for key in keys),
+        }
+
+    def _more(self) -> Mapping[str, str]:
+        answers = self._answers if self._answered_as == self._station.name else ()
+        return {"a": ",".join(answers)} if answers else {}
 
     def _hour(self) -> int:
         return int(self._now() // RENAMED_EVERY_S)
@@ -147,11 +186,29 @@ class Discovery:
     def _current_keys(self) -> tuple[bytes, ...]:
         return tuple(self._keys())[:DISCOVERY_KEYS_MAX]
 
-    def _whose(self, instance: str, tags: Collection[str]) -> str | None:
-        """Return the member that announces these tags under this name."""
-        name = instance.partition(".")[0]
+    def _judged(self, instance: str, record: _Record, endpoints: tuple[Endpoint, ...]) -> _Announcement:
+        """Return whose announcement a record is, and whether that member is live."""
+        name, hour, own = _name(instance), self._hour(), self._station.name
         members = {*self._members(), self._device}
-        return next((each for key in self._current_keys() for each in members if tag(key, each, name) in tags), None)
+        for key, each in ((key, each) for key in self._current_keys() for each in members):
+            if tag(key, each, name) in record.tags:
+                is_live = answer(key, each, name, own) in record.answers or any(
+                    date(key, each, name, about) in record.dates for about in (hour - 1, hour, hour + 1)
+                )
+                return _Announcement(record, endpoints, each, key, is_live)
+        return _Announcement(record, endpoints)
+
+    def _answer(self, name: str, key: bytes) -> None:
+        """Let a device that has this name know that it was heard, and a stranger see the same of each device."""
+        now_s, own = asyncio.get_running_loop().time(), self._station.name
+        if len(self._answered_s) == ANSWERS_WITHIN_WINDOW and now_s - self._answered_s[0] < ANSWERS_WINDOW_S:
+            return
+        self._answered_s.append(now_s)
+        if self._answered_as != own:  # an answer under two names would tell strangers that both are of one device
+            self._answers.clear()
+            self._answered_as = own
+        self._answers.append(answer(key or secrets.token_bytes(32), self._device, own, _name(name)))
+        self._station.announce()
 
     def _reopening(self, network_changed: bool) -> None:
         self._seen.clear()
@@ -162,24 +219,29 @@ class Discovery:
         before = self._seen.pop(name, None)
         if info is None:
             remaining = {each.device for each in self._seen.values()}
-            if before is not None and before.device is not None and before.device not in remaining and self._on_lost:
-                self._on_lost(before.device)
+            gone = before.device if before is not None else None
+            if gone is not None and gone not in {self._device, *remaining} and self._on_lost is not None:
+                self._on_lost(gone)
             return
-        tags = _tags(info)
-        device = self._whose(name, tags)
-        endpoints = endpoints_of(info, self._station.present)
-        if not tags or not info.port or not endpoints:
-            return
-        if device == self._device:
-            if self._on_own is not None:
-                self._on_own(endpoints)
+        record, endpoints = _record(info), tuple(endpoints_of(info, self._station.present))
+        if record is None or not info.port or not endpoints:
             return
         self._make_room()
-        after = self._seen[name] = _Announcement(tags, tuple(endpoints), device)
-        if device is not None and after != before:  # the same record comes by each interface and IP version
+        after = self._seen[name] = self._judged(name, record, endpoints)
+        self._took(name, after, before)
+
+    def _took(self, name: str, after: _Announcement, before: _Announcement | None) -> None:
+        """Do what follows from an announcement; the same record comes by each interface and IP version."""
+        if not after.is_live or after.device is None:
+            if before is None:
+                self._answer(name, after.key)
+        elif after.device == self._device:
+            if self._on_own is not None:
+                self._on_own(list(after.endpoints))
+        elif (after.device, after.endpoints, True) != (before and (before.device, before.endpoints, before.is_live)):
             if before is None:
                 self._station.announce()
-            self._on_found(device, endpoints)
+            self._on_found(after.device, list(after.endpoints))
 
     def _make_room(self) -> None:
         """Forget the oldest stranger, or else the oldest record of the device with most: a flood displaces only itself."""
@@ -189,12 +251,20 @@ class Discovery:
             del self._seen[next(name for name, each in self._seen.items() if each.device == crowd)]
 
 
-def _tags(info: AsyncServiceInfo) -> tuple[str, ...]:
-    """Return the tags of a record; none if this version cannot read them."""
+def _name(instance: str) -> str:
+    return instance.partition(".")[0]
+
+
+def _record(info: AsyncServiceInfo) -> _Record | None:
+    """Return what a record says; None if this version cannot read it."""
     if info.properties.get(b"v") != VERSION.encode():
-        return ()
-    listed = (info.properties.get(b"t") or b"").decode("ascii", "replace").split(",")
-    return tuple(each for each in listed[:DISCOVERY_KEYS_MAX] if len(each) == TAG_BYTES * 2)
+        return None
+    listed = [
+        tuple(each for each in (info.properties.get(key) or b"").decode("ascii", "replace").split(",")[:most]
+              if len(each) == TAG_BYTES * 2)
+        for key, most in ((b"t", DISCOVERY_KEYS_MAX), (b"d", DISCOVERY_KEYS_MAX), (b"a", ANSWERS_MAX))
+    ]  # fmt: skip
+    return _Record(*listed) if listed[0] else None
 
 
 # --- pairing ----------------------------------------------------------------------------------------------------------

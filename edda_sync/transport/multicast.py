@@ -19,7 +19,7 @@ import ipaddress
 import logging
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -54,6 +54,7 @@ class Station:
         port: The port to announce, if ``text`` is given.
         text: Returns the present TXT record for a name; None announces nothing.
         period: Returns a number; when it changes, so does the name.
+        more: Returns what is added to the record when it is announced again. What it adds does not change the name.
         heard: Called with the name and content of an announcement; the content is None if it was withdrawn. None to not
             listen.
         reopening: Called before everything is opened again, with whether the network has changed.
@@ -67,6 +68,7 @@ class Station:
         port: int = 0,
         text: Callable[[str], Mapping[str, str]] | None = None,
         period: Callable[[], int] = lambda: 0,
+        more: Callable[[], Mapping[str, str]] = dict,
         heard: Heard | None = None,
         reopening: Callable[[bool], None] | None = None,
         look: Look = interfaces,
@@ -74,9 +76,10 @@ class Station:
         self.reason = "discovery has not started"
         self.present: frozenset[Interface] = frozenset()
         self._service, self._port, self._text, self._period = service, port, text, period
+        self._more = more
         self._heard, self._reopening, self._look = heard, reopening, look
         self._air: _Air | None = None
-        self._name = ""
+        self.name = ""
         self._announced: object = None
         self._retry_at = 0.0
         self._stopping = asyncio.Event()
@@ -108,7 +111,7 @@ class Station:
     def announce(self) -> None:
         """Send the announcement again, at once."""
         if self._air is not None:
-            self._air.announce()
+            self._air.announce(self._more())
 
     async def _watch(self) -> None:
         while not self._stopping.is_set():
@@ -120,7 +123,7 @@ class Station:
 
     def _said(self) -> object:
         """Return what the announcement depends on, besides the network."""
-        return self._text and (self._period(), self._text(self._name))
+        return self._text and (self._period(), self._text(self.name))
 
     async def _reconcile(self, *, starting: bool = False) -> None:
         """Bring what is open in line with the network and the announcement."""
@@ -134,14 +137,14 @@ class Station:
             return
         if self._reopening is not None and not starting:
             loop.call_soon(self._reopening, present != self.present)
-        self.present, self._name = present, secrets.token_hex(_NAME_BYTES)
+        self.present, self.name = present, secrets.token_hex(_NAME_BYTES)
         self._announced = self._said()
-        text = self._text(self._name) if self._text is not None else None
+        text = self._text(self.name) if self._text is not None else None
         closing, self._air = self._air, None
         if closing is not None:
             closing.deafen()
         try:
-            self._air = await _Air.opened(self._service, present, self._port, self._name, text, self._heard)
+            self._air = await _Air.opened(self._service, present, self._port, self.name, text, self._heard)
             self.reason = ""
         except (OSError, zeroconf.Error) as error:
             self.reason = f"multicast does not work here: {getattr(error, 'strerror', None) or error}"
@@ -158,6 +161,10 @@ class _Air:
         self._multicast, self._heard = multicast, heard
         self._info: AsyncServiceInfo | None = None
         self._burst: asyncio.Future[None] | None = None
+        self._name, self._addresses = "", list[str]()
+        self._text: Mapping[str, str] = {}
+        self._more: Mapping[str, str] = {}
+        self._again = False
         self._browser: AsyncServiceBrowser | None = None
         self._asking: set[asyncio.Task[None]] = set()
 
@@ -189,27 +196,34 @@ class _Air:
         if not self._multicast.zeroconf.engine.senders:
             raise OSError("no network interface takes part in it")
         if text is not None:
-            self._info = AsyncServiceInfo(
-                service,
-                f"{name}.{service}",
-                port=port,
-                properties=dict(text),
-                server=f"{name}.local.",
-                parsed_addresses=addresses,
-            )
+            self._name, self._text, self._addresses = name, text, addresses
+            self._info = _record(service, name, port, text, addresses)
             # Two random names of 64 bits never collide: probing for the name first (RFC 6762, section 8.1) would only take
             # time.
             burst = await self._multicast.async_register_service(self._info, cooperating_responders=True)
-            self._burst = asyncio.ensure_future(burst)
+            self._burst = asyncio.ensure_future(self._bursting(lambda: burst))
         if self._heard is not None:
             self._browser = AsyncServiceBrowser(
                 self._multicast.zeroconf, service, handlers=[self._changed], question_type=DNSQuestionType.QM
             )
 
-    def announce(self) -> None:
+    def announce(self, more: Mapping[str, str]) -> None:
+        """Announce again, with more in the record."""
+        if self._info is None:
+            return
         # A device that asked during a burst hears the rest of it, so many newcomers together cause one burst at a time.
-        if self._info is not None and (self._burst is None or self._burst.done()):
-            self._burst = asyncio.ensure_future(self._announce_again(self._info))
+        # But a change of the record needs another one.
+        is_news, self._more = more != self._more, more
+        if self._burst is None or self._burst.done():
+            self._burst = asyncio.ensure_future(self._bursting(self._announce_again))
+        else:
+            self._again = self._again or is_news
+
+    async def _bursting(self, first: Callable[[], Awaitable[None]]) -> None:
+        await first()
+        while self._again:
+            self._again = False
+            await self._announce_again()
 
     def deafen(self) -> None:
         """Stop asking and listening."""
@@ -225,8 +239,11 @@ class _Air:
             await self._browser.async_cancel()
         await self._multicast.async_close()
 
-    async def _announce_again(self, info: AsyncServiceInfo) -> None:
-        await (await self._multicast.async_update_service(info))
+    async def _announce_again(self) -> None:
+        assert self._info is not None, "what was announced once is announced again"
+        properties = {**self._text, **self._more}
+        self._info = _record(self._info.type, self._name, self._info.port or 0, properties, self._addresses)
+        await (await self._multicast.async_update_service(self._info))
 
     def _changed(self, zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange) -> None:
         instance, _, service = name.partition(".")
@@ -252,6 +269,17 @@ class _Air:
     def _tell(self, name: str, info: AsyncServiceInfo | None) -> None:
         if self._heard is not None:
             asyncio.get_running_loop().call_soon(self._heard, name, info)
+
+
+def _record(service: str, name: str, port: int, text: Mapping[str, str], addresses: list[str]) -> AsyncServiceInfo:
+    return AsyncServiceInfo(
+        service,
+        f"{name}.{service}",
+        port=port,
+        properties=dict(text),
+        server=f"{name}.local.",
+        parsed_addresses=addresses,
+    )
 
 
 def _multicast(present: frozenset[Interface]) -> AsyncZeroconf:

@@ -174,6 +174,9 @@ INVITATIONS_TRIED_MAX = 3  # announcements of invitations with the nameplate of 
 FURTHER_INVITATIONS_S = 1.0  # how long another one is waited for, after the code did not fit the first
 PAIRING_SEARCH_S = 10.0  # how long a joiner listens for its inviter on the LAN
 DISCOVERY_POLL_S = 0.5  # how soon a change of the network, or a new hour, is noticed
+ANSWERS_MAX = 12  # names that a device shows to have heard: they fill one string of a DNS record (RFC 1035)
+ANSWERS_WITHIN_WINDOW = 20  # names to which a device answers: whoever makes names up has it send no more than that
+ANSWERS_WINDOW_S = 60.0  # further names are not answered until this long after
 RENAMED_EVERY_S = 3_600.0  # so long a device announces itself under one name, by which strangers know it again
 # Keys under which a device announces itself (wire): the present one, and those that absent members know.
 DISCOVERY_KEYS_MAX = 4

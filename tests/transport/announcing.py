@@ -128,7 +128,7 @@ def say(**said):
 
 async def main(device):
     async with Discovery(
-        device, lambda: [b"k" * 32], 4000, members=lambda: ["laptop", "phone", "tablet"], now=time.monotonic,
+        device, lambda: [b"k" * 32], 4000, members=lambda: ["laptop", "phone", "tablet"], now=time.time,
         on_found=lambda device, addresses: say(found=device, at=addresses),
         on_network_change=lambda: say(changed=True),
     ) as discovery:

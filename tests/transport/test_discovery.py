@@ -12,10 +12,10 @@ from zeroconf import DNSOutgoing, DNSPointer  # type: ignore[attr-defined]
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 from zeroconf.const import _CLASS_IN, _FLAGS_AA, _FLAGS_QR_RESPONSE, _TYPE_PTR
 
-from edda_sync.transport.discovery import SYNC, announce_pairing, find_pairing, tag
+from edda_sync.transport.discovery import SYNC, announce_pairing, answer, date, find_pairing, tag
 from edda_sync.transport.interfaces import Endpoint, Interface
 from edda_sync.transport.multicast import Look, Station
-from edda_sync.words.limits import ENDPOINTS_MAX, INVITATIONS_TRIED_MAX
+from edda_sync.words.limits import ANSWERS_MAX, ANSWERS_WITHIN_WINDOW, ENDPOINTS_MAX, INVITATIONS_TRIED_MAX
 from tests.transport.announcing import (
     HOUR,
     PATIENCE_S,
@@ -38,13 +38,18 @@ def test_a_tag_is_sixteen_hex_digits_that_follow_from_key_device_and_name() -> N
     assert all(len(each) == 16 and int(each, 16) >= 0 for each in others)
 
 
+def test_dates_and_answers_are_tags_of_more_words() -> None:
+    assert date(b"k" * 32, "laptop", NAME, 480_000) == "55cd181c6034fbc7"
+    assert answer(b"k" * 32, "laptop", NAME, OTHER_NAME) == "ade09840ed10a39b"
+
+
 def saw(devices: set[str], seen: Seen) -> bool:
     return seen.devices == devices
 
 
 @asynccontextmanager
 async def announcing(*texts: dict[str, str] | Callable[[str], str], port: int = 9) -> AsyncIterator[AsyncZeroconf]:
-    """Somebody else's announcements of our service type; instead of a text, what returns the tags for a name."""
+    """Somebody else's announcements of our service type; instead of a text, what returns tags and dates for a name."""
     zeroconf = AsyncZeroconf(interfaces=["127.0.0.1"])
     try:
         for text in texts:
@@ -53,7 +58,7 @@ async def announcing(*texts: dict[str, str] | Callable[[str], str], port: int = 
                 SYNC,
                 f"{name}.{SYNC}",
                 port=port,
-                properties={"v": "1", "t": text(name)} if callable(text) else text,
+                properties={"v": "1", "t": text(name), "d": text(f"{name} at 0")} if callable(text) else text,
                 server=f"{name}.local.",
                 parsed_addresses=["127.0.0.1"],
             )
@@ -108,7 +113,7 @@ async def test_records_other_than_announcements_of_this_version_are_ignored(work
         {},
         {"v": "1"},
         {"v": "1", "t": "é" * 16},
-        {"v": "1", "t": mine(NAME)},  # of another announcement
+        {"v": "1", "t": mine(NAME), "d": mine(f"{NAME} at 0")},  # of another announcement
         lambda name: mine(name)[:-1],
         lambda name: mine(name).upper() + "0",
         lambda name: ",".join([*("0" * 16,) * 4, mine(name)]),
@@ -124,7 +129,7 @@ async def test_records_other_than_announcements_of_this_version_are_ignored(work
 async def test_tags_of_another_version_are_ignored(workspace: Workspace, version: dict[str, str]) -> None:
     laptop, _ = await workspace.start("laptop")
     name, zeroconf = secrets.token_hex(8), AsyncZeroconf(interfaces=["127.0.0.1"])
-    text = {**version, "t": tag(workspace.keys[0], "phone", name)}
+    text = {**version, "t": tag(workspace.keys[0], "phone", name), "d": date(workspace.keys[0], "phone", name, 0)}
     info = AsyncServiceInfo(
         SYNC, f"{name}.{SYNC}", port=9, properties=text, server=f"{name}.local.", parsed_addresses=["127.0.0.1"]
     )
@@ -206,6 +211,85 @@ async def test_a_new_hour_brings_a_new_name_and_new_tags(workspace: Workspace) -
     assert tags == {tag(workspace.keys[0], "phone", name.partition(".")[0]) for name in names}
 
 
+@asynccontextmanager
+async def recorded(text: Callable[[str], dict[str, str]]) -> AsyncIterator[None]:
+    """An announcement that somebody repeats."""
+    name, zeroconf = secrets.token_hex(8), AsyncZeroconf(interfaces=["127.0.0.1"])
+    info = AsyncServiceInfo(
+        SYNC, f"{name}.{SYNC}", port=9, properties=text(name), server=f"{name}.local.", parsed_addresses=["127.0.0.1"]
+    )
+    try:
+        await zeroconf.async_register_service(info, cooperating_responders=True)
+        yield
+    finally:
+        await zeroconf.async_close()
+
+
+class Listening:
+    """A stranger that reads what one device announces: its names, and the answers under each."""
+
+    def __init__(self, port: int) -> None:
+        self.answers: dict[str, set[str]] = {}
+        self._port, self._told = port, asyncio.Event()
+        self.station = Station(SYNC, heard=self._heard, look=loopback)
+
+    def _heard(self, name: str, info: AsyncServiceInfo | None) -> None:
+        if info is not None and info.port == self._port:
+            said = (info.properties.get(b"a") or b"").decode()
+            self.answers.setdefault(name, set()).update(said.split(",") if said else ())
+            self._told.set()
+
+    async def until(self, wish: Callable[[dict[str, set[str]]], bool]) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while not wish(self.answers):
+                self._told.clear()
+                await self._told.wait()
+
+
+@pytest.mark.parametrize("whose", ["phone", "laptop", "a stranger"])
+@pytest.mark.parametrize("hours", [2, 9_000])
+async def test_an_announcement_that_is_repeated_later_calls_nobody_and_is_answered_like_a_strangers(
+    workspace: Workspace, whose: str, hours: int
+) -> None:
+    key = workspace.keys[0] if whose in workspace.members else bytes(32)
+    called = list[object]()
+    laptop, _ = await workspace.start("laptop", on_own=called.append, now=lambda: hours * HOUR)
+    spy = Listening(workspace.ports["laptop"])
+    async with (
+        spy.station,
+        recorded(lambda name: {"v": "1", "t": tag(key, whose, name), "d": date(key, whose, name, 0)}),
+    ):
+        await spy.until(lambda answers: any(answers.values()))
+        await workspace.start("tablet", now=lambda: hours * HOUR)
+        await laptop.wait(lambda seen: "tablet" in seen.devices)
+    assert laptop.devices == {"tablet"}
+    assert called == []
+    (answers,) = spy.answers.values()
+    assert [len(each) for each in answers] == [16], "one, whoever it was"
+
+
+async def test_answers_stay_with_their_name_so_that_nobody_knows_a_device_again_by_them(workspace: Workspace) -> None:
+    hour = 5
+    await workspace.start("laptop", now=lambda: hour * HOUR)
+    spy = Listening(workspace.ports["laptop"])
+    async with spy.station, recorded(lambda name: {"v": "1", "t": tag(bytes(32), "phone", name)}):
+        await spy.until(lambda answers: any(answers.values()))
+        hour = 6
+        await spy.until(lambda answers: len(answers) == 2 and all(answers.values()))
+    first, second = spy.answers.values()
+    assert first.isdisjoint(second)
+
+
+async def test_names_that_somebody_makes_up_are_answered_only_so_often(workspace: Workspace) -> None:
+    laptop, _ = await workspace.start("laptop")
+    spy = Listening(workspace.ports["laptop"])
+    async with spy.station, announcing(*[partial(tag, bytes(32), "nobody")] * (ANSWERS_WITHIN_WINDOW * 2)):
+        await spy.until(lambda answers: any(len(each) >= ANSWERS_MAX for each in answers.values()))
+        await workspace.start("tablet")
+        await laptop.wait(lambda seen: "tablet" in seen.devices)
+    assert ANSWERS_MAX <= sum(map(len, spy.answers.values())) <= ANSWERS_WITHIN_WINDOW
+
+
 async def test_a_device_that_missed_a_rotation_of_the_keys_is_found_and_finds_the_others(workspace: Workspace) -> None:
     old, new = secrets.token_bytes(32), secrets.token_bytes(32)
     behind, _ = await workspace.start("phone", keys=lambda: [old])
@@ -242,7 +326,7 @@ async def test_many_announcements_of_one_device_harm_only_that_device(workspace:
 async def test_a_member_that_moves_to_another_port_under_the_same_name_is_found_there(workspace: Workspace) -> None:
     laptop, _ = await workspace.start("laptop")
     name = secrets.token_hex(8)
-    text = {"v": "1", "t": tag(workspace.keys[0], "phone", name)}
+    text = {"v": "1", "t": tag(workspace.keys[0], "phone", name), "d": date(workspace.keys[0], "phone", name, 0)}
     zeroconf = AsyncZeroconf(interfaces=["127.0.0.1"])
 
     def at(port: int) -> AsyncServiceInfo:
