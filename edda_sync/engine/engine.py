@@ -64,7 +64,7 @@ class StorageEngine(Remembering):
     ) -> None:
         self._opened = Opened(home, random)
         self.own = OwnDevice(self._opened)
-        self.reading = Reading(self._opened, lambda tx: self.ledger.refresh(tx), now, lambda: self.ledger.feed)
+        self.reading = Reading(self._opened, lambda: self._writes(), now)
         self._now, self._random = now, random
         self._loading = threading.Lock()
         self._write_side: WriteSide | None = None

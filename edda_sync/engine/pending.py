@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from copy import deepcopy
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from edda_sync.changes.drafts import Delete, Draft, EditText, Put, Rewrite, Touch
 from edda_sync.crdt import rows
@@ -24,6 +26,9 @@ from edda_sync.words.fitting import reached, sorting
 from edda_sync.words.model import TEXT_FIELDS, Item, Task, remember_base
 from edda_sync.words.order import in_order
 from edda_sync.words.query import Plan, Query, TaskQuery, plan, whole
+
+if TYPE_CHECKING:
+    from edda_sync.engine.reading import Reading
 
 Look = Callable[[str, bytes], None]
 """Called with the kind and id of each entity that is read."""
@@ -232,3 +237,37 @@ def _with_text_draft(text: str, draft: Rewrite | EditText) -> str | None:
         return None
     base = draft.base or ""
     return apply_edits(text, rebase(diff(base, draft.new), base, text))
+
+
+class Sight:
+    """
+    Opens the state that a transaction sees, at its first look. Close it at the end.
+
+    Args:
+        reading: Reads the store.
+        drafts: The drafts on top of the state.
+        look: Called with each entity that is read.
+    """
+
+    def __init__(self, reading: Reading, drafts: Drafts, look: Look) -> None:
+        self._reading, self._drafts, self._look = reading, drafts, look
+        self._opened: AbstractContextManager[StoreReader] | None = None
+        self._pending: Pending | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything was looked at."""
+        return self._pending is not None
+
+    def open(self) -> Pending:
+        """Return the state, which stays the same until :meth:`close`."""
+        if self._pending is None:
+            self._opened = self._reading.snapshot()
+            self._pending = Pending(self._opened.__enter__(), self._drafts, self._look)
+        return self._pending
+
+    def close(self) -> None:
+        """Release the state."""
+        if self._opened is not None:
+            self._opened.__exit__(None, None, None)
+        self._opened = self._pending = None

@@ -20,14 +20,14 @@ from edda_sync.engine import missing
 from edda_sync.engine.items import item_of_row, tag_names
 from edda_sync.engine.matching import count, matching
 from edda_sync.engine.opened import Opened
+from edda_sync.engine.soundly import Stored, Writes, soundly
 from edda_sync.words import values
 from edda_sync.words.errors import (
-    CorruptError,
+    DamagedRowsError,
     DiskFaultError,
     DiskFullError,
     NoFolderError,
     ReadOnlyError,
-    RemoteProtocolError,
     UsageError,
 )
 from edda_sync.words.model import Item
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from edda_sync.engine.cached import CachedItems
     from edda_sync.engine.files import Files
     from edda_sync.fold.scrub import Damage
-    from edda_sync.store.feed import Feed
     from edda_sync.store.seams import StoreReader, StoreWriter
     from edda_sync.store.sqlite.sql import SqlConnection
     from edda_sync.words.listed import Conflict, Explained, Link, Member, Tag
@@ -46,18 +45,7 @@ if TYPE_CHECKING:
     from edda_sync.workspace.lives import Life
 
 
-class _Stored:
-    """Tells that stored bytes are damaged where their decoder would say that a peer has sent them: nobody has."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, RemoteProtocolError):
-            raise CorruptError(f"This store ({error.reason})") from None
-
-
-_STORED: Final = _Stored()
+_STORED: Final = Stored()
 
 
 class Reading:
@@ -66,19 +54,17 @@ class Reading:
 
     Args:
         opened: The store.
-        refresh: Writes the rows of edited texts, inside a transaction.
+        writes: Returns the store's write side.
         now: Wall clock, in seconds since 1970.
-        feed: Returns what says what this process commits.
     """
 
     def __init__(
         self,
         opened: Opened,
-        refresh: Callable[[StoreWriter], object],
+        writes: Callable[[], Writes],
         now: Callable[[], float],
-        feed: Callable[[], Feed],
     ) -> None:
-        self._opened, self._write_texts, self._now, self._feed = opened, refresh, now, feed
+        self._opened, self._writes, self._now = opened, writes, now
         self._cached: CachedItems | None = None
         self._counting = threading.Lock()
         self._queries, self._query_s = 0, 0.0
@@ -106,7 +92,7 @@ class Reading:
 
     def _refresh(self) -> None:
         """Write the rows of edited texts, unless somebody else is writing now."""
-        self._write_ahead(self._write_texts)
+        self._write_ahead(lambda tx: self._writes().ledger.refresh(tx))
 
     def index_texts(self) -> None:
         """Bring the full-text index up to date, unless somebody else is writing now."""
@@ -116,7 +102,7 @@ class Reading:
         if due:
 
             def work(tx: StoreWriter) -> None:
-                self._write_texts(tx)
+                self._writes().ledger.refresh(tx)
                 tx.tables.index_texts()
 
             self._write_ahead(work)
@@ -126,8 +112,13 @@ class Reading:
         with suppress(DiskFullError, DiskFaultError, ReadOnlyError, NoFolderError):  # a writer will get this error
             self._opened.store.transact_unless_busy(work)
 
+    def mend(self, error: DamagedRowsError) -> None:
+        """Make rows anew that are not what was written. See ``soundly``."""
+        self._writes().mend(error)
+
     # --- tasks and documents ------------------------------------------------------------------------------------------
 
+    @soundly
     def get(self, kind: str, item_id: str) -> Item | None:
         """Return a task or document; None if there is none, or it is in the trash."""
         checked = values.id_text(values.id_bytes("id", item_id))
@@ -135,7 +126,12 @@ class Reading:
             return self._cached_items().get(kind, checked)
         with self.snapshot() as reader:
             row = reader.tables.row(kind, checked)
-            return None if row is None else item_of_row(kind, row, tag_names(reader, kind, [checked])[checked])
+            if row is not None:
+                return item_of_row(kind, row, tag_names(reader, kind, [checked])[checked])
+            record = reader.states.get([key := key_of(kind, values.id_bytes("id", checked))]).get(key)
+            if record is not None and not record.hidden:
+                raise DamagedRowsError(kind, [checked])
+            return None
 
     def _cached_items(self) -> CachedItems:
         """Return the cache of the open store. The first reader makes it."""
@@ -146,10 +142,13 @@ class Reading:
 
             if cached is not None:
                 cached.end()
-            cached = CachedItems(CacheManager(self._opened.config.cache_config), store, self._feed(), self.snapshot)
+            cached = CachedItems(
+                CacheManager(self._opened.config.cache_config), store, self._writes().ledger.feed, self.snapshot
+            )
             self._cached = cached
         return cached
 
+    @soundly
     def query(self, query: Query) -> list[Item]:
         """Return the tasks or documents that meet a query, in the query's order."""
         began = time.perf_counter()
@@ -211,6 +210,7 @@ class Reading:
 
     # --- tags, links, conflicts, tables -------------------------------------------------------------------------------
 
+    @soundly
     def tags(self) -> list[Tag]:
         """Return all tags, ordered by name."""
         from edda_sync.words.listed import Tag
@@ -220,6 +220,7 @@ class Reading:
         tags = [Tag(id=row[0], name=row[1], color=row[2], description=row[3], created_at=row[4]) for row in found]
         return sorted(tags, key=lambda tag: values.tag_name_normal(tag.name))
 
+    @soundly
     def links(self, task_id: str | None, document_id: str | None) -> list[Link]:
         """Return the links of a task, of a document, or all links."""
         from edda_sync.words.listed import Link
@@ -235,6 +236,7 @@ class Reading:
         with _STORED, self._opened.store.read() as reader:
             return kept_values(reader)
 
+    @soundly
     def table(self, name: str) -> list[Row]:
         """Return all rows of one of the specification's tables, ordered by primary key."""
         with self.snapshot() as reader:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -18,14 +17,15 @@ from edda_sync.crdt.entity import Entity
 from edda_sync.crdt.frontier import Dot
 from edda_sync.crdt.keys import key_of
 from edda_sync.engine.drafting import Drafts
-from edda_sync.engine.pending import Pending
+from edda_sync.engine.pending import Pending, Sight
 from edda_sync.engine.reading import Reading
 from edda_sync.engine.recorded import Recorded
 from edda_sync.engine.seen import check_unchanged
+from edda_sync.engine.soundly import soundly
 from edda_sync.engine.writing import Writing
-from edda_sync.store.seams import StoreReader, StoreWriter
+from edda_sync.store.seams import StoreWriter
 from edda_sync.words import values
-from edda_sync.words.errors import InvalidValueError, NotFoundError, UsageError
+from edda_sync.words.errors import DamagedRowsError, InvalidValueError, NotFoundError, UsageError
 from edda_sync.words.model import (
     KINDS_BY_TEXT,
     TEXT_FIELDS,
@@ -89,8 +89,7 @@ class Transaction:
         self._recorded = Recorded()
         self._seen: dict[bytes, Entity | None] = {}  # what was read or written, as the snapshot has it, by key
         self._bases: list[tuple[Item, Base]] = []  # the versions at which objects were read, for a rollback
-        self._opened: AbstractContextManager[StoreReader] | None = None
-        self._pending: Pending | None = None
+        self._sight = Sight(reading, self._drafts, self._see)
         self._attaching: Attaching | None = None
 
     @property
@@ -128,12 +127,14 @@ class Transaction:
         """Bring a task back from the trash."""
         self._active().add(Touch("task", values.id_bytes("id", task_id)))
 
+    @soundly
     def get_task(self, task_id: TaskId) -> Task | None:
         """Return a task as this transaction sees it."""
         found = self._view().item("task", values.id_bytes("id", task_id))
         assert found is None or isinstance(found, Task), "the tasks table holds tasks"
         return found
 
+    @soundly
     def query_tasks(self, query: TaskQuery) -> list[Task]:
         """Return tasks as this transaction sees them."""
         return [item for item in self._view().query(query) if isinstance(item, Task)]
@@ -156,12 +157,14 @@ class Transaction:
         """Bring a document back from the trash."""
         self._active().add(Touch("document", values.id_bytes("id", document_id)))
 
+    @soundly
     def get_document(self, document_id: DocumentId) -> Document | None:
         """Return a document as this transaction sees it."""
         found = self._view().item("document", values.id_bytes("id", document_id))
         assert found is None or isinstance(found, Document), "the documents table holds documents"
         return found
 
+    @soundly
     def query_documents(self, query: DocumentQuery) -> list[Document]:
         """Return documents as this transaction sees them."""
         return [item for item in self._view().query(query) if isinstance(item, Document)]
@@ -185,7 +188,7 @@ class Transaction:
         if kind is None:
             raise InvalidValueError("field", "must be description (of a task) or content (of a document)", field)
         drafts, entity = self._active(), values.id_bytes("id", item_id)
-        seen = None if self._pending is None else self._pending.text(kind, entity)  # positions count in it
+        seen = self._view().text(kind, entity) if self._sight.is_open else None  # positions count in it
         drafts.edit_text(kind, entity, edits, seen)
 
     def add_tag(self, item_id: str, name: str, kind: str = "task") -> None:
@@ -196,12 +199,14 @@ class Transaction:
         """Remove a tag from a task or document."""
         self._active().remove_tag(kind, values.id_bytes("id", item_id), name)
 
+    @soundly
     def create_tag(self, name: str, color: str | None = None, description: str | None = None) -> str:
         """Create a tag, or set the properties of an existing one; return its id."""
         name = values.line("name", name)
         existing = self._view().reader.tables.row("tag", values.tag_id(name))
         return self._active().create_tag(name, color, description, existing)
 
+    @soundly
     def delete_tag(self, name: str) -> None:
         """Delete a tag. Nothing carries it any more, unless somebody uses it concurrently."""
         tag_id = values.tag_id(values.line("name", name))
@@ -209,6 +214,7 @@ class Transaction:
             raise NotFoundError("tag", name)
         self._active().add(Delete("tag", values.id_bytes("id", tag_id)))
 
+    @soundly
     def rename_tag(self, name: str, new_name: str) -> str:
         """Rename a tag in one change: create the new tag, give it to all carriers of the old one; return the new id."""
         reader, drafts = self._view().reader, self._active()
@@ -328,11 +334,10 @@ class Transaction:
         return self._drafts
 
     def _release(self) -> None:
-        if self._opened is not None:
-            self._opened.__exit__(None, None, None)
+        self._sight.close()
         if self._attaching is not None:
             self._attaching.close()
-        self._opened = self._pending = self._attaching = None
+        self._attaching = None
 
     def _restore_bases(self) -> None:
         for item, base in reversed(self._bases):
@@ -354,6 +359,7 @@ class Transaction:
         self._recorded.created(len(drafts.listed) - 1)
         return item_id
 
+    @soundly
     def _update(self, item: Item) -> None:
         if item.id is UNSET:
             raise InvalidValueError("id", "is missing; only what has an id can be updated", None)
@@ -378,11 +384,13 @@ class Transaction:
 
     def _view(self) -> Pending:
         """Return the state that this transaction sees. It is opened at the first read, and stays the same."""
-        drafts = self._active()
-        if self._pending is None:
-            self._opened = self._reading.snapshot()
-            self._pending = Pending(self._opened.__enter__(), drafts, self._see)
-        return self._pending
+        self._active()
+        return self._sight.open()
+
+    def mend(self, error: DamagedRowsError) -> None:
+        """Have rows that rotted made anew, and read the state of that moment from now on. See ``soundly``."""
+        self._reading.mend(error)
+        self._sight.close()
 
     def _see(self, kind: str, entity: bytes) -> None:
         """Remember an entity as the snapshot has it, for the check at the commit."""

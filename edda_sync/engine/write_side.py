@@ -19,6 +19,7 @@ from edda_sync.engine.writing import Writing
 from edda_sync.fold.texts import Texts
 from edda_sync.ledger.ledger import Ledger
 from edda_sync.words import limits, values
+from edda_sync.words.errors import DamagedRowsError
 
 if TYPE_CHECKING:
     from edda_sync.engine.live import LiveQueries
@@ -74,6 +75,12 @@ class WriteSide:
             live, self._live = self._live, None
         if live is not None:
             live.close()
+
+    def mend(self, error: DamagedRowsError) -> None:
+        """Make rows anew that are not what was written. See ``made_anew``."""
+        from edda_sync.engine.made_anew import make_anew  # rarely needed
+
+        make_anew(self._opened, self.ledger, self.writing, error)
 
     def begin(self, agent: str | None, reason: str | None) -> Transaction:
         """Begin a transaction. See ``StorageEngine.begin_transaction``."""

@@ -7,9 +7,9 @@ from typing import Final
 
 from edda_sync.crdt.keys import key_of, kind_and_id
 from edda_sync.store.seams.tables import Pointed, Shown
-from edda_sync.store.sqlite import queries
+from edda_sync.store.sqlite import queries, sums
 from edda_sync.store.sqlite.names import COLUMNS_OF, text_of
-from edda_sync.store.sqlite.statements import Facet, WriterStatements, chunks, marks, where
+from edda_sync.store.sqlite.statements import Facet, WriterStatements, where
 from edda_sync.words import values
 from edda_sync.words.query import Row
 
@@ -73,15 +73,7 @@ class SqliteEdges(Facet):
         return self._sql.column("SELECT source FROM _withheld WHERE why = 'ring' ORDER BY source")
 
     def tags_of(self, kind: str, ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
-        found: dict[str, list[tuple[str, str]]] = {entity: [] for entity in ids}
-        for chunk in chunks(ids):
-            statement = (
-                "SELECT entity_id, tag_id, name FROM entity_tags JOIN tags ON tags.id = tag_id"
-                f" WHERE entity_type = '{kind}' AND entity_id IN ({marks(chunk)}) ORDER BY entity_id, name"
-            )
-            for entity, tag_id, name in self._sql.execute(statement, chunk):
-                found[entity].append((tag_id, name))
-        return found
+        return sums.tags_of(self._sql, kind, ids)
 
     def carriers(self, tag: str) -> list[tuple[str, str]]:
         return self._sql.all(
@@ -94,7 +86,9 @@ class SqliteEdges(Facet):
             " ORDER BY created_at, task_id, document_id",
             {"task_id": task, "document_id": document},
         )
-        return list(rows.fetchall())
+        found = list(rows.fetchall())
+        sums.check_links(self._sql, list({row[0] for row in found} if task is None else (task,)))
+        return found
 
 
 class SqliteEdgesWriter(SqliteEdges):

@@ -62,6 +62,8 @@ def _translation(path: Path, error: sqlite.Error) -> errors.EddaError:
         if disk.f_bavail * disk.f_frsize < _ROOM_BYTES:
             return errors.DiskFullError(str(path))
         return errors.DiskFaultError(str(path), str(error))
+    if "decode" in str(error) and not name:  # the driver's own error: a text in the file is none any more
+        return errors.DamagedRowsError("row", ())
     hint = " `edda doctor` says what was changed in it." if name.startswith(_OF_SHAPE) else ""
     return errors.StorageError(f"{path} could not do what was asked ({error}); nothing was written.{hint}")
 

@@ -22,7 +22,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlcipher3 import dbapi2 as sqlite
 
-from edda_sync.store.sqlite import schema
+from edda_sync.store.sqlite import schema, sums
 from edda_sync.words.files import disk_error, make_file, mend_file, sync_folder
 
 _SET: Final = "edda_sync"
@@ -40,6 +40,7 @@ def migrate(connection: Any, migrations: Sequence[schema.Migration] = schema.MIG
     """Apply the migrations that a store lacks, inside a transaction of the caller's."""
     from sqlite_utils import Database, Migrations
 
+    sums.prepare(connection)
     known = Migrations(_SET)
     for number, migration in enumerate(migrations, start=1):
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from edda_sync.store.sqlite.sums import SHOWN
 from edda_sync.words.model import COLUMNS
 from edda_sync.words.order import TITLE_KEY
 from edda_sync.words.query import Plan
@@ -46,7 +47,8 @@ _BROAD: Final = frozenset({"status", "priority", "doc_type", "content_type"})  #
 
 def select(plan: Plan, *, hint: bool = True, served: Served | None = None) -> tuple[str, list[Any]]:
     """
-    Return a statement and its parameters. Its columns are those of the kind's table, in the specification's order.
+    Return a statement and its parameters. Its columns are those of the kind's table, in the specification's order, and the
+    sum of the row (``sums``).
 
     Args:
         plan: The query.
@@ -162,7 +164,7 @@ def _statement(plan: Plan, source: str, conditions: list[str]) -> str:
     table = plan.kind + "s"
     columns = ", ".join(f"{table}.{column}" for column in COLUMNS[plan.kind])
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return f"SELECT {columns} FROM {source}{where} ORDER BY {_order_of(plan)} LIMIT ? OFFSET ?"
+    return f"SELECT {columns}, {SHOWN[plan.kind]} FROM {source}{where} ORDER BY {_order_of(plan)} LIMIT ? OFFSET ?"
 
 
 def _conditions(plan: Plan, carries: str = _IS_ONE, *, listed: bool = False) -> tuple[list[str], list[Any]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from edda_sync.store.sqlite import fulltext, summary
+from edda_sync.store.sqlite import fulltext, summary, sums
 from edda_sync.words.errors import NewerStoreError
 
 Execute = Callable[..., Any]
@@ -197,7 +197,7 @@ CREATE INDEX idx_documents_title ON documents(title, id)
 
 VIEW_TABLES: Final = (
     "entity_tags", "task_documents", "tasks", "documents", "tags", "_entities", "_withheld", "_texts", "_text_tail",
-    "_stale", "_unapplied", "_unindexed", "_attachments", "_unique", "_claims",
+    "_stale", "_unapplied", "_unindexed", "_attachments", "_unique", "_claims", *sums.TABLES.values(),
 )  # fmt: skip
 
 
@@ -233,6 +233,7 @@ MIGRATIONS: Final = (
     Migration("folded search", fulltext.ANEW),
     Migration("unique indexes", (*_statements(_UNIQUES), READ_ANEW)),
     Migration("titles", tuple(_statements(_TITLES))),
+    Migration("sums of rows", (*sums.SCHEMA, *sums.FILL)),
 )
 VERSION: Final = len(MIGRATIONS)
 

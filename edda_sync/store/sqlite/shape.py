@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlcipher3 import dbapi2 as sqlite
 
-from edda_sync.store.sqlite import fulltext, schema
+from edda_sync.store.sqlite import fulltext, schema, sums
 from edda_sync.words.errors import CorruptError
 
 Execute = Callable[..., Any]
@@ -197,6 +197,7 @@ def _columns(table: str) -> list[str]:
 def _made() -> Any:
     """Return an empty store in memory."""
     connection = sqlite.connect(":memory:", isolation_level=None)
+    sums.prepare(connection)
     for statement in schema.statements():
         connection.execute(statement)
     return connection

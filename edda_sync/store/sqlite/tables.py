@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync.store.seams.tables import Patch, Pointed, Shown
-from edda_sync.store.sqlite import fulltext, queries, schema
+from edda_sync.store.sqlite import fulltext, queries, schema, sums
 from edda_sync.store.sqlite.edges import SqliteEdgesWriter
 from edda_sync.store.sqlite.names import COLUMNS_OF, TABLE, text_of
 from edda_sync.store.sqlite.statements import Facet, Statements, WriterStatements
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from edda_sync.words.indexes import IndexConfig
     from edda_sync.words.listed import Explained
 
-_SPECIFIED: Final = {
-    "tasks": "id", "documents": "id", "tags": "id", "task_documents": "task_id, document_id",
-    "entity_tags": "entity_type, entity_id, tag_id",
-}  # fmt: skip
+_SPECIFIED: Final = {"task_documents": "task_id, document_id", "entity_tags": "entity_type, entity_id, tag_id"}
+_TOTALLED: Final = {"task_documents": "links", "entity_tags": "tags"}
+_ROW: Final = {
+    kind: f"SELECT {COLUMNS_OF[table]}, {sums.SHOWN[kind]} FROM {table} WHERE id = ?" for kind, table in TABLE.items()
+}
 _INSERT: Final = {
     kind: f"INSERT INTO {TABLE[kind]}({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
     for kind, columns in COLUMNS.items()
@@ -70,8 +71,8 @@ class SqliteTables(Facet):
         for statement, parameters in self._ways(plan):
             found = self._rows_by_index(statement, parameters)
             if found is not None and len(found) >= plan.limit:
-                return found
-        return self._all_of(*queries.select(plan, hint=False)) if found is None else found
+                break
+        return sums.verified(plan.kind, self._all_of(*queries.select(plan, hint=False)) if found is None else found)
 
     def count(self, plan: Plan) -> int:
         served = self._served(plan)
@@ -123,14 +124,22 @@ class SqliteTables(Facet):
         return list(self._sql.execute(statement, parameters).fetchall())
 
     def row(self, kind: str, entity: str) -> Row | None:
-        row: Row | None = self._sql.one(f"SELECT {COLUMNS_OF[TABLE[kind]]} FROM {TABLE[kind]} WHERE id = ?", entity)
-        return row
+        row: Row | None = self._sql.one(_ROW[kind], entity)
+        return None if row is None else sums.verified(kind, (row,))[0]
 
     def all(self, name: str) -> list[Row]:
         return list(self.scan(name))
 
     def scan(self, name: str) -> Iterator[Row]:
-        yield from self._sql.execute(f"SELECT {COLUMNS_OF[name]} FROM {name} ORDER BY {_SPECIFIED[name]}")
+        if (kind := name.removesuffix("s")) in TABLE:
+            for row in self._sql.execute(f"SELECT {COLUMNS_OF[name]}, {sums.SHOWN[kind]} FROM {name} ORDER BY id"):
+                yield from sums.verified(kind, (row,))
+            return
+        totals = sums.EdgeTotals(self._sql, _TOTALLED[name])
+        for row in self._sql.execute(f"SELECT {COLUMNS_OF[name]} FROM {name} ORDER BY {_SPECIFIED[name]}"):
+            totals.add(row)
+            yield row
+        totals.check()
 
     def counts(self) -> dict[str, int]:
         tasks, documents, tags, changes = self._sql.one(
@@ -152,13 +161,13 @@ class SqliteTables(Facet):
 class SqliteTablesWriter(SqliteTables):
     """Implementation of ``seams.tables.TablesWriter``."""
 
-    __slots__ = ("_edges",)
+    __slots__ = ("_edges", "_sums")
 
     _sql: WriterStatements
 
     def __init__(self, sql: WriterStatements, edges: SqliteEdgesWriter, hidden_count: Callable[[], int]) -> None:
         super().__init__(sql, hidden_count)
-        self._edges = edges
+        self._edges, self._sums = edges, sums.SumsWriter(sql)
 
     def show(self, shown: Sequence[Shown], new: frozenset[bytes]) -> None:
         write = self._sql.many_if_any
@@ -167,11 +176,14 @@ class SqliteTablesWriter(SqliteTables):
             of_kind = [each for each in shown if each.kind == kind]
             write(_INSERT[kind], [each.row for each in of_kind if each.key in new])
             write(_UPSERT[kind], [each.row for each in of_kind if each.key not in new])
+            self._sums.show(kind, of_kind)
             if kind != "tag":
                 write(_UNINDEXED, [(kind, each.row[0]) for each in of_kind])
         self._edges.add(shown)
 
     def patch(self, patches: Sequence[Patch]) -> None:
+        for kind in TABLE:
+            self._sums.patch(kind, [each for each in patches if each.kind == kind])
         alike: dict[tuple[str, tuple[str, ...]], list[Row]] = {}
         for each in patches:
             alike.setdefault((each.kind, each.columns), []).append((*each.values, each.id))
@@ -182,11 +194,13 @@ class SqliteTablesWriter(SqliteTables):
                 self._sql.many(_UNINDEXED, [(kind, row[-1]) for row in rows])
 
     def point(self, pointed: Sequence[Pointed]) -> None:
+        self._sums.point(pointed)
         self._edges.point(pointed)
 
     def hide(self, kind: str, keys: Sequence[bytes]) -> None:
         if kind not in TABLE:
             return
+        self._sums.hide(kind, keys)
         self._edges.hide(kind, keys)
         many, ids = self._sql.many, [(text_of(key),) for key in keys]
         if kind != "tag":

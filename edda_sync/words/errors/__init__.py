@@ -49,6 +49,7 @@ All errors of edda-sync, as one tree. Each says whose fault it is, what happened
     │   ├── LockedStatesError      another program uses the RocksDB folder (path)
     │   ├── ForkedStatesError      forked from a process that had written to RocksDB (path)
     │   └── CorruptError           stored bytes are not what was written (what)
+    │       ├── DamagedRowsError   and rows that show items can be made anew (kind, ids)
     │       ├── DamagedStoreError  and cannot be restored from what is here (path)
     │       ├── LostStatesError    the RocksDB folder does not hold this store's states (path, why)
     │       └── DamagedFileError   a part of an attached file (path)
@@ -129,6 +130,7 @@ from edda_sync.words.errors.storage import (
     CorruptError,
     CutStoreError,
     DamagedFileError,
+    DamagedRowsError,
     DamagedStoreError,
     DiskFaultError,
     DiskFullError,
@@ -177,6 +179,7 @@ __all__ = [
     "CutStoreError",
     "DamagedBackupError",
     "DamagedFileError",
+    "DamagedRowsError",
     "DamagedStoreError",
     "DiskFaultError",
     "DiskFullError",

@@ -231,6 +231,18 @@ class CorruptError(StorageError):
         super().__init__(f"{what} is damaged on this disk; run `edda doctor`, and keep a copy of the folder.")
 
 
+class DamagedRowsError(CorruptError):
+    """Rows that show items are not what was written. The items themselves may be sound: their rows can be made anew."""
+
+    def __init__(self, kind: str, ids: Sequence[str]) -> None:
+        self.kind, self.ids = kind, tuple(ids)
+        super().__init__(f"What the store's file shows of {_some(kind, self.ids)}")
+
+
+def _some(kind: str, ids: Sequence[str]) -> str:
+    return f"the {kind} {shown(ids[0])}" if len(ids) == 1 else f"{len(ids):,} {kind}s" if ids else f"some {kind}s"
+
+
 class LostStatesError(CorruptError):
     """The RocksDB folder of a store is missing, damaged, or not the one that fits the store. Nothing of it is used."""
 
