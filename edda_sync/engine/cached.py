@@ -18,7 +18,7 @@ from typing import Final
 
 import msgspec
 
-from edda_sync.engine.items import item_of_row
+from edda_sync.engine.items import item_of_row, row_of
 from edda_sync.store.cache import CacheManager
 from edda_sync.store.feed import Changed, Feed
 from edda_sync.store.seams import Store, StoreReader
@@ -65,7 +65,7 @@ class CachedItems:
         with self._snapshot() as reader:
             if not is_current:
                 round_now = self._catch_up(reader, version)
-            found = reader.tables.row(kind, item_id)
+            found = row_of(reader, kind, item_id)
             names = [name for _, name in reader.edges.tags_of(kind, [item_id]).get(item_id, ())]
         if found is None:
             return None

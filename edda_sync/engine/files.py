@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 from edda_sync.crdt.keys import key_of, kind_and_id
 from edda_sync.engine.opened import Opened
+from edda_sync.engine.soundly import soundly
 from edda_sync.words import values
 from edda_sync.words.config import EncryptionConfig, StorageConfig
 from edda_sync.words.errors import (
     AmbiguousIdError,
     DamagedFileError,
+    DamagedRowsError,
     FileNotHereError,
     NotFoundError,
     UsageError,
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from edda_sync.files.collecting import Collected
     from edda_sync.files.disk import DiskChunks
     from edda_sync.files.reading import FileReader
-    from edda_sync.store.seams import StoreReader
+    from edda_sync.store.seams import Attached, StoreReader
     from edda_sync.words.listed import Attachment
 
 
@@ -40,14 +42,16 @@ class Files:
     Args:
         opened: The store.
         now: Wall clock, in seconds since 1970.
+        mend: Makes rows anew that are not what was written; see ``soundly``.
 
     Attributes:
         now: The same clock.
+        mend: The same function.
         lost: Files, by root, of which this process found that something is damaged or gone.
     """
 
-    def __init__(self, opened: Opened, now: Callable[[], float]) -> None:
-        self._opened, self.now = opened, now
+    def __init__(self, opened: Opened, now: Callable[[], float], mend: Callable[[DamagedRowsError], None]) -> None:
+        self._opened, self.now, self.mend = opened, now, mend
         self.lost: set[bytes] = set()
         self._chunks: Chunks | None = None
 
@@ -80,6 +84,7 @@ class Files:
             check_there(self._opened.config, self._opened.home, reader)
         return recode(self.chunks) if isinstance(self.chunks, DiskChunks) else 0
 
+    @soundly
     def attachments(self, document_id: str) -> list[Attachment]:
         """Return the attachments of a document, also of one in the trash: the oldest first, those of one change by name."""
         with self._opened.store.read() as reader:
@@ -93,12 +98,14 @@ class Files:
         """Open an attachment that :meth:`attachments` returned, as :meth:`open` does, also if not all of it is here."""
         return self._reader(attachment.document_id, attachment.id)[1]
 
+    @soundly
     def missing(self, document_id: str, attachments: Sequence[str]) -> list[tuple[str, File]]:
         """Return those of some attachments of a document, by id, that are not complete here: the name and file of each."""
         with self._opened.store.read() as reader:
             found = [(each, record) for each, record in self._found(reader, document_id) if each.id in attachments]
         return [(each.name, record.file) for each, record in found if not each.here]
 
+    @soundly
     def recheck(self, document_id: str, attachments: Sequence[str]) -> None:
         """
         Read those of some attachments of a document, by id, that are noted as complete here. What is damaged is set aside;
@@ -120,6 +127,7 @@ class Files:
                         self._lost(file.root)
         self.lose(damaged)
 
+    @soundly
     def find(self, document_id: str, reference: str) -> Attachment:
         """
         Return the attachment that somebody means.
@@ -151,6 +159,7 @@ class Files:
             raise FileNotHereError(found.name)
         return stream
 
+    @soundly
     def _reader(self, document_id: str, reference: str) -> tuple[Attachment, FileReader]:
         from edda_sync.files.reading import FileReader
 
@@ -229,7 +238,7 @@ class Files:
         from edda_sync.crdt.attachments import GROUP, decode
         from edda_sync.words.listed import Attachment
 
-        rows = reader.attachments.of(key_of("document", values.id_bytes("document", document_id)))
+        rows = attached_to(reader, document_id)
         found = [(each, decode(each.record)) for each in rows]
         for each, record in sorted(found, key=lambda pair: (pair[0].created_at, pair[1].name, pair[0].cell)):
             attachment = Attachment(
@@ -250,6 +259,23 @@ class Files:
         if len(meant) > 1:
             raise AmbiguousIdError(reference, [each.id for each, _ in meant])
         return meant[0]
+
+
+def attached_to(reader: StoreReader, document_id: str) -> Sequence[Attached]:
+    """
+    Return the rows of the attachments of a document.
+
+    Raises:
+        DamagedRowsError: They are not what the document's state says, which has a checksum.
+    """
+    from edda_sync.crdt.state import entity_of
+    from edda_sync.fold.attachments import attached
+
+    key = key_of("document", values.id_bytes("document", document_id))
+    rows, record = reader.attachments.of(key), reader.states.get([key]).get(key)
+    if [*rows] != ([] if record is None else attached(entity_of(key, record.state))):
+        raise DamagedRowsError("document", [document_id])
+    return rows
 
 
 def chunks_of(config: StorageConfig, home: Path, database: Path | None, *, seals: bool) -> DiskChunks:

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from edda_sync.crdt.keys import key_of
 from edda_sync.words import values
+from edda_sync.words.errors import DamagedRowsError
 from edda_sync.words.fitting import matches
 from edda_sync.words.model import UNSET, Document, Item, Task, as_json, parse_mapping
 from edda_sync.words.query import Plan, Row
@@ -101,6 +103,22 @@ def set_cells(item: Item, cells: Mapping[str, Any]) -> None:
 def matches_item(plan: Plan, item: Item, among: bool = True) -> bool:
     """Tell whether an item meets a plan's conditions; see ``words.fitting.matches``."""
     return matches(plan, as_json(item), {values.tag_id(tag) for tag in item.tags}, among)
+
+
+def row_of(reader: StoreReader, kind: str, entity: str) -> Row | None:
+    """
+    Return the row of a task or document; None if there is none, or it is in the trash.
+
+    Raises:
+        DamagedRowsError: The row is not what was written, or is missing.
+    """
+    row = reader.tables.row(kind, entity)
+    if row is None:
+        key = key_of(kind, values.id_bytes("id", entity))
+        record = reader.states.get([key]).get(key)
+        if record is not None and not record.hidden:
+            raise DamagedRowsError(kind, [entity])
+    return row
 
 
 def tag_names(reader: StoreReader, kind: str, ids: list[str]) -> dict[str, list[str]]:

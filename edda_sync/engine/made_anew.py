@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from edda_sync.crdt.keys import key_of
+from edda_sync.engine.files import attached_to
 from edda_sync.store.seams import StoreWriter
 from edda_sync.words import values
 from edda_sync.words.callbacks import LOG_NAME, log
@@ -57,17 +59,22 @@ def _from_states(opened: Opened, ledger: Ledger, error: DamagedRowsError) -> boo
     except InvalidValueError:  # the id is damaged
         return False
 
-    def work(tx: StoreWriter) -> None:
+    def work(tx: StoreWriter, write: Callable[[StoreWriter], object]) -> None:
+        before = tx.tables.counts()
+        write(tx)
+        if tx.tables.counts() != before:  # an index is damaged, and a row is there twice now
+            raise error
+        _look(tx, error)
+
+    def show(tx: StoreWriter) -> None:
         ledger.fold(tx).show_again(keys)
-        _look(tx, error)
 
-    def from_log(tx: StoreWriter) -> None:
+    def fold(tx: StoreWriter) -> None:
         ledger.refold(tx, keys)
-        _look(tx, error)
 
-    for each in (work, from_log) if keys else ():
+    for each in (show, fold) if keys else ():
         with suppress(CorruptError):
-            opened.store.transact(each)
+            opened.store.transact(lambda tx, each=each: work(tx, each))  # type: ignore[misc]
             return True
     return False
 
@@ -79,6 +86,8 @@ def _look(tx: StoreWriter, error: DamagedRowsError) -> None:
             raise error
         if error.kind == "task":
             tx.edges.links_of(each, None)
+        if error.kind == "document":
+            attached_to(tx, each)
     if error.kind != "tag":
         tx.edges.tags_of(error.kind, error.ids)
 

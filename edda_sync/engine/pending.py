@@ -14,7 +14,7 @@ from edda_sync.crdt.entity import Entity
 from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.state import entity_of
 from edda_sync.engine.drafting import Drafts
-from edda_sync.engine.items import blank_item, item_of_row, matches_item, set_cells, tag_names
+from edda_sync.engine.items import blank_item, item_of_row, matches_item, row_of, set_cells, tag_names
 from edda_sync.engine.matching import matching
 from edda_sync.fold.texts import Texts
 from edda_sync.fold.view import View
@@ -87,7 +87,7 @@ class Pending:
 
     def _stored_item(self, kind: str, entity: bytes) -> Item | None:
         entity_id = values.id_text(entity)
-        row = self.reader.tables.row(kind, entity_id)
+        row = row_of(self.reader, kind, entity_id)
         if row is None:
             return None
         return item_of_row(kind, row, tag_names(self.reader, kind, [entity_id])[entity_id])

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from edda_sync.crdt.keys import key_of
 from edda_sync.engine import missing
-from edda_sync.engine.items import item_of_row, tag_names
+from edda_sync.engine.items import item_of_row, row_of, tag_names
 from edda_sync.engine.matching import count, matching
 from edda_sync.engine.opened import Opened
 from edda_sync.engine.soundly import Stored, Writes, soundly
@@ -74,7 +74,7 @@ class Reading:
         """The attachments of documents."""
         from edda_sync.engine.files import Files  # rarely needed
 
-        return Files(self._opened, self._now)
+        return Files(self._opened, self._now, self.mend)
 
     @contextmanager
     def snapshot(self) -> Iterator[StoreReader]:
@@ -125,13 +125,8 @@ class Reading:
         if self._opened.config.cache_config.max_size:
             return self._cached_items().get(kind, checked)
         with self.snapshot() as reader:
-            row = reader.tables.row(kind, checked)
-            if row is not None:
-                return item_of_row(kind, row, tag_names(reader, kind, [checked])[checked])
-            record = reader.states.get([key := key_of(kind, values.id_bytes("id", checked))]).get(key)
-            if record is not None and not record.hidden:
-                raise DamagedRowsError(kind, [checked])
-            return None
+            row = row_of(reader, kind, checked)
+            return None if row is None else item_of_row(kind, row, tag_names(reader, kind, [checked])[checked])
 
     def _cached_items(self) -> CachedItems:
         """Return the cache of the open store. The first reader makes it."""

@@ -5,8 +5,9 @@ One store of each kind is made (:data:`KINDS`), with a bit of everything in it a
 killed leaves it. Each flip changes one bit of one of its files, in place. Then:
 
   1. Whatever is asked of the store ends with an answer or with an error of ours.
-  2. What it shows is what was written, or the scrub, the doctor or an error says that something is damaged.
-  3. Another device that syncs with it, also after more was written into it, holds only what was written.
+  2. What a person reads first, before any check, is what was written, or an error in its place (:func:`_read`).
+  3. What it shows is what was written, or the scrub, the doctor or an error says that something is damaged.
+  4. Another device that syncs with it, also after more was written into it, holds only what was written.
 
 A bit that nothing depends on (a free page, padding) may flip without notice.
 """
@@ -19,6 +20,7 @@ import random
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -29,7 +31,8 @@ from edda_sync.testing import pair, sync
 from edda_sync.words import limits
 from edda_sync.words.config import DATABASE_FILE, StorageBackend, StorageConfig
 from edda_sync.words.errors import EddaError
-from edda_sync.words.model import Document, Task
+from edda_sync.words.model import Document, Item, Task, as_json
+from edda_sync.words.query import DocumentQuery, TaskQuery
 from tests.encrypted import config_of
 
 TABLES: Final = ("tasks", "documents", "task_documents", "tags", "entity_tags")
@@ -87,6 +90,7 @@ class Master(NamedTuple):
         folder: Holds ``home`` and ``state`` of the one, ``other`` and ``other-state`` of the other, and ``kept`` with all
             of them as they were made.
         shown: The rows of the tables, and what is attached.
+        read: What a person reads: the items of lists, items by id, tags, links and attachments.
         parent, child: Ids of two tasks.
         document: Id of a document, to which :data:`CONTENTS` is attached.
     """
@@ -94,6 +98,7 @@ class Master(NamedTuple):
     kind: str
     folder: Path
     shown: dict[str, list[Any]]
+    read: dict[str, Any]
     parent: str
     child: str
     document: str
@@ -119,13 +124,14 @@ def make(kind: str, folder: Path, *, closed: bool) -> Master:
             laptop.edit_text(parent, "description", [(4, 3, "2")])
             phone.edit_text(parent, "description", [(0, 3, "1")])
             sync(laptop, phone)
-            shown = _shown(laptop)
+            shown, read = _shown(laptop), _read(laptop, [parent, child], document, [])
             assert _shown(phone) == shown
+            assert _read(phone, [parent, child], document, []) == read
         if not closed:
             _keep(folder)  # as a kill leaves them
     if closed:
         _keep(folder)
-    return Master(kind, folder, shown, parent, child, document)
+    return Master(kind, folder, shown, read, parent, child, document)
 
 
 def _keep(folder: Path) -> None:
@@ -177,6 +183,7 @@ def _look(master: Master, folder: Path, faults: list[str], *, scrubs_first: bool
     try:
         with _opened(folder / "home", folder / "state", master.kind, None) as store:
             found += store.reading.news()
+            faults += [] if found else _misread(store, master, found)
             if scrubs_first:
                 _told(lambda: found.extend(_scrubbed(store)), found)
             shown = _told(lambda: _shown(store), found)
@@ -195,6 +202,46 @@ def _look(master: Master, folder: Path, faults: list[str], *, scrubs_first: bool
     if shown is not None and shown != master.shown and not found:
         faults.append(f"it shows {_difference(shown, master.shown)}, and finds nothing")
     return End.FOUND if found else End.UNNOTICED
+
+
+def _misread(store: StorageEngine, master: Master, found: list[str]) -> list[str]:
+    """Return what a person reads that was never written, though nothing says so. Errors are added to what was found."""
+    read = _read(store, [master.parent, master.child], master.document, found)
+    return [
+        f"a person reads {name}: {answer!s:.300} for {master.read[name]!s:.300}"
+        for name, answer in read.items()
+        if answer is not None and answer != master.read[name]
+    ]
+
+
+def _read(store: StorageEngine, tasks: list[str], document: str, found: list[str]) -> dict[str, Any]:
+    """
+    Return what a person reads; None in place of an error of ours, which is added to what was found.
+
+    Full-text search and what hangs on an index of keys (the trash, conflicts) are left out: an entry that rots in such an
+    index hides something, until the doctor compares the index with what it is made of.
+    """
+    asked: dict[str, Callable[[], Any]] = {
+        "tags": store.tags,
+        "links": store.links,
+        "attachments": lambda: [replace(each, here=True) for each in store.attachments(document)],
+        "the document": lambda: _told_of(store.get_document(document)),
+        "documents": lambda: [_told_of(each) for each in store.query_documents(DocumentQuery())],
+        "tagged tasks": lambda: [_told_of(each) for each in store.query_tasks(TaskQuery(tags="a"))],
+    }
+    for order in ("urgent", "updated_at", "created_at", "title", "priority"):
+        asked[f"tasks by {order}"] = lambda order=order: [
+            _told_of(each) for each in store.query_tasks(TaskQuery(order=order))
+        ]
+    for task in tasks:
+        asked[f"the task {task}"] = lambda task=task: _told_of(store.get_task(task))
+    for name in TABLES:
+        asked[f"table {name}"] = lambda name=name: [list(row) for row in store.table(name)]
+    return {name: _told(ask, found) for name, ask in asked.items()}
+
+
+def _told_of(item: Item | None) -> dict[str, Any]:
+    return {} if item is None else as_json(item)
 
 
 def _use(master: Master, folder: Path, faults: list[str]) -> None:

@@ -85,11 +85,16 @@ class TablesReader(Protocol):
         ...
 
     def all(self, name: str) -> list[Row]:
-        """Return all rows of one of the specification's tables, ordered by primary key."""
+        """
+        Return all rows of one of the specification's tables, ordered by primary key.
+
+        Raises:
+            DamagedRowsError: One of them is not what was written; so do all other methods that return rows, but ``scan``.
+        """
         ...
 
     def scan(self, name: str) -> Iterator[Row]:
-        """Yield all rows of one of the specification's tables, ordered by primary key. Do not write meanwhile."""
+        """Yield all rows of a table as they are, to compare them, ordered by primary key. Do not write meanwhile."""
         ...
 
     def counts(self) -> dict[str, int]:

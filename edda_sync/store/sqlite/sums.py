@@ -114,7 +114,7 @@ def tags_of(sql: Statements, kind: str, ids: Sequence[str]) -> dict[str, list[tu
             f" WHERE item.id IN ({marks(chunk)})"
         )
         for entity, total, tag, since in sql.execute(statement, chunk):
-            before = left.setdefault(entity, total)
+            before = left.setdefault(entity, _number(total))
             tags = found.setdefault(entity, [])
             if tag is not None:
                 tags.append(tag)
@@ -154,7 +154,7 @@ def check_links(sql: Statements, tasks: Sequence[str]) -> None:
     totals = (
         f"SELECT item.id, sums.links FROM tasks AS item LEFT JOIN {TABLES['task']} AS sums ON sums.place = item.rowid"
     )
-    left.update(sql.in_chunks(totals + " WHERE item.id IN ({})", tasks))
+    left.update((task, _number(total)) for task, total in sql.in_chunks(totals + " WHERE item.id IN ({})", tasks))
     for task, *edge in sql.in_chunks(f"SELECT {_LINKED} FROM task_documents WHERE task_id IN ({{}})", tasks):
         rest = left.get(task)
         left[task] = None if rest is None else rest - sum_of(edge)
@@ -162,41 +162,33 @@ def check_links(sql: Statements, tasks: Sequence[str]) -> None:
         raise DamagedRowsError("task", damaged)
 
 
-class EdgeTotals:
+def verified_edges(sql: Statements, column: str, rows: list[Row]) -> list[Row]:
     """
-    Adds up the edges of a whole table, and compares them with the sums of the items at the end.
+    Return all rows of a table of edges, if their totals are the sums of the items.
 
     Args:
         sql: The statements of the reader.
         column: The sums to compare with: ``tags`` or ``links``.
+        rows: The rows.
+
+    Raises:
+        DamagedRowsError: They are not.
     """
-
-    def __init__(self, sql: Statements, column: str) -> None:
-        self._left: dict[tuple[str, str], int] = {}
-        for kind in ("task", "document"):
-            totals = (
-                f"SELECT item.id, sums.{column} FROM {TABLE[kind]} AS item"
-                f" JOIN {TABLES[kind]} AS sums ON sums.place = item.rowid WHERE sums.{column} <> 0"
-            )
-            self._left.update(((kind, entity), total) for entity, total in sql.all(totals))
-        self._is_of_tags = column == "tags"
-
-    def add(self, row: Row) -> None:
-        """Add the row of an edge."""
-        kind, entity, edge = (row[0], row[1], row[2:]) if self._is_of_tags else ("task", row[0], row[1:])
-        self._left[kind, entity] = self._left.get((kind, entity), 0) - sum_of(edge)
-
-    def check(self) -> None:
-        """
-        Compare what was added with the sums.
-
-        Raises:
-            DamagedRowsError: They differ.
-        """
-        damaged = [(kind, entity) for (kind, entity), rest in self._left.items() if rest % _BELOW]
-        if damaged:
-            kind = damaged[0][0]
-            raise DamagedRowsError(kind, [entity for its, entity in damaged if its == kind])
+    left: dict[tuple[str, str], int] = {}
+    for kind in ("task", "document"):
+        totals = (
+            f"SELECT item.id, sums.{column} FROM {TABLE[kind]} AS item"
+            f" JOIN {TABLES[kind]} AS sums ON sums.place = item.rowid WHERE sums.{column} <> 0"
+        )
+        left.update(((kind, entity), _number(total) or 0) for entity, total in sql.all(totals))
+    for row in rows:
+        kind, entity, *edge = row if column == "tags" else ("task", *row)
+        left[kind, entity] = left.get((kind, entity), 0) - sum_of(edge)
+    damaged = [(kind, entity) for (kind, entity), rest in left.items() if rest % _BELOW]
+    if damaged:
+        first = damaged[0][0]
+        raise DamagedRowsError(first, [entity for kind, entity in damaged if kind == first])
+    return rows
 
 
 class SumsWriter(Facet):
@@ -237,7 +229,7 @@ class SumsWriter(Facet):
             [
                 (total ^ sum_of(row) ^ sum_of(after[entity]), place)
                 for entity, (*row, total, place) in before.items()
-                if total is not None
+                if type(total) is int
             ],
         )
 
@@ -265,6 +257,11 @@ class SumsWriter(Facet):
             f"UPDATE {TABLES[kind]} SET {column} = ({column} + ?) & {_BELOW - 1} WHERE place = {_PLACE[kind]}",
             (number, entity),
         )
+
+
+def _number(total: Any) -> int | None:
+    """Return a sum; None if it is missing, or one wrong bit has made another type of it."""
+    return total if type(total) is int else None
 
 
 def _total(edges: Iterable[tuple[str, ...]]) -> int:

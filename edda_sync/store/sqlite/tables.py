@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from edda_sync.words.indexes import IndexConfig
     from edda_sync.words.listed import Explained
 
-_SPECIFIED: Final = {"task_documents": "task_id, document_id", "entity_tags": "entity_type, entity_id, tag_id"}
+_SPECIFIED: Final = {
+    "tasks": "id", "documents": "id", "tags": "id", "task_documents": "task_id, document_id",
+    "entity_tags": "entity_type, entity_id, tag_id",
+}  # fmt: skip
 _TOTALLED: Final = {"task_documents": "links", "entity_tags": "tags"}
 _ROW: Final = {
     kind: f"SELECT {COLUMNS_OF[table]}, {sums.SHOWN[kind]} FROM {table} WHERE id = ?" for kind, table in TABLE.items()
@@ -128,18 +131,14 @@ class SqliteTables(Facet):
         return None if row is None else sums.verified(kind, (row,))[0]
 
     def all(self, name: str) -> list[Row]:
-        return list(self.scan(name))
+        if (kind := name.removesuffix("s")) in TABLE:
+            return sums.verified(
+                kind, self._all_of(f"SELECT {COLUMNS_OF[name]}, {sums.SHOWN[kind]} FROM {name} ORDER BY id", ())
+            )
+        return sums.verified_edges(self._sql, _TOTALLED[name], list(self.scan(name)))
 
     def scan(self, name: str) -> Iterator[Row]:
-        if (kind := name.removesuffix("s")) in TABLE:
-            for row in self._sql.execute(f"SELECT {COLUMNS_OF[name]}, {sums.SHOWN[kind]} FROM {name} ORDER BY id"):
-                yield from sums.verified(kind, (row,))
-            return
-        totals = sums.EdgeTotals(self._sql, _TOTALLED[name])
-        for row in self._sql.execute(f"SELECT {COLUMNS_OF[name]} FROM {name} ORDER BY {_SPECIFIED[name]}"):
-            totals.add(row)
-            yield row
-        totals.check()
+        yield from self._sql.execute(f"SELECT {COLUMNS_OF[name]} FROM {name} ORDER BY {_SPECIFIED[name]}")
 
     def counts(self) -> dict[str, int]:
         tasks, documents, tags, changes = self._sql.one(
