@@ -87,6 +87,8 @@ class SqliteEdges(Facet):
             {"task_id": task, "document_id": document},
         )
         found = list(rows.fetchall())
+        if task is None and document is None:
+            return sums.verified_edges(self._sql, "links", found)
         sums.check_links(self._sql, list({row[0] for row in found} if task is None else (task,)))
         return found
 

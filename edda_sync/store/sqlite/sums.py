@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from marshal import dumps
+from operator import itemgetter
 from typing import Any, Final
 from zlib import crc32
 
@@ -113,24 +114,27 @@ def tags_of(sql: Statements, kind: str, ids: Sequence[str]) -> dict[str, list[tu
             f" LEFT JOIN entity_tags AS edge ON edge.entity_type = '{kind}' AND edge.entity_id = item.id"
             f" WHERE item.id IN ({marks(chunk)})"
         )
-        for entity, total, tag, since in sql.execute(statement, chunk):
-            before = left.setdefault(entity, _number(total))
-            tags = found.setdefault(entity, [])
-            if tag is not None:
-                tags.append(tag)
-                left[entity] = None if before is None else before - sum_of((tag, since))
+        for entity, total, *edge in sql.execute(statement, chunk):
+            tags = found.get(entity)
+            if tags is None:
+                tags = found[entity] = []
+                left[entity] = _number(total)
+            if edge[0] is not None:
+                tags.append(edge[0])
+                rest = left[entity]
+                left[entity] = None if rest is None else rest - crc32(dumps(tuple(edge), 2))
     damaged = [entity for entity, rest in left.items() if rest is None or rest % _BELOW]
     if len(found) < len(ids):
         unseen = [entity for entity in ids if entity not in found]
         strange = "SELECT DISTINCT entity_id FROM entity_tags WHERE entity_type = '" + kind + "' AND entity_id IN ({})"
         damaged += [entity for (entity,) in sql.in_chunks(strange, unseen)]
+        found.update((entity, []) for entity in unseen)
     if damaged:
         raise DamagedRowsError(kind, damaged)
     names = _names(sql, {tag for tags in found.values() for tag in tags})
-    empty: list[str] = []
     return {
-        entity: sorted(((tag, names[tag]) for tag in found.get(entity, empty)), key=lambda each: each[1])
-        for entity in ids
+        entity: sorted([(tag, names[tag]) for tag in tags], key=itemgetter(1)) if tags else []
+        for entity, tags in found.items()
     }
 
 
