@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 from edda_sync.cli.common import configuration, database, home, opened, safe_line
 from edda_sync.engine.opening import has_identity, has_store, refuse_missing
-from edda_sync.words.errors import UsageError
+from edda_sync.words.errors import NoStoreError
 from edda_sync.words.folders import state_folder
 
 if TYPE_CHECKING:
     from edda_sync.engine.engine import StorageEngine
 
 
-def no_store() -> UsageError:
+def no_store() -> NoStoreError:
     """Return the error for what makes no sense where no store was ever made."""
-    return UsageError(
-        f"There is no store in {safe_line(str(home()))}, and no identity of a device. With a recovery code, type `edda "
-        "backup restore --recovery`; if another device is left, `edda invite` there and `edda join CODE` here. `edda init` "
-        "begins anew."
+    return NoStoreError(
+        safe_line(str(home())),
+        "with a recovery code, type `edda backup restore --recovery`; if another device is left, `edda invite` there and "
+        "`edda join CODE` here; `edda init` begins anew",
     )
 
 
@@ -43,7 +43,7 @@ def existing() -> Iterator[StorageEngine]:
     Open the store for a command that makes no sense without one, and so makes none.
 
     Raises:
-        UsageError: There is none, and never was.
+        NoStoreError: There is none, and never was.
     """
     if not (has_store(database()) or has_identity(home())):
         raise no_store()

@@ -8,8 +8,9 @@ import click
 
 from edda_sync.cli.columns import print_table
 from edda_sync.cli.commands import Group
-from edda_sync.cli.common import json_option, note, opened, print_json, said_if_long, say
+from edda_sync.cli.common import json_option, note, opened, print_json, safe_line, said_if_long, say
 from edda_sync.cli.progress import Progress
+from edda_sync.words.errors import UsageError
 from edda_sync.words.indexes import IndexConfig, IndexType, as_data
 
 
@@ -20,10 +21,11 @@ def index() -> None:
 
 @index.command("create")
 @click.argument("name")
+@click.argument("column", nargs=-1)
 @click.option("--on", type=click.Choice(["task", "doc"]), default="task", show_default=True, help="What it finds.")
 @click.option(
-    "--columns", metavar="COLUMN", multiple=True, required=True,
-    help="A column, or metadata.KEY; may be given again, or with commas between.",
+    "--columns", metavar="COLUMN", multiple=True,
+    help="A column, or metadata.KEY; may be given again, or with commas between. The same as COLUMN behind NAME.",
 )  # fmt: skip
 @click.option(
     "--type", "index_type", type=click.Choice([each.value for each in IndexType]), default="btree", show_default=True,
@@ -32,17 +34,29 @@ def index() -> None:
 @click.option("--unique", is_flag=True, help="No two may have the same values, on all devices of the workspace.")
 @click.option("--where", "where_clause", metavar="CLAUSE", help="Only these, such as \"status = 'open'\".")
 def create(
-    name: str, on: str, columns: tuple[str, ...], index_type: str, unique: bool, where_clause: str | None
+    name: str,
+    column: tuple[str, ...],
+    on: str,
+    columns: tuple[str, ...],
+    index_type: str,
+    unique: bool,
+    where_clause: str | None,
 ) -> None:
     r"""
     Make an index. A list that it serves uses it from then on; --explain shows that.
 
     \b
-      edda index create by-effort --columns metadata.effort
-      edda index create nearby --columns metadata.location --type spatial
-      edda index create tickets --columns metadata.ticket --unique
+      edda index create by-effort metadata.effort
+      edda index create nearby metadata.location --type spatial
+      edda index create tickets metadata.ticket --unique
     """
-    named = [each for given in columns for each in _split(given)]
+    named = [each for given in (*column, *columns) for each in _split(given)]
+    if not named:
+        shown = safe_line(name)
+        raise UsageError(
+            f"Name the column or key that the index is of, as in `edda index create {shown} metadata.{shown}`; nothing was "
+            "made."
+        )
     with opened(make=True) as store, ExitStack() as stack:
         progress = Progress("Indexing", store.counts()[f"{_kind(on)}s"])
         waiting = progress if unique else said_if_long("Making the index. Whoever else writes to this store waits.")
@@ -68,7 +82,7 @@ def list_(as_json: bool) -> None:
     if as_json:
         print_json([as_data(each) for each in found])
     elif not found:
-        note("No indexes. `edda index create NAME --columns metadata.KEY` makes one.")
+        note("No indexes. `edda index create NAME metadata.KEY` makes one.")
     else:
         rows = [
             [each.name, _word(each.on), _type(each), ", ".join(each.columns), each.where_clause or ""] for each in found

@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from edda_sync.backup.targets import known as knowns
+from edda_sync.backup.targets import naming
 from edda_sync.backup.targets.place import FOLDER, Place, completed, parse
 from edda_sync.cli.columns import NOTHING, print_table
 from edda_sync.cli.commands import Group
@@ -45,7 +46,7 @@ def target() -> None:
 
 @target.command("add")
 @click.argument("name")
-@click.argument("url")
+@click.argument("url", required=False)
 @click.option("--region", default="", metavar="NAME", help="The region of a bucket of S3, such as eu-central-1.")
 @click.option("--endpoint", default="", metavar="URL", help="The server, if it is not Amazon's or Microsoft's own.")
 @click.option("--account", default="", metavar="NAME", help="The storage account, for Azure.")
@@ -58,17 +59,19 @@ def target() -> None:
 @click.option("--make", is_flag=True, help="Make the folder if it is missing, also on this disk.")
 @click.option("--force", is_flag=True, help="Replace a target of this name, or its credentials.")
 def add(
-    name: str, url: str, region: str, endpoint: str, account: str, where: str | None, make: bool, force: bool
+    name: str, url: str | None, region: str, endpoint: str, account: str, where: str | None, make: bool, force: bool
 ) -> None:
     """
-    Let a place prove that backups can lie there, and remember it.
+    Let a place prove that backups can lie there, and remember it. NAME may be left out: then it is named after its folder.
 
     URL is a folder, also on a drive that is not always there, or a bucket: s3://BUCKET/FOLDER, gs://BUCKET, az://CONTAINER.
     Credentials are read from the usual variables, or asked for. They are never shown.
     """
     from edda_sync.backup.targets import opening, proving
 
+    name, url = _named(name, url)
     place = completed(parse(url, region, endpoint, account), os.environ)
+    name = name or naming.name_of(place, [each.name for each in knowns.load(home()) if each.place.url != place.url])
     opening.check_free(home(), name, place, force=force)
     if place.kind == FOLDER and where is not None:
         raise UsageError("A folder has no credentials; leave --credentials out. Nothing was changed.")
@@ -121,6 +124,22 @@ def remove(name: str) -> None:
     note(f"Forgot the backup target {safe_line(name)}. What lies in {safe_line(gone.place.url)} stays there.")
     if said := knowns.only_here(home(), configuration()):
         note(safe_line(said))
+
+
+def _named(name: str, url: str | None) -> tuple[str, str]:
+    """Return the name, which is empty if it is to be derived, and the place; show what is right if they were mixed up."""
+    if url is None:
+        if naming.is_place(name) or Path(name).is_dir():
+            return "", name
+        shown = safe_line(name)
+        raise UsageError(
+            f"Where is {shown}? Name the folder or bucket behind it, as in `edda backup target add {shown} /media/{shown}`, "
+            f"or `edda backup target add s3://{shown}/edda`. Nothing was changed."
+        )
+    if naming.is_place(name) and not naming.is_place(url):
+        place, called = safe_line(name), safe_line(url)
+        raise UsageError(f"The name stands first: `edda backup target add {called} {place}`. Nothing was changed.")
+    return name, url
 
 
 def _check_here(folder: Path, *, make: bool) -> None:

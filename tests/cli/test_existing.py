@@ -28,7 +28,7 @@ def in_files(monkeypatch: pytest.MonkeyPatch) -> None:
 )  # fmt: skip
 def test_where_no_store_ever_was_none_is_made(another_edda: Callable[[str], Edda], command: str) -> None:
     empty = another_edda("empty")
-    said = empty(*command.split(), code=2).stderr
+    said = empty(*command.split(), code=3).stderr
     assert "There is no store in" in said
     assert "`edda backup restore --recovery`" in said
     assert "`edda join CODE` here" in said

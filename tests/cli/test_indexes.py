@@ -66,3 +66,13 @@ def test_what_is_no_index_is_refused_with_the_option_that_is_wrong(edda: Any) ->
         (["A b", "--columns", "title"], "name"),
     ):
         assert edda("index", "create", *args, code=2).stderr.startswith(option)
+
+
+def test_columns_may_stand_behind_the_name_without_an_option(edda: Any) -> None:
+    made = edda("index", "create", "by-effort", "metadata.effort").stdout
+    assert made == "by-effort: btree on tasks, metadata.effort\n"
+    both = edda("index", "create", "both", "status,metadata.effort", "--columns", "priority").stdout
+    assert both == "both: btree on tasks, status, metadata.effort, priority\n"
+    said = edda("index", "create", "owner", code=2).stderr
+    assert "`edda index create owner metadata.owner`" in said
+    assert len(edda.json("index", "list")) == 2

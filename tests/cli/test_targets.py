@@ -208,3 +208,37 @@ def test_the_page_about_backups_names_every_place_variable_and_file() -> None:
     assert (limits.TARGET_BYTES_S_MIN, limits.TARGET_ANSWER_S) == (32 * 2**10, 30)
     for command in re.findall(r"`?edda backup target (\w+)", page):
         assert command in targets.target.commands
+
+
+def test_a_place_alone_is_enough_and_the_answer_says_how_it_is_called(edda: Edda, tmp_path: Path) -> None:
+    (tmp_path / "stick" / "backups").mkdir(parents=True)
+    (tmp_path / "other" / "stick").mkdir(parents=True)
+    said = edda("backup", "target", "add", str(tmp_path / "stick" / "backups"))
+    assert said.stdout.startswith("Backups can go to stick: ")
+    assert edda("backup", "target", "add", str(tmp_path / "other" / "stick")).stdout.startswith(
+        "Backups can go to stick-2: "
+    )
+    assert [each["name"] for each in edda.json("backup", "target", "list")] == ["stick", "stick-2"]
+    assert (
+        "There is a backup target"
+        in edda("backup", "target", "add", str(tmp_path / "stick" / "backups"), code=2).stderr
+    )
+
+
+def test_a_folder_here_is_a_place_and_another_word_is_not(
+    edda: Edda, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = edda("backup", "target", "add", "drive", code=2).stderr
+    assert "`edda backup target add drive /media/drive`" in said
+    (tmp_path / "drive").mkdir()
+    assert (
+        edda("backup", "target", "add", "drive").stdout
+        == f"Backups can go to drive: {tmp_path / 'drive'} has proved it.\n"
+    )
+
+
+def test_a_name_behind_its_place_is_answered_with_the_right_order(edda: Edda, tmp_path: Path) -> None:
+    said = edda("backup", "target", "add", str(tmp_path), "stick", code=2).stderr
+    assert f"`edda backup target add stick {tmp_path}`" in said
+    assert edda.json("backup", "target", "list") == []

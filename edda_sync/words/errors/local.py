@@ -74,12 +74,10 @@ class NoStoreError(LocalError):
 
     exit_code = exits.NOT_FOUND
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, advice: str = "") -> None:
         self.path = path
-        super().__init__(
-            f"There is no store in {path}; nothing was made: `edda init` makes one, as does adding something, and --home "
-            "names another folder."
-        )
+        advice = advice or "`edda init` makes one, as does adding something, and --home names another folder"
+        super().__init__(f"There is no store in {path}; nothing was made: {advice}.")
 
 
 class ExistsError(LocalError):

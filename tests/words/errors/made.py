@@ -16,6 +16,7 @@ MADE: list[EddaError] = [
     errors.NotFoundError("document", "x\ny" * 100),
     errors.NotFoundError("change", "5:7"),
     errors.NoStoreError("/home/a/notes"),
+    errors.NoStoreError("/home/a/notes", "`edda init` begins anew"),
     errors.ExistsError("index", "by-effort"),
     errors.ClashError("tickets", "task", ["metadata.ticket"], ID, ID),
     errors.InTrashError("task", ID),
