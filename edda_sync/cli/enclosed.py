@@ -20,7 +20,7 @@ from edda_sync.crdt.keys import key_of
 from edda_sync.files.saving import safe_name, save
 from edda_sync.words import limits, values
 from edda_sync.words.errors import DamagedFileError, FileNotHereError, UsageError
-from edda_sync.words.files import make_folders
+from edda_sync.words.files import PRIVATE, make_folders
 
 if TYPE_CHECKING:
     from edda_sync.engine.engine import StorageEngine
@@ -98,7 +98,7 @@ class Enclosed:
                 make_folders(target.parent)
                 try:
                     with self._store.reading.files.stream(each) as stream:
-                        save(stream, target, replace=True)
+                        save(stream, target, replace=True, mode=PRIVATE)
                 except (FileNotHereError, DamagedFileError):
                     self.missing.append(each.name)
                     continue

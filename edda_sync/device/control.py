@@ -56,7 +56,8 @@ def only_runner(home: Path, config: StorageConfig | None = None) -> Iterator[Non
     try:
         with contextlib.suppress(OSError):  # a full disk is no reason not to run
             os.ftruncate(fd, 0)
-            os.pwrite(fd, f"process {os.getpid()}, {Path(sys.argv[0]).name or 'python'}".encode(), 0)
+            program = Path(sys.argv[0]).name or "python"
+            os.pwrite(fd, f"process {os.getpid()} on {os.uname().nodename}, {program}".encode(), 0)
         with held(fd), _file_locked(config):
             yield
     finally:

@@ -52,7 +52,7 @@ def safe_name(name: str) -> str:
     return (stem + dot + ending) or "file"
 
 
-def save(stream: Stream, target: Path, *, replace: bool = False) -> None:
+def save(stream: Stream, target: Path, *, replace: bool = False, mode: int = 0o666) -> None:
     """
     Write a stream into a file, whole or not at all.
 
@@ -60,6 +60,7 @@ def save(stream: Stream, target: Path, *, replace: bool = False) -> None:
         stream: It is read up to its end.
         target: The file. Its folder exists.
         replace: Whether a file, or link, of that name is replaced.
+        mode: The permissions of the file, of which the umask takes some; a person's own file gets the usual ones.
 
     Raises:
         UsageError: Something has that name already, it is a folder or device, or no name that this disk takes.
@@ -69,7 +70,7 @@ def save(stream: Stream, target: Path, *, replace: bool = False) -> None:
     _check(target, replace=replace)
     temporary = target.parent / f".edda-{os.urandom(8).hex()}"
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     except (FileNotFoundError, NotADirectoryError) as error:
         detail = error.strerror or str(error)
         raise NoFolderError(str(target.parent), detail, "make it first, or choose another one") from None
@@ -85,7 +86,7 @@ def save(stream: Stream, target: Path, *, replace: bool = False) -> None:
         if replace:
             os.replace(temporary, target)
         else:
-            _name(temporary, target)
+            _name(temporary, target, mode)
         sync_folder(target.parent)
     except OSError as error:
         raise disk_error(target, error) from None
@@ -112,7 +113,7 @@ def _check(target: Path, *, replace: bool) -> None:
         raise _is_there(target)
 
 
-def _name(temporary: Path, target: Path) -> None:
+def _name(temporary: Path, target: Path, mode: int) -> None:
     """Give a file its name, unless something has that name."""
     try:
         try:
@@ -120,7 +121,7 @@ def _name(temporary: Path, target: Path) -> None:
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
-            os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))  # a file system without hard links
+            os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))  # a file system without hard links
             os.replace(temporary, target)
     except FileExistsError:
         raise _is_there(target) from None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -334,3 +335,20 @@ def test_an_export_to_a_file_says_how_much_it_holds(edda: Any, tmp_path: Path) -
     edda("task", "add", "a", "--tag", "t")
     said = edda("export", str(tmp_path / "all.jsonl")).stderr
     assert said == f"Wrote 1 task, 0 documents, 1 tag, 0 links to {tmp_path / 'all.jsonl'}.\n"
+
+
+def test_everything_that_is_written_out_is_readable_by_its_owner_only(edda: Any, tmp_path: Path) -> None:
+    (tmp_path / "report.txt").write_text("text")
+    document = edda("doc", "add", "--title", "D", "-", stdin="text").stdout.split()[0]
+    edda("attach", document, str(tmp_path / "report.txt"))
+    before = os.umask(0o022)
+    try:
+        edda("export", str(tmp_path / "all.jsonl"))
+        edda("export", "--format", "markdown", str(tmp_path / "folder"))
+    finally:
+        os.umask(before)
+    written = [tmp_path / "all.jsonl", *(tmp_path / "all.jsonl.files").rglob("*"), *(tmp_path / "folder").rglob("*")]
+    files = {path: stat.S_IMODE(path.stat().st_mode) for path in written if path.is_file()}
+    assert sorted(path.name for path in files) == ["D.md", "all.jsonl", "report.txt", "report.txt"]
+    assert set(files.values()) == {0o600}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in written if path.is_dir()} == {0o700}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -93,7 +94,8 @@ def test_a_second_runner_is_refused_whether_the_first_is_a_command_or_a_program(
     first = program(laptop)
     first.wait_for("running at port")
     refused = laptop.run("up", "--no-discovery", code=2)
-    who = f"Another edda is syncing {laptop.home} already (process {first.process.pid}, program.py); stop it first"
+    holder = f"process {first.process.pid} on {os.uname().nodename}, program.py"
+    who = f"Another edda is syncing {laptop.home} already ({holder}); stop it first"
     assert who in refused
     assert who in laptop.run("join", "12-3456-7890", code=2)
     second = program(laptop)
@@ -103,5 +105,5 @@ def test_a_second_runner_is_refused_whether_the_first_is_a_command_or_a_program(
     up, _ = laptop.up()
     third = program(laptop)
     assert third.wait() == 1
-    assert f"already (process {up.process.pid}, " in third.lines[-1]
+    assert f"already (process {up.process.pid} on {os.uname().nodename}, " in third.lines[-1]
     assert up.end() == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -288,6 +289,24 @@ def test_a_child_does_not_hold_its_parents_lock_after_the_parent_released_it(tmp
         with only_runner(tmp_path):
             pass
         assert child.step() == "locked"
+
+
+async def test_a_second_device_of_a_store_is_refused_with_who_has_it_in_this_process_and_in_a_child(
+    tmp_path: Path,
+) -> None:
+    def made() -> Device:
+        return Device(tmp_path / "home", config=StorageConfig(state_path=tmp_path / "state"), discover=False)
+
+    async def use(device: Device) -> object:
+        async with device:
+            return "running"
+
+    holder = re.escape(f"(process {os.getpid()} on {os.uname().nodename}, ")
+    async with made():
+        with pytest.raises(UsageError, match=f"Another edda is syncing .* already {holder}"):
+            await use(made())
+        assert re.match(f"UsageError: .* {holder}", await asyncio.to_thread(run_in_child, made(), use))
+    assert await use(made()) == "running"
 
 
 async def test_nobody_waits_for_a_child_at_its_parents_socket(tmp_path: Path) -> None:
