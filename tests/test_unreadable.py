@@ -99,12 +99,14 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("what", FOREIGN)
-def test_a_value_that_another_program_wrote_into_a_row_is_shown_as_it_is_and_ends_no_listing(
+def test_a_value_that_another_program_wrote_into_a_row_is_not_shown_and_ends_no_listing(
     what: str, tmp_path: Path
 ) -> None:
     column, value = FOREIGN[what]
     with edda.open(tmp_path / "home") as engine:
         tasks = [engine.create_task(edda.Task(title=title, description="words")) for title in ("one", "two")]
+        first = engine.get_task(tasks[0])
+        before = getattr(first, column)
         assert isinstance(engine.store, SqliteStore)
         connection = engine.store.connect()
         connection.execute(f"UPDATE tasks SET {column} = ? WHERE id = ?", (value, tasks[0]))
@@ -117,14 +119,10 @@ def test_a_value_that_another_program_wrote_into_a_row_is_shown_as_it_is_and_end
             assert len(tx.query_tasks(edda.TaskQuery())) == 3
         read = engine.get_task(tasks[0])
         assert read is not None
-        if column not in ("metadata", "agent_context"):
-            assert getattr(read, column) == ("\ufffd" if isinstance(value, bytes) else value)
+        assert getattr(read, column) == before
         read.tags.add("home")
         engine.update_task(read)
         again = engine.get_task(tasks[0])
         assert again is not None
         assert again.tags == {"home"}
-        engine.rebuild()
-        again = engine.get_task(tasks[0])
-        assert again is not None
-        assert getattr(again, column) != value, "all rows were written anew from the log"
+        assert all(each.sound for each in doctor.check(engine))

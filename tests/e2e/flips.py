@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -230,14 +231,20 @@ def _read(store: StorageEngine, tasks: list[str], document: str, found: list[str
         "tagged tasks": lambda: [_told_of(each) for each in store.query_tasks(TaskQuery(tags="a"))],
     }
     for order in ("urgent", "updated_at", "created_at", "title", "priority"):
-        asked[f"tasks by {order}"] = lambda order=order: [
-            _told_of(each) for each in store.query_tasks(TaskQuery(order=order))
-        ]
+        asked[f"tasks by {order}"] = partial(_listed, store, order)
     for task in tasks:
-        asked[f"the task {task}"] = lambda task=task: _told_of(store.get_task(task))
+        asked[f"the task {task}"] = partial(_task, store, task)
     for name in TABLES:
-        asked[f"table {name}"] = lambda name=name: [list(row) for row in store.table(name)]
+        asked[f"table {name}"] = partial(store.table, name)
     return {name: _told(ask, found) for name, ask in asked.items()}
+
+
+def _listed(store: StorageEngine, order: str) -> list[dict[str, Any]]:
+    return [_told_of(each) for each in store.query_tasks(TaskQuery(order=order))]
+
+
+def _task(store: StorageEngine, task: str) -> dict[str, Any]:
+    return _told_of(store.get_task(task))
 
 
 def _told_of(item: Item | None) -> dict[str, Any]:
