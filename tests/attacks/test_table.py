@@ -61,6 +61,8 @@ TESTS: Final = {
         "store/sqlite/test_readers.py::test_a_transaction_that_another_process_has_forgotten_is_ended_there",
     ),
     "a disk that rots": (
+        "engine/test_made_anew.py::test_what_is_read_is_what_was_written_and_the_file_is_sound_again",
+        "e2e/test_flips.py::test_a_flipped_bit_is_found_or_nothing_depends_on_it",
         "sync/test_replica.py::test_counterexample_13_a_bit_that_flips_in_a_stored_state_is_found_by_the_scrub_alone",
         "sync/test_mending.py::test_a_log_that_rotted_is_never_folded",
         "sync/test_mending.py::test_what_rotted_is_fetched_from_a_peer_and_mended",
