@@ -180,9 +180,8 @@ ANSWERS_WINDOW_S = 60.0  # further names are not answered until this long after
 RENAMED_EVERY_S = 3_600.0  # so long a device announces itself under one name, by which strangers know it again
 # Keys under which a device announces itself (wire): the present one, and those that absent members know.
 DISCOVERY_KEYS_MAX = 4
-CLOCKS_APART_S = (
-    120.0  # people are told of clocks that differ by more; clocks that the network sets differ by less than 1 s
-)
+# People are told of clocks that differ by more; clocks that the network sets differ by less than 1 s.
+CLOCKS_APART_S = 120.0
 HEARD_AGAIN_S = 0.5  # how long a machine waits for its own multicast, which comes back at once
 SELF_CALL_S = 2.0  # how long it waits for its own port to answer: packets to it go no further than its own kernel
 CLOCK_POLL_S = 5.0  # how soon a device notices that its machine's clock was set
