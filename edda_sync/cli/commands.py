@@ -10,6 +10,7 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
+from edda_sync.cli import completing
 from edda_sync.words.errors import InvalidValueError
 
 _FIELDS: Final = {
@@ -19,7 +20,19 @@ _FIELDS: Final = {
 
 
 class Command(click.Command):
-    """A command that names values in errors by their options, and adds its context to each error of usage."""
+    """
+    A command that names values in errors by their options, and adds its context to each error of usage.
+
+    Each has ``--json``. If it has no answer of its own in JSON, the lines of its answer are put into one (``told``).
+    """
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._is_told = not any("--json" in each.opts for each in self.params)
+        if self._is_told:
+            self.params.append(click.Option(["--json", "told"], is_flag=True, help="Answer in JSON."))
+        for each in self.params:
+            completing.complete(each)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the arguments and options."""
@@ -31,7 +44,12 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
+        is_told = self._is_told and ctx.params.pop("told", False)
         try:
+            if is_told:
+                from edda_sync.cli import told
+
+                return told.run(lambda: super(Command, self).invoke(ctx), at_once=self.name in told.AT_ONCE)
             return super().invoke(ctx)
         except InvalidValueError as error:
             typed = _typed(ctx, error.field)

@@ -10,6 +10,7 @@ not shown, 130 interrupted.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -61,6 +62,7 @@ COMMANDS: Final = {
     "doctor": ("doctor:doctor", "Check the store, and fold its tables anew."),
     "demo": ("demo:demo", "Show the main job on this machine, in half a minute."),
     "simulate": ("simulate:simulate", "Try the engine on simulated networks, disks and clocks."),
+    "manual": ("manual:manual", "Write the manual pages."),
     "completion": ("completion:completion", "Print what makes a shell complete commands."),
 }
 """Name of each command, its place (module in this package, and attribute), and its line of help."""
@@ -68,6 +70,8 @@ COMMANDS: Final = {
 
 class Lazy(Group):
     """A group whose commands are imported when they are used. Commands whose module is missing are left out."""
+
+    _as_json = False  # whether the command line asks for JSON
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the names, in the order of :data:`COMMANDS`."""
@@ -93,14 +97,14 @@ class Lazy(Group):
             result = super().invoke(ctx)
             sys.stdout.flush()  # a closed pipe should show here, and not when the interpreter ends
         except EddaError as error:
-            note(str(error))
+            self._fail(str(error), error.exit_code, type(error).__name__)
             ctx.exit(error.exit_code)
         except BrokenPipeError:
             drop_stdout()
             ctx.exit(exits.PIPE)
         except OSError as error:
             where = f"{safe_line(os.fsdecode(error.filename))}: " if error.filename is not None else ""
-            note(f"{where}{error.strerror or error}.")
+            self._fail(f"{where}{error.strerror or error}.", exits.FAILED, type(error).__name__)
             ctx.exit(exits.FAILED)
         except click.Abort:  # from a question, or from a wait for a person: see ``common.GivenUpError``
             _note_apart("Nothing was done.")
@@ -109,6 +113,13 @@ class Lazy(Group):
             _note_apart(interrupted())
             ctx.exit(exits.INTERRUPTED)
         return result
+
+    def _fail(self, message: str, code: int, kind: str) -> None:
+        """Say on stderr why a command ends, to a program as one line of JSON."""
+        if self._as_json:
+            click.echo(json.dumps({"error": {"type": kind, "message": message, "exit_code": code}}), err=True)
+        else:
+            note(message)
 
     def main(
         self,
@@ -120,6 +131,8 @@ class Lazy(Group):
     ) -> Any:
         """Run the command line and leave the process. Errors of usage are also one sentence."""
         streams.prepare()
+        typed = sys.argv[1:] if args is None else list(args)
+        self._as_json = "--json" in typed[: typed.index("--") if "--" in typed else None]
         try:
             code = super().main(args, prog_name or "edda", complete_var, standalone_mode=False, **extra)
             sys.stdout.flush()
@@ -127,10 +140,10 @@ class Lazy(Group):
             click.echo(error.format_message())
             code = exits.USAGE
         except click.UsageError as error:
-            note(_usage(error))
+            self._fail(_usage(error), exits.USAGE, "UsageError")
             code = exits.USAGE
         except click.ClickException as error:
-            note(error.format_message())
+            self._fail(error.format_message(), exits.FAILED, type(error).__name__)
             code = exits.FAILED
         except (KeyboardInterrupt, click.Abort):
             code = exits.INTERRUPTED

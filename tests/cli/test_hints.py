@@ -9,6 +9,7 @@ from edda_sync.cli import hints
 from edda_sync.cli.main import COMMANDS, root
 
 ROOT = click.Context(root)
+IMPORTS = ("beads", "ics", "jsonl", "markdown", "taskwarrior", "todoist", "todotxt")
 GROUPS = {
     name: found for name in COMMANDS if isinstance(found := root.get_command(ROOT, name), click.Group)
 }  # fmt: skip
@@ -51,13 +52,16 @@ def meant(place: str, name: str) -> list[str]:
         ("task", "find", ["task list --text WORDS"]),
         ("import", "md", ["import markdown"]),
         ("import", "json", ["import jsonl FILE", "import beads FILE"]),
-        ("import", "notes/", ["import beads PATH", "import jsonl PATH", "import markdown PATH"]),
+        ("import", "notes/", [f"import {each} PATH" for each in IMPORTS]),
         ("task", "help", ["task --help"]),
         ("", "documents", ["doc"]),
         ("", "new", ["task add", "doc add", "tag add"]),
         ("", "edit", ["task edit", "doc edit"]),
         ("", "done", ["task done"]),
         ("", "statuss", ["status"]),
+        ("import", "obsidian", ["import markdown PATH"]),
+        ("import", "csv", ["import todoist FILE"]),
+        ("", "man", ["manual DIR"]),
         ("task", "lisst", ["task list"]),
         ("task", "zzzz", []),
     ],

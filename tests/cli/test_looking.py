@@ -71,6 +71,7 @@ WITHOUT_A_STORE: Final = {
     "demo",
     "simulate",
     "completion",
+    "manual",
     "config set",
     "config unset",
     "backup now",
