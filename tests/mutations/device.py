@@ -51,7 +51,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "a clock that was set is not told to linked devices",
         "The person who set the clock right is told for days that it is wrong.",
         "device/peers.py",
-        'self._start(peer.link.close("the clock was set"))',
+        "self._start(peer.link.close(Reason.CLOCK_SET))",
         "pass",
         ("device/test_peers.py",),
     ),
