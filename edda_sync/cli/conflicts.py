@@ -1,19 +1,32 @@
-"""``edda conflicts``: fields that were written on several devices at once."""
+"""``edda conflicts``: fields that were written on several devices at once, and the two commands that settle one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from edda_sync.cli.commands import Command
-from edda_sync.cli.common import damaged_parts, json_option, note, opened, print_json, safe_line, say
+from edda_sync.cli.commands import Group
+from edda_sync.cli.common import (
+    damaged_parts,
+    json_option,
+    note,
+    opened,
+    print_json,
+    safe_line,
+    safe_text,
+    say,
+    settings,
+)
+from edda_sync.cli.history import short
 from edda_sync.cli.running import SHORT_DEVICE
 from edda_sync.crdt.records import told_apart
-from edda_sync.words.errors import damage_sentence
+from edda_sync.words import limits
+from edda_sync.words.errors import AmbiguousIdError, NotFoundError, damage_sentence, typed
 from edda_sync.words.listed import Clash, Conflict, ConflictValue
+from edda_sync.words.model import TEXT_FIELDS, Replacement
 
 if TYPE_CHECKING:
     from edda_sync.engine.engine import StorageEngine
@@ -21,15 +34,85 @@ if TYPE_CHECKING:
 SHOWN_CHARACTERS_MAX = 200  # characters of one value; --json prints all of it
 
 
-@click.command("conflicts", cls=Command)
+@click.group("conflicts", cls=Group, invoke_without_command=True)
 @json_option
-def conflicts(as_json: bool) -> None:
+@click.pass_context
+def conflicts(context: click.Context, as_json: bool) -> None:
     """
     Show every field that several devices wrote at once: the value that is shown, and those that are kept beside it.
 
-    Whatever is written to such a field next, such as with `edda task edit`, settles it on every device. Behind them come
-    the items with the same values under a unique index: give one of them another value.
+    `edda conflicts restore` shows another one, and `edda conflicts dismiss` keeps the one that is shown; so does whatever is
+    written to such a field next. Behind them come the items with the same values under a unique index: give one of them
+    another value.
     """
+    if context.invoked_subcommand is None:
+        _list(as_json)
+
+
+@conflicts.command("show")
+@click.argument("id")
+@click.argument("field", required=False)
+@json_option
+def show(id: str, field: str | None, as_json: bool) -> None:
+    """Show the conflicts of a task, document or tag with all that was written; texts as what differs, word by word."""
+    with opened() as store:
+        found = _meant(store.conflicts(), id, field)
+        writers = _writers(store)
+    if as_json:
+        print_json([_as_json(each, writers) for each in found])
+    else:
+        say("\n\n".join(_as_text(each, writers, whole=True) for each in found))
+
+
+@conflicts.command("restore")
+@click.argument("id")
+@click.argument("field")
+@click.argument("number", type=int, default=1)
+def restore(id: str, field: str, number: int) -> None:
+    """Show what is kept instead of what is shown; of several, the one with this NUMBER. It is a change like any other."""
+    _settle(id, field, number - 1)
+
+
+@conflicts.command("dismiss")
+@click.argument("id")
+@click.argument("field")
+def dismiss(id: str, field: str) -> None:
+    """Keep what is shown, and drop what is kept beside it. It is a change like any other."""
+    _settle(id, field, None)
+
+
+def _settle(reference: str, field: str, take: int | None) -> None:
+    named = settings()
+    with opened() as store:
+        (found,) = _meant(store.conflicts(), reference, field)
+        dot = store.settle(found, take, agent=named.agent, reason=named.reason)
+    note(f"Settled {safe_line(found.field)} of {safe_line(found.title)}.")
+    if dot is not None:
+        note(f"`edda undo {short(dot)}` takes it back.")
+
+
+def _meant(found: list[Conflict], reference: str, field: str | None) -> list[Conflict]:
+    """
+    Return the conflicts of the item with a short or complete id, or a title.
+
+    Raises:
+        NotFoundError: There are none.
+        AmbiguousIdError: Several items are meant.
+    """
+    bare = reference.replace("-", "").lower()
+    is_id = len(bare) >= limits.SHORT_ID_CHARACTERS_MIN
+    meant = [each for each in found if is_id and each.id.replace("-", "").endswith(bare)]
+    meant = meant or [each for each in found if each.title == reference]
+    meant = [each for each in meant if field in (None, each.field)]
+    if not meant:
+        raise NotFoundError("conflict", reference if field is None else f"{reference} {field}")
+    ids = sorted({each.id for each in meant})
+    if len(ids) > 1:
+        raise AmbiguousIdError(reference, ids)
+    return meant
+
+
+def _list(as_json: bool) -> None:
     with opened() as store:
         damaged = damaged_parts(store)
         found, clashes = store.conflicts(), store.indexes.clashes()
@@ -63,15 +146,48 @@ def _writers(store: StorageEngine) -> dict[str, tuple[str, str]]:
     return {life.name.hex(): (life.device, names.get(life.device, life.device[:SHORT_DEVICE])) for life in lives}
 
 
-def _as_text(conflict: Conflict, writers: Mapping[str, tuple[str, str]]) -> str:
-    lines = [
-        f"{conflict.kind} {conflict.id.replace('-', '')[-6:]}  {safe_line(conflict.title)}  {safe_line(conflict.field)}"
-    ]
-    values = [("shown", conflict.shown), *(("kept ", each) for each in conflict.kept)]
-    names = {each.actor: safe_line(writers.get(each.actor, ("", "?"))[1]) for _, each in values}
-    width = max(map(len, names.values()))
-    lines += [f"  {what}  {_moment(each)}  {names[each.actor]:{width}}  {_short(each.value)}" for what, each in values]
+def _as_text(conflict: Conflict, writers: Mapping[str, tuple[str, str]], *, whole: bool = False) -> str:
+    short_id = conflict.id.replace("-", "")[-limits.SHORT_ID_CHARACTERS_MIN :]
+    lines = [f"{conflict.kind} {short_id}  {safe_line(conflict.title)}  {safe_line(conflict.field)}"]
+    names = [_who(each, writers) for each in (conflict.shown, *conflict.kept)]
+    width = max(map(len, names))
+    several = len(conflict.kept) > 1
+    for at, (each, name) in enumerate(zip((conflict.shown, *conflict.kept), names, strict=True)):
+        what = "shown" if at == 0 else f"kept {at}" if several else "kept "
+        value = _differs(conflict, each) if at and conflict.field in TEXT_FIELDS.values() else ""
+        said = safe_text(str(each.value)) if whole and not value else value or _short(each.value)
+        lines.append(f"  {what}  {_moment(each)}  {name:{width}}  {said if whole else _cut(said)}")
+    named, number = f"{short_id} {typed(conflict.field)}", " NUMBER" if several else ""
+    lines.append(f"  to show {'another' if several else 'the other'}: edda conflicts restore {named}{number}")
+    lines.append(f"  to keep this one: edda conflicts dismiss {named}")
     return "\n".join(lines)
+
+
+def _who(value: ConflictValue, writers: Mapping[str, tuple[str, str]]) -> str:
+    name = writers.get(value.actor, ("", "?"))[1]
+    return safe_line(name if value.agent is None else f"{value.agent} on {name}")
+
+
+def _differs(conflict: Conflict, value: ConflictValue) -> str:
+    """Return a text as what it has otherwise than the one that is shown: [-what it lacks-] and {+what it has instead+}."""
+    from edda_sync.crdt.text.diff import diff
+
+    base, made, behind = str(conflict.shown.value or ""), "", 0
+    for at, deleted, inserted in sorted(_of_base(diff(base, str(value.value or "")))):
+        made += base[behind:at]
+        made += f"[-{base[at : at + deleted]}-]" if deleted else ""
+        made += f"{{+{inserted}+}}" if inserted else ""
+        behind = at + deleted
+    return safe_line(made + base[behind:])
+
+
+def _of_base(edits: Sequence[Replacement]) -> list[Replacement]:
+    """Return edits, which count one after another, in positions of the text before all of them."""
+    found, moved = [], 0
+    for at, deleted, inserted in edits:
+        found.append((at - moved, deleted, inserted))
+        moved += len(inserted) - deleted
+    return found
 
 
 def _moment(value: ConflictValue) -> str:
@@ -79,7 +195,10 @@ def _moment(value: ConflictValue) -> str:
 
 
 def _short(value: object) -> str:
-    text = "(none)" if value is None else safe_line(str(value))
+    return _cut("(none)" if value is None else safe_line(str(value)))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= SHOWN_CHARACTERS_MAX else text[: SHOWN_CHARACTERS_MAX - 1] + "…"
 
 
@@ -99,5 +218,5 @@ def _value_as_json(value: ConflictValue, writers: Mapping[str, tuple[str, str]])
     device, name = writers.get(value.actor, (None, None))
     return {
         "value": plain, "written_at": value.written_at, "device": device, "name": name, "actor": value.actor,
-        "seq": value.seq,
+        "seq": value.seq, "agent": value.agent,
     }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from edda_sync.changes import change as changes
 from edda_sync.crdt import cells
 from edda_sync.crdt.cells import Write
 from edda_sync.crdt.entity import Entity
@@ -50,7 +51,13 @@ def _as_value(reader: StoreReader, texts: Texts, entity: Entity, name: str, writ
         written_at=values.time_of(wall_ms),
         actor=actor.hex(),
         seq=seq,
+        agent=_agent(reader, actor, seq),
     )
+
+
+def _agent(reader: StoreReader, actor: bytes, seq: int) -> str | None:
+    position = reader.log.position_of(actor, seq)
+    return None if position is None else changes.decode_header(reader.log.read(position).raw).agent
 
 
 def _readable(reader: StoreReader, texts: Texts, entity: Entity, name: str, content: Any) -> Any:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from edda_sync.engine.undoing import Plan
     from edda_sync.engine.writing import Writing
     from edda_sync.store.seams import Store, StoreReader, StoreWriter
-    from edda_sync.words.listed import History, Undone
+    from edda_sync.words.listed import Conflict, History, Undone
     from edda_sync.words.model import Item
     from edda_sync.words.values import When
 
@@ -138,13 +138,42 @@ class Remembering:
 
         return _carry_out(self, planned, agent, reason, dry_run)
 
+    def settle(
+        self: _Parts,
+        conflict: Conflict,
+        take: int | None = None,
+        *,
+        agent: str | None = None,
+        reason: str | None = None,
+    ) -> str | None:
+        """
+        Settle a conflict by an ordinary change, which merges like any other; return the name of the change.
+
+        Args:
+            conflict: The conflict, as :meth:`~edda_sync.engine.engine.StorageEngine.conflicts` lists it.
+            take: Which of the values that are kept is to be shown, from 0 on; None to dismiss them all.
+            agent, reason: Who asks for it, and why.
+
+        Raises:
+            UsageError: There is no such value, or the field was written again meanwhile.
+            InvalidValueError: The value would break a rule by now, such as a task that becomes its own ancestor.
+        """
+        from edda_sync.engine import dots as names
+        from edda_sync.engine.settling import settling
+
+        agent, reason = _said(agent, reason)
+        dot = self.store.transact(lambda tx: self.writing.commit(tx, settling(tx, conflict, take), reason, agent))
+        if dot is not None:
+            self.writing.announce()
+        return None if dot is None else names.text_of(dot)
+
 
 def _carry_out(parts: _Parts, planned: _Planned, agent: str | None, reason: str | None, dry_run: bool) -> Undone:
     from edda_sync.engine import dots as names
     from edda_sync.engine import undoing
     from edda_sync.words.listed import Undone
 
-    agent = None if agent is None else values.line("agent", agent)
+    agent, reason = _said(agent, reason)
     if dry_run:
         with parts.store.read() as reader:
             found, dot = planned(reader), None
@@ -163,6 +192,13 @@ def _carry_out(parts: _Parts, planned: _Planned, agent: str | None, reason: str 
     return Undone(
         dot=None if dot is None else names.text_of(dot), of=tuple(map(names.text_of, found.dots)), items=found.items
     )
+
+
+def _said(agent: str | None, reason: str | None) -> tuple[str | None, str | None]:
+    """Return who asks, and why, as a change may say it."""
+    if reason is not None:
+        reason = values.line("reason", reason, code_points_max=limits.REASON_CODE_POINTS_MAX)
+    return None if agent is None else values.line("agent", agent), reason
 
 
 class _Planned(Protocol):

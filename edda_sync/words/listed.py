@@ -54,19 +54,23 @@ class Attachment:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConflictValue:
     """
-    One of the concurrent values of a cell: what was written, when (by that device's clock), and in which change (the actor
-    in hex, and the number of the change).
+    One of the concurrent values of a cell: what was written, when (by that device's clock), in which change (the actor in
+    hex, and the number of the change), and by which agent, if that change is in the log and was made by one.
     """
 
     value: Any
     written_at: str
     actor: str
     seq: int
+    agent: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:
-    """A cell with several concurrent values. One is shown; the others are kept until somebody writes the cell again."""
+    """
+    A cell with several concurrent values. One is shown; the others are kept until somebody writes the cell again, or settles
+    it with ``StorageEngine.settle``.
+    """
 
     kind: str
     id: str

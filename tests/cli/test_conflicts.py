@@ -37,7 +37,7 @@ def test_a_field_is_shown_with_the_other_values_that_are_kept(edda: Any, conflic
     head, *values = edda("conflicts").stdout.splitlines()
     assert head.startswith(f"task {conflict.replace('-', '')[-6:]}  ")
     assert head.endswith("  Tent  metadata.size")
-    assert [line.split()[0] for line in values] == ["shown", "kept"]
+    assert [line.split()[0] for line in values] == ["shown", "kept", "to", "to"]
     assert any("one\\x1b[31m" in line for line in values), "nothing that a terminal would obey"
     (long,) = (line for line in values if "other" in line)
     assert long.endswith("x…")
@@ -64,7 +64,7 @@ def test_each_value_names_the_device_that_wrote_it(pair: tuple[Machine, Machine]
         sync(first, second)
         devices_of = {"Buy oat milk": first.identity.device, "Buy soy milk": second.identity.device}
     names = {"Buy oat milk": "laptop", "Buy soy milk": "phone"}
-    _, *lines = laptop.run("conflicts").splitlines()
+    _, *lines, restore, dismiss = laptop.run("conflicts").splitlines()
     assert {line[-12:]: line[:-12].split()[-1] for line in lines} == names
     assert len({line.index("Buy") for line in lines}) == 1
     (found,) = laptop.json("conflicts")
@@ -72,3 +72,9 @@ def test_each_value_names_the_device_that_wrote_it(pair: tuple[Machine, Machine]
     assert {value["value"]: (value["name"], value["device"]) for value in values} == {
         title: (names[title], devices_of[title]) for title in names
     }
+    assert restore.endswith(f"edda conflicts restore {found['id'].replace('-', '')[-6:]} title")
+    kept = found["kept"][0]["value"]
+    laptop.run(*restore.partition(": edda ")[2].split())
+    assert laptop.json("task", "show", found["id"])["title"] == kept
+    assert laptop.json("conflicts") == []
+    assert dismiss.endswith("title")

@@ -47,7 +47,6 @@ LOOKING: Final = {
     "doc files": [["doc", "files", "DOCUMENT"]],
     "tag list": [["tag", "list"]],
     "export": [["export"], ["export", "--format", "markdown", "FOLDER"]],
-    "conflicts": [["conflicts"]],
     "history": [["history"], ["history", "TASK"]],
     "devices": [["devices"]],
     "status": [["status"]],
@@ -64,6 +63,7 @@ WRITING: Final = {
     "invite", "join", "sync", "store encrypt", "store decrypt", "store migrate", "key rotate",
     "attach", "doc detach", "doc fetch", "doc save", "bundle export", "bundle import", "split",
     "backup recovery new", "undo", "revert",
+    "conflicts show", "conflicts restore", "conflicts dismiss",
     "index create", "index drop", "service install", "service uninstall",
 }  # fmt: skip
 WORDS: Final = ("words", "latest", "newer", "more", "c", "renamed", "brand", "nothing")

@@ -1,0 +1,62 @@
+"""
+Settling: a conflict ends when somebody who has seen all its values writes the field again.
+
+That is an ordinary change. It writes one of the values, so that it replaces all of them; concurrently somebody else may do
+the same, or write something new, and then that is a conflict like any other.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edda_sync.changes.drafts import Draft, Put, Rewrite
+from edda_sync.crdt import cells
+from edda_sync.crdt.keys import key_of
+from edda_sync.crdt.state import entity_of
+from edda_sync.fold.texts import Texts
+from edda_sync.fold.view import View
+from edda_sync.store.seams import StoreReader
+from edda_sync.words import values
+from edda_sync.words.errors import UsageError
+from edda_sync.words.listed import Conflict, ConflictValue
+from edda_sync.words.model import TEXT_FIELDS
+
+
+def settling(reader: StoreReader, conflict: Conflict, take: int | None) -> list[Draft]:
+    """
+    Return what settles a conflict, as drafts of one change.
+
+    Args:
+        reader: A reader or transaction of the store.
+        conflict: The conflict, as it was listed.
+        take: Which of the values that are kept is to be shown, from 0 on; None for the one that is shown already.
+
+    Raises:
+        UsageError: There is no such value, or it is in conflict no more, or with other values.
+    """
+    if take is not None and not 0 <= take < len(conflict.kept):
+        raise UsageError(
+            f"Of {conflict.field}, {len(conflict.kept):,} other values are kept; there is no number {take + 1}."
+        )
+    entity_id = values.id_bytes("id", conflict.id)
+    key = key_of(conflict.kind, entity_id)
+    record = reader.states.get([key]).get(key)
+    entity = None if record is None else entity_of(key, record.state)
+    siblings = [] if entity is None else entity.cells.get(conflict.field, [])
+    known = {_dot(each) for each in (conflict.shown, *conflict.kept)}
+    if entity is None or not known <= {write[:2] for write in siblings}:
+        raise UsageError(f"{conflict.field} was written again meanwhile; `edda conflicts` shows what is open now.")
+    if cells.visible(siblings)[:2] != _dot(conflict.shown):
+        raise UsageError(f"{conflict.field} shows another value by now; `edda conflicts` shows what is open now.")
+    wanted = _dot(conflict.shown if take is None else conflict.kept[take])
+    value: Any = next(write[3] for write in siblings if write[:2] == wanted)
+    if conflict.field != TEXT_FIELDS.get(conflict.kind):
+        return [Put.of(conflict.kind, entity_id, {conflict.field: value})]
+    # An edit of one text leaves the other one where it is. So the field becomes empty, which replaces both, and begins anew.
+    text = Texts().readable(View(reader), entity, conflict.field, value)
+    emptied = Put.of(conflict.kind, entity_id, {conflict.field: None})
+    return [emptied, Rewrite(conflict.kind, entity_id, None, text)]
+
+
+def _dot(value: ConflictValue) -> tuple[bytes, int]:
+    return bytes.fromhex(value.actor), value.seq
