@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edda_sync.cli import attachments, earlier, editing, finding, items, taking_back
+from edda_sync.cli import attachments, earlier, editing, finding, items, shown, taking_back
 from edda_sync.cli.columns import print_table
 from edda_sync.cli.commands import Group
 from edda_sync.cli.common import (
@@ -203,6 +203,8 @@ def show(id: str, moment: str | None, as_json: bool) -> None:
     """Print a document's content, byte for byte; to a person also what is known of it."""
     with opened() as store:
         found = items.document(store, id) if moment is None else earlier.find(store, Document, id, moment)
+        if moment is None:
+            shown.remember(store, found)
         if as_json:
             items.print_item(store, found) if moment is None else earlier.print_as_json(found)
             return
@@ -217,6 +219,9 @@ def show(id: str, moment: str | None, as_json: bool) -> None:
 @click.argument("id")
 @click.option("--content", metavar="TEXT", help="The new content.")
 @click.option("--file", metavar="FILE", help="Read the new content from a file, or - for stdin.")
+@click.option(
+    "--base", metavar="VERSION", help="The version that the new content was made from, as show --json has it."
+)
 @editing.allow_empty_option
 @_fields(new=False)
 @click.option(
@@ -228,6 +233,7 @@ def edit(
     id: str,
     content: str | None,
     file: str | None,
+    base: str | None,
     allow_empty: bool,
     untags: tuple[str, ...],
     unset: tuple[str, ...],
@@ -237,12 +243,15 @@ def edit(
     """
     Change what you name of a document; without any option, its content in your editor.
 
-    What other devices write meanwhile is kept: your edits are merged into it.
+    What was written meanwhile is kept: your edits are merged into it. They are what the new content has otherwise than the
+    version that --base names, or that `edda doc show` last showed you.
     """
     if content is not None and file is not None:
         raise UsageError("Give --content or --file, not both.")
     if file is not None:
         content = read_text(file)
+    if base is not None and content is None:
+        raise UsageError("--base says what a new content was made from; give --content or --file, too.")
     change = Document()
     _set_fields(change, fields)
     named = untags or unset or content is not None or any(value not in (None, ()) for value in fields.values())
@@ -254,10 +263,11 @@ def edit(
         else:
             if content is not None:
                 editing.check_emptied("document", id, found.content, content, allowed=allow_empty)
+                rewritten = shown.rewritten(store, found, base, content)
 
             def work(tx: Transaction) -> None:
                 if content is not None:
-                    change.content = content
+                    tx.update_document(rewritten)
                 tx.update_document(change)
                 items.change_tags(tx, "document", found.id, fields["tags"], untags)
                 if unset:
@@ -269,10 +279,12 @@ def edit(
             with taking_back.written(store) as dots:
                 write(store, work)
             if not as_json:
-                also = items.also(tags=fields["tags"] or untags, metadata=unset)
+                also = items.also(tags=fields["tags"] or untags, metadata=unset, content=content is not None)
                 items.note_changed(found, store.get_document(found.id), change, also)
                 if found.content and content is not None and content != found.content:
                     taking_back.note_undo(dots)
+            if content is not None:
+                shown.remember_written(store, store.get_document(found.id), content, is_shown=as_json)
         if as_json:
             items.print_item(store, store.get_document(found.id))
 
@@ -288,6 +300,7 @@ def _edit_in_editor(store: StorageEngine, found: Document, reference: str, allow
         had, found.content = found.content, new  # the difference from what was read is merged into the present text
         with taking_back.written(store) as dots:
             write(store, lambda tx: tx.update_document(found))
+        shown.remember_written(store, store.get_document(found.id), new)
     if not quiet:
         note(f"Changed content: {found.title}")
         if had:

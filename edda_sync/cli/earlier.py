@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from edda_sync.cli import items
-from edda_sync.cli.common import print_json
+from edda_sync.cli.common import print_json, say
 from edda_sync.cli.days import Day
 from edda_sync.words.errors import UsageError
 from edda_sync.words.model import Document, Item, Task
@@ -34,6 +34,17 @@ def find(store: StorageEngine, of: type[T], reference: str, moment: str) -> T:
     if not isinstance(found, of):
         raise UsageError(f"This {kind} was not there then, or was in the trash: `edda history {reference}` shows when.")
     return found
+
+
+def show_task(store: StorageEngine, reference: str, moment: str, as_json: bool) -> None:
+    """Show a task as it was at a time. Its subtasks and documents are left out, because they may be others today."""
+    found = find(store, Task, reference, moment)
+    if as_json:
+        print_as_json(found)
+        return
+    items.print_fields(found, leave_out=("description",))
+    if found.description:
+        say(f"\n{found.description}")
 
 
 def print_as_json(item: Item) -> None:

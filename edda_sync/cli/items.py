@@ -249,7 +249,8 @@ def print_item(store: StorageEngine, item: Item | None) -> None:
     """Print an item as JSON, with its links."""
     assert item is not None, "it was written a moment ago"
     links = store.links(task_id=item.id) if isinstance(item, Task) else store.links(document_id=item.id)
-    print_json({**as_json(item), "links": [model.as_json(link) for link in links]})
+    version = {"version": store.version("task", item.id)} if isinstance(item, Task) else {}
+    print_json({**as_json(item), **version, "links": [model.as_json(link) for link in links]})
 
 
 def print_fields(item: Item, leave_out: Collection[str]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edda_sync.cli import earlier, editing, finding, items, taking_back
+from edda_sync.cli import earlier, editing, finding, items, shown, taking_back
 from edda_sync.cli.columns import print_table
 from edda_sync.cli.commands import Group
 from edda_sync.cli.common import (
@@ -180,9 +180,10 @@ def show(id: str, moment: str | None, as_json: bool) -> None:
     """Show a task, its subtasks and its documents."""
     with opened() as store:
         if moment is not None:
-            _show_earlier(earlier.find(store, Task, id, moment), as_json)
+            earlier.show_task(store, id, moment, as_json)
             return
         found = items.task(store, id)
+        shown.remember(store, found)
         if as_json:
             items.print_item(store, found)
             return
@@ -198,20 +199,13 @@ def show(id: str, moment: str | None, as_json: bool) -> None:
         say(f"\n{found.description}")
 
 
-def _show_earlier(found: Task, as_json: bool) -> None:
-    """Show a task as it was; its subtasks and documents may be others today."""
-    if as_json:
-        earlier.print_as_json(found)
-        return
-    items.print_fields(found, leave_out=("description",))
-    if found.description:
-        say(f"\n{found.description}")
-
-
 @task.command("edit")
 @click.argument("id")
 @click.option("--title", metavar="TEXT", help="One line of 1 to 500 characters.")
 @_fields(new=False)
+@click.option(
+    "--base", metavar="VERSION", help="The version that a new description was made from, as show --json has it."
+)
 @editing.allow_empty_option
 @click.option(
     "--untag", "untags", type=TagName(), metavar="NAME", multiple=True, help="Take a tag off; may be given again."
@@ -221,6 +215,7 @@ def _show_earlier(found: Task, as_json: bool) -> None:
 def edit(
     id: str,
     title: str | None,
+    base: str | None,
     allow_empty: bool,
     untags: tuple[str, ...],
     unset: tuple[str, ...],
@@ -239,9 +234,17 @@ def edit(
         _set_fields(store, change, fields)
         if change.description is not UNSET:
             editing.check_emptied("task", id, found.description, change.description, allowed=allow_empty)
+        described = change.description
+        if described is not UNSET:
+            text = shown.rewritten(store, found, base, described)
+            change.description = UNSET
+        elif base is not None:
+            raise UsageError("--base says what a new description was made from; give that, too.")
 
         def work(tx: Transaction) -> None:
             _check_ring(tx, change.id, change.parent_id)
+            if described is not UNSET:
+                tx.update_task(text)
             tx.update_task(change)
             items.change_tags(tx, "task", change.id, fields["tags"], untags)
             if unset:
@@ -253,11 +256,14 @@ def edit(
         with taking_back.written(store) as dots:
             write(store, work)
         now = store.get_task(change.id)
+        if described is not UNSET:
+            shown.remember_written(store, now, described, is_shown=as_json)
         if as_json:
             items.print_item(store, now)
         else:
-            items.note_changed(found, now, change, items.also(tags=fields["tags"] or untags, metadata=unset))
-            if found.description and change.description not in (UNSET, found.description):
+            also = items.also(tags=fields["tags"] or untags, metadata=unset, description=described is not UNSET)
+            items.note_changed(found, now, change, also)
+            if found.description and described not in (UNSET, found.description):
                 taking_back.note_undo(dots)
 
 

@@ -75,6 +75,42 @@ class Remembering:
             check_whole(reader)
             return earlier.item(reader, kind, values.id_bytes("id", item_id), _ms("at", moment))
 
+    def version(self: _Parts, kind: str, item_id: str) -> str:
+        """
+        Return the version of a task or document: a short hash of what was done to it, as documents have it in ``version``.
+
+        Args:
+            kind: ``task`` or ``document``.
+            item_id: Its id.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        from edda_sync.engine import earlier
+
+        with self.store.read() as reader:
+            return earlier.version(reader, kind, values.id_bytes("id", item_id))
+
+    def text_at(self: _Parts, kind: str, item_id: str, version: str) -> str | None:
+        """
+        Return the description or content that a task or document had at a version, as the base of an edit of that text.
+
+        Args:
+            kind: ``task`` or ``document``.
+            item_id: Its id.
+            version: Its :meth:`version`, as it once was on this device.
+
+        Raises:
+            NotFoundError: It never had this version here.
+            UsageError: The log is not whole yet.
+        """
+        from edda_sync.engine import earlier
+        from edda_sync.engine.undoing import check_whole
+
+        with self.store.read() as reader:
+            check_whole(reader)
+            return earlier.text(reader, kind, values.id_bytes("id", item_id), version)
+
     def undo(
         self: _Parts, *dots: str, agent: str | None = None, reason: str | None = None, dry_run: bool = False
     ) -> Undone:

@@ -15,6 +15,8 @@ from typing import cast
 from edda_sync.changes import change as changes
 from edda_sync.changes.past import Pasts, Walk
 from edda_sync.crdt.frontier import Dot
+from edda_sync.crdt.keys import kind_and_id
+from edda_sync.crdt.rows import version_of
 from edda_sync.fold.fold import Fold
 from edda_sync.fold.texts import Texts
 from edda_sync.ledger.refold import replay
@@ -66,6 +68,34 @@ def as_of(reader: StoreReader, keys: Collection[bytes], wall_ms: int) -> StoreRe
         else:
             kept.append(position)
     return _folded(reader, keys, kept, ())
+
+
+def at_version(reader: StoreReader, key: bytes, version: str) -> StoreReader | None:
+    """
+    Return a task or document as it was here when it had a version; None if it never had that version on this device.
+
+    Args:
+        reader: A reader of the store, whose log is whole: it has no segment.
+        key: Its key.
+        version: From :func:`~edda_sync.crdt.rows.version_of`.
+
+    Raises:
+        CorruptError: A change in the log is damaged.
+    """
+    scratch = _beside(reader)
+    write: Callable[..., None] = partial(apply, scratch)
+    fold = Fold(scratch, Texts(), only=frozenset((key,)), write=write)
+
+    def is_reached() -> bool:
+        entity = fold.entities.existing(*kind_and_id(key))
+        return entity is not None and version_of(entity.touched) == version
+
+    replay(scratch, fold, Pasts(), _mentioning(reader, (key,)), until=is_reached)
+    if not is_reached():
+        return None
+    fold.flush()
+    fold.refresh()
+    return cast("StoreReader", scratch)
 
 
 def _mentioning(reader: StoreReader, keys: Iterable[bytes]) -> Sequence[int]:

@@ -164,7 +164,14 @@ def refold(
     return len(positions)
 
 
-def replay(tx: StoreWriter, fold: Fold, pasts: Pasts, positions: Iterable[int], without: Collection[Dot] = ()) -> None:
+def replay(
+    tx: StoreWriter,
+    fold: Fold,
+    pasts: Pasts,
+    positions: Iterable[int],
+    without: Collection[Dot] = (),
+    until: Callable[[], bool] = lambda: False,
+) -> None:
     """
     Fold some changes of the log once more, into a fold that knows which entities it is for.
 
@@ -174,11 +181,14 @@ def replay(tx: StoreWriter, fold: Fold, pasts: Pasts, positions: Iterable[int], 
         pasts: The pasts of the store.
         positions: Their positions in the log, ascending.
         without: The dots of those that are void.
+        until: Asked after each change; True ends it.
     """
     walk = Walk(pasts, tx)
     for position in positions:
         logged = tx.log.read(position)
         _fold_again(tx, fold, walk, logged, None, void=(logged.actor, logged.seq) in without)
+        if until():
+            return
 
 
 def _fold_again(

@@ -60,6 +60,8 @@ class NotFoundError(LocalError):
             listed = (
                 f"; `edda {command_of(kind)} list` shows titles and ids, of which the last 6 or more characters will do"
             )
+        if kind == "version":
+            listed = "; `edda doc show ID --json` says which version it shows"
         if kind == "conflict":
             listed = "; `edda conflicts` lists all"
         if kind == "change":
