@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CODE := edda_sync tests benchmarks
 
-.PHONY: demo test lint format bench mutants kill interrupts power flips backups copies networks damage fuzz operations simulate hunt whole model azurite clean
+.PHONY: demo test lint format bench mutants kill interrupts power flips backups copies networks damage fuzz operations simulate hunt whole model azurite lock sbom clean
 
 $(STAMP): pyproject.toml
 	@echo "Making a virtual environment in $(VENV) (once, about half a minute)"
@@ -121,6 +121,18 @@ simulate: $(STAMP)
 AZURITE ?= azurite-blob
 azurite: $(STAMP)
 	EDDA_TEST_AZURITE=$(AZURITE) $(BIN)/python -m pytest tests/backup/targets/test_contract.py -k azure
+
+# The exact packages, with the hashes of their files, for every platform: run it after a change of pyproject.toml.
+LOCK := $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
+lock: $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(LOCK) pyproject.toml --group dev -o requirements-dev.lock
+	$(LOCK) pyproject.toml --constraint requirements-dev.lock -o requirements.lock
+
+# What edda is made of, as CycloneDX JSON: the packages of requirements.lock with their versions and hashes.
+SBOM ?= sbom.json
+sbom: $(STAMP)
+	@$(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible --no-validate --of JSON -o $(SBOM)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
