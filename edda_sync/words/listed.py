@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -55,14 +55,15 @@ class Attachment:
 class ConflictValue:
     """
     One of the concurrent values of a cell: what was written, when (by that device's clock), in which change (the actor in
-    hex, and the number of the change), and by which agent, if that change is in the log and was made by one.
+    hex, and the number of the change), and by which agent, if that change is in the log and was made by one. Values are
+    equal without regard to that, because a log may still be on its way.
     """
 
     value: Any
     written_at: str
     actor: str
     seq: int
-    agent: str | None = None
+    agent: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
