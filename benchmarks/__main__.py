@@ -17,7 +17,7 @@ from benchmarks.measure import Figure, Options
 
 WORKLOADS: Final = (
     "creates", "bulk", "urgent", "keystrokes", "first_sync", "visible", "reconcile", "sketch", "mesh", "idle", "encrypted",
-    "watching", "live", "cached", "attachments", "file_sync", "states", "kinds", "backups", "folding", "indexed",
+    "watching", "live", "cached", "attachments", "file_sync", "states", "kinds", "backups", "folding", "indexed", "floods",
 )  # fmt: skip
 TRACES: Final = Path(__file__).parents[2] / "shared" / "data" / "traces"
 COLUMNS: Final = ("work", "aim", "edda-sync", "raw SQLite", "ratio", "reached")

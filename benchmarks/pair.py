@@ -7,7 +7,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -86,10 +86,18 @@ def cpu_between(start: Event, end: Event) -> float:
 
 
 @contextlib.asynccontextmanager
-async def running(home: Path, *at: int) -> AsyncIterator[Other]:
-    """Run a device in another process; it dials the ports."""
+async def running(home: Path, *at: int, enter: Sequence[str] = (), discover: bool = False) -> AsyncIterator[Other]:
+    """
+    Run a device in another process; it dials the ports.
+
+    Args:
+        home: The device's folder.
+        at: Ports of this machine.
+        enter: Words before the command that make it run elsewhere, for example in a network namespace.
+        discover: Whether it looks for others on the LAN.
+    """
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "benchmarks.pair", str(home), *map(str, at),
+        *enter, sys.executable, "-m", "benchmarks.pair", str(home), str(int(discover)), *map(str, at),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     other = Other(process)
@@ -105,7 +113,7 @@ async def running(home: Path, *at: int) -> AsyncIterator[Other]:
 # --- the other process ------------------------------------------------------------------------------------------------
 
 
-async def _run(home: Path, ports: list[int]) -> None:
+async def _run(home: Path, ports: list[int], *, discover: bool) -> None:
     device: Device
     footprint.take_little()  # as `edda up` does
     footprint.give_back()
@@ -115,7 +123,7 @@ async def _run(home: Path, ports: list[int]) -> None:
         wire = 0 if talk is None else talk.sent_bytes + talk.rcvd_bytes
         _say(happening.what, changes=happening.count, wire_bytes=wire, cpu_s=time.process_time())
 
-    device = Device(home, config=config(home), discover=False, tell=tell)
+    device = Device(home, config=config(home), discover=discover, tell=tell)
     async with device:
         footprint.give_back()
         beside: list[asyncio.Future[Any]] = [asyncio.ensure_future(device.dial("127.0.0.1", port)) for port in ports]
@@ -124,10 +132,17 @@ async def _run(home: Path, ports: list[int]) -> None:
                 await device.run(lambda store: store.reading.index_texts())
             if question == "watch":
                 beside.append(asyncio.ensure_future(_watch(device)))
+            if question == "invite":
+                opened = asyncio.get_running_loop().create_future()
+                told = lambda _code, port, _reason, opened=opened: opened.set_result(port)  # noqa: E731 - a name for it
+                beside.append(asyncio.ensure_future(device.invite(told)))
+                _say(question, port=await opened)
+                continue
+            began_ns = time.monotonic_ns()
             if question == "write":
                 await device.run(lambda store: store.create_task(edda.Task(title="written meanwhile")))
             tasks = (await device.run(StorageEngine.counts))["tasks"]
-            _say(question, tasks=tasks, port=device.port, cpu_s=time.process_time(), **_memory())
+            _say(question, began_ns=began_ns, tasks=tasks, port=device.port, cpu_s=time.process_time(), **_memory())
         for each in beside:
             each.cancel()
 
@@ -150,4 +165,4 @@ def _say(what: str, **facts: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_run(Path(sys.argv[1]), [int(port) for port in sys.argv[2:]]))
+    asyncio.run(_run(Path(sys.argv[1]), [int(port) for port in sys.argv[3:]], discover=sys.argv[2] == "1"))

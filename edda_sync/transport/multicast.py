@@ -8,7 +8,8 @@ Rules that the code keeps, each found by experiment:
   3. After any change of the interfaces everything is opened again under a new name. When an interface went away and came
      back, its memberships and cached records are stale, and devices that remember the old name notice a new one.
   4. Callbacks run from the event loop, never inside zeroconf, which closes its sockets when a callback raises.
-  5. Only names of our own form are looked at. Anybody can send any name, and zeroconf raises an exception for many of them.
+  5. Everything is opened again after very many names were heard, too: zeroconf keeps a question for each, for an hour.
+  6. Only names of our own form are looked at. Anybody can send any name, and zeroconf raises an exception for many of them.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from edda_sync.transport.interfaces import Interface, interfaces, usable
 from edda_sync.words.limits import (
     DISCOVERY_POLL_S,
     ENDPOINTS_MAX,
+    NAMES_HEARD_MAX,
     OPEN_TIMEOUT_S,
     RECONNECT_DELAY_S_MAX,
 )
@@ -133,7 +135,8 @@ class Station:
         except OSError:
             return  # the system lacks something at the moment; the next look tries again
         due = self._air is None and loop.time() >= self._retry_at
-        if (present, self._said()) == (self.present, self._announced) and not due:
+        crowded = self._air is not None and self._air.is_crowded
+        if (present, self._said()) == (self.present, self._announced) and not due and not crowded:
             return
         if self._reopening is not None and not starting:
             loop.call_soon(self._reopening, present != self.present)
@@ -167,6 +170,7 @@ class _Air:
         self._again = False
         self._browser: AsyncServiceBrowser | None = None
         self._asking: set[asyncio.Task[None]] = set()
+        self._names = 0  # that were heard, whoever invented them
 
     @classmethod
     async def opened(
@@ -225,6 +229,11 @@ class _Air:
             self._again = False
             await self._announce_again()
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether so many names were heard that what zeroconf keeps of each is too much."""
+        return self._names > NAMES_HEARD_MAX
+
     def deafen(self) -> None:
         """Stop asking and listening."""
         self._heard = None
@@ -246,6 +255,7 @@ class _Air:
         await (await self._multicast.async_update_service(self._info))
 
     def _changed(self, zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange) -> None:
+        self._names += 1
         instance, _, service = name.partition(".")
         if service != service_type or not _OUR_NAME.fullmatch(instance):
             return

@@ -9,8 +9,12 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 import pytest
+from zeroconf._dns import DNSPointer
+from zeroconf._protocol.incoming import DNSIncoming
+from zeroconf._protocol.outgoing import DNSOutgoing
 from zeroconf.asyncio import AsyncServiceInfo
 
+from edda_sync.transport import multicast
 from edda_sync.transport.discovery import PAIR, Discovery, announce_pairing
 from edda_sync.transport.interfaces import Interface
 from edda_sync.transport.multicast import Station
@@ -55,6 +59,38 @@ async def test_an_interface_that_vanishes_before_it_is_opened_is_reported_and_do
     await workspace.start("phone")
     await laptop.wait(lambda seen: seen.devices == {"phone"})
     assert discovery.available
+
+
+async def test_after_very_many_names_everything_is_opened_anew_and_what_was_kept_of_them_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(multicast, "NAMES_HEARD_MAX", 100)
+    monkeypatch.setattr(multicast, "DISCOVERY_POLL_S", PATIENCE_S)  # only the test looks whether something is due
+    told: list[bool] = []
+    async with Station(PAIR, heard=lambda *_: None, reopening=told.append, look=loopback) as station:
+        air = station._air
+        assert air is not None
+        zeroconf = air._multicast.zeroconf
+        assert air._browser is not None
+        for number in range(101):
+            assert not air.is_crowded, number
+            assert air._asking == set(), "of a name that is not ours nothing is asked"
+            stranger = DNSPointer(PAIR, 12, 1, 4_500, f"stranger {number}.{PAIR}")
+            zeroconf.record_manager.async_updates_from_response(_response(stranger))
+            await asyncio.sleep(0)
+        assert air.is_crowded
+        await station._reconcile()
+        assert told == [False], "the network is the same"
+        assert station._air is not air
+        assert station._air is not None
+        assert not station._air.is_crowded
+
+
+def _response(record: DNSPointer) -> DNSIncoming:
+    """Return a packet as it would come from the network."""
+    said = DNSOutgoing(0x8400)
+    said.add_answer_at_time(record, 0)
+    return DNSIncoming(said.packets()[0])
 
 
 async def test_interfaces_that_cannot_be_read_for_a_moment_change_nothing(workspace: Workspace) -> None:
