@@ -2,28 +2,27 @@
 A campaign of damaged repositories: ``make damage``, or ``python -m tests.backup.damage_campaign --repositories 5000``.
 
 Each seed is one repository with one damage (``tests/backup/damage.py``). The next campaign goes on at seed + repositories.
-The result is appended to docs/evidence.md; Ctrl-C ends a campaign, and what was judged until then counts.
+The result is appended to docs/evidence.md.
 """
 
 from __future__ import annotations
 
-import argparse
-import contextlib
 import os
 import signal
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from itertools import repeat
+from functools import partial
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Final
 
-from edda_sync.simulations import evidence
+from tests import campaigns
 from tests.backup import damage
 from tests.backup.damage import Verdict
+from tests.campaigns import say
 
 BATCH: Final = 60  # seeds of one master
 SECTION: Final = """\
@@ -73,43 +72,34 @@ def row(verdicts: Sequence[Verdict], took_s: float, *, images: bool = False) -> 
     failed = [verdict.seed for verdict in verdicts if verdict.faults]
     kinds = Counter(damage.kind_of(verdict.seed) for verdict in verdicts)
     told = [verdict for verdict in verdicts if verdict.told]
-    fields = (
-        evidence.time_now(),
-        evidence.commit(),
+    return campaigns.row(
         f"{verdicts[0].seed}-{verdicts[-1].seed}{', with images' if images else ''}",
-        f"**{len(failed)} faults**: {failed[:5]}" if failed else "all held",
+        failed,
         f"{len(verdicts):,}: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()),
         f"{len(told):,}",
         f"{sum(verdict.whole for verdict in told):,}",
         f"{took_s:,.0f} s",
     )
-    return f"| {' | '.join(fields)} |"
 
 
 def main() -> int:
     """Run a campaign and write down its result."""
-    parser = argparse.ArgumentParser(description="Damage repositories of backups, and look what is told.")
-    parser.add_argument("--repositories", type=int, default=5_000, help="how many")
-    parser.add_argument("--seed", type=int, default=0, help="the first one; each has the next one")
+    parser = campaigns.command_line("Damage repositories of backups, and look what is told.", "repositories", 5_000)
     parser.add_argument("--images", action="store_true", help="let the backups have images")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     chosen = parser.parse_args()
     os.environ["EDDA_KEYRING"] = "off"
     if os.access("/dev/shm", os.W_OK):  # the stores need no disk
         os.environ["TMPDIR"] = tempfile.tempdir = "/dev/shm"
-    started, verdicts = time.monotonic(), list[Verdict]()
-    with contextlib.suppress(KeyboardInterrupt):
-        for batch in run(chosen.seed, chosen.repositories, chosen.processes, images=chosen.images):
-            verdicts += batch
-            for verdict in batch:
-                if verdict.faults:
-                    sys.stderr.write(f"\nseed {verdict.seed}: {verdict.damage}: {'; '.join(verdict.faults)}\n")
-            sys.stderr.write(f"\r{len(verdicts)} repositories")
-    if verdicts:
-        line = row(verdicts, time.monotonic() - started, images=chosen.images)
-        evidence.append(SECTION, line)
-        sys.stderr.write(f"\n{line}\nthe next seed is {verdicts[-1].seed + 1}\n")
-    return int(not verdicts or any(verdict.faults for verdict in verdicts))
+    verdicts = chain.from_iterable(run(chosen.seed, chosen.repositories, chosen.processes, images=chosen.images))
+    return campaigns.carry_out(SECTION, map(_told, verdicts), partial(row, images=chosen.images), what="repositories")
+
+
+def _told(verdict: Verdict) -> Verdict:
+    """Tell what was wrong, if anything was."""
+    if verdict.faults:
+        say(f"\nseed {verdict.seed}: {verdict.damage}: {'; '.join(verdict.faults)}\n")
+    return verdict
 
 
 if __name__ == "__main__":

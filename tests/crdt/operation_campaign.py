@@ -9,11 +9,9 @@ must be readable. The next campaign goes on at the seed after the last. The resu
 
 from __future__ import annotations
 
-import argparse
-import contextlib
 import random
 import sys
-import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -23,10 +21,11 @@ import msgspec
 from edda_sync.crdt import operation as ops
 from edda_sync.crdt import state
 from edda_sync.fold.fold import Fold
-from edda_sync.simulations import evidence
 from edda_sync.store.delta import apply
 from edda_sync.store.seams import Head, Logged, StoreWriter
 from edda_sync.words.model import KINDS
+from tests import campaigns
+from tests.campaigns import say
 from tests.crdt.histories import ACTORS, header_of
 from tests.crdt.works import DOCUMENT, OTHER, TABLET_ID, TAG, TAG_BYTES, TASK
 from tests.fold.folded import AUTHOR, Folded, all_of
@@ -201,51 +200,41 @@ def judge(first: int, count: int) -> Verdict:
     return Verdict(operations, refused, waiting, faults)
 
 
-def run(first: int, operations: int, processes: int, verdicts: list[Verdict]) -> None:
-    """Run seeds until enough operations were folded, and add the results to ``verdicts`` in the order of the seeds."""
+def run(first: int, operations: int, processes: int) -> Iterator[Verdict]:
+    """Run seeds until enough operations were folded, and yield the results in the order of the seeds."""
     with ProcessPoolExecutor(processes) as pool:
-        seed = first
-        while sum(verdict.operations for verdict in verdicts) < operations:
+        folded, seed = 0, first
+        while folded < operations:
             starts = [seed + BATCH * at for at in range(processes)]
             for verdict in pool.map(judge, starts, [BATCH] * processes):
-                verdicts.append(verdict)
+                folded += verdict.operations
                 for failed, fault in verdict.faults.items():
-                    sys.stderr.write(f"\nseed {failed}: {fault}\n")
+                    say(f"\nseed {failed}: {fault}\n")
+                yield verdict
             seed += BATCH * processes
 
 
 def row_of(verdicts: list[Verdict], first: int, took_s: float) -> str:
     """Return a campaign's row for docs/evidence.md."""
     failed = [seed for verdict in verdicts for seed in verdict.faults]
-    fields = (
-        evidence.time_now(),
-        evidence.commit(),
+    return campaigns.row(
         f"{first}-{first + BATCH * len(verdicts) - 1}",
-        f"**{len(failed)}**: seeds {failed[:20]}" if failed else "0",
+        failed,
         *(f"{sum(getattr(verdict, name) for verdict in verdicts):,}" for name in ("operations", "refused", "waiting")),
         f"{took_s:,.0f} s",
+        held="0",
     )
-    return f"| {' | '.join(fields)} |"
 
 
 def main() -> int:
     """Run a campaign and write down its result."""
-    parser = argparse.ArgumentParser(
-        description="Fold whatever a member may write singly, in batches and anew, and compare."
-    )
-    parser.add_argument("--operations", type=int, default=200_000, help="how many operations shall be told")
-    parser.add_argument("--seed", type=int, default=0, help="the first log's seed; each has the next one")
+    told = "Fold whatever a member may write singly, in batches and anew, and compare."
+    parser = campaigns.command_line(told, "operations", 200_000, "how many operations shall be told")
     parser.add_argument("--processes", type=int, default=2, help="how many seeds run at a time")
     chosen = parser.parse_args()
-    started = time.monotonic()
-    verdicts: list[Verdict] = []
-    with contextlib.suppress(KeyboardInterrupt):  # the seeds that are done count
-        run(chosen.seed, chosen.operations, chosen.processes, verdicts)
-    if verdicts:
-        row = row_of(verdicts, chosen.seed, time.monotonic() - started)
-        evidence.append(SECTION, row)
-        sys.stderr.write(row + "\n")
-    return int(not verdicts or any(verdict.faults for verdict in verdicts))
+    verdicts = run(chosen.seed, chosen.operations, chosen.processes)
+    row = lambda judged, took_s: row_of(judged, chosen.seed, took_s)  # noqa: E731 - it needs the first seed
+    return campaigns.carry_out(SECTION, verdicts, row, what=f"times {BATCH} logs")
 
 
 if __name__ == "__main__":

@@ -8,15 +8,14 @@ campaign goes on at the seed after the last. The result is appended to docs/evid
 
 from __future__ import annotations
 
-import argparse
-import contextlib
 import sys
-import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import Final, NamedTuple
 
-from edda_sync.simulations import evidence
+from tests import campaigns
+from tests.campaigns import say
 from tests.crdt.text_histories import differences, lies_accepted, make
 from tests.crdt.text_witness import contradictions
 
@@ -66,64 +65,49 @@ def judge(first: int, count: int) -> Verdict:
     return Verdict(numbers["edits"], numbers["lies"], numbers["accepted"], numbers["changes"], faults)
 
 
-def run(first: int, lies: int, processes: int, verdicts: list[Verdict]) -> None:
-    """Run seeds until enough lies were accepted, and add the results to ``verdicts`` in the order of the seeds."""
+def run(first: int, lies: int, processes: int) -> Iterator[Verdict]:
+    """Run seeds until enough lies were accepted, and yield the results in the order of the seeds."""
     with ProcessPoolExecutor(processes) as pool:
         accepted, seed = 0, first
         while accepted < lies:
             starts = [seed + BATCH * at for at in range(processes)]
             for verdict in pool.map(judge, starts, [BATCH] * processes):
-                verdicts.append(verdict)
                 accepted += verdict.accepted
                 for failed, found in verdict.faults.items():
-                    _say(
+                    say(
                         f"\nseed {failed}: {found[0]}\nagain: python -m tests.crdt.text_campaign --lies 1 --seed {failed}\n"
                     )
+                yield verdict
             seed += BATCH * processes
-            _say(f"\r{accepted:,} lies accepted, seed {seed}")
-        _say("\n")
+            say(f"\r{accepted:,} lies accepted, seed {seed}")
 
 
 def row_of(verdicts: list[Verdict], first: int, took_s: float) -> str:
     """Return a campaign's row for docs/evidence.md."""
     failed = [seed for verdict in verdicts for seed in verdict.faults]
-    fields = (
-        evidence.time_now(),
-        evidence.commit(),
+    return campaigns.row(
         f"{first}-{first + BATCH * len(verdicts) - 1}",
-        f"**{len(failed)}**: seeds {failed[:20]}" if failed else "0",
+        failed,
         *(f"{sum(getattr(verdict, name) for verdict in verdicts):,}" for name in ("edits", "lies", "accepted")),
         f"{sum(verdict.changes for verdict in verdicts):,} changes",
         f"{took_s:,.0f} s",
+        held="0",
     )
-    return f"| {' | '.join(fields)} |"
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text)
-    sys.stderr.flush()
 
 
 def main() -> int:
     """Run a campaign and write down its result."""
-    parser = argparse.ArgumentParser(description="Tell histories with a liar in them in many orders, and compare.")
-    parser.add_argument("--lies", type=int, default=200_000, help="how many lies shall have been accepted")
-    parser.add_argument("--seed", type=int, default=0, help="the first history's seed; each has the next one")
+    told = "Tell histories with a liar in them in many orders, and compare."
+    parser = campaigns.command_line(told, "lies", 200_000, "how many lies shall have been accepted")
     parser.add_argument("--processes", type=int, default=2, help="how many seeds run at a time")
     chosen = parser.parse_args()
     if chosen.lies == 1:  # a failure is repeated, and nothing is written down
         verdict = judge(chosen.seed, 1)
-        _say("".join(f"{fault}\n" for found in verdict.faults.values() for fault in found) or "all held\n")
+        say("".join(f"{fault}\n" for found in verdict.faults.values() for fault in found) or "all held\n")
         return int(bool(verdict.faults))
-    started = time.monotonic()
-    verdicts: list[Verdict] = []
-    with contextlib.suppress(KeyboardInterrupt):  # the seeds that are done count
-        run(chosen.seed, chosen.lies, chosen.processes, verdicts)
-    if verdicts:
-        row = row_of(verdicts, chosen.seed, time.monotonic() - started)
-        evidence.append(SECTION, row)
-        _say(row + "\n")
-    return int(not verdicts or any(verdict.faults for verdict in verdicts))
+    verdicts = run(chosen.seed, chosen.lies, chosen.processes)
+    row = lambda judged, took_s: row_of(judged, chosen.seed, took_s)  # noqa: E731 - it needs the first seed
+    return campaigns.carry_out(SECTION, verdicts, row, what=f"times {BATCH} histories")
 
 
 if __name__ == "__main__":

@@ -7,19 +7,17 @@ the next seed. The result is appended to docs/evidence.md; Ctrl-C ends a campaig
 
 from __future__ import annotations
 
-import argparse
-import contextlib
 import os
 import shutil
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from edda_sync.simulations import evidence
+from tests import campaigns
+from tests.campaigns import say
 from tests.cli import starting
 from tests.e2e.backup_kills import COMMANDS, Round, Verdict
 
@@ -48,9 +46,9 @@ def run(first: int, count: int) -> Iterator[Verdict]:
             verdict = round_.kill(seeds.pop(0))
             yield verdict
             if verdict.faults:
-                _say(f"\nseed {verdict.seed}, {verdict.command}: {'; '.join(verdict.faults)}\n")
+                say(f"\nseed {verdict.seed}, {verdict.command}: {'; '.join(verdict.faults)}\n")
                 again = f"python -m tests.e2e.backup_campaign --seed {begun} --kills {verdict.seed - begun + 1}"
-                _say(f"its stores are in {folder}; again: {again}\n")
+                say(f"its stores are in {folder}; again: {again}\n")
                 break
         else:
             shutil.rmtree(folder)
@@ -61,41 +59,25 @@ def row(verdicts: Sequence[Verdict], took_s: float) -> str:
     failed = [verdict.seed for verdict in verdicts if verdict.faults]
     kinds = Counter(verdict.command for verdict in verdicts if verdict.was_killed)
     late = sum(not verdict.was_killed for verdict in verdicts)
-    fields = (
-        evidence.time_now(),
-        evidence.commit(),
+    return campaigns.row(
         f"{verdicts[0].seed}-{verdicts[-1].seed}",
-        f"**failed**: {failed}" if failed else "all held",
+        failed,
         f"{len(verdicts):,} ({late})",
         ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())),
         f"{took_s:,.0f} s",
     )
-    return f"| {' | '.join(fields)} |"
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text)
-    sys.stderr.flush()
 
 
 def main() -> int:
     """Run a campaign and write down its result."""
-    parser = argparse.ArgumentParser(description="Kill backup commands again and again, and look what is left.")
-    parser.add_argument("--kills", type=int, default=1_000, help="how many")
-    parser.add_argument("--seed", type=int, default=0, help="the first one; each has the next one")
-    chosen = parser.parse_args()
+    chosen = campaigns.command_line(
+        "Kill backup commands again and again, and look what is left.", "kills", 1_000
+    ).parse_args()
     os.environ["EDDA_KEYRING"] = "off"
-    started, verdicts = time.monotonic(), list[Verdict]()
-    with contextlib.suppress(KeyboardInterrupt):
-        for verdict in run(chosen.seed, chosen.kills):
-            verdicts.append(verdict)
-            _say(f"\r{len(verdicts)} kills, seed {verdict.seed}")
-    starting.end()
-    if verdicts:
-        line = row(verdicts, time.monotonic() - started)
-        evidence.append(SECTION, line)
-        _say(f"\n{line}\nthe next seed is {verdicts[-1].seed + 1}\n")
-    return int(not verdicts or any(verdict.faults for verdict in verdicts))
+    try:
+        return campaigns.carry_out(SECTION, run(chosen.seed, chosen.kills), row, what="kills")
+    finally:
+        starting.end()
 
 
 if __name__ == "__main__":

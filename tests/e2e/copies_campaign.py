@@ -2,24 +2,22 @@
 A campaign of copies of store folders: ``python -m tests.e2e.copies_campaign --copies 200 --seed 0``, or ``make copies``.
 
 Each seed is one copy (``tests/e2e/copies.py``); the same laptop and phone serve ``ROUND`` copies. The next campaign goes on
-at the next seed. The result is appended to docs/evidence.md; Ctrl-C ends a campaign, and what was judged until then counts.
+at the next seed. The result is appended to docs/evidence.md.
 """
 
 from __future__ import annotations
 
-import argparse
-import contextlib
 import os
 import shutil
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from edda_sync.simulations import evidence
+from tests import campaigns
+from tests.campaigns import say
 from tests.cli import starting
 from tests.e2e.copies import Round, Verdict
 
@@ -49,7 +47,7 @@ def run(first: int, count: int) -> Iterator[Verdict]:
             yield verdict
             if verdict.faults:
                 again = f"python -m tests.e2e.copies_campaign --seed {begun} --copies {verdict.seed - begun + 1}"
-                _say(f"\n{verdict}\nits stores are in {folder}; again: {again}\n")
+                say(f"\n{verdict}\nits stores are in {folder}; again: {again}\n")
                 is_whole = False
                 break
         round_.end()
@@ -62,41 +60,25 @@ def row(verdicts: Sequence[Verdict], took_s: float) -> str:
     failed = [verdict.seed for verdict in verdicts if verdict.faults]
     ways = Counter(verdict.how for verdict in verdicts)
     running = [verdict for verdict in verdicts if verdict.when != "at rest"]
-    fields = (
-        evidence.time_now(),
-        evidence.commit(),
+    return campaigns.row(
         f"{verdicts[0].seed}-{verdicts[-1].seed}",
-        f"**failed**: {failed}" if failed else "all held",
+        failed,
         f"{len(verdicts)}: {ways['beside']} / {ways['over']} / {ways['over what is left']}",
         f"{len(running)} ({sum(verdict.is_torn for verdict in running)})",
         f"{took_s:,.0f} s",
     )
-    return f"| {' | '.join(fields)} |"
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text)
-    sys.stderr.flush()
 
 
 def main() -> int:
     """Run a campaign and write down its result."""
-    parser = argparse.ArgumentParser(description="Copy store folders again and again, and use the copies.")
-    parser.add_argument("--copies", type=int, default=200, help="how many")
-    parser.add_argument("--seed", type=int, default=0, help="the first one; each has the next one")
-    chosen = parser.parse_args()
+    chosen = campaigns.command_line(
+        "Copy store folders again and again, and use the copies.", "copies", 200
+    ).parse_args()
     os.environ["EDDA_KEYRING"] = "off"
-    started, verdicts = time.monotonic(), list[Verdict]()
-    with contextlib.suppress(KeyboardInterrupt):
-        for verdict in run(chosen.seed, chosen.copies):
-            verdicts.append(verdict)
-            _say(f"\r{len(verdicts)} copies, seed {verdict.seed}")
-    starting.end()
-    if verdicts:
-        line = row(verdicts, time.monotonic() - started)
-        evidence.append(SECTION, line)
-        _say(f"\n{line}\nthe next seed is {verdicts[-1].seed + 1}\n")
-    return int(not verdicts or any(verdict.faults for verdict in verdicts))
+    try:
+        return campaigns.carry_out(SECTION, run(chosen.seed, chosen.copies), row, what="copies")
+    finally:
+        starting.end()
 
 
 if __name__ == "__main__":

@@ -7,17 +7,17 @@ result is appended to docs/evidence.md.
 
 from __future__ import annotations
 
-import argparse
-import contextlib
 import os
 import sys
 import tempfile
-import time
 from collections import Counter
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from edda_sync.simulations import evidence
+from tests import campaigns
+from tests.campaigns import say
 from tests.e2e import flips
 from tests.e2e.flips import End, Verdict
 
@@ -41,35 +41,39 @@ def _memory() -> str | None:
 
 def main() -> int:
     """Run a campaign and write down its result."""
-    parser = argparse.ArgumentParser(description="Flip bits in stores, and look whether it is noticed.")
-    parser.add_argument("--flips", type=int, default=5_000, help="how many bits")
-    parser.add_argument("--seed", type=int, default=0, help="another seed flips others")
+    parser = campaigns.command_line(
+        "Flip bits in stores, and look whether it is noticed.", "flips", 5_000, "how many bits"
+    )
     parser.add_argument("--kind", choices=sorted(flips.KINDS), help="only stores of this kind")
     chosen = parser.parse_args()
     os.environ["EDDA_KEYRING"] = "off"
     stores = [(kind, closed) for kind in flips.KINDS for closed in (False, True) if chosen.kind in (None, kind)]
-    failed = False
+    failed = 0
     for kind, closed in stores:
-        started, verdicts = time.monotonic(), list[Verdict]()
-        with contextlib.suppress(KeyboardInterrupt), tempfile.TemporaryDirectory(dir=_memory()) as folder:
-            for verdict in flips.run(kind, chosen.flips // len(stores), chosen.seed, Path(folder), closed=closed):
-                verdicts.append(verdict)
-                if verdict.faults:
-                    failed = True
-                    sys.stderr.write(f"{verdict.flip}: {'; '.join(verdict.faults)}\n")
-        ends = Counter(verdict.end for verdict in verdicts)
-        fields = (
-            evidence.time_now(),
-            evidence.commit(),
-            str(chosen.seed),
-            f"**{ends[End.FAULT]} faults**" if ends[End.FAULT] else "all held",
-            f"{kind}, {'closed' if closed else 'killed, with its journal'}",
-            f"{len(verdicts):,}: {ends[End.REFUSED]:,} / {ends[End.FOUND]:,} / {ends[End.UNNOTICED]:,}",
-            f"{time.monotonic() - started:,.0f} s",
-        )
-        evidence.append(SECTION, f"| {' | '.join(fields)} |")
-        sys.stderr.write(f"{' '.join(fields)}\n")
-    return int(failed)
+        verdicts = _run(kind, chosen.flips // len(stores), chosen.seed, closed=closed)
+        row = partial(row_of, seed=chosen.seed, store=f"{kind}, {'closed' if closed else 'killed, with its journal'}")
+        failed |= campaigns.carry_out(SECTION, verdicts, row, what="flips")
+    return failed
+
+
+def _run(kind: str, count: int, seed: int, *, closed: bool) -> Iterator[Verdict]:
+    with tempfile.TemporaryDirectory(dir=_memory()) as folder:
+        for verdict in flips.run(kind, count, seed, Path(folder), closed=closed):
+            if verdict.faults:
+                say(f"{verdict.flip}: {'; '.join(verdict.faults)}\n")
+            yield verdict
+
+
+def row_of(verdicts: list[Verdict], took_s: float, *, seed: int, store: str) -> str:
+    """Return a campaign's row for docs/evidence.md."""
+    ends = Counter(verdict.end for verdict in verdicts)
+    return campaigns.row(
+        str(seed),
+        [verdict.flip for verdict in verdicts if verdict.end is End.FAULT],
+        store,
+        f"{len(verdicts):,}: {ends[End.REFUSED]:,} / {ends[End.FOUND]:,} / {ends[End.UNNOTICED]:,}",
+        f"{took_s:,.0f} s",
+    )
 
 
 if __name__ == "__main__":

@@ -8,19 +8,18 @@ docs/evidence.md. A failure keeps the trace and the image, and names the command
 
 from __future__ import annotations
 
-import argparse
-import contextlib
+import itertools
 import os
 import shutil
 import statistics
 import sys
-import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from edda_sync.simulations import evidence
+from tests import campaigns
+from tests.campaigns import say
 from tests.e2e.power import Loss, compile_recorder, read_trace, record, scratch
 from tests.e2e.power_judge import Verdict, judge_moments, lay_out, sample
 
@@ -41,34 +40,32 @@ their log. *Each* is the median time of an image.
 """
 
 
-def run(first: int, images: int, verdicts: list[Verdict]) -> int:
-    """Make a number of images, and add each result to ``verdicts``; return the last seed."""
-    seed = first
-    while True:
+def run(first: int, images: int, seeds: list[int]) -> Iterator[Verdict]:
+    """Make a number of images, and yield each result; add the seed of each process that is recorded to ``seeds``."""
+    made = 0
+    for seed in itertools.count(first):
+        seeds.append(seed)
         folder = scratch()
         home = folder / "home"
         home.mkdir()
         command = ("-m", "tests.e2e.power_work", home, folder / "state", str(seed))
         trace = record(compile_recorder(folder), home, folder / "trace", command)
         failed = 0
-        for verdict, image in judge_moments(trace, sample(trace, images - len(verdicts), seed), seed, folder / "judge"):
-            verdicts.append(verdict)
+        for verdict, image in judge_moments(trace, sample(trace, images - made, seed), seed, folder / "judge"):
+            made += 1
             if verdict.faults:
                 failed += 1
                 kept = folder / f"image-{verdict.cut}"
                 lay_out(image, kept)
                 _report(verdict, kept, f"--trace {folder / 'trace'} --seed {seed} --cut {verdict.cut}")
+            yield verdict
             if failed == FAILURES_MAX:
                 break
-            if len(verdicts) % 100 == 0:
-                _say(f"\r{len(verdicts)} images, seed {seed}")
         if failed:
-            return seed
+            return
         shutil.rmtree(folder)
-        if len(verdicts) >= images:
-            _say("\n")
-            return seed
-        seed += 1
+        if made >= images:
+            return
 
 
 def repeat(trace: Path, seed: int, cut: int) -> Verdict:
@@ -82,14 +79,9 @@ def repeat(trace: Path, seed: int, cut: int) -> Verdict:
 
 
 def _report(verdict: Verdict, kept: Path, again: str) -> None:
-    _say(f"\ncut {verdict.cut} failed ({verdict.loss.value}); its image is in {kept}\n")
-    _say(f"again: python -m tests.e2e.power_campaign {again}\n")
-    _say("".join(f"  {fault}\n" for fault in verdict.faults))
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text)
-    sys.stderr.flush()
+    say(f"\ncut {verdict.cut} failed ({verdict.loss.value}); its image is in {kept}\n")
+    say(f"again: python -m tests.e2e.power_campaign {again}\n")
+    say("".join(f"  {fault}\n" for fault in verdict.faults))
 
 
 def row_of(verdicts: Sequence[Verdict], first: int, last: int, took_s: float) -> str:
@@ -99,11 +91,9 @@ def row_of(verdicts: Sequence[Verdict], first: int, last: int, took_s: float) ->
     took_ms = sorted(verdict.took_s * 1000 for verdict in verdicts)
     in_flight, kept = (sum(getattr(verdict, name) for verdict in verdicts) for name in ("in_flight", "kept"))
     went_on, folded = (sum(getattr(verdict, name) for verdict in verdicts) for name in ("written", "rebuilt"))
-    fields = (
-        evidence.time_now(),
-        evidence.commit(),
+    return campaigns.row(
         f"{first}-{last}",
-        f"**failed**: cuts {failed}" if failed else "all held",
+        [f"cut {cut}" for cut in failed],
         f"{len(verdicts):,}: {' / '.join(f'{losses[loss]:,}' for loss in Loss)}",
         "see the failures" if failed else f"{sum(verdict.acknowledged for verdict in verdicts):,}, none lost",
         f"{in_flight:,} ({kept:,})",
@@ -111,32 +101,22 @@ def row_of(verdicts: Sequence[Verdict], first: int, last: int, took_s: float) ->
         f"{statistics.median(took_ms):.1f} ms, {took_ms[-1]:.1f} ms",
         f"{took_s:,.0f} s",
     )
-    return f"| {' | '.join(fields)} |"
 
 
 def main() -> int:
     """Run a campaign and write down its result; or repeat one image."""
-    parser = argparse.ArgumentParser(description="Let power fail at every moment, and look what is left of a store.")
-    parser.add_argument("--images", type=int, default=10_000, help="how many images")
-    parser.add_argument("--seed", type=int, default=0, help="the first process's seed; each process has the next one")
+    parser = campaigns.command_line("Let power fail at every moment, and look what is left.", "images", 10_000)
     parser.add_argument("--trace", type=Path, help="a trace that a failure kept, with the failure's seed and cut")
     parser.add_argument("--cut", type=int, default=0, help="how many events of that trace come before the loss")
     chosen = parser.parse_args()
     os.environ["EDDA_KEYRING"] = "off"
     if chosen.trace is not None:
         verdict = repeat(chosen.trace, chosen.seed, chosen.cut)
-        _say(f"{verdict}\n")
+        say(f"{verdict}\n")
         return int(bool(verdict.faults))
-    started = time.monotonic()
-    verdicts: list[Verdict] = []
-    last = chosen.seed
-    with contextlib.suppress(KeyboardInterrupt):  # the images that are done count
-        last = run(chosen.seed, chosen.images, verdicts)
-    if verdicts:
-        row = row_of(verdicts, chosen.seed, last, time.monotonic() - started)
-        evidence.append(SECTION, row)
-        _say(row + "\n")
-    return int(not verdicts or any(verdict.faults for verdict in verdicts))
+    seeds: list[int] = []
+    row = lambda verdicts, took_s: row_of(verdicts, seeds[0], seeds[-1], took_s)  # noqa: E731 - it needs the seeds
+    return campaigns.carry_out(SECTION, run(chosen.seed, chosen.images, seeds), row, what="images")
 
 
 if __name__ == "__main__":

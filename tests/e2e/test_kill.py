@@ -13,7 +13,7 @@ from edda_sync.engine.engine import StorageEngine
 from edda_sync.words.config import StorageConfig
 from edda_sync.words.model import Task
 from tests.e2e.kill import MINE, Round, Verdict
-from tests.e2e.kill_campaign import HEADER, line_of, write_down
+from tests.e2e.kill_campaign import SECTION, row_of
 from tests.e2e.kill_work import LARGE_DOCUMENTS, Operation, _id, facts_of, perform, plan, read_facts, settle
 
 KILLS = 10
@@ -149,11 +149,9 @@ def test_a_seed_gives_the_same_plan_again_and_another_seed_a_different_one() -> 
     assert facts_of(Operation("a", "5.3", "large")) == {("large", "a", "5.3"): LARGE_DOCUMENTS}
 
 
-def test_a_campaign_writes_down_its_seeds_and_figures_and_failures(tmp_path: Path) -> None:
+def test_a_campaigns_row_gives_its_seeds_and_figures_and_failures() -> None:
     held = Verdict(5, "writing", acknowledged=1_200, in_flight=2, survived=1, opened_s=0.002)
-    line = line_of([held, Verdict(6, "opening", opened_s=0.004)], 1.0)
-    assert "| 5-6 | all held | 2: 1 / 1 / 0 | 1,200, none lost | 2 (1) | 3.0 ms, 4.0 ms | 1 s |" in line
-    assert "| **failed**: [6] |" in line_of([held, Verdict(6, "large", ["lost"])], 1.0)
-    for _ in range(2):
-        write_down(line, tmp_path / "docs" / "evidence.md")
-    assert (tmp_path / "docs" / "evidence.md").read_text() == HEADER + line * 2
+    row = row_of([held, Verdict(6, "opening", opened_s=0.004)], 1.0)
+    assert "| 5-6 | all held | 2: 1 / 1 / 0 | 1,200, none lost | 2 (1) | 3.0 ms, 4.0 ms | 1 s |" in row
+    assert row.count("|") == SECTION.splitlines()[-1].count("|")
+    assert "| **1 failed**: 6 |" in row_of([held, Verdict(6, "large", ["lost"])], 1.0)

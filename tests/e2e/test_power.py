@@ -408,4 +408,4 @@ def test_a_campaigns_row_gives_its_seeds_and_figures_and_failures() -> None:
     row = row_of([held, Verdict(6, Loss.DROP, took_s=0.004)], 3, 4, 1.0)
     assert "| 3-4 | all held | 2: 1 / 0 / 1 / 0 / 0 | 1,200, none lost | 2 (1) | 0, 1 | 3.0 ms, 4.0 ms | 1 s |" in row
     assert row.count("|") == SECTION.splitlines()[-1].count("|")
-    assert "| **failed**: cuts [6] |" in row_of([held, Verdict(6, Loss.DROP, ["lost"])], 3, 3, 1.0)
+    assert "| **1 failed**: cut 6 |" in row_of([held, Verdict(6, Loss.DROP, ["lost"])], 3, 3, 1.0)
