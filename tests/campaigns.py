@@ -60,7 +60,8 @@ def carry_out(
     with contextlib.suppress(KeyboardInterrupt):
         for verdict in verdicts:
             judged.append(verdict)
-            say(f"\r{len(judged):,} {what}, seed {getattr(verdict, 'seed', '')}")
+            last = getattr(verdict, "seed", None)
+            say(f"\r{len(judged):,} {what}{'' if last is None else f', seed {last}'}")
     if judged:
         row = row_of(judged, time.monotonic() - started)
         evidence.append(section, row)

@@ -25,6 +25,7 @@ _TAKEN_AT_ONCE: Final = 16  # callers
 _TURNED_AWAY_AT_ONCE: Final = 32  # callers
 _SWEPT_AFTER: Final = 64  # callers: asyncio's TLS leaves cycles with large buffers behind, which would wait for long
 _SWEEPING_SHARE: Final = 0.1  # of all time, at most
+_UNSWEPT_MAX: Final = 256  # callers: these are not waited with, because each may have left 256 KB behind
 
 
 class Doorway:
@@ -101,7 +102,8 @@ class Doorway:
         """Free memory from time to time, and spend little on it, however many call."""
         self._unswept += 1
         began_s = self._now()
-        if self._unswept >= _SWEPT_AFTER and began_s >= self._sweep_due_s:
+        is_due = self._unswept >= _SWEPT_AFTER and began_s >= self._sweep_due_s
+        if is_due or self._unswept >= _UNSWEPT_MAX:
             self._unswept = 0
             self._sweep()
             ended_s = self._now()
