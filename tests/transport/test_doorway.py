@@ -143,6 +143,21 @@ def test_memory_is_freed_now_and_then_and_takes_a_tenth_of_the_time_at_most() ->
     assert swept == [64], "it took a second, so the next is due after ten"
 
 
+def test_memory_is_freed_after_very_many_callers_even_if_it_takes_more_of_the_time() -> None:
+    now, calls, swept = [0.0], [0], []
+
+    def sweep() -> None:
+        swept.append(calls[0])
+        now[0] += 1_000.0
+
+    doorway = Doorway(now=lambda: now[0], sweep=sweep)
+    with ExitStack() as stack:
+        street = Street(doorway, stack)
+        for calls[0] in range(1, 65 + 2 * 256):
+            street.call("192.0.2.1")
+    assert swept == [64, 64 + 256, 64 + 2 * 256], "each may have left a quarter of a megabyte behind"
+
+
 @pytest.mark.parametrize(
     ("address", "network"),
     [
