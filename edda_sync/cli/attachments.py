@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -20,11 +21,11 @@ from edda_sync.cli.common import (
     opened,
     print_json,
     safe_line,
-    short_ids,
     write,
 )
 from edda_sync.cli.overwriting import check_free, force_option
 from edda_sync.cli.running import at_option
+from edda_sync.words import limits
 from edda_sync.words.errors import (
     AmbiguousIdError,
     DamagedFileError,
@@ -109,7 +110,7 @@ def files(id: str, as_json: bool) -> None:
     elif not attached:
         note(f"Nothing is attached to {found.title}; `edda attach {typed(id)} FILE` attaches a file.")
     else:
-        shorts = short_ids([each.id for each in attached])
+        shorts = _short_ids([each.id for each in attached])
         rows = [
             [shorts[a.id], size_in_words(a.size), a.content_type, "" if a.here else "not here yet", safe_line(a.name)]
             for a in attached
@@ -247,3 +248,12 @@ def _meant(store: StorageEngine, document: str, file: str | None) -> Attachment:
             f"{count(len(several.candidates), 'file')} are called {safe_line(file)!r}; {listed} with its id.",
         )
         raise
+
+
+def _short_ids(ids: Sequence[str]) -> dict[str, str]:
+    """Return the ends of the ids of a document's attachments, just long enough that no two are the same."""
+    length = limits.SHORT_ID_CHARACTERS_MIN
+    bare = {whole: whole.replace("-", "") for whole in ids}
+    while length < 32 and len({digits[-length:] for digits in bare.values()}) < len(bare):
+        length += 1
+    return {whole: digits[-length:] for whole, digits in bare.items()}

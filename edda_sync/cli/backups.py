@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from edda_sync.cli import times
 from edda_sync.cli.columns import print_table
 from edda_sync.cli.commands import Command
 from edda_sync.cli.common import (
@@ -308,7 +308,7 @@ class _Showing:
 
 def when(moment_ms: int) -> str:
     """Return a moment for a person."""
-    return datetime.fromtimestamp(moment_ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    return times.full(values.time_of(moment_ms))
 
 
 def _size(size: int) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 from click.shell_completion import CompletionItem
 
-from edda_sync.cli.common import Settings, opened, safe_line, short_ids
+from edda_sync.cli.common import Settings, opened, safe_line
 from edda_sync.words.config import absolute
 from edda_sync.words.errors import EddaError
 from edda_sync.words.query import DocumentQuery, TaskQuery
@@ -33,7 +33,7 @@ def ids(ctx: click.Context, kind: str, incomplete: str) -> list[CompletionItem]:
         typed = incomplete.lower()
         return [
             CompletionItem(short, help=safe_line(titles[whole]))
-            for whole, short in short_ids(list(titles)).items()
+            for whole, short in store.reading.short_ids(kind, titles).items()
             if short.startswith(typed) or (typed and titles[whole].lower().startswith(typed))
         ]
 

@@ -19,6 +19,9 @@ _FIELDS: Final = {
 """Parameters whose names differ from those of the fields that they set."""
 
 
+TYPED: Final = "edda.typed"  # in the context of a command: what was typed behind it
+
+
 class Command(click.Command):
     """
     A command that names values in errors by their options, and adds its context to each error of usage.
@@ -36,6 +39,7 @@ class Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the arguments and options."""
+        ctx.meta[TYPED] = list(args)
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:  # the parser itself does not set the context

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
@@ -38,9 +38,9 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 NONE: Final = "none"  # the word that clears a date or a parent
-SHOWN_MAX: Final = 50  # rows of a list, unless --limit or --all says otherwise
 PROGRESS_AFTER_S: Final = 1.0  # shorter work needs no progress
 
+_PLAIN_TERMS: Final = ("dumb", "unknown")  # they only print
 # What a terminal would obey, or a reader could be fooled by: controls, bidirectional overrides, surrogates.
 _UNSAFE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -180,15 +180,6 @@ def said_if_long(text: str) -> Iterator[None]:
         telling.cancel()
 
 
-def short_ids(ids: Sequence[str]) -> dict[str, str]:
-    """Return the ends of ids, just long enough that no two are the same."""
-    length = limits.SHORT_ID_CHARACTERS_MIN
-    bare = {whole: whole.replace("-", "") for whole in ids}
-    while length < 32 and len({digits[-length:] for digits in bare.values()}) < len(bare):
-        length += 1
-    return {whole: digits[-length:] for whole, digits in bare.items()}
-
-
 # --- files of the user ------------------------------------------------------------------------------------------------
 
 
@@ -223,7 +214,13 @@ def can_ask() -> bool:
 
 def can_redraw() -> bool:
     """Tell whether stderr is a terminal that can redraw a line. Others, such as an editor's shell, only print."""
-    return sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
+    return sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in _PLAIN_TERMS
+
+
+def styled(text: str, **how: Any) -> str:
+    """Return a text with a style of ``click.style``, if a person reads it on a terminal that has styles and may use them."""
+    plain = os.environ.get("TERM", "").lower() in _PLAIN_TERMS or bool(os.environ.get("NO_COLOR"))
+    return text if plain or not on_terminal() else click.style(text, **how)
 
 
 def safe_text(text: str) -> str:
@@ -252,8 +249,8 @@ def say(text: str, *, lead: str = "", bold: bool = False) -> None:
         bold: Whether the line is bold.
     """
     if on_terminal():
-        text = click.style(safe_text(text), bold=True) if bold else safe_text(text)
-        lead = click.style(safe_text(lead), dim=True) if lead else ""
+        text = styled(safe_text(text), bold=True) if bold else safe_text(text)
+        lead = styled(safe_text(lead), dim=True) if lead else ""
     click.echo(f"{lead} {text}" if lead else text)
 
 
@@ -362,25 +359,3 @@ class TagName(click.ParamType):  # type: ignore[type-arg]  # generic only since 
 def count(number: int, what: str) -> str:
     """Return a number with its noun: ``1 task``, ``2 tasks``."""
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
-
-
-def chosen_limit(limit: int | None, everything: bool) -> int | None:
-    """
-    Return how many rows a list may show; None for all.
-
-    Raises:
-        InvalidValueError: It is not a number of rows.
-    """
-    if limit is not None and limit < 0:
-        raise InvalidValueError("limit", "must be 0 or more", limit)
-    return None if limit is None and everything else SHOWN_MAX if limit is None else limit
-
-
-def cut(rows: list[T], limit: int | None, everything: bool) -> list[T]:
-    """Return the rows that a list shows. If there are more, say so, unless the person gave a limit."""
-    shown = chosen_limit(limit, everything)
-    if shown is None or len(rows) <= shown:
-        return rows
-    if limit is None:
-        note(f"Only the first {shown:,} are shown; --limit N or --all shows more.")
-    return rows[:shown]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edda_sync.cli import times
 from edda_sync.cli.commands import Group
 from edda_sync.cli.common import (
     damaged_parts,
@@ -191,7 +192,7 @@ def _of_base(edits: Sequence[Replacement]) -> list[Replacement]:
 
 
 def _moment(value: ConflictValue) -> str:
-    return value.written_at[:19] + "Z"
+    return times.full(value.written_at)
 
 
 def _short(value: object) -> str:

@@ -1,50 +1,73 @@
-"""Days by name: ``today``, ``tomorrow`` and the days of the week, in the calendar of this machine."""
+"""Days and times that options take, as :mod:`edda_sync.words.dates` reads them."""
 
 from __future__ import annotations
 
-import datetime
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from edda_sync.cli import times
 from edda_sync.cli.common import NONE
-from edda_sync.words import values
-from edda_sync.words.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from edda_sync.words.dates import Clock, When
+    from edda_sync.words.spans import Span
 
-WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_HELP: Final = "is not a date such as 2026-03-01, today, tomorrow or friday, or a time such as 2026-03-01T09:30:00Z"
-_FROM_TODAY: Final = {"yesterday": -1, "today": 0, "tomorrow": 1}
+EXAMPLES = "2026-03-01, tomorrow, friday, eow, +3d, 10:00, friday 10:00, in your time"
 
 
 class Day(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.3
     """
-    A date or time, or a word for a date, which is replaced by that date.
+    A day or a time.
 
     Args:
-        today: Returns the present day.
+        clock: Returns the present moment.
         or_none: Whether ``none`` may be given for no date.
     """
 
     name = "date"
 
-    def __init__(self, today: Callable[[], datetime.date] = datetime.date.today, *, or_none: bool = False) -> None:
-        self._today, self._or_none = today, or_none
+    def __init__(self, clock: Callable[[], Clock] = times.clock, *, or_none: bool = False) -> None:
+        self._clock, self._or_none = clock, or_none
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> When | str:  # noqa: ARG002 - click's
+        """Return what was meant; ``none`` stays as it is."""
+        from edda_sync.words import dates  # only for what has dates
+
+        if self._or_none and value == NONE:
+            return NONE
+        return dates.read("date" if param is None else param.opts[0], str(value), self._clock())
+
+
+class Moment(Day):
+    """A moment that was, as it is stored; a day is its first moment for the person."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002 - click's
-        """Return the date or time."""
-        word, today = str(value).strip().lower(), self._today()
-        if word in _FROM_TODAY:
-            return (today + datetime.timedelta(days=_FROM_TODAY[word])).isoformat()
-        if word in WEEKDAYS:  # the next one, not today
-            days = (WEEKDAYS.index(word) - today.weekday() - 1) % 7 + 1
-            return (today + datetime.timedelta(days=days)).isoformat()
-        if not (self._or_none and value == NONE):
-            field = "date" if param is None else param.opts[0]
-            try:
-                values.time(field, value)
-            except InvalidValueError:
-                raise InvalidValueError(field, _HELP, value) from None
-        return str(value)
+        """Return what was meant."""
+        from edda_sync.words import dates  # only for what has dates
+
+        found = dates.read_past("time" if param is None else param.opts[0], str(value), self._clock())
+        return dates.stored(found if found.at is not None else found._replace(at=self._clock().moment(found.day)))
+
+
+class Days(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.3
+    """
+    A span of days, such as ``week`` or ``overdue``; ``none`` and ``any`` stay as they are.
+
+    Args:
+        clock: Returns the present moment.
+    """
+
+    name = "span"
+
+    def __init__(self, clock: Callable[[], Clock] = times.clock) -> None:
+        self._clock = clock
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Span | str:  # noqa: ARG002 - click's
+        """Return what was meant."""
+        from edda_sync.words import filters, spans  # only for what has dates
+
+        if value in (filters.NONE, filters.ANY):
+            return str(value)
+        return spans.read("due" if param is None else param.opts[0], str(value), self._clock())

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edda_sync.cli import attachments, earlier, editing, finding, items, shown, taking_back
+from edda_sync.cli import attachments, earlier, editing, finding, items, limiting, shown, taking_back, times
 from edda_sync.cli.columns import print_table
 from edda_sync.cli.commands import Group
 from edda_sync.cli.common import (
     TagName,
-    chosen_limit,
     count,
-    cut,
     json_option,
     note,
     on_terminal,
@@ -25,7 +23,6 @@ from edda_sync.cli.common import (
     print_json,
     read_text,
     say,
-    short_ids,
     write,
 )
 from edda_sync.words.errors import UsageError
@@ -94,7 +91,9 @@ def add(file: str, attaches: bool, as_json: bool, **fields: Any) -> None:
             raise UsageError("This text has no heading to be its title; give it one with --title.")
     with opened(make=True) as store:
         document_id = write(store, lambda tx: tx.create_document(made))
-        items.print_item(store, store.get_document(document_id)) if as_json else say(document_id)
+        items.print_item(store, store.get_document(document_id)) if as_json else items.say_id(
+            store, "document", document_id
+        )
 
 
 def _add_attached(file: str, as_json: bool, fields: dict[str, Any]) -> None:
@@ -112,7 +111,9 @@ def _add_attached(file: str, as_json: bool, fields: dict[str, Any]) -> None:
 
     with opened(make=True) as store:
         document_id = write(store, work)
-        items.print_item(store, store.get_document(document_id)) if as_json else say(document_id)
+        items.print_item(store, store.get_document(document_id)) if as_json else items.say_id(
+            store, "document", document_id
+        )
 
 
 def _list_options(function: Any) -> Any:
@@ -120,7 +121,7 @@ def _list_options(function: Any) -> Any:
         json_option,
         finding.answers,
         click.option("--all", "everything", is_flag=True, help="Show as many as there are."),
-        click.option("--limit", type=int, metavar="N", help="Show at most N; 50 unless --all."),
+        limiting.limit_option,
         click.option("--reverse", is_flag=True, help="Reverse the order."),
         click.option("--task", metavar="ID", help="Linked to a task."),
         finding.conditions("documents"),
@@ -137,17 +138,18 @@ def _list_options(function: Any) -> Any:
     metavar="WORDS",
     help="Words in title or content; `rep*` matches a beginning, `'\"two words\"'` those two side by side.",
 )
-@click.option("--order", type=click.Choice(DOCUMENT_ORDERS), default="updated_at", show_default=True)
+@finding.order_option(DOCUMENT_ORDERS, "updated_at unless you say so")
 @click.option("--trash", is_flag=True, help="Show what was deleted instead; `edda doc restore` brings it back.")
 @_list_options
 def list_(trash: bool, **conditions: Any) -> None:
     """List documents, the latest first."""
     if trash:
+        limit = conditions["limit"]
         with opened() as store:
             found = [item for item in store.trash("document") if isinstance(item, Document)]
-        limit = conditions["limit"]
+            shorts = store.reading.short_ids("document", [each.id for each in found])
         none = items.none_shown("document", len(found), limit, trash=True)
-        _print_documents(cut(found, limit, True), conditions["as_json"], none, None)
+        _print_documents(found[: limiting.chosen(limit, everything=True)], shorts, conditions["as_json"], none, None)
     else:
         _find(**conditions)
 
@@ -161,38 +163,41 @@ def search(words: tuple[str, ...], **conditions: Any) -> None:
 
     `rep*` matches the beginning of a word, and `'"two words"'` those two side by side.
     """
-    _find(text=" ".join(words), order="relevance", **conditions)
+    _find(text=" ".join(words), order=("relevance", False), **conditions)
 
 
 def _find(*, everything: bool, limit: int | None, as_json: bool, **conditions: Any) -> None:
-    shown = chosen_limit(limit, everything)
+    unlimited = everything or (as_json and conditions["after"] is None and not conditions["explain"])
+    shown = limiting.chosen(limit, everything=unlimited)
+    order = conditions["order"] or ("updated_at", False)
     with opened() as store:
         linked_from = None if conditions["task"] is None else items.task(store, conditions["task"]).id
         query = DocumentQuery(
             doc_type=conditions["doc_types"] or None, content_type=conditions["content_types"] or None,
-            task=linked_from, text=conditions["text"], order=conditions["order"],
-            descending=conditions["reverse"], limit=None if shown is None else shown + 1, **finding.shared(conditions),
+            task=linked_from, text=conditions["text"], order=order[0], descending=conditions["reverse"] != order[1],
+            limit=None if shown is None else shown + 1, **finding.shared(conditions),
         )  # fmt: skip
         if finding.answered(store, query, conditions, as_json=as_json):
             return
         listed = store.query_documents(query)
-        found = cut(listed, limit, everything)
+        found = limiting.cut(
+            listed, limit, "documents", lambda: store.count(finding.all_of(query)), everything=unlimited
+        )
         finding.note_next(query, conditions, listed, found)
         total = 0 if found else store.counts()["documents"]
-    _print_documents(found, as_json, items.none_shown("document", total, limit), conditions["text"])
+        shorts = store.reading.short_ids("document", [] if as_json else [each.id for each in found])
+    none = items.none_shown("document", total, limit, asked=finding.typed())
+    _print_documents(found, shorts, as_json, none, conditions["text"])
 
 
-def _print_documents(found: list[Document], as_json: bool, none: str, text: str | None) -> None:
+def _print_documents(found: list[Document], shorts: dict[str, str], as_json: bool, none: str, text: str | None) -> None:
     if as_json:
         print_json([items.as_json(each) for each in found])
     elif not found:
         note(none)
     else:
-        shorts = short_ids([each.id for each in found])
-        rows = [
-            [shorts[d.id], d.doc_type, items.short_time(d.updated_at), items.with_tags(d.title, d.tags)] for d in found
-        ]
-        print_table(["id", "type", "updated", "title"], rows, items.found_lines(found, rows, text))
+        rows = [[shorts[d.id], d.doc_type, times.short(d.updated_at), items.with_tags(d.title, d.tags)] for d in found]
+        print_table(["id", "type", "updated", "title"], rows, items.found_lines(found, rows, text), cuts=True)
 
 
 @doc.command("show")
@@ -332,7 +337,9 @@ def restore(ids: tuple[str, ...]) -> None:
 
 def _set_fields(change: Document, fields: dict[str, Any]) -> None:
     """Write the options that were given into a document."""
-    for name in ("title", "doc_type", "content_type"):
+    if fields["title"] is not None:
+        change.title = items.one_line(fields["title"])
+    for name in ("doc_type", "content_type"):
         if fields[name] is not None:
             setattr(change, name, fields[name])
     if fields["metadata"] is not None:

@@ -8,7 +8,7 @@ import click
 
 from edda_sync.cli import items
 from edda_sync.cli.common import print_json, say
-from edda_sync.cli.days import Day
+from edda_sync.cli.days import Moment
 from edda_sync.words.errors import UsageError
 from edda_sync.words.model import Document, Item, Task
 
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 T = TypeVar("T", Task, Document)
 
 at_option = click.option(
-    "--at", "moment", type=Day(), metavar="TIME", help="As it was then, such as 2026-03-01T09:30:00Z."
+    "--at",
+    "moment",
+    type=Moment(),
+    metavar="TIME",
+    help="As it was then: yesterday, 2026-03-01 09:30...",
 )
 
 

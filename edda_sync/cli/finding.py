@@ -1,4 +1,4 @@
-"""What the lists of tasks and of documents share: conditions on tags and metadata, pages, counting and explaining."""
+"""What the lists of tasks and of documents share: conditions, orders, pages, counting and explaining."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import reduce
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from edda_sync.cli.commands import TYPED, Command
 from edda_sync.cli.common import TagName, note, print_json, said_if_long, say
 from edda_sync.words.errors import InvalidValueError
 from edda_sync.words.model import Item
@@ -51,6 +53,86 @@ class Distance(click.ParamType):  # type: ignore[type-arg]  # generic only since
         if match is None:
             self.fail(f"{value!r} is no distance, such as 800m or 5km.", param, ctx)
         return float(match[1]) * (1_000 if match[2] == "km" else 1)
+
+
+class Order(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.3
+    """
+    An order of a list, with ``-`` before it to reverse it.
+
+    Args:
+        known: The orders that there are.
+    """
+
+    name = "order"
+
+    def __init__(self, known: Sequence[str]) -> None:
+        self._known = known
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, bool]:  # noqa: ARG002 - click's
+        """Return its name, and whether it is reversed."""
+        from edda_sync.words import filters  # rarely needed
+
+        return filters.order("order" if param is None else param.opts[0], str(value), self._known)
+
+
+class Statuses(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.3
+    """Statuses of tasks, several with commas; ``all`` for any."""
+
+    name = "status"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:  # noqa: ARG002 - click's
+        """Return them; none for any."""
+        from edda_sync.words import filters  # rarely needed
+
+        return filters.statuses("status" if param is None else param.opts[0], str(value))
+
+
+class FilterCommand(Command):
+    """A command whose words are conditions. ``-work`` is one of them, and not several options of one letter each."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments and options."""
+        takes = {
+            opt for each in self.params if isinstance(each, click.Option) and not each.is_flag for opt in each.opts
+        }
+        rest, read = iter(args), list[str]()
+        for word in rest:
+            if word == "--":
+                read += [word, *rest]
+            elif word in takes:
+                read += [word, *islice(rest, 1)]
+            else:
+                is_tag = word[:1] == "-" and word[1:2] not in ("", "-") and word != "-h"
+                read.append(f"no-tag:{word[1:]}" if is_tag else word)
+        found = super().parse_args(ctx, read)
+        ctx.meta[TYPED] = list(args)
+        return found
+
+
+def statuses(given: Sequence[tuple[str, ...]]) -> tuple[str, ...] | None:
+    """Return the statuses of several options; none for any, None if no option was given."""
+    if not given:
+        return None
+    return () if () in given else tuple(dict.fromkeys(each for several in given for each in several))
+
+
+def order_option(known: Sequence[str], usual: str) -> Callable[[Any], Any]:
+    """Return what adds ``--order``, which is called ``--sort`` too."""
+    said = f"{', '.join(known)}; with - before it, reversed. It is {usual}."
+    return click.option("--order", "--sort", "order", type=Order(known), metavar="NAME", help=said)
+
+
+def all_of(query: Query) -> Query:
+    """Return the query for all rows that meet the conditions of a query."""
+    return replace(query, limit=None, after=None)
+
+
+def typed() -> str:
+    """Return what was typed behind the command, as a shell would take it."""
+    import shlex  # only for an empty answer
+
+    found = click.get_current_context().meta.get(TYPED, ())
+    return shlex.join(each for each in found if each != "--json")
 
 
 def conditions(kind: str) -> Callable[[Any], Any]:

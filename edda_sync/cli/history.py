@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edda_sync.cli import limiting, times
 from edda_sync.cli.columns import NOTHING, print_table
 from edda_sync.cli.commands import Command
-from edda_sync.cli.common import TagName, chosen_limit, json_option, note, opened, print_json
+from edda_sync.cli.common import TagName, json_option, note, opened, print_json
 from edda_sync.words import values
 from edda_sync.words.errors import AmbiguousIdError, NotFoundError, UsageError
 
@@ -36,7 +37,7 @@ def history(id: str | None, tag: str | None, limit: int | None, everything: bool
     """
     if id is not None and tag is not None:
         raise UsageError("Give an ID or --tag, not both.")
-    shown = chosen_limit(limit, everything)
+    shown = limiting.chosen(limit, everything=everything or as_json)
     more = None if shown is None else shown + 1
     with opened() as store:
         if id is None and tag is None:
@@ -91,7 +92,7 @@ def _print(found: History, shown: int | None, limit: int | None, as_json: bool) 
         note("No changes.")
     else:
         rows = [
-            [short(each.dot), f"{each.at[:19]}Z", who(each), _WHOLE.sub(r"\1-", each.reason or NOTHING), _what(each)]
+            [short(each.dot), times.full(each.at), who(each), _WHOLE.sub(r"\1-", each.reason or NOTHING), _what(each)]
             for each in changes
         ]
         print_table(["change", "when", "who", "why", "what"], rows)

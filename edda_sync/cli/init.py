@@ -9,6 +9,7 @@ import click
 from edda_sync.cli.commands import Command
 from edda_sync.cli.common import home, is_new, safe_line, say
 from edda_sync.cli.secrets import chosen, key_options
+from edda_sync.engine import standing
 from edda_sync.engine.encryption import EncryptionManager
 from edda_sync.engine.engine import open as open_store
 from edda_sync.words import values
@@ -49,10 +50,15 @@ def init(
         config = config.changed(encryption_config=chosen(keyring, passphrase, key_file, None))
     with open_store(folder, config) as store:
         store.own.check_identity()
-        called = store.members()[0].name
+        called = standing.own_name(store)
         kept = EncryptionManager(store).status()
     if made:
         encrypted = "" if kept is None else f" It is encrypted, and its key is {kept.kept}."
         say(f'Made a store in {shown}; this device is called "{called}".{encrypted}')
     else:
+        if checked not in (None, called):
+            raise UsageError(
+                f'There is a store in {shown} already, and its device is called "{safe_line(called)}"; nothing was changed: '
+                f"`edda devices rename NAME` renames it."
+            )
         say(f"There is a store in {shown} already; nothing was changed.")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from edda_sync.cli.columns import NOTHING, highlighted
-from edda_sync.cli.common import count, note, on_terminal, print_json, safe_line, say, short_ids, write
+from edda_sync.cli import times
+from edda_sync.cli.columns import GAP, columns, fitted, highlighted, terminal_width
+from edda_sync.cli.common import count, note, on_terminal, print_json, safe_line, say, write
 from edda_sync.words import model, values
 from edda_sync.words.errors import (
     AmbiguousIdError,
@@ -19,6 +21,7 @@ from edda_sync.words.errors import (
     command_of,
 )
 from edda_sync.words.model import UNSET, Document, Item, Task
+from edda_sync.words.query import TaskQuery
 
 if TYPE_CHECKING:
     from edda_sync.engine.engine import StorageEngine
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_TIMES = ("due_date", "created_at", "updated_at", "completed_at")
+_HEADINGS = 16  # columns that headings may take beside cells that are shorter
 LISTED_MAX = 10  # subtasks that a hint names
 _CHANGED = {
     "title": "title", "description": "description", "content": "content", "status": "status", "priority": "priority",
@@ -147,6 +152,29 @@ def note_if_gone(store: StorageEngine, kind: str, whole: str) -> None:
         note(f"Meanwhile: {error}")
 
 
+def below(store: StorageEngine, ids: Sequence[str]) -> dict[str, Task]:
+    """Return the subtasks of tasks, at any depth, without the tasks themselves."""
+    found: dict[str, Task] = {}
+    seen, todo = set(ids), list(ids)
+    while todo:
+        for subtask in store.query_tasks(TaskQuery(parent=todo.pop())):
+            if subtask.id not in seen:
+                seen.add(subtask.id)
+                found[subtask.id] = subtask
+                todo.append(subtask.id)
+    return found
+
+
+def one_line(title: str) -> str:
+    """Return a title as it was meant: where it was pasted with tabs or line breaks, these are spaces."""
+    return re.sub(r"[ ]*[\t\r\n]+[ ]*", " ", title).strip()
+
+
+def say_id(store: StorageEngine, kind: str, made: str) -> None:
+    """Print the id of a new item: to a program the whole, to a person as much as is needed."""
+    say(store.reading.short_ids(kind, [made])[made] if on_terminal() else made)
+
+
 def also(**written: object) -> list[str]:
     """Return the names of the fields of which something was written."""
     return [name for name, value in written.items() if value]
@@ -170,9 +198,15 @@ def note_changed(before: Item, after: Item | None, change: Item, also: Iterable[
     note(f"{what}: {after.title}")
 
 
-def restore(store: StorageEngine, kind: str, references: Sequence[str]) -> None:
+def restore(store: StorageEngine, kind: str, references: Sequence[str], *, recursive: bool = False) -> None:
     """
     Bring tasks or documents back from the trash in one change, and say which were not in it.
+
+    Args:
+        store: The store.
+        kind: ``task`` or ``document``.
+        references: What was typed.
+        recursive: Whether subtasks come back, too, at any depth.
 
     Raises:
         LocalError: As for :func:`several`. Nothing was restored.
@@ -188,7 +222,8 @@ def restore(store: StorageEngine, kind: str, references: Sequence[str]) -> None:
         return whole, item
 
     here = dict(several(find, references))
-    hidden = [whole for whole, item in here.items() if item is None]
+    under = _deleted_below(store, list(here)) if kind == "task" else []
+    hidden = [whole for whole, item in here.items() if item is None] + (under if recursive else [])
 
     def work(tx: Transaction) -> None:
         for whole in hidden:
@@ -200,26 +235,28 @@ def restore(store: StorageEngine, kind: str, references: Sequence[str]) -> None:
             note(f"Not in the trash: {item.title}")
     if hidden:
         note(f"Restored {count(len(hidden), kind)}.")
-    if kind == "task":
-        _note_subtasks(store, list(here))
+    if under and not recursive:
+        shorts = store.reading.short_ids("task", under[:LISTED_MAX])
+        named = " ".join(shorts.values()) + (" ..." if len(under) > LISTED_MAX else "")
+        are = "is" if len(under) == 1 else "are"
+        note(
+            f"{count(len(under), 'subtask')} {are} still in the trash ({named}); --recursive brings subtasks back too."
+        )
 
 
-def _note_subtasks(store: StorageEngine, restored: list[str]) -> None:
-    """Say which subtasks of restored tasks, at any depth, are still in the trash."""
+def _deleted_below(store: StorageEngine, restored: list[str]) -> list[str]:
+    """Return the subtasks of tasks, at any depth, that are in the trash, parents first."""
     trash = [each for each in store.trash("task") if isinstance(each, Task)]
     above, left = set(restored), list[str]()
     while found := [each.id for each in trash if each.parent_id in above and each.id not in above]:
         above.update(found)
         left += found
-    if left:
-        are = "is" if len(left) == 1 else "are"
-        shorts = short_ids([each.id for each in trash])
-        command = " ".join(["edda task restore", *(shorts[each] for each in left[:LISTED_MAX])])
-        rest = f" the first {LISTED_MAX} of" if len(left) > LISTED_MAX else ""
-        note(f"{count(len(left), 'subtask')} {are} still in the trash; `{command}` brings back{rest} them.")
+    return left
 
 
-def none_shown(kind: str, total: int, limit: int | None, *, trash: bool = False, hint: str = "") -> str:
+def none_shown(
+    kind: str, total: int, limit: int | None, *, trash: bool = False, asked: str = "", hint: str = ""
+) -> str:
     """
     Return why a list is empty: there are no items, no rows were wanted, or nothing matches.
 
@@ -228,6 +265,7 @@ def none_shown(kind: str, total: int, limit: int | None, *, trash: bool = False,
         total: How many there are without conditions.
         limit: The value of ``--limit``.
         trash: Whether these are the items in the trash.
+        asked: What was typed.
         hint: What to say about items that do not match.
     """
     where = " in the trash" if trash else ""
@@ -237,7 +275,7 @@ def none_shown(kind: str, total: int, limit: int | None, *, trash: bool = False,
     in_all = f"there {'is' if total == 1 else 'are'} {count(total, kind)}{where}"
     if limit == 0:
         return f"--limit 0 shows nothing; {in_all}."
-    return f"Nothing matches; {in_all} in all{hint}."
+    return f"Nothing matches{asked and ' '}{safe_line(asked)}; {in_all} in all{hint}."
 
 
 def as_json(item: Item) -> dict[str, Any]:
@@ -262,34 +300,32 @@ def print_fields(item: Item, leave_out: Collection[str]) -> None:
             for key, inner in value.items():
                 say(f"{field}.{safe_line(key)}: {safe_line(json.dumps(inner, ensure_ascii=False))}")
         else:
-            shown = short_time(value) if field == "due_date" else value
+            shown = times.short(value) if field in _TIMES else value
             say(f"{field}: {', '.join(shown) if isinstance(shown, list) else shown}")
 
 
-def short_time(moment: str | None) -> str:
-    """Return a time for a list, as a date if it is the first moment of a day."""
-    if moment is None:
-        return NOTHING
-    return moment[:10] if moment.endswith("T00:00:00.000Z") else moment[:16] + "Z"
-
-
-def found_lines(found: Sequence[Item], rows: list[list[str]], text: str | None) -> list[str]:
+def found_lines(found: Sequence[Item], rows: list[list[str]], text: str | None, leads: Sequence[str] = ()) -> list[str]:
     """
     Show a person where items hold what was looked for: highlight it in their titles, and return a line for each item.
 
     Args:
         found: The items.
-        rows: Their rows, whose last cells are :func:`with_tags`. These cells are replaced.
+        rows: Their rows, whose last cells begin with the title. These cells are replaced.
         text: What was looked for; None for nothing.
+        leads: What stands before each title.
     """
     if text is None or not on_terminal():
         return []
     from edda_sync.words.excerpts import found_in
 
+    others = [max(map(columns, column)) + len(GAP) for column in list(zip(*rows, strict=True))[:-1]]
+    room = terminal_width() - sum(others) - _HEADINGS
     lines = []
-    for item, row in zip(found, rows, strict=True):
-        held = found_in(item, text)
-        row[-1] = highlighted(row[-1], held.title.marks)
+    for item, row, lead in zip(found, rows, leads or [""] * len(rows), strict=True):
+        row[-1] = fitted(row[-1], max(room, _HEADINGS))
+        held, shown = found_in(item, text), len(row[-1])
+        marks = [(min(start + len(lead), shown), min(end + len(lead), shown)) for start, end in held.title.marks]
+        row[-1] = highlighted(row[-1], marks)
         lines.append("" if held.body is None else highlighted(*held.body))
     return lines
 

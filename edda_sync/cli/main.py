@@ -34,7 +34,7 @@ from edda_sync.words.errors import EddaError
 
 COMMANDS: Final = {
     "init": ("init:init", "Make a store here; other commands do so too."),
-    "task": ("tasks:task", "Tasks: add, list, show, edit, done, rm, restore, move."),
+    "task": ("tasks:task", "Tasks: add, list, search, show, edit, start, done, rm, restore, move."),
     "doc": ("documents:doc", "Documents: add, list, show, edit, rm, restore, search, files, fetch, save, detach."),
     "tag": ("tags:tag", "Tags: add, list, rename, rm."),
     "link": ("links:link", "Link a document to a task."),
@@ -49,7 +49,7 @@ COMMANDS: Final = {
     "service": ("service:service", "Let the system run this device: install, status, uninstall."),
     "invite": ("invite:invite", "Let another device join."),
     "join": ("join:join", "Join the workspace of another device."),
-    "devices": ("status:devices", "List the devices of the workspace."),
+    "devices": ("devices:devices", "List the devices of the workspace; rename."),
     "split": ("split:split", "Make a copy of a store a device of its own."),
     "sync": ("network:sync", "Sync once, until every reachable device is proved equal."),
     "status": ("status:status", "Show peers, and how far each is."),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from edda_sync.cli import streams
+from edda_sync.cli import streams, times
 from edda_sync.cli.commands import Command, Group
 from edda_sync.cli.common import (
     can_ask,
@@ -156,7 +156,7 @@ def _tried(target: Target, code: RecoveryCode) -> dict[str, Any]:
 
 
 def _minute(moment: str) -> str:
-    return moment[:16].replace("T", " ") + "Z"
+    return times.short(moment)
 
 
 # --- showing ----------------------------------------------------------------------------------------------------------

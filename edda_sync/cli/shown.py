@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from edda_sync.cli.common import configuration, home, note, settings
 from edda_sync.words.errors import EddaError, UsageError, command_of, typed
+from edda_sync.words.folders import state_folder
 from edda_sync.words.model import TEXT_FIELDS, Document, Item, Task, kind_of, remember_base
 
 if TYPE_CHECKING:
@@ -119,8 +120,6 @@ def _noted(item_id: str) -> str | None:
 
 
 def _path(item_id: str) -> Path:
-    from edda_sync.words.folders import state_folder
-
     reader = "\0".join((str(home()), settings().agent or "", item_id))
     name = blake2b(reader.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
     return state_folder(configuration()) / "shown" / name

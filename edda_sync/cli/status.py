@@ -1,4 +1,4 @@
-"""``edda status`` and ``edda devices``: the state of this device and the others, from the running device if there is one."""
+"""``edda status``: the state of this device and the others, from the running device if there is one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edda_sync.cli import times
 from edda_sync.cli.columns import print_table
 from edda_sync.cli.commands import Command
 from edda_sync.cli.common import (
@@ -39,28 +40,7 @@ if TYPE_CHECKING:
     from edda_sync.device.control import Answer
 
 
-@click.command("devices", cls=Command)
-@json_option
-def devices(as_json: bool) -> None:
-    """List the devices of the workspace, and when each was last proved equal to this one; and its recovery codes."""
-    listed = asked("devices")
-    if listed is not None:
-        found = listed["devices"]
-    else:
-        from edda_sync.engine import standing
-
-        with opened() as store:
-            found = [*standing.devices(store), *standing.recovery_codes(store)]
-    if as_json:
-        print_json(found)
-        return
-    rows = [[each["name"], each["device"][:SHORT_DEVICE], _standing(each)] for each in found]
-    print_table(["name", "id", "last proved equal"], rows)
-    names = told_apart({each["device"]: each["name"] for each in found})
-    _print_clocks({names[each["device"]]: each for each in found})
-
-
-def _print_clocks(devices: dict[str, Answer]) -> None:
+def print_clocks(devices: dict[str, Answer]) -> None:
     """Print which devices' clocks are apart from this one's, by their names."""
     for name, each in devices.items():
         if each.get("clock_s") is not None:  # an `edda up` from before this does not say it
@@ -68,14 +48,6 @@ def _print_clocks(devices: dict[str, Answer]) -> None:
 
             if said := clocks.sentence(safe_line(name), each["clock_s"]):
                 say(said)
-
-
-def _standing(device: Answer) -> str:
-    """Return when a device was last proved equal, or what else is to be said of it."""
-    if device.get("recovery"):  # an `edda up` from before codes does not say so
-        made = device["added_at"][:10]
-        return f"made {made}, replaced since" if device["recovery"] == "replaced" else f"made {made}, never links"
-    return "this device" if device["this"] else _when(device["proved_at"])
 
 
 @click.command("status", cls=Command)
@@ -185,9 +157,9 @@ def _print_status(found: Answer) -> None:
     if found["peers"]:
         say("")
         names = names_of(found)
-        rows = [[names[each["device"]], _peer_state(each), _when(each["proved_at"])] for each in found["peers"]]
+        rows = [[names[each["device"]], _peer_state(each), when(each["proved_at"])] for each in found["peers"]]
         print_table(["device", "state", "last proved equal"], rows)
-        _print_clocks({names[each["device"]]: each for each in found["peers"]})
+        print_clocks({names[each["device"]]: each for each in found["peers"]})
         for each in found["peers"]:
             said = each.get("note", "") if each["connected"] else each["error"]
             if said:
@@ -201,13 +173,13 @@ def _backup(noted: Answer) -> str:
     target = safe_line(noted["target"])
     if not noted["number"]:
         return f"backups: none at {target} yet; {noted['failed']}"
-    said = [f"backup {noted['number']:,} at {target} of {_when(noted['made_at'])}"]
+    said = [f"backup {noted['number']:,} at {target} of {when(noted['made_at'])}"]
     said.append("holds everything" if not noted["behind"] else f"lacks {count(noted['behind'], 'later change')}")
     if noted["outstanding"]:
-        before = f", since the last converged one of {_when(noted['converged_at'])}" if noted["converged_at"] else ""
+        before = f", since the last converged one of {when(noted['converged_at'])}" if noted["converged_at"] else ""
         said.append(f"without the latest of {', '.join(map(safe_line, noted['outstanding']))}{before}")
     if noted["verified_at"]:
-        said.append(f"last verified {_when(noted['verified_at'])}")
+        said.append(f"last verified {when(noted['verified_at'])}")
     if noted["failed"]:
         said.append(f"the last attempt failed: {noted['failed']}")
     return f"backups: {'; '.join(said)}"
@@ -285,7 +257,7 @@ def _print_lives(found: Answer) -> None:
         say(f"copies: {copy_sentence(safe_line(found['copy_at']))}")
     elif found["copies"]:
         others = "another copy" if found["copies"] == 1 else f"{found['copies']:,} other copies"
-        wrote, quiet = _when(found["copy_wrote_at"]), found["copy_quiet_at"][:10]
+        wrote, quiet = when(found["copy_wrote_at"]), found["copy_quiet_at"][:10]
         say(
             f"copies: this device's store exists more than once; {others} of it wrote too, last {wrote}. Nothing is lost; "
             f"use only one, or type `edda split NAME` on one of them. This ends once no copy has written until {quiet}."
@@ -327,8 +299,9 @@ def _peer_state(peer: Answer) -> str:
     return ", ".join([apart(peer) or "comparing", *large])
 
 
-def _when(moment: str | None) -> str:
-    return "never" if moment is None else f"{moment[:10]} {moment[11:19]}Z"
+def when(moment: str | None) -> str:
+    """Return a moment for a person or program; ``never`` for none."""
+    return "never" if moment is None else times.full(moment)
 
 
-__all__ = ["apart", "devices", "files_missing", "losses", "names_of", "status"]
+__all__ = ["apart", "files_missing", "losses", "names_of", "status", "when"]

@@ -7,8 +7,9 @@ import click
 from edda_sync.cli import taking_back
 from edda_sync.cli.columns import NOTHING, print_table
 from edda_sync.cli.commands import Group
-from edda_sync.cli.common import TagName, json_option, note, opened, print_json, safe_line, say, write
+from edda_sync.cli.common import TagName, can_ask, json_option, note, opened, print_json, safe_line, say, write
 from edda_sync.words import model, values
+from edda_sync.words.errors import UsageError
 
 
 @click.group("tag", cls=Group)
@@ -49,13 +50,18 @@ def list_(as_json: bool) -> None:
 @tag.command("rename")
 @click.argument("name", type=TagName())
 @click.argument("new_name", type=TagName())
-def rename(name: str, new_name: str) -> None:
+@click.option(
+    "--merge", is_flag=True, help="Let it become one with a tag that there is already; nothing parts them again."
+)
+def rename(name: str, new_name: str, merge: bool) -> None:
     """Rename a tag, on all that carries it."""
     with opened() as store:
         old, new = values.tag_id(name), values.tag_id(new_name)
         tags = store.tags()
         was_there = old != new and any(each.id == new for each in tags)
         is_same = any((each.id, each.name) == (old, new_name) for each in tags)
+        if was_there and not merge:
+            _check_merge(name, new_name)
         with taking_back.written(store) as dots:
             write(store, lambda tx: tx.rename_tag(name, new_name))
     if is_same:
@@ -65,6 +71,21 @@ def rename(name: str, new_name: str) -> None:
     else:
         note(f"There was a tag {safe_line(new_name)} already: what carried {safe_line(name)} carries that one now.")
         taking_back.note_undo(dots)
+
+
+def _check_merge(name: str, new_name: str) -> None:
+    """
+    Let two tags become one only if that is meant.
+
+    Raises:
+        UsageError: It was not confirmed, and nobody can be asked.
+        ClickException: The person answered no.
+    """
+    there = f"There is a tag {safe_line(new_name)} already; what carries {safe_line(name)} would carry that one"
+    if not can_ask():
+        raise UsageError(f"{there}. Nothing was changed; --merge does it.")
+    if not click.confirm(f"{there}. Make them one?", err=True):
+        raise click.ClickException("Nothing was changed.")
 
 
 @tag.command("rm")

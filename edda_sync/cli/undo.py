@@ -18,13 +18,13 @@ from edda_sync.cli.common import (
     safe_line,
     said_if_long,
     settings,
-    short_ids,
 )
-from edda_sync.cli.days import Day
+from edda_sync.cli.days import Moment
 from edda_sync.cli.history import short
 from edda_sync.words import exits
 
 if TYPE_CHECKING:
+    from edda_sync.engine.engine import StorageEngine
     from edda_sync.words.listed import TakenBack, Undone
 
 _DONE = {"trashed": "to the trash", "restored": "out of the trash"}
@@ -45,12 +45,15 @@ def undo(changes: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
     named = settings()
     with opened() as store, said_if_long("Looking back."):
         found = store.undo(*changes, agent=named.agent, reason=named.reason, dry_run=dry_run)
-    _tell(found, dry_run, as_json)
+        shorts = _shorts(store, found)
+    _tell(found, shorts, dry_run, as_json)
 
 
 @click.command("revert", cls=Command)
 @click.option("--agent", "of_agent", metavar="NAME", required=True, help="Whose changes.")
-@click.option("--since", metavar="TIME", type=Day(), required=True, help="Since when, such as 2026-03-01T09:30:00Z.")
+@click.option(
+    "--since", metavar="TIME", type=Moment(), required=True, help="Since when: yesterday, friday 10:00, 2026-03-01..."
+)
 @_dry_run
 @json_option
 def revert(of_agent: str, since: str, dry_run: bool, as_json: bool) -> None:
@@ -62,19 +65,24 @@ def revert(of_agent: str, since: str, dry_run: bool, as_json: bool) -> None:
     named = settings()
     with opened() as store, said_if_long("Looking back."):
         found = store.revert(of_agent, since, agent=named.agent, reason=named.reason, dry_run=dry_run)
+        shorts = _shorts(store, found)
     if not found.of and not as_json:
         note(f"{safe_line(of_agent)} has done nothing since then.")
         click.get_current_context().exit(exits.NOT_FOUND)
-    _tell(found, dry_run, as_json)
+    _tell(found, shorts, dry_run, as_json)
 
 
-def _tell(found: Undone, dry_run: bool, as_json: bool) -> None:
+def _shorts(store: StorageEngine, found: Undone) -> dict[str, str]:
+    """Return the short ids of the items that were changed."""
+    return {each.id: store.reading.short_ids(each.kind, [each.id])[each.id] for each in found.items}
+
+
+def _tell(found: Undone, shorts: dict[str, str], dry_run: bool, as_json: bool) -> None:
     if as_json:
         print_json({"change": found.dot, "of": list(found.of), "items": [asdict(each) for each in found.items]})
         return
     told = [each for each in found.items if each.fields or each.left]
     if told:
-        shorts = short_ids([each.id for each in told])
         print_table(
             ["kind", "id", "title", "result"],
             [[each.kind, shorts[each.id], each.title, line] for each in told for line in _lines(each)],

@@ -13,6 +13,8 @@ from edda_sync.engine.writing import Writing
 from edda_sync.ledger.ledger import Ledger
 from edda_sync.store.seams import StoreReader, StoreWriter
 from edda_sync.sync import readmission, shut_out
+from edda_sync.words import values
+from edda_sync.words.errors import NotFoundError
 from edda_sync.workspace import authority
 from edda_sync.workspace import members as workspaces
 
@@ -139,6 +141,29 @@ class Membership:
             workspaces.member_draft(card, self._own.identity.public_key)
             workspaces.check_room(reader)
             workspaces.check_proved(reader)
+
+    def rename(self, device: str, name: str) -> None:
+        """
+        Give a member another name, on all devices.
+
+        Args:
+            device: The id of its device.
+            name: One line of text.
+
+        Raises:
+            NotFoundError: There is no such member.
+        """
+        from edda_sync.changes.drafts import Put
+
+        def work(tx: StoreWriter) -> None:
+            certificate = next((each.certificate for each in workspaces.members(tx) if each.device == device), None)
+            if certificate is None:
+                raise NotFoundError("device", device)
+            entity = records.device_entity(records.certificate_key(certificate))
+            self._writing.commit(tx, [Put.of("device", entity, {"name": values.line("name", name)})], "renamed")
+
+        self._opened.store.transact(work)
+        self._writing.announce()
 
     def check_can_invite(self) -> None:
         """

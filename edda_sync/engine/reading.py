@@ -20,6 +20,7 @@ from edda_sync.engine import missing
 from edda_sync.engine.items import item_of_row, row_of, tag_names
 from edda_sync.engine.matching import count, matching
 from edda_sync.engine.opened import Opened
+from edda_sync.engine.referring import meant, shortest
 from edda_sync.engine.soundly import Stored, Writes, soundly
 from edda_sync.words import values
 from edda_sync.words.errors import (
@@ -191,10 +192,13 @@ class Reading:
         Raises:
             NotFoundError, AmbiguousIdError: Nothing is meant by it, or several items are. See ``engine.referring``.
         """
-        from edda_sync.engine.referring import meant  # a plain command names nothing
-
         with _STORED, self._opened.store.read() as reader:
             return meant(reader, kind, reference)
+
+    def short_ids(self, kind: str, ids: Iterable[str]) -> dict[str, str]:
+        """Return the ends of the ids of tasks or documents that :meth:`resolve` takes: see ``engine.referring.shortest``."""
+        with _STORED, self._opened.store.read() as reader:
+            return {each: shortest(reader, kind, each) for each in ids}
 
     def overfull(self) -> list[tuple[str, str]]:
         """Return kind and id of each entity that is too large to be shown, because its devices wrote too much into it."""

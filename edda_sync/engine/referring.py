@@ -44,6 +44,19 @@ def meant(reader: StoreReader, kind: str, reference: str) -> str:
     return found[0]
 
 
+def shortest(reader: StoreReader, kind: str, whole: str) -> str:
+    """
+    Return the end of an id that means it alone: six characters, or more if another item of the store ends so, even one in
+    the trash. So it is the same in every list, until such an item is made.
+    """
+    digits = whole.replace("-", "")
+    alike = [each.replace("-", "") for each in reader.index.ids_ending(kind, digits[-limits.SHORT_ID_CHARACTERS_MIN :])]
+    length = limits.SHORT_ID_CHARACTERS_MIN
+    while length < len(digits) and sum(each.endswith(digits[-length:]) for each in alike) > 1:
+        length += 1
+    return digits[-length:]
+
+
 def _titled(reader: StoreReader, kind: str, title: str) -> list[str]:
     """Return the ids of the items with a title, in order: not more than an error can use."""
     where = [("title", "=", title)]

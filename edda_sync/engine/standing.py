@@ -10,7 +10,7 @@ import msgspec
 from edda_sync.changes import early
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.crdt.keys import kind_and_id
-from edda_sync.crdt.records import device_id
+from edda_sync.crdt.records import device_id, told_apart
 from edda_sync.engine import backed_up, backend
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.measured import sizes
@@ -103,7 +103,8 @@ def outstanding(engine: StorageEngine, remembered: Mapping[str, Remembered] | No
     known = load(engine) if remembered is None else remembered
     changes, own = count(engine.frontier()), engine.identity.device
     equal = {device for device, each in known.items() if each.proved_s and each.changes == changes}
-    return [each.name for each in engine.members() if each.device not in equal | {own}]
+    called = told_apart({each.device: each.name for each in engine.members()})
+    return [name for device, name in called.items() if device not in equal | {own}]
 
 
 def facts(engine: StorageEngine) -> Facts:

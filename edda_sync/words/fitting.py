@@ -36,6 +36,8 @@ def matches(plan: Plan, row: Mapping[str, Any], tag_ids: Collection[str], among:
         value = row[column]
         if value is None or (start is not None and value < start) or (end is not None and value >= end):
             return False
+    if any(row[column] is not None and start <= row[column] < end for column, start, end in plan.without):
+        return False
     if not all(tag_id in tag_ids for tag_id in plan.tag_ids):
         return False
     if plan.any_tag_ids and not any(tag_id in tag_ids for tag_id in plan.any_tag_ids):

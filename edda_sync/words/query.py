@@ -43,6 +43,8 @@ class TaskQuery:
         under: Id of a task; finds its subtasks at any depth.
         document: Id of a document to which a task must link.
         due_from, due_before: Range of ``due_date``, without its end: text, a ``datetime``, or a ``date``.
+        due_except: Ranges of ``due_date`` that are not meant, each without its end (:mod:`.spans` says what for).
+        has_due: Whether a task must have a due date, or have none; None for either.
         completed_from, completed_before, created_from, created_before, updated_from, updated_before: Ranges of
             ``completed_at``, ``created_at`` and ``updated_at``.
         where: Conditions on ``metadata`` and ``agent_context``: triples such as ``("metadata.estimate", ">=", 3)``, with
@@ -75,6 +77,8 @@ class TaskQuery:
     document: str | None = None
     due_from: When | None = None
     due_before: When | None = None
+    due_except: Sequence[tuple[When, When]] = ()
+    has_due: bool | None = None
     completed_from: When | None = None
     completed_before: When | None = None
     created_from: When | None = None
@@ -150,6 +154,7 @@ class Plan(NamedTuple):
         where: Conditions on JSON columns.
         after: A place in the order; only rows behind it are found.
         near: How far a row's place may be from another one; None for rows with or without a place.
+        without: Ranges in which a column must not be, as in ``ranges``, both of whose ends are given.
     """
 
     kind: str
@@ -168,6 +173,7 @@ class Plan(NamedTuple):
     where: tuple[Condition, ...] = ()
     after: Place | None = None
     near: Near | None = None
+    without: tuple[tuple[str, str, str], ...] = ()
 
 
 def pages(read: Callable[[Plan], Sequence[Row]], kind: str, size: int) -> Iterator[Sequence[Row]]:
@@ -211,6 +217,9 @@ def plan(query: Query) -> Plan:
             parent = values.id_text(values.id_bytes("parent", query.parent)) if query.parent else None
             equal.append(("parent_id", (parent,)))
         ranges += [_range(query, "due"), _range(query, "completed")]
+        if query.has_due is not None:
+            ranges += [("due_date", "", None)] if query.has_due else []  # every time comes after the empty text
+            equal += [] if query.has_due else [("due_date", (None,))]
     else:
         for name in ("doc_type", "content_type"):
             if getattr(query, name) is not None:
@@ -236,6 +245,7 @@ def plan(query: Query) -> Plan:
         where=_where(query.where, "task" if task else "document"),
         after=_place(query, order),
         near=_near(query),
+        without=_without(query),
     )
 
 
@@ -324,6 +334,12 @@ def _range(query: Query, name: str) -> tuple[str, str | None, str | None]:
     column = "due_date" if name == "due" else f"{name}_at"
     start, end = (_moment(field, getattr(query, field)) for field in (f"{name}_from", f"{name}_before"))
     return column, start, end
+
+
+def _without(query: Query) -> tuple[tuple[str, str, str], ...]:
+    if not isinstance(query, TaskQuery):
+        return ()
+    return tuple([("due_date", *(values.time("due_except", end) for end in each)) for each in query.due_except])  # type: ignore[misc]
 
 
 def _moment(field: str, value: When | None) -> str | None:

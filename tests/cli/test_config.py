@@ -23,7 +23,7 @@ def bare(another_edda: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) ->
 
 def rows(edda: Any, *keys: str) -> dict[str, tuple[str, ...]]:
     lines = edda("config", "show", *keys).stdout.splitlines()
-    cut = [tuple(part.strip() for part in line.split("  ") if part) for line in lines]
+    cut = [line.split("\t") for line in lines]
     return {key: tuple(rest) for key, *rest in cut}
 
 

@@ -1,50 +1,35 @@
 from __future__ import annotations
 
 import datetime
-from functools import partial
 from typing import Any
 
 import pytest
 
-from edda_sync.cli.days import WEEKDAYS, Day
+from edda_sync.cli.days import Day, Days, Moment
+from edda_sync.words import dates, spans
+from edda_sync.words.dates import Clock
 from edda_sync.words.errors import InvalidValueError
 
-SATURDAY = datetime.date(2026, 2, 28)
+NOON = Clock(datetime.datetime(2026, 2, 28, 12, tzinfo=datetime.UTC), datetime.UTC)  # a Saturday
 
 
-@pytest.mark.parametrize(
-    ("word", "date"),
-    [
-        ("today", "2026-02-28"),
-        ("Tomorrow", "2026-03-01"),
-        (" yesterday ", "2026-02-27"),
-        ("sunday", "2026-03-01"),
-        ("FRIDAY", "2026-03-06"),
-        ("saturday", "2026-03-07"),
-    ],
-)
-def test_a_word_becomes_the_date_that_it_means(word: str, date: str) -> None:
-    assert Day(lambda: SATURDAY).convert(word, None, None) == date
+def test_an_option_takes_what_a_person_calls_a_day() -> None:
+    assert Day(lambda: NOON).convert("tomorrow", None, None) == dates.read("due", "2026-03-01", NOON)
+    assert Days(lambda: NOON).convert("week", None, None) == spans.read("due", "week", NOON)
 
 
-@pytest.mark.parametrize("text", ["2026-03-01", "none", "2026-03-01T09:30:00Z"])
-def test_a_date_or_time_stays_as_it_was_typed(text: str) -> None:
-    assert Day(lambda: SATURDAY, or_none=True).convert(text, None, None) == text
+def test_a_moment_that_was_is_stored_as_utc() -> None:
+    assert Moment(lambda: NOON).convert("friday", None, None) == "2026-02-27T00:00:00.001Z", (
+        "the first moment, and no day"
+    )
+    assert Moment(lambda: NOON).convert("10:00", None, None) == "2026-02-28T10:00:00.000Z"
 
 
-@pytest.mark.parametrize("text", ["some day", "", "none", "2026-02-30"])
-def test_a_word_that_is_no_date_is_refused_with_examples_of_dates(text: str) -> None:
-    with pytest.raises(InvalidValueError, match="such as 2026-03-01, today, tomorrow or friday"):
-        Day(lambda: SATURDAY).convert(text, None, None)
-
-
-def test_each_day_of_the_week_is_within_the_next_seven_days() -> None:
-    for number in range(7):
-        today = SATURDAY + datetime.timedelta(days=number)
-        spoken = Day(partial(datetime.date, today.year, today.month, today.day))
-        found = [datetime.date.fromisoformat(spoken.convert(day, None, None)) for day in WEEKDAYS]
-        assert sorted((each - today).days for each in found) == [1, 2, 3, 4, 5, 6, 7]
-        assert [each.weekday() for each in found] == list(range(7))
+def test_none_stays_where_it_may_be_said() -> None:
+    assert Day(lambda: NOON, or_none=True).convert("none", None, None) == "none"
+    assert [Days().convert(word, None, None) for word in ("none", "any")] == ["none", "any"]
+    with pytest.raises(InvalidValueError):
+        Day(lambda: NOON).convert("none", None, None)
 
 
 def test_a_task_is_due_tomorrow_and_found_so(edda: Any) -> None:
@@ -57,6 +42,11 @@ def test_a_task_is_due_tomorrow_and_found_so(edda: Any) -> None:
     assert edda.json("task", "list", "--due-before", "yesterday") == []
     edda("task", "edit", task, "--due", "today")
     assert edda.json("task", "show", task)["due_date"] not in tomorrows or before != after
-    assert edda("task", "add", "x", "--due", "some day", code=2).stderr.startswith("--due: is not a date such as")
     edda("task", "edit", task, "--due", "none")
     assert edda.json("task", "show", task)["due_date"] is None
+
+
+@pytest.mark.parametrize("option", ["--due", "--due-before", "--due-after"])
+def test_a_value_that_is_no_date_is_named_with_its_option(edda: Any, option: str) -> None:
+    said = edda("task", "list", option, "some day", code=2).stderr
+    assert said.startswith(f"{option}: 'some day' is not a date such as")

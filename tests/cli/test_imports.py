@@ -201,7 +201,7 @@ def test_a_dry_run_shows_a_table_and_a_json_answer_has_everything(edda: Any, tmp
     before = edda.everything()
     dry = edda("import", "todotxt", "--dry-run", str(tmp_path / "todo.txt"))
     assert dry.stdout == (
-        "create  line 1  Buy milk   \ncreate  line 2  Call Anna  \n"
+        "create\tline 1\tBuy milk\t\ncreate\tline 2\tCall Anna\t\n"
         "2 tasks would be created, 0 would be updated, 0 unchanged.\n"
     )
     assert edda.everything() == before

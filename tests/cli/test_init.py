@@ -20,7 +20,8 @@ def test_the_first_command_makes_the_store_and_says_so_once(tmp_path: Path, anot
 def test_init_names_the_device_and_says_when_there_is_a_store_already(another_edda: Callable[[str], Any]) -> None:
     edda = another_edda("fresh")
     assert '"my laptop"' in edda("init", "--name", "my laptop").stdout
-    assert "already" in edda("init", "--name", "other").stdout
+    assert "already" in edda("init").stdout
+    assert "`edda devices rename NAME` renames it" in edda("init", "--name", "other", code=2).stderr
     another_edda("other")("init", "--name", "", code=2)
 
 

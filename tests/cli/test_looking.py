@@ -39,7 +39,13 @@ sys.stdin.read()
 """
 
 LOOKING: Final = {
-    "task list": [["task", "list"], ["task", "list", "--trash"], ["task", "list", "--text", "oat"]],
+    "task search": [["task", "search", "oat"]],
+    "task list": [
+        ["task", "list"],
+        ["task", "list", "oat", "due:week", "-work"],
+        ["task", "list", "--trash"],
+        ["task", "list", "--text", "oat"],
+    ],
     "task show": [["task", "show", "TASK"]],
     "doc list": [["doc", "list"], ["doc", "list", "--trash"]],
     "doc show": [["doc", "show", "DOCUMENT"]],
@@ -48,6 +54,7 @@ LOOKING: Final = {
     "tag list": [["tag", "list"]],
     "export": [["export"], ["export", "--format", "markdown", "FOLDER"]],
     "history": [["history"], ["history", "TASK"]],
+    "conflicts": [["conflicts"]],
     "devices": [["devices"]],
     "status": [["status"]],
     "doctor": [["doctor"], ["doctor", "--network"]],
@@ -57,9 +64,9 @@ LOOKING: Final = {
     "index list": [["index", "list"]],
 }
 WRITING: Final = {
-    "init", "task add", "task edit", "task done", "task rm", "task restore", "task move", "doc add", "doc edit", "doc rm",
-    "doc restore", "tag add", "tag rename", "tag rm", "link", "import beads", "import markdown", "import jsonl",
-    "import taskwarrior", "import todotxt", "import ics", "import todoist", "up",
+    "init", "task add", "task edit", "task start", "task done", "devices rename", "task rm", "task restore", "task move",
+    "doc add", "doc edit", "doc rm", "doc restore", "tag add", "tag rename", "tag rm", "link", "import beads",
+    "import markdown", "import jsonl", "import taskwarrior", "import todotxt", "import ics", "import todoist", "up",
     "invite", "join", "sync", "store encrypt", "store decrypt", "store migrate", "key rotate",
     "attach", "doc detach", "doc fetch", "doc save", "bundle export", "bundle import", "split",
     "backup recovery new", "undo", "revert",
@@ -129,6 +136,8 @@ def commands(group: click.Command, above: str = "") -> Iterator[str]:
     if not isinstance(group, click.Group):
         yield above.strip()
         return
+    if group.invoke_without_command and above:
+        yield above.strip()
     for name in group.list_commands(context):
         found = group.get_command(context, name)
         assert found is not None

@@ -141,7 +141,7 @@ def test_a_code_that_is_typed_in_is_tried_on_the_newest_backup(edda: Edda, tmp_p
     backed_up(edda, tmp_path / "stick")
     said = edda("backup", "recovery", "check", stdin=words.upper())
     assert "This is the recovery code of this workspace, made on" in said.stdout
-    assert re.search(r"It opens 1 backup at stick; the newest is of \d{4}-\d\d-\d\d \d\d:\d\dZ\.", said.stdout)
+    assert re.search(r"It opens 1 backup at stick; the newest is of \d{4}-\d\d-\d\dT\d\d:\d\dZ\.", said.stdout)
 
 
 def test_a_program_is_told_what_a_code_opens(edda: Edda, tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_one_task_of_another_devices_backup_comes_back_alone(edda: Edda, tmp_pat
     assert {(each["device"] == edda.json("status")["device"]) for each in edda.json("backup", "list")["backups"]} == {
         False
     }
-    assert " phone  drive " in edda("backup", "list", "--device", "phone").stdout
+    assert "\tphone\tdrive\t" in edda("backup", "list", "--device", "phone").stdout
     assert "There is no backup yet" in edda("backup", "list", "--device", "laptop").stdout
     assert "holds: it gives 2 tasks" in edda("backup", "verify", "--device", "phone").stdout
     assert "no backup of this device at 'drive': `edda backup now` makes" in edda("backup", "restore", code=3).stderr

@@ -20,11 +20,14 @@ def test_tags_are_made_listed_renamed_and_deleted(edda: Any) -> None:
     assert edda("tag", "list").stdout.startswith("office")
 
 
-def test_a_rename_onto_a_tag_that_is_there_says_that_the_two_are_one_now(edda: Any) -> None:
+def test_a_rename_onto_a_tag_that_is_there_makes_the_two_one_only_if_that_is_meant(edda: Any) -> None:
     one = edda.id_of("task", "add", "One", "--tag", "work")
     two = edda.id_of("task", "add", "Two", "--tag", "job")
     assert edda("tag", "rename", "work", "Work").stderr == "Renamed the tag work to Work.\n", "it is the same tag"
-    said = edda("tag", "rename", "Work", "job").stderr
+    refused = edda("tag", "rename", "Work", "job", code=2).stderr
+    assert refused.endswith("that one. Nothing was changed; --merge does it.\n")
+    assert [edda.json("task", "show", each)["tags"] for each in (one, two)] == [["Work"], ["job"]]
+    said = edda("tag", "rename", "Work", "job", "--merge").stderr
     assert said.startswith("There was a tag job already: what carried Work carries that one now.\n")
     assert edda("tag", "rename", "job", "office").stderr == "Renamed the tag job to office.\n"
     assert [edda.json("task", "show", each)["tags"] for each in (one, two)] == [["office"], ["office"]]

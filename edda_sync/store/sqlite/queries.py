@@ -93,7 +93,7 @@ def select_near(plan: Plan) -> tuple[str, list[Any]] | None:
     if narrow or plan.limit + plan.offset > _NEAR_LIMIT or is_most_urgent(plan):
         return None
     others = [column for column, *_ in plan.ranges if column != plan.order[0][0]]
-    conditional = bool(equal or others or _has_tags(plan))
+    conditional = bool(equal or others or plan.without or _has_tags(plan))
     found = _first_of_order(plan, NEAR if conditional else plan.limit + plan.offset)
     if found is None:
         return None
@@ -188,6 +188,9 @@ def _conditions(plan: Plan, carries: str = _IS_ONE, *, listed: bool = False) -> 
     within, bounds = _in_ranges(plan.ranges)
     conditions += within
     parameters += bounds
+    for column, start, end in plan.without:
+        conditions.append(f"({column} IS NULL OR {column} < ? OR {column} >= ?)")
+        parameters += [start, end]
     for tag_id in plan.tag_ids:
         conditions.append(carries.format(kind=plan.kind))
         parameters.append(tag_id)

@@ -117,6 +117,8 @@ task_queries = st.builds(
     document=st.none() | st.integers(1, 4).map(text_id),
     due_from=st.none() | times,
     due_before=st.none() | times,
+    due_except=st.lists(st.tuples(times, times), max_size=2),
+    has_due=st.none() | st.booleans(),
     completed_from=st.none() | times,
     order=st.sampled_from(PLAIN_ORDERS),
 )
