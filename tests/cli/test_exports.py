@@ -349,6 +349,6 @@ def test_everything_that_is_written_out_is_readable_by_its_owner_only(edda: Any,
         os.umask(before)
     written = [tmp_path / "all.jsonl", *(tmp_path / "all.jsonl.files").rglob("*"), *(tmp_path / "folder").rglob("*")]
     files = {path: stat.S_IMODE(path.stat().st_mode) for path in written if path.is_file()}
-    assert sorted(path.name for path in files) == ["D.md", "all.jsonl", "report.txt", "report.txt"]
+    assert sorted(path.name for path in files) == [".edda.jsonl", "D.md", "all.jsonl", "report.txt", "report.txt"]
     assert set(files.values()) == {0o600}
     assert {stat.S_IMODE(path.stat().st_mode) for path in written if path.is_dir()} == {0o700}
