@@ -85,6 +85,15 @@ def test_a_person_settles_what_is_open_by_saying_whose_value_is_right(
     assert (counts(merge(store, SECOND)), merge(store, SECOND).edited) == ((0, 0, 1, 0), [])
 
 
+def test_an_open_value_that_a_person_puts_back_takes_the_sources(store: StorageEngine) -> None:
+    merge(store, FIRST)
+    store.update_task(Task(id=beads.task_id("bd-1"), title="mine"))
+    assert merge(store, SECOND).edited == [("bd-1", "title")]
+    store.update_task(Task(id=beads.task_id("bd-1"), title=FIRST["title"]))
+    assert merge(store, SECOND).edited == []
+    assert task_of(store, "bd-1").title == "new", "the base stays what it was while the value is open"
+
+
 def test_a_text_that_both_sides_edited_has_the_edits_of_both(store: StorageEngine) -> None:
     text = "# Plan\n\nWe meet on Monday. Bring the map.\n\nBudget: 1000 EUR\n"
     merge(store, {**FIRST, "description": text})
