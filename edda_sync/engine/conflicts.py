@@ -56,8 +56,8 @@ def _as_value(reader: StoreReader, texts: Texts, entity: Entity, name: str, writ
 
 
 def _agent(reader: StoreReader, actor: bytes, seq: int) -> str | None:
-    position = reader.log.position_of(actor, seq)
-    return None if position is None else changes.decode_header(reader.log.read(position).raw).agent
+    headers = reader.log.headers(actor, seq, seq)  # none, while a segment stands for the beginning of the log
+    return changes.decode_header(headers[0]).agent if headers else None
 
 
 def _readable(reader: StoreReader, texts: Texts, entity: Entity, name: str, content: Any) -> Any:

@@ -73,3 +73,16 @@ def test_equal_values_and_entities_in_the_trash_are_no_conflicts() -> None:
         laptop.delete_task(gone)
         sync(laptop, phone)
         assert laptop.conflicts() == phone.conflicts() == []
+
+
+def test_a_value_names_the_agent_that_wrote_it() -> None:
+    with devices(2) as (laptop, phone):
+        task = laptop.create_task(edda.Task(title="Milk"))
+        sync(laptop, phone)
+        with laptop.begin_transaction(agent="bot") as tx:
+            tx.update_task(edda.Task(id=task, title="Oat milk"))
+        phone.update_task(edda.Task(id=task, title="Soy milk"))
+        sync(laptop, phone)
+        (conflict,) = phone.conflicts()
+        agents = {each.value: each.agent for each in (conflict.shown, *conflict.kept)}
+        assert agents == {"Oat milk": "bot", "Soy milk": None}
