@@ -105,14 +105,23 @@ def _rotten(reader: StoreReader) -> Iterator[tuple[bytes, int, bytes, int]]:
             position = reader.log.position_of(head.actor, seq)
             if position is None:
                 break  # a segment stands for it and for all changes before it
-            logged = reader.log.read(position)
-            if logged.hash != expected or not _is_sound(reader, logged):
+            logged = _read(reader, position)
+            if logged is None or logged.hash != expected or not _is_sound(reader, logged):
                 yield head.actor, seq, expected, position
-            previous = _previous(logged, expected)
+            previous = None if logged is None else _previous(logged, expected)
             if previous is None:
                 before = reader.log.position_of(head.actor, seq - 1)
-                previous = b"" if before is None else reader.log.read(before).hash  # nothing better is known about it
+                known = None if before is None else _read(reader, before)
+                previous = b"" if known is None else known.hash  # nothing better is known about it
             expected = previous
+
+
+def _read(reader: StoreReader, position: int) -> Logged | None:
+    """Return a change of the log; None if the disk has made values of other types of it."""
+    try:
+        return reader.log.read(position)
+    except CorruptError:
+        return None
 
 
 def _previous(logged: Logged, expected: bytes) -> bytes | None:

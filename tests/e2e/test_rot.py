@@ -48,7 +48,7 @@ async def test_a_change_that_rotted_in_the_log_as_well_comes_back_from_another_d
     await laptop.stop_up(15)
     rot(
         laptop.home,
-        "UPDATE _log SET body = CAST(replace(body, 'Buy milk', 'Buy mule') AS BLOB) WHERE instr(body, 'Buy milk')",
+        "UPDATE _log SET body = replace(body, 'Buy milk', 'Buy mule') WHERE instr(body, 'Buy milk')",
         "UPDATE _entities SET state = CAST(replace(state, 'Buy milk', 'Buy mule') AS BLOB) WHERE instr(state, 'Buy milk')",
         "UPDATE tasks SET title = 'Buy mule'",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import edda_sync as edda
 from edda_sync.engine import doctor
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.store.seams import Logged, StoreWriter
+from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.sync.effects import Effect, Mended
 from edda_sync.sync.messages import Ack, Fetch, Found, Part
 from edda_sync.testing import devices, replica_of, sync
@@ -88,8 +90,20 @@ def rot_much(engine: StorageEngine) -> None:
         rot(engine)
 
 
+def rot_types(engine: StorageEngine) -> None:
+    """Make text of bytes, which is no text, and a number of others, as a bit in the head of a row does."""
+    small = position(engine, large=False)
+    if not isinstance(engine.store, SqliteStore):  # in memory, nothing has a type in its head
+        rot_body(engine)
+        return
+    with closing(engine.store.connect()) as connection:
+        connection.execute("UPDATE _log SET body = CAST(body || x'ff' AS TEXT) WHERE position = ?", (small,))
+        connection.execute("UPDATE _log SET raw = 5 WHERE position = ?", (small,))
+
+
 ROTS: list[Callable[[StorageEngine], None]] = [
     rot_body, rot_header, rot_header_beyond_reading, rot_hash, rot_large_header, rot_part, rot_much,
+    rot_types,
 ]  # fmt: skip
 
 

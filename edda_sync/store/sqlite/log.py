@@ -13,6 +13,12 @@ from edda_sync.words.errors import CorruptError
 _APPEND: Final = "INSERT INTO _log VALUES (?, ?, ?, ?, ?, ?)"
 _SET_HEAD: Final = "INSERT OR REPLACE INTO _heads VALUES (?, ?, ?, ?, ?, ?, ?)"
 
+# One wrong bit makes text of bytes, which the driver would try to decode.
+_READ: Final = (
+    "SELECT position, CAST(actor AS BLOB), seq, CAST(hash AS BLOB), CAST(raw AS BLOB), CAST(body AS BLOB)"
+    " FROM _log WHERE position = ?"
+)
+
 
 class SqliteLog(Facet):
     """Implementation of ``seams.log.LogReader``."""
@@ -52,7 +58,7 @@ class SqliteLog(Facet):
         return found
 
     def read(self, position: int) -> Logged:
-        row = self._sql.one("SELECT position, actor, seq, hash, raw, body FROM _log WHERE position = ?", position)
+        row = self._sql.one(_READ, position)
         if row is None:
             raise CorruptError(f"The log, which has nothing at position {position:,},")
         if not all(type(each) is bytes for each in (row[1], *row[3:])):  # one wrong bit makes another type of a value
@@ -79,7 +85,9 @@ class SqliteLog(Facet):
         return self._sql.column(statement, actor, first, last)
 
     def part(self, position: int, number: int) -> bytes | None:
-        row = self._sql.one("SELECT part FROM _log_parts WHERE position = ? AND number = ?", position, number)
+        row = self._sql.one(
+            "SELECT CAST(part AS BLOB) FROM _log_parts WHERE position = ? AND number = ?", position, number
+        )
         return None if row is None else bytes(row[0])
 
     def parts(self, position: int) -> Iterator[bytes]:
