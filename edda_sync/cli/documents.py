@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import reduce
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -179,7 +180,7 @@ def _find(*, everything: bool, limit: int | None, as_json: bool, **conditions: A
         )  # fmt: skip
         if finding.answered(store, query, conditions, as_json=as_json):
             return
-        listed = store.query_documents(query)
+        listed = _latest(store, query) if order == ("updated_at", False) else store.query_documents(query)
         found = limiting.cut(
             listed, limit, "documents", lambda: store.count(finding.all_of(query)), everything=unlimited
         )
@@ -190,13 +191,25 @@ def _find(*, everything: bool, limit: int | None, as_json: bool, **conditions: A
     _print_documents(found, shorts, as_json, none, conditions["text"])
 
 
+def _latest(store: StorageEngine, query: DocumentQuery) -> list[Document]:
+    """Return documents, the latest first; those that a wrong clock put into the future come behind, so they lead no list."""
+    if query.descending or query.after is not None:
+        return store.query_documents(query)
+    ahead = times.clock().now + times.FUTURE
+    found = store.query_documents(replace(query, updated_before=ahead))
+    if query.limit is None or len(found) < query.limit:
+        left = None if query.limit is None else query.limit - len(found)
+        found += store.query_documents(replace(query, updated_from=ahead, limit=left))
+    return found
+
+
 def _print_documents(found: list[Document], shorts: dict[str, str], as_json: bool, none: str, text: str | None) -> None:
     if as_json:
         print_json([items.as_json(each) for each in found])
     elif not found:
         note(none)
     else:
-        rows = [[shorts[d.id], d.doc_type, times.short(d.updated_at), items.with_tags(d.title, d.tags)] for d in found]
+        rows = [[shorts[d.id], d.doc_type, times.past(d.updated_at), items.with_tags(d.title, d.tags)] for d in found]
         print_table(["id", "type", "updated", "title"], rows, items.found_lines(found, rows, text), cuts=True)
 
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from edda_sync.words.dates import Clock
 
 
+FUTURE = datetime.timedelta(minutes=5)  # clocks that are so far apart may both be right
+
+
 def clock() -> Clock:
     """Return the present moment and the zone of this machine."""
     from edda_sync.words.dates import Clock  # only for what has dates
@@ -26,6 +29,12 @@ def short(moment: str | None) -> str:
     if moment.endswith("T00:00:00.000Z"):
         return moment[:10]
     return _local(moment)[:16] if on_terminal() else moment[:16] + "Z"
+
+
+def past(moment: str) -> str:
+    """Return a time that should be over, for a list. A person is told if it is not, since a clock was wrong then."""
+    ahead = on_terminal() and moment > (datetime.datetime.now(datetime.UTC) + FUTURE).isoformat()
+    return f"{short(moment)} (a wrong clock)" if ahead else short(moment)
 
 
 def full(moment: str) -> str:

@@ -6,6 +6,10 @@ from typing import Any
 
 import pytest
 
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.words.model import Document
+from tests.cli.processes import on_a_terminal
+
 
 def test_a_document_is_added_from_a_file_byte_for_byte(edda: Any, tmp_path: Path) -> None:
     raw = "\ufeff# Ein  Titel #\r\n\r\nZeile\0 mit NUL\r\n".encode()
@@ -147,3 +151,15 @@ def test_an_edit_says_what_changed(edda: Any, editor: Any) -> None:
 def test_a_file_that_is_missing_is_told_with_the_way_to_add_a_text(edda: Any) -> None:
     said = edda("doc", "add", "Notes", code=1).stderr
     assert said.startswith("Notes: No such file or directory; `echo TEXT | edda doc add - --title TITLE` adds")
+
+
+def test_a_document_of_a_wrong_clock_leads_no_list_and_is_marked(edda: Any) -> None:
+    with StorageEngine(edda.home, now=lambda: 4_102_444_800.0) as store:  # the year 2100
+        store.open_store()
+        store.create_document(Document(title="future"))
+    for title in ("one", "two"):
+        edda("doc", "add", "-", "--title", title, stdin="x")
+    assert [each["title"] for each in edda.json("doc", "list")] == ["two", "one", "future"]
+    assert [each["title"] for each in edda.json("doc", "list", "--limit", "1")] == ["two"]
+    _, printed = on_a_terminal(edda.home, "doc", "list")
+    assert printed.count("(a wrong clock)") == 1

@@ -142,3 +142,14 @@ def test_what_is_meant_is_found_without_a_look_at_the_others(case: Case) -> None
 def test_what_names_nothing_is_looked_for_once_in_the_trash(case: Case) -> None:
     once, twice = measured(case, case.size), measured(case, 2 * case.size)
     assert twice.beyond(GROWS, once) == {}
+
+
+def test_a_short_id_is_as_long_as_the_store_needs_and_means_its_item_alone(store: StorageEngine) -> None:
+    first = store.create_task(edda.Task(id=ENDING, title="one"))
+    assert store.reading.short_ids("task", [first]) == {first: ENDING[-6:]}
+    second = store.create_task(edda.Task(id=ENDING.replace("0000de", "0001de"), title="other"))
+    shorts = store.reading.short_ids("task", [first])
+    assert len(shorts[first]) > 6, "in a list without the other one, too"
+    assert store.resolve("task", shorts[first]) == first
+    store.delete_task(second)
+    assert store.reading.short_ids("task", [first]) == shorts, "an item in the trash may come back"
