@@ -29,6 +29,7 @@ EDDA: Final = (sys.executable, "-c", "from edda_sync.cli.main import main; main(
 PATIENCE_S: Final = 60.0  # a guard against waiting for ever, far above what anything here takes
 POLL_S: Final = 0.02
 OPENS_SLOWLY: Final = "Opening the store\n"  # printed after a second of waiting: not a complaint
+ENDS_SLOWLY: Final = re.compile(r"Finishing what it has begun;[^\n]*\n\Z")  # nor is this
 
 Facts = dict[str, Any]
 
@@ -138,7 +139,7 @@ class Machine:
         assert self._running is not None, "up() comes first"
         self._running.send_signal(signal.SIGINT)
         _, said = self._running.communicate(timeout=PATIENCE_S)
-        return self._running.returncode, said.removeprefix(OPENS_SLOWLY)
+        return self._running.returncode, ENDS_SLOWLY.sub("", said.removeprefix(OPENS_SLOWLY))
 
     def kill_up(self) -> None:
         """Kill ``edda up`` with SIGKILL."""
