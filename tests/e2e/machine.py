@@ -29,7 +29,7 @@ EDDA: Final = (sys.executable, "-c", "from edda_sync.cli.main import main; main(
 PATIENCE_S: Final = 60.0  # a guard against waiting for ever, far above what anything here takes
 POLL_S: Final = 0.02
 OPENS_SLOWLY: Final = "Opening the store\n"  # printed after a second of waiting: not a complaint
-ENDS_SLOWLY: Final = re.compile(r"Finishing what it has begun;[^\n]*\n\Z")  # nor is this
+ENDS_SLOWLY: Final = re.compile(r"Finishing [^\n]*\n\Z")  # nor is this
 
 Facts = dict[str, Any]
 
