@@ -22,9 +22,10 @@ from edda_sync.cli.interrupts import keep
 from edda_sync.cli.overwriting import check_free, force_option
 from edda_sync.cli.progress import Progress
 from edda_sync.engine.items import item_of_row
+from edda_sync.engine.soundly import MENDED_MAX
 from edda_sync.imports import sidecar
 from edda_sync.imports.markdown import PATH_KEY, SUFFIX, exported, is_markdown
-from edda_sync.words.errors import UsageError
+from edda_sync.words.errors import DamagedRowsError, UsageError
 from edda_sync.words.files import make_folders, replace_file
 from edda_sync.words.listed import Link, Tag
 from edda_sync.words.model import Document, Item, as_json
@@ -107,19 +108,35 @@ def _export(path: Path | None, format: str, force: bool) -> None:
                     are = "1 attached file is" if attached == 1 else f"{attached:,} attached files are"
                     note(f"{are} named without the content; `edda export FILE` writes that, too.")
             else:
-                held, beside = Counter[str](), path.with_name(path.name + SUFFIX)
-                replace_file(
-                    path, lambda file: held.update(write_jsonl(store, file, progress, beside, force)), keep_mode=True
-                )
+                beside = path.with_name(path.name + SUFFIX)
+                held = _soundly(store, lambda: _write_whole(store, path, progress, beside, force))
                 wrote = ", ".join(count(held[kind], kind) for kind in ("task", "document", "tag", "link"))
                 note(f"Wrote {wrote} to {safe_line(str(path))}{_beside(held['file'], str(beside))}.")
         return
     if path is None:
         raise UsageError("Name the folder to write Markdown files to: `edda export --format markdown DIR`.")
     with opened() as store, Progress("Exporting", store.counts()["documents"]) as progress:
-        held = write_markdown(store, path, force, progress)
+        held = _soundly(store, lambda: write_markdown(store, path, force, progress))
     files = f" and {count(held['file'], 'attached file')}" if held["file"] else ""
     note(f"Wrote {count(held['document'], 'document')}{files} to {safe_line(str(path))}.")
+
+
+def _soundly(store: StorageEngine, write: Callable[[], Counter[str]]) -> Counter[str]:
+    """Write; if rows turn out to be damaged, have them made anew, and begin again: nothing has its name yet."""
+    for _ in range(MENDED_MAX):
+        try:
+            return write()
+        except DamagedRowsError as error:
+            store.reading.mend(error)
+    return write()
+
+
+def _write_whole(
+    store: StorageEngine, path: Path, progress: Callable[[int], object], beside: Path, force: bool
+) -> Counter[str]:
+    held = Counter[str]()
+    replace_file(path, lambda file: held.update(write_jsonl(store, file, progress, beside, force)), keep_mode=True)
+    return held
 
 
 # --- JSON lines -------------------------------------------------------------------------------------------------------

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 from edda_sync.words.errors import CorruptError, DamagedRowsError, RemoteProtocolError
 
 if TYPE_CHECKING:
     from edda_sync.ledger.ledger import Ledger
 
+MENDED_MAX: Final = 4  # one read meets rows, tags of items, names of tags and links, one kind of damage at a time
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -46,14 +47,15 @@ class Stored:
 
 
 def soundly(read: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], T]:
-    """Let a method that reads have damaged rows made anew, and read once more; its object says how (``mend``)."""
+    """Let a method that reads have damaged rows made anew, and read again; its object says how (``mend``)."""
 
     @wraps(read)
     def asked(reading: R, /, *args: P.args, **named: P.kwargs) -> T:
-        try:
-            return read(reading, *args, **named)
-        except DamagedRowsError as error:
-            reading.mend(error)
+        for _ in range(MENDED_MAX):
+            try:
+                return read(reading, *args, **named)
+            except DamagedRowsError as error:
+                reading.mend(error)
         return read(reading, *args, **named)
 
     return asked

@@ -5,12 +5,14 @@ import os
 import stat
 import unicodedata
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync.cli.exports import names_of
 from edda_sync.words.model import Document
@@ -352,3 +354,20 @@ def test_everything_that_is_written_out_is_readable_by_its_owner_only(edda: Any,
     assert sorted(path.name for path in files) == [".edda.jsonl", "D.md", "all.jsonl", "report.txt", "report.txt"]
     assert set(files.values()) == {0o600}
     assert {stat.S_IMODE(path.stat().st_mode) for path in written if path.is_dir()} == {0o700}
+
+
+@pytest.mark.parametrize("form", [["all.jsonl"], ["--format", "markdown", "folder"]])
+def test_what_is_written_out_of_a_store_that_rotted_is_what_was_written_into_it(
+    edda: Any, tmp_path: Path, form: list[str]
+) -> None:
+    edda("doc", "add", "--title", "D", "-", stdin="text")
+    edda("task", "add", "Buy milk")
+    with closing(sqlite.connect(str(edda.home / "edda.db"), isolation_level=None)) as connection:
+        connection.execute("UPDATE documents SET content = 'tezt'")
+        connection.execute("UPDATE tasks SET title = 'Buy mule'")
+    *options, name = form
+    edda("export", *options, str(tmp_path / name))
+    found = [path.read_text() for path in ((tmp_path / name).rglob("*") if options else [tmp_path / name])]
+    assert "tezt" not in "".join(found)
+    assert "mule" not in "".join(found)
+    assert "".join(found).count("text") >= 1

@@ -67,6 +67,7 @@ SPOILED = [
     ("UPDATE tasks SET title = 'b task'",),
     ("UPDATE tasks SET id = 'b' || substr(id, 2)",),
     ("UPDATE documents SET content = 'wordz'",),
+    ("UPDATE tasks SET title = 'b'", "DELETE FROM entity_tags", "UPDATE tags SET name = 'x' WHERE name = 'red'"),
     ("UPDATE tags SET name = 'Red' WHERE name = 'red'",),
     ("DELETE FROM entity_tags WHERE entity_type = 'task'",),
     ("UPDATE entity_tags SET tag_id = 'x' WHERE entity_type = 'task' AND rowid = 1",),

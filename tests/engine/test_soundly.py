@@ -1,10 +1,10 @@
-"""Soundly: a read that meets damaged rows has them made anew, and reads once more."""
+"""Soundly: a read that meets damaged rows has them made anew, and reads again."""
 
 from __future__ import annotations
 
 import pytest
 
-from edda_sync.engine.soundly import soundly
+from edda_sync.engine.soundly import MENDED_MAX, soundly
 from edda_sync.words.errors import DamagedRowsError
 
 
@@ -26,15 +26,15 @@ class Reads:
         return what * times
 
 
-@pytest.mark.parametrize("failures", [0, 1])
-def test_an_answer_is_given_and_rows_are_mended_once_if_they_must(failures: int) -> None:
+@pytest.mark.parametrize("failures", [0, 1, MENDED_MAX])
+def test_an_answer_is_given_and_rows_are_mended_as_often_as_they_must(failures: int) -> None:
     reads = Reads(failures)
     assert reads.read("a", times=3) == "aaa"
     assert len(reads.mended) == failures
 
 
 def test_rows_that_stay_damaged_are_an_error() -> None:
-    reads = Reads(2)
+    reads = Reads(MENDED_MAX + 1)
     with pytest.raises(DamagedRowsError):
         reads.read("a")
-    assert len(reads.mended) == 1
+    assert len(reads.mended) == MENDED_MAX
