@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -77,6 +78,23 @@ def test_an_interrupt_is_ignored_if_the_parent_process_ignores_it() -> None:
     code = f"import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n{INTERRUPTED}"
     ended = subprocess.run([sys.executable, "-c", code, "click"], capture_output=True, text=True, check=False)
     assert "No such command 'click'" in ended.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_at_any_moment_of_a_command_shows_no_traceback_of_ours(edda: Any, number: signal.Signals) -> None:
+    """Before Python has read the first line of ours, it prints a traceback of its own start; nobody but it can change that."""
+    edda("task", "add", "a")
+    for moment in range(15):
+        process = subprocess.Popen(
+            [*EDDA, "--home", str(edda.home), "task", "list"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=moment * 0.02)
+        process.send_signal(number)
+        _, said = process.communicate()
+        assert "edda_sync" not in said or "Traceback" not in said, said
+        assert "Exception ignored" not in said
+        assert process.returncode in (0, 1, 130, -number)
 
 
 COUNTED = """
