@@ -291,6 +291,8 @@ def _say_joined(joined: _Joined, own: str, name: str) -> None:
             say("What was written here since the first attempt stays.")
     if joined.wished not in (None, name):
         say(f'It is not called "{safe_line(joined.wished or "")}": a device keeps the name with which it first joined.')
+    if any(card.name == name for device, card in joined.welcome.members.items() if device != own):
+        note(f"Another device is called {safe_line(name)}, too; `edda devices rename NAME` renames this one.")
     if joined.aside is not None:
         say(f"The store that was here is in {safe_line(str(joined.aside))}; `edda --home` opens it there.")
 

@@ -167,3 +167,15 @@ def test_a_join_that_did_nothing_leaves_nothing_behind(machine: Machines) -> Non
     printed = phone.run("join", "12-3456-7890", "--at", address, code=1)
     assert "no invitation is open there" in printed or "No device answered" in printed
     assert not phone.home.exists()
+
+
+def test_a_device_that_joins_under_a_name_that_there_is_is_told_how_to_rename_it(machine: Machines) -> None:
+    laptop, twin = machine("laptop"), machine("twin")
+    laptop.run("init", "--name", "vm")
+    invitation, code, address = laptop.invite()
+    printed = twin.run("join", code, "--at", address, "--name", "vm")
+    assert invitation.wait() == 0
+    assert "Another device is called vm, too; `edda devices rename NAME` renames this one." in printed
+    assert "joined the workspace of vm (" in printed, "equal names are told apart"
+    twin.run("devices", "rename", "twin")
+    assert {each["name"] for each in twin.json("devices")} == {"vm", "twin"}
