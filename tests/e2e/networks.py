@@ -11,11 +11,13 @@ acknowledged write may be missing anywhere; and whoever loses a link for longer 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import functools
 import itertools
 import random
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -76,7 +78,9 @@ class Verdict:
 @functools.cache
 def _clock() -> str:
     """Return the library that makes a process's clock wrong."""
-    library = Path(tempfile.mkdtemp(prefix="edda-clock-")) / "clock.so"
+    folder = tempfile.mkdtemp(prefix="edda-clock-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    library = Path(folder, "clock.so")
     subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-o", library, _CLOCK], check=True)
     return str(library)
 
