@@ -161,6 +161,13 @@ def test_a_range_includes_its_start_and_not_its_end_and_no_missing_date() -> Non
     assert not fits(TaskQuery(due_before=TIME), due_date=TIME)
     assert fits(TaskQuery(due_from=TIME, due_before=LATER), due_date=TIME)
     assert not fits(TaskQuery(due_from=TIME, due_before=LATER), due_date=LATER)
+    assert not fits(TaskQuery(due_except=[(TIME, LATER)]), due_date=TIME)
+    assert fits(TaskQuery(due_except=[(TIME, LATER)]), due_date=LATER)
+    assert fits(TaskQuery(due_except=[(TIME, LATER)])), "what has no date is in no range"
+    assert fits(TaskQuery(has_due=True), due_date=TIME)
+    assert not fits(TaskQuery(has_due=False), due_date=TIME)
+    assert fits(TaskQuery(has_due=False))
+    assert not fits(TaskQuery(has_due=True))
     assert not fits(TaskQuery(due_from=TIME))
     assert not fits(TaskQuery(due_before=LATER))
 

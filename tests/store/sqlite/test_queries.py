@@ -122,6 +122,14 @@ task_queries = st.builds(
     completed_from=st.none() | times,
     order=st.sampled_from(PLAIN_ORDERS),
 )
+due_queries = st.builds(
+    TaskQuery,
+    due_from=st.none() | times,
+    due_except=st.lists(st.tuples(times, times), min_size=1, max_size=2),
+    has_due=st.none() | st.booleans(),
+    limit=st.none() | st.integers(1, 3),
+    order=st.sampled_from(("urgent", "due_date", "updated_at")),
+)
 document_queries = st.builds(
     DocumentQuery,
     **common,
@@ -147,7 +155,7 @@ def answers(stores: tuple[AnyStore, AnyStore], checked: Plan) -> tuple[list[Row]
         return ours.tables.rows(checked), theirs.tables.rows(checked)
 
 
-@given(shown=tables(), queries=st.lists(task_queries | document_queries, min_size=1, max_size=8))
+@given(shown=tables(), queries=st.lists(task_queries | document_queries | due_queries, min_size=1, max_size=8))
 def test_both_stores_answer_any_plan_with_the_same_rows_in_the_same_order(
     stores: tuple[AnyStore, AnyStore], shown: list[Shown], queries: list[Query]
 ) -> None:
