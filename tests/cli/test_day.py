@@ -34,7 +34,7 @@ def commands(case: str) -> list[str]:
 
 def do(machine: Machine, command: str, folder: Path, words: str = "") -> str:
     """Do a command of the page on a machine; what stands in capitals in it is known to the person."""
-    command = command.replace("NAME URL", f"stick {folder / 'stick'}")
+    command = command.replace("NAME URL", f"stick {folder / 'stick'}").replace("URL", str(folder / "stick"))
     if not command.startswith("edda "):
         subprocess.run(command, shell=True, cwd=machine.home, check=True)
         return ""
