@@ -39,10 +39,10 @@ class AskedOnce:
         """Enclose the handling of one event."""
         self._is_event, self._version = True, None
         try:
-            yield
+            with self._open:  # it hears of errors, too, and says of SQLite's what they mean
+                yield
         finally:
             self._is_event, self._version, self._reader = False, None, None
-            self._open.close()
 
     def transact(self, work: Callable[[StoreWriter], T]) -> T:
         """Run ``work`` in one durable transaction."""

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
 
 import pytest
 
 from edda_sync.store.memory.reader import MemoryReader
 from edda_sync.store.memory.store import MemoryStore
 from edda_sync.store.seams import StoreWriter
+from edda_sync.store.sqlite.reader import SqliteReader
+from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.sync.asked_once import AskedOnce
+from edda_sync.words.errors import StorageError
 
 
 class Counting(MemoryStore):
@@ -169,3 +174,15 @@ def test_an_event_that_fails_leaves_no_reader_open() -> None:
     with pytest.raises(ZeroDivisionError):
         event()
     assert store.open == 0
+
+
+def test_an_error_of_sqlite_within_an_event_is_one_of_ours(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "edda.db")
+    seen = AskedOnce(store)
+    try:
+        with pytest.raises(StorageError), seen.event(), seen.read() as reader:
+            cast("SqliteReader", reader).connection.execute("SELECT * FROM nothing")
+        with seen.event(), seen.read() as reader:
+            assert reader.log.position() == 0
+    finally:
+        store.close()
