@@ -209,7 +209,7 @@ def test_a_machine_that_has_nothing_needs_the_words(edda: Edda, another_edda: Ca
         store.initialize(StorageConfig())
         recovery.make(store, code)
     edda("backup", "now")
-    assert "With a recovery code, type `edda backup restore --recovery`" in new("backup", "restore", code=2).stderr
+    assert "with a recovery code, type `edda backup restore --recovery`" in new("backup", "restore", code=3).stderr
     assert not new.home.exists()
     looked = new("backup", "restore", "--recovery", "--dry-run", stdin=" ".join(code.words))
     assert "would come back: 1 task and 0 documents. Nothing was made." in looked.stdout
