@@ -378,7 +378,7 @@ class DiskStore:
 
 def _flip(tx: Any, draws: Draws) -> bool:
     records = list(tx.states.scan())
-    rows = tx.tables.all("tasks")
+    rows = list(tx.tables.scan("tasks"))  # as they are: another one of them may be rotten already
     what = draws.pick("rots", ("state", "sum", "row"))
     if what == "state" and records:
         record = draws.pick("entity", records)

@@ -15,6 +15,7 @@ from edda_sync.words.model import Task
 from tests.e2e.kill import MINE, Round, Verdict
 from tests.e2e.kill_campaign import SECTION, row_of
 from tests.e2e.kill_work import LARGE_DOCUMENTS, Operation, _id, facts_of, perform, plan, read_facts, settle
+from tests.e2e.misfolded import misfold
 
 KILLS = 10
 
@@ -70,12 +71,6 @@ def _begin_a_life(home: Path, state: Path) -> None:
         engine.update_task(Task(id=_id(MINE[0], "item"), priority=0))
 
 
-def _change_a_row(home: Path, _: Path) -> None:
-    connection = sqlite.connect(str(home / "edda.db"), isolation_level=None)
-    connection.execute("UPDATE tasks SET priority = 4 WHERE title LIKE 'The item of %'")
-    connection.close()
-
-
 def _break_an_index(home: Path, _: Path) -> None:
     connection = sqlite.connect(str(home / "edda.db"), isolation_level=None)
     connection.execute("PRAGMA writable_schema = ON")
@@ -103,7 +98,7 @@ def _overwrite(home: Path, _: Path) -> None:
         (_lose, "the peer has what the device has not"),
         (_tear, "is half there"),
         (_begin_a_life, "a kill began a new life"),
-        (_change_a_row, "the log folds into other tables"),
+        (misfold, "the log folds into other tables"),
         (_break_an_index, "idx_tasks_created_at"),
         (_dangle, "foreign key"),
         (_overwrite, "the store cannot be read"),

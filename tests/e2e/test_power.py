@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync import open as open_store
 from edda_sync.engine.life import Sidecar
 from edda_sync.words.config import DATABASE_FILE
 from edda_sync.words.model import Task
+from tests.e2e.misfolded import misfold
 from tests.e2e.power import Disk, Event, Image, Loss, compile_recorder, read_trace, record, scratch
 from tests.e2e.power_campaign import SECTION, repeat, row_of
 from tests.e2e.power_judge import Account, Judge, Verdict, judge_moments, lay_out, moments, sample
@@ -211,12 +211,6 @@ def test_a_store_that_misjudges_its_sidecar_is_found_out(
     assert any(fault in found for found in _faults(trace, folder))
 
 
-def _change_a_row(home: Path, _: Account) -> None:
-    connection = sqlite.connect(str(home / DATABASE_FILE), isolation_level=None)
-    connection.execute("UPDATE tasks SET priority = 4 WHERE title LIKE 'The item of %'")
-    connection.close()
-
-
 def _lose_the_key(home: Path, _: Account) -> None:
     for path in home.glob("identity.*"):
         path.unlink()
@@ -238,7 +232,7 @@ def _begin_a_half(_: Path, account: Account) -> None:
 @pytest.mark.parametrize(
     ("plant", "fault"),
     [
-        (_change_a_row, "the log folds into other tables"),
+        (misfold, "the log folds into other tables"),
         (_lose_the_key, "without its identity"),
         (_acknowledge_more, "should be 'never made', and is None"),
         (_acknowledge_less, "should be None"),
