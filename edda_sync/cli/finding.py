@@ -17,8 +17,11 @@ from edda_sync.cli.common import TagName, note, print_json, said_if_long, say
 from edda_sync.words.errors import InvalidValueError
 from edda_sync.words.model import Item
 from edda_sync.words.query import Query, cursor
+from edda_sync.words.values import STATUSES
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from edda_sync.engine.engine import StorageEngine
 
 I = TypeVar("I", bound=Item)  # noqa: E741 - an item
@@ -85,6 +88,13 @@ class Statuses(click.ParamType):  # type: ignore[type-arg]  # generic only since
         from edda_sync.words import filters  # rarely needed
 
         return filters.statuses("status" if param is None else param.opts[0], str(value))
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 - click's
+        """Return the statuses that begin as what stands behind the last comma."""
+        from click.shell_completion import CompletionItem  # rarely needed
+
+        before, comma, begun = incomplete.rpartition(",")
+        return [CompletionItem(f"{before}{comma}{each}") for each in (*STATUSES, "all") if each.startswith(begun)]
 
 
 class FilterCommand(Command):

@@ -186,9 +186,7 @@ HEARD_AGAIN_S = 0.5  # how long a machine waits for its own multicast, which com
 SELF_CALL_S = 2.0  # how long it waits for its own port to answer: packets to it go no further than its own kernel
 CLOCK_POLL_S = 5.0  # how soon a device notices that its machine's clock was set
 ADDRESSES_MAX = 16  # addresses of one announcement that are dialled
-NAMES_HEARD_MAX = (
-    20_000  # names of one service, before multicast is opened anew: zeroconf plans a question for each, 0.4 KB
-)
+NAMES_HEARD_MAX = 20_000  # names of a service, before multicast is opened anew: zeroconf keeps 0.4 KB of each
 ENDPOINTS_MAX = 64  # peers remembered from discovery: this bounds a flood of announcements
 MEMBERS_MAX = 512  # devices of one workspace
 

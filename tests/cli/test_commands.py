@@ -32,9 +32,9 @@ def test_every_command_and_group_is_one_of_ours() -> None:
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (["task", "add", "a", "--due", "soon"], "--due: is not a date such as"),
-        (["task", "list", "--due-before", "soon"], "--due-before: is not a date such as"),
-        (["task", "list", "--due-after", "soon"], "--due-after: is not a date such as"),
+        (["task", "add", "a", "--due", "soon"], "--due: 'soon' is not a date such as"),
+        (["task", "list", "--due-before", "soon"], "--due-before: 'soon' is not a date such as"),
+        (["task", "list", "--due-after", "soon"], "--due-after: 'soon' is not a date such as"),
         (["task", "add", "a", "--priority", "9"], "--priority: must be a whole number"),
         (["task", "list", "--priority", "9"], "--priority: must be a whole number"),
         (["task", "add", "a", "--tag", ""], "--tag: is empty"),

@@ -64,7 +64,7 @@ def test_markdown_takes_attached_files_along_and_brings_them_back(
     edda("attach", filled, "-", "--name", "notes.md", stdin=b"# No document")
     out = tmp_path / "out"
     assert f"Wrote 1 document and 6 attached files to {out}." in edda("export", "--format", "markdown", str(out)).stderr
-    assert sorted(os.listdir(out)) == ["Trip.files", "Trip.md"]
+    assert sorted(os.listdir(out)) == [".edda.jsonl", "Trip.files", "Trip.md"]
     assert (out / "Trip.files" / "map.png").read_bytes() == b"map.png" + CONTENT
     edda("export", "--format", "markdown", str(out))  # nothing would change
     (out / "Trip.files" / "map.png").write_bytes(b"mine")

@@ -33,7 +33,7 @@ def test_an_overwritten_description_comes_back(edda: Any) -> None:
 
 def test_two_tags_that_became_one_are_two_again(edda: Any) -> None:
     one, two = (edda.id_of("task", "add", each, "--tag", each) for each in ("work", "job"))
-    edda(*undo_of(edda("tag", "rename", "work", "job").stderr))
+    edda(*undo_of(edda("tag", "rename", "--merge", "work", "job").stderr))
     assert [edda.json("task", "show", each)["tags"] for each in (one, two)] == [["work"], ["job"]]
 
 

@@ -21,6 +21,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -75,12 +76,20 @@ class Ended:
     output: str
 
 
+@cache
 def fault() -> str:
     """Return why such a kernel is not possible here; empty if it is."""
     missing = [each for each in (_KERNEL, "insmod", "modprobe", "ip") if shutil.which(each) is None]
     if missing:
         return f"the command {missing[0]} is not installed (packages user-mode-linux, kmod, iproute2)"
-    return "" if os.geteuid() == 0 else "only root reads and runs all that its first process needs"
+    if os.geteuid() != 0:
+        return "only root reads and runs all that its first process needs"
+    if (
+        "amx_tile" in Path("/proc/cpuinfo").read_text()
+        and run("true", modules=["sch_netem"], folder=Path("/"), timeout_s=60).code != 0
+    ):
+        return "the kernel in the package user-mode-linux cannot keep the registers of this processor (AMX), and stops"
+    return ""
 
 
 def run(*command: str, modules: Sequence[str], folder: Path, timeout_s: float) -> Ended:

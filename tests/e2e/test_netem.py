@@ -15,9 +15,12 @@ from tests.e2e import kernel
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 300.0  # a guard against waiting for ever
 MODULES = ["bridge", "veth", "sch_netem"]
-FAULT = kernel.fault()
 
-pytestmark = pytest.mark.skipif(FAULT != "", reason=FAULT)
+
+@pytest.fixture(autouse=True, scope="module")
+def possible() -> None:
+    if reason := kernel.fault():
+        pytest.skip(reason)
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def _compare_documents(machine: Machine, folder: Path) -> None:
     """Compare each file with the document in the store, and with the file that the device exports."""
     files = {path.relative_to(DOCUMENTS): path.read_bytes() for path in DOCUMENTS.rglob("*.md")}
     machine.edda("export", "--format", "markdown", str(folder))
-    assert {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()} == files
+    assert {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.md")} == files
     with StorageEngine(machine.home) as store:
         store.open_store()
         documents = store.query_documents(DocumentQuery())
