@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from edda_sync.simulations.disk import Disk, Fault, MemorySlot, PowerCut
+from edda_sync.simulations.tape import Tape
 from edda_sync.store.seams import Record, Store, StoreWriter
 from edda_sync.words.config import ROCKSDB_FOLDER
-from edda_sync.words.errors import DiskFaultError, DiskFullError
-from tests.store.samples import record
+from edda_sync.words.errors import DamagedRowsError, DiskFaultError, DiskFullError
+from tests.store.samples import record, show, shown_task, task_row
 
 MACHINE = bytes(16)
 BACKENDS = ("memory", "sqlite", "rocksdb")
@@ -189,4 +190,20 @@ def test_power_that_fails_after_a_settlement_loses_nothing_of_the_states(tmp_pat
     with store.read() as reader:
         assert [each.state for each in reader.states.scan()] == [bytes(9_000), record(2).state]
     assert list((tmp_path / "disk" / ROCKSDB_FOLDER).glob("states-*/CURRENT"))
+    disk.close()
+
+
+def test_a_row_rots_beside_one_that_has_rotted_and_both_are_noticed(tmp_path: Path, points: Points) -> None:
+    disk = Disk(tmp_path / "disk", MACHINE, points)
+    store = disk.open(lambda _: None)
+    sound = [task_row(number) for number in range(3)]
+    store.transact(lambda tx: show(tx, *map(shown_task, range(3))))
+    draws, rotten = Tape(1).source("rot"), list[str]()
+    while len(rotten) < 2:
+        disk.rot(draws)
+        with store.read() as reader:
+            rotten = [row[0] for row in reader.tables.scan("tasks") if row not in sound]
+    with store.read() as reader, pytest.raises(DamagedRowsError) as found:
+        reader.tables.all("tasks")
+    assert sorted(found.value.ids) == rotten
     disk.close()
