@@ -38,10 +38,14 @@ class Outgoing:
 
     Args:
         link: The link.
+
+    Attributes:
+        heard: The reason that the peer gave with its goodbye; None if it said none.
     """
 
     def __init__(self, link: Sink) -> None:
         self._link = link
+        self.heard: str | None = None
         self._frames: deque[bytes] = deque()
         self._size = 0
         self._is_free = False  # whether it runs, and nothing is being sent

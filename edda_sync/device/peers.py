@@ -353,7 +353,7 @@ class Peers:
                 self._limit_packets()
                 asyncio.get_running_loop().call_later(2 * limits.ANSWERS_SOON_S, self._limit_packets)
             peer.nudge.set()
-            await link.close()
+            await link.close(Reason.CLOSING if self._is_leaving else Reason.DONE)
 
     def _limit_packets(self) -> None:
         """Limit the packets of whoever calls, whose address does not say who it is, as the least of all peers wants it."""

@@ -31,6 +31,7 @@ from edda_sync.transport.identity import verify
 from edda_sync.transport.link import Link
 from edda_sync.words.callbacks import log_broken
 from edda_sync.words.errors import BugError, CallbackError, EddaError, LinkClosedError, StorageError
+from edda_sync.words.reasons import told_there
 from edda_sync.workspace.welcome import workspace_tag
 
 T = TypeVar("T")
@@ -221,7 +222,7 @@ class Runner:
                 await self._turns.drive(lambda replica, now: replica.disconnected(peer, now, number))
             finally:
                 if peer not in self._latest:  # only now, because effects of other turns may still mention the session
-                    self._status.lost(peer, link.ending)
+                    self._status.lost(peer, link.ending if outgoing.heard is None else told_there(outgoing.heard))
                 self.changes.told()
             outgoing.end()
             await asyncio.gather(sender, return_exceptions=True)
@@ -262,6 +263,7 @@ class Runner:
                 self._status.troubled(effect.peer, f"{name} does not read what it is sent; it is dialled again.")
         elif isinstance(effect, Close):
             if (outgoing := self._links.get(effect.link)) is not None:
+                outgoing.heard = effect.heard
                 outgoing.end(effect.reason)
             is_of_latest = self._latest.get(effect.peer) == effect.link
             if effect.error is not None and (is_of_latest or isinstance(effect.error, BugError)):

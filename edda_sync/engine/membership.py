@@ -102,8 +102,10 @@ class Membership:
         new = records.device_id(records.certificate_key(card.certificate))
         with self._opened.store.read() as reader:
             self._check(reader, card)
-            listed = workspaces.cards(reader) | {new: DeviceCard(card.certificate, card.name)}
-        told = fitting(sorted(listed.items(), key=lambda each: each[0] != identity.device))
+            listed = workspaces.cards(reader)
+            if not workspaces.is_member(reader, card.certificate):  # a member keeps the name that it has
+                listed[new] = DeviceCard(card.certificate, card.name)
+        told = fitting(sorted(listed.items(), key=lambda each: (each[0] != identity.device, each[0] != new)))
         return Offer(self._own.workspace, told, port, exts.of({INVITER: identity.device.encode()}))
 
     def admit(self, card: DeviceCard) -> Admission:

@@ -29,12 +29,18 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Close a link to a peer, after its queued frames are sent; ``error`` says why, or ``reason`` if it is None."""
+    """
+    Close a link to a peer, after its queued frames are sent; ``error`` says why, or ``reason`` if it is None.
+
+    ``heard`` is the reason that the peer gave, if it said goodbye over no fault: the answer to its goodbye may end the link
+    before the peer does.
+    """
 
     peer: str
     error: EddaError | None
     link: int = 0
     reason: Reason = Reason.DONE
+    heard: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

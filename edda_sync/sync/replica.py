@@ -370,7 +370,7 @@ class Replica:
             elif isinstance(effect, Close):
                 self._sessions.pop(effect.peer, None)
                 self._relaying.gone(effect.peer)
-                effect = Close(effect.peer, effect.error, self._links[effect.peer], effect.reason)
+                effect = Close(effect.peer, effect.error, self._links[effect.peer], effect.reason, effect.heard)
             elif isinstance(effect, Send):
                 effect = Send(effect.peer, effect.frame, self._links[effect.peer])
             elif isinstance(effect, Work):

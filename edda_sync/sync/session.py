@@ -312,7 +312,7 @@ class Session:
             error = errors.RemoteFaultError(reason, self.peer)
         elif goodbye.fault != "none":
             error = errors.RemoteComplaintError(reason, self.peer)
-        return [Close(self.peer, error)]
+        return [Close(self.peer, error, heard=reason if error is None else None)]
 
     def _expanded(self, now: float) -> Said:
         return [each for frame in self._inflow.ready(now) for each in self._dealt(self._codec.decode(frame))]

@@ -62,6 +62,27 @@ def test_a_device_that_is_a_member_is_welcomed_again_without_another_change(newc
         assert first.port == 7_000
 
 
+def test_a_member_that_comes_with_another_name_is_told_the_one_it_has(newcomer: StorageEngine) -> None:
+    with devices(1, backend="memory") as (laptop,):
+        card, own = card_of(newcomer), newcomer.own.make_identity().device
+        laptop.welcome(card, 7_000)
+        renamed = DeviceCard(card.certificate, "telephone", card.sealing_keys)
+        assert laptop.membership.offer(renamed, 7_000).members[own].name == "phone"
+        laptop.membership.rename(own, "tablet")
+        assert laptop.membership.offer(renamed, 7_000).members[own].name == "tablet"
+
+
+def test_a_device_is_told_its_own_name_also_where_not_all_members_have_room(
+    newcomer: StorageEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "WELCOME_REST_BYTES", limits.PAIRING_FRAME_BYTES_MAX - 1_500)
+    own = newcomer.own.make_identity().device
+    with devices(9, backend="memory") as (laptop, *_):
+        told = laptop.membership.offer(card_of(newcomer), 7_000).members
+        assert 2 <= len(told) < 9
+        assert {laptop.identity.device, own} <= told.keys()
+
+
 def test_a_workspace_takes_a_limited_number_of_devices(
     newcomer: StorageEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

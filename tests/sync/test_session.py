@@ -979,3 +979,10 @@ def test_a_bug_in_the_talk_with_one_peer_ends_that_talk_and_is_in_the_way_of_no_
         network.connect(laptop, phone)
         network.run()
         assert laptop.digest() == phone.digest() == tablet.digest()
+
+
+@pytest.mark.parametrize(("fault", "heard"), [("none", "closing"), ("mine", None), ("yours", None)])
+def test_the_reason_of_a_goodbye_over_no_fault_is_passed_on(bench: Bench, fault: str, heard: str | None) -> None:
+    bench.opened()
+    (close,) = [effect for effect in bench.say(Goodbye("closing", fault)) if isinstance(effect, Close)]
+    assert close.heard == heard
