@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Iterable
 from typing import Final, Protocol
 
 from edda_sync.words import limits
@@ -95,6 +96,10 @@ class Outgoing:
         if not writing.cancelled():
             writing.result()  # a bug is raised
 
+    async def sent(self) -> None:
+        """Wait until no more frames will be sent."""
+        await self._over.wait()
+
     def _give_up(self) -> None:
         self._frames.clear()
         self._size = 0
@@ -113,3 +118,10 @@ class Outgoing:
                 self._is_free = True
                 await self._wake.wait()
                 self._is_free = False
+
+
+async def all_sent(ending: Iterable[Outgoing]) -> None:
+    """Wait until the last words to some peers are sent; not for long, because a peer may not read."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(limits.CLOSE_TIMEOUT_S):
+            await asyncio.gather(*(each.sent() for each in ending))

@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 
 from edda_sync.device.filing import Files, filing_of
 from edda_sync.device.lookout import Lookout
-from edda_sync.device.outgoing import Outgoing
+from edda_sync.device.outgoing import Outgoing, all_sent
 from edda_sync.device.status import Status
 from edda_sync.device.supervisor import Supervisor
 from edda_sync.device.turns import Turn, Turns
@@ -114,6 +114,7 @@ class Runner:
         """Say goodbye to all peers."""
         self._lookout.end()
         await self._turns.drive(lambda replica, _: replica.close())
+        await all_sent(self._links.values())
 
     async def close(self) -> None:
         """Carry out the last orders and close the store. Call it after all tasks have ended."""
@@ -257,8 +258,7 @@ class Runner:
 
     def _carry_out(self, effect: Effect) -> None:
         if isinstance(effect, Send):
-            outgoing = self._links.get(effect.link)
-            if outgoing is not None and not outgoing.send(effect.frame):
+            if (outgoing := self._links.get(effect.link)) is not None and not outgoing.send(effect.frame):
                 name = self._status.name_of(effect.peer)
                 self._status.troubled(effect.peer, f"{name} does not read what it is sent; it is dialled again.")
         elif isinstance(effect, Close):

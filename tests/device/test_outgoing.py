@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from edda_sync.device.outgoing import FRAME_OVERHEAD_BYTES, Outgoing
+from edda_sync.device.outgoing import FRAME_OVERHEAD_BYTES, Outgoing, all_sent
 from edda_sync.words import limits
 from edda_sync.words.errors import LinkClosedError
 from edda_sync.words.reasons import Reason
@@ -162,3 +162,33 @@ async def test_a_frame_that_could_not_be_sent_at_once_stays_before_those_that_co
     outgoing.end()
     await running
     assert wire.sent == [b"one", b"two", b"three", b"four"]
+
+
+async def test_the_last_words_are_sent_before_the_senders_are_ended() -> None:
+    wires = [Wire(), Wire()]
+    ending = [Outgoing(wire) for wire in wires]
+    senders = [asyncio.ensure_future(each.run()) for each in ending]
+    for each in ending:
+        each.send(b"all of it")
+        each.send(b"goodbye")
+        each.end(Reason.CLOSING)
+    await all_sent(ending)
+    for sender in senders:
+        sender.cancel()
+    await asyncio.gather(*senders, return_exceptions=True)
+    assert [wire.sent for wire in wires] == [[b"all of it", b"goodbye"]] * 2
+
+
+async def test_last_words_do_not_wait_long_for_a_peer_that_never_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "CLOSE_TIMEOUT_S", 0.0)
+    wire = Wire()
+    wire.free.clear()  # and it stays so
+    outgoing = Outgoing(wire)
+    sender = asyncio.ensure_future(outgoing.run())
+    outgoing.send(b"goodbye")
+    outgoing.end(Reason.CLOSING)
+    async with asyncio.timeout(PATIENCE_S):
+        await all_sent([outgoing])
+    sender.cancel()
+    await asyncio.gather(sender, return_exceptions=True)
+    assert wire.sent == []
