@@ -13,11 +13,17 @@ import pytest
 
 from tests.e2e import lan
 from tests.e2e.lan import INTERFACE, Lan, Place
-from tests.e2e.machine import PATIENCE_S, Machine, settle_in
+from tests.e2e.machine import PATIENCE_S, Machine, settle_in, until
 
 
 def ip(place: Place, *arguments: str) -> None:
     subprocess.run(["ip", "-n", place.namespace, *arguments], check=True, capture_output=True, text=True)
+
+
+def _is_usable(place: Place, name: str) -> bool:
+    command = ["ip", "-n", place.namespace, "-6", "address", "show", "dev", name, "up", "scope", "link", "-tentative"]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return "inet6 fe80:" in shown and "state UP" in shown
 
 
 @pytest.fixture
@@ -74,6 +80,11 @@ async def test_machines_with_only_link_local_addresses_pair_and_sync_by_what_is_
     ip(places[1], "link", "set", INTERFACE, "down")
     ip(places[1], "link", "set", INTERFACE, "name", "enp3s0")  # so the zone that the laptop shows means nothing there
     ip(places[1], "link", "set", "enp3s0", "up")
+
+    async def are_up() -> bool:  # the cable was pulled for a moment, and each address is tried out before it is used
+        return all(_is_usable(place, name) for place, name in zip(places, (INTERFACE, "enp3s0"), strict=True))
+
+    await until(are_up)
     laptop.edda("init", "--name", "laptop")
     laptop.edda("task", "add", "Over a cable, without any router")
     inviting = laptop.start("invite")

@@ -163,8 +163,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "frames for a former link are sent over the latest one",
         "Two honest devices accuse each other of faults that neither has committed, and drop their link.",
         "device/runner.py",
-        "outgoing = self._links.get(effect.link)\n            if outgoing is not None and not",
-        "outgoing = self._links.get(self._latest.get(effect.peer, 0))\n            if outgoing is not None and not",
+        "if (outgoing := self._links.get(effect.link)) is not None and not",
+        "if (outgoing := self._links.get(self._latest.get(effect.peer, 0))) is not None and not",
         ("device/test_runner.py",),
     ),
     Mutant(
