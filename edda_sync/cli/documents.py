@@ -242,10 +242,8 @@ def show(id: str, moment: str | None, as_json: bool) -> None:
 )
 @editing.allow_empty_option
 @_fields(new=False)
-@click.option(
-    "--untag", "untags", type=TagName(), metavar="NAME", multiple=True, help="Take a tag off; may be given again."
-)
-@click.option("--unset-metadata", "unset", metavar="KEY", multiple=True, help="Remove a key; may be given again.")
+@editing.untag_option
+@editing.unset_option
 @json_option
 def edit(
     id: str,

@@ -8,7 +8,7 @@ import click
 
 from edda_sync.cli import editing, items, shown, taking_back, task_fields
 from edda_sync.cli.commands import Command
-from edda_sync.cli.common import TagName, json_option, note, opened, write
+from edda_sync.cli.common import json_option, note, opened, write
 from edda_sync.words.errors import UsageError
 from edda_sync.words.model import UNSET, Task
 
@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     "--base", metavar="VERSION", help="The version that a new description was made from, as show --json has it."
 )
 @editing.allow_empty_option
-@click.option(
-    "--untag", "untags", type=TagName(), metavar="NAME", multiple=True, help="Take a tag off; may be given again."
-)
-@click.option("--unset-metadata", "unset", metavar="KEY", multiple=True, help="Remove a key; may be given again.")
+@editing.untag_option
+@editing.unset_option
 @json_option
 def edit(
     id: str,
