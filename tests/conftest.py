@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import edda_sync.crdt.text.edits  # noqa: F401 - it is loaded late, and has limits in its types: before a test makes one smaller
+from tests import own_network
 from tests.cli import starting
 
 # The suite tries the same examples each time, so that its result for a commit does not change. Other examples, and more of
@@ -48,6 +49,9 @@ if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK):
 # command would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Workers that run beside each other would hear each other's devices, and a test counts what it hears.
+own_network.separate()
 
 # Set for fixtures of whole modules too: a test's own keyring, once it is imported, looks like the system's.
 os.environ["EDDA_KEYRING"] = "off"
