@@ -1,8 +1,8 @@
-"""Showing a task or document as it was at a time."""
+"""Showing a task or document as it was at a time, or after a change."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -17,18 +17,29 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", Task, Document)
 
+
+class MomentOrChange(Moment):
+    """A moment that was, or the name of a change."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return what was meant."""
+        from edda_sync.engine.dots import is_name  # only for what has changes
+
+        return str(value) if is_name(str(value)) else super().convert(value, param, ctx)
+
+
 at_option = click.option(
     "--at",
     "moment",
-    type=Moment(),
-    metavar="TIME",
-    help="As it was then: yesterday, 2026-03-01 09:30...",
+    type=MomentOrChange(),
+    metavar="TIME|CHANGE",
+    help="As it was then (yesterday, 2026-03-01 09:30...), or after a change.",
 )
 
 
 def find(store: StorageEngine, of: type[T], reference: str, moment: str) -> T:
     """
-    Return a task or document as it was at a time.
+    Return a task or document as it was at a time, or after a change.
 
     Raises:
         UsageError: It was not there then, or in the trash.

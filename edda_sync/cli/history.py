@@ -33,7 +33,7 @@ def history(id: str | None, tag: str | None, limit: int | None, everything: bool
     """
     Show the changes of a task, document or tag, the latest first; without an ID, the latest changes of everything.
 
-    `edda undo CHANGE` takes one back, and `edda doc show ID --at TIME` shows what was there at a time.
+    `edda undo CHANGE` takes one back, and `edda doc show ID --at CHANGE` shows what was there after it.
     """
     if id is not None and tag is not None:
         raise UsageError("Give an ID or --tag, not both.")

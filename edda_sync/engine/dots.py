@@ -30,6 +30,30 @@ def named(dots: Iterable[Dot], digits: int | None = None) -> list[str]:
     return [text_of((actor, first), digits) + (f"..{last}" if last > first else "") for actor, first, last in runs]
 
 
+def is_name(text: str) -> bool:
+    """Tell whether something that somebody typed has the form of a change's name, as lists show it; no time has it."""
+    form = _FORM.fullmatch(text.strip().lower())
+    return form is not None and len(form[1]) >= SHORT
+
+
+def dot_of(reader: StoreReader, text: str) -> Dot:
+    """
+    Return the one change that a name means.
+
+    Args:
+        reader: A reader of the store.
+        text: What somebody typed.
+
+    Raises:
+        InvalidValueError: This is no name of one change, or several actors begin like this.
+        NotFoundError: No change here has this name.
+    """
+    found = dots_of(reader, text)
+    if len(found) > 1:
+        raise InvalidValueError("change", "is the name of several changes: name one", text)
+    return found[0]
+
+
 def dots_of(reader: StoreReader, text: str) -> list[Dot]:
     """
     Return the changes that a name means: one, or several for a range such as ``1f3a9c20-12..15``.

@@ -1,7 +1,8 @@
-"""Earlier: a task or document as it was at a time."""
+"""Earlier: a task or document as it was at a time, or after a change."""
 
 from __future__ import annotations
 
+from edda_sync.crdt.frontier import Dot
 from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.rows import version_of
 from edda_sync.crdt.state import entity_of
@@ -13,14 +14,14 @@ from edda_sync.words.errors import NotFoundError
 from edda_sync.words.model import TEXT_FIELDS, Item, Task
 
 
-def item(reader: StoreReader, kind: str, entity_id: bytes, wall_ms: int) -> Item | None:
+def item(reader: StoreReader, kind: str, entity_id: bytes, at: int | Dot) -> Item | None:
     """
-    Return a task or document as it was at a time, with the tags that it had; None if it was not there, or in the trash.
+    Return a task or document as it was, with the tags that it had; None if it was not there, or in the trash.
 
     Args:
         reader: A reader of the store, whose log is whole.
         kind, entity_id: Which one.
-        wall_ms: The time, in milliseconds since 1970.
+        at: The time, in milliseconds since 1970; or a change in the log: then it is what the author of that saw after it.
     """
     key = key_of(kind, entity_id)
     now = reader.states.get([key]).get(key)
@@ -28,7 +29,7 @@ def item(reader: StoreReader, kind: str, entity_id: bytes, wall_ms: int) -> Item
         return None
     tags = [name[4:] for name in entity_of(key, now.state).cells if name.startswith("tag.")]
     keys = [key, *(key_of("tag", values.id_bytes("tags", tag)) for tag in tags)]
-    then = looking_back.as_of(reader, keys, wall_ms)
+    then = looking_back.as_of(reader, keys, at) if isinstance(at, int) else looking_back.after(reader, keys, at)
     whole = values.id_text(entity_id)
     row = then.tables.row(kind, whole)
     if row is None:

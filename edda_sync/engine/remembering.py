@@ -58,22 +58,26 @@ class Remembering:
 
     def as_of(self: _Parts, kind: str, item_id: str, moment: When) -> Item | None:
         """
-        Return a task or document as it was at a time; None if it was not there, or in the trash.
+        Return a task or document as it was at a time, or after a change; None if it was not there, or in the trash.
 
         Args:
             kind: ``task`` or ``document``.
             item_id: Its id.
-            moment: The time, by the clocks of the devices that made the changes.
+            moment: The time, by the clocks of the devices that made the changes; or the name of a change, as
+                :meth:`history` has it. Whatever a change wrote is shown as it was after it.
 
         Raises:
+            InvalidValueError, NotFoundError: There is no such time or change.
             UsageError: The log is not whole yet.
         """
-        from edda_sync.engine import earlier
+        from edda_sync.engine import dots, earlier
         from edda_sync.engine.undoing import check_whole
 
         with self.store.read() as reader:
             check_whole(reader)
-            return earlier.item(reader, kind, values.id_bytes("id", item_id), _ms("at", moment))
+            named = isinstance(moment, str) and dots.is_name(moment)
+            at = dots.dot_of(reader, str(moment)) if named else _ms("at", moment)
+            return earlier.item(reader, kind, values.id_bytes("id", item_id), at)
 
     def version(self: _Parts, kind: str, item_id: str) -> str:
         """

@@ -1,5 +1,6 @@
 """
-Looking back: what some entities would be without some changes, or were at an earlier time, folded from the log.
+Looking back: what some entities would be without some changes, or were at an earlier time or after a change, folded from
+the log.
 
 The fold is the one that every change takes, into a view that lies in memory and is thrown away. Nothing of the store is
 written. :mod:`~edda_sync.fold.inverse` compares the result with what is there now.
@@ -68,6 +69,29 @@ def as_of(reader: StoreReader, keys: Collection[bytes], wall_ms: int) -> StoreRe
         else:
             kept.append(position)
     return _folded(reader, keys, kept, ())
+
+
+def after(reader: StoreReader, keys: Collection[bytes], dot: Dot) -> StoreReader:
+    """
+    Return some entities as the author of a change saw them right after it, whatever the clocks say.
+
+    A change beats what it saw, so that whatever it wrote is shown there.
+
+    Args:
+        reader: A reader of the store, whose log is whole: it has no segment.
+        keys: The keys of the entities.
+        dot: The change, by the log's name; it is in the log.
+
+    Raises:
+        CorruptError: A change in the log is damaged.
+    """
+    past = Pasts().through(reader, dot)
+    seen = []
+    for position in _mentioning(reader, keys):
+        logged = reader.log.read(position)
+        if logged.seq <= past.get(logged.actor, 0):
+            seen.append(position)
+    return _folded(reader, keys, seen, ())
 
 
 def at_version(reader: StoreReader, key: bytes, version: str) -> StoreReader | None:

@@ -10,10 +10,13 @@ def test_what_was_there_at_a_time_is_shown_and_what_was_not_is_said(edda: Any) -
     moment = edda.json("history", note)["changes"][0]["at"]
     task = edda.id_of("task", "add", "Milk", "--description", "two")
     later = edda.json("history", task)["changes"][0]["at"]
+    change = edda("history", note).stdout.split()[0]
     edda("doc", "edit", note, "--content", "other words")
     edda("task", "edit", task, "--title", "Oat milk")
     edda("doc", "rm", note)
     assert edda("doc", "show", note, "--at", moment).stdout == "first words"
+    assert edda("doc", "show", note, "--at", change).stdout == "first words"
+    assert "no change" in edda("doc", "show", note, "--at", "00000000-12", code=3).stderr.lower()
     assert edda.json("doc", "show", note, "--at", moment)["content"] == "first words"
     assert edda.json("task", "show", task, "--at", later)["title"] == "Milk"
     assert "title: Milk" in edda("task", "show", task, "--at", later).stdout
