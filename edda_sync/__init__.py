@@ -8,7 +8,14 @@ edda-sync: local-first storage and sync for the tasks and documents of people an
         for task in store.query_tasks(edda.MOST_URGENT):
             print(task.title)
 
-``edda.open`` is where to start; ``edda.Device`` runs a store that syncs; ``edda_sync.testing`` has what tests need.
+``edda.open`` is where to start, and returns a ``StorageEngine``; ``edda.Device`` runs a store that syncs;
+``edda_sync.testing`` has what tests need. ``help(edda.StorageEngine)`` and the like say more.
+
+What a store holds: ``Task``, ``Document``, ``Tag``, ``Link``, ``Attachment``. What is asked of it: ``TaskQuery``,
+``DocumentQuery``, ``MOST_URGENT``, ``cursor``, ``found_in``, ``IndexType``. Several writes together: ``Transaction``.
+What happened: ``History``, ``Undone``, ``Conflict``, ``Clash``, ``QueryChange``, ``StorageMetrics``. How a store is kept:
+``StorageConfig`` and its parts. Every error is an ``EddaError``; ``edda.errors`` has the tree. A call that is given
+something else than it can take raises an ``InvalidValueError``, which names the argument.
 """
 
 from __future__ import annotations
@@ -23,6 +30,7 @@ if TYPE_CHECKING:
     from edda_sync.device.device import Device
     from edda_sync.engine.engine import StorageEngine, open  # noqa: A004 - edda.open
     from edda_sync.engine.transaction import Transaction, TransactionState
+    from edda_sync.engine.watched import QueryChange, Watch
     from edda_sync.words import errors
     from edda_sync.words.config import (
         BackupConfig,
@@ -95,6 +103,7 @@ __all__ = [
     "KeyStorage",
     "Link",
     "Member",
+    "QueryChange",
     "RetentionPolicy",
     "StorageBackend",
     "StorageConfig",
@@ -110,6 +119,7 @@ __all__ = [
     "Transaction",
     "TransactionState",
     "Undone",
+    "Watch",
     "cursor",
     "errors",
     "found_in",
@@ -136,24 +146,27 @@ _PLACES = {
     "words.model": ("UNSET", "Document", "DocumentId", "Task", "TaskId"),
     "words.query": ("MOST_URGENT", "DocumentQuery", "TaskQuery", "cursor"),
     "engine.transaction": ("Transaction", "TransactionState"),
+    "engine.watched": ("QueryChange", "Watch"),
 }  # fmt: skip
 """The module of each name. It is imported when the name is used: a command that lists tasks does not pay for the network."""
 
 
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version
+if not TYPE_CHECKING:  # for type checkers there is no name but those above
 
-        return version("edda-sync")
-    from importlib import import_module
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            from importlib.metadata import version
 
-    if name == "errors":
-        return import_module(f"{__name__}.words.errors")
-    for module, names in _PLACES.items():
-        if name in names:
-            found = globals()[name] = getattr(import_module(f"{__name__}.{module}"), name)
-            return found
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return version("edda-sync")
+        from importlib import import_module
+
+        if name == "errors":
+            return import_module(f"{__name__}.words.errors")
+        for module, names in _PLACES.items():
+            if name in names:
+                found = globals()[name] = getattr(import_module(f"{__name__}.{module}"), name)
+                return found
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

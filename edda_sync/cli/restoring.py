@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
@@ -35,10 +35,10 @@ from edda_sync.cli.common import (
     safe_line,
     say,
 )
+from edda_sync.cli.days import Moment
 from edda_sync.cli.existing import no_store
 from edda_sync.cli.recovery import typed_code
 from edda_sync.engine.opening import has_identity, has_store
-from edda_sync.words import values
 from edda_sync.words.errors import AmbiguousIdError, NotFoundError, UsageError, typed
 
 if TYPE_CHECKING:
@@ -60,8 +60,9 @@ _SHOWN_MAX: Final = 20  # differences that are listed before a restore
 @click.option(
     "--at",
     "moment",
+    type=Moment(),
     metavar="TIME",
-    help="As it was at this time, such as yesterday, 2026-03-01 or 2026-03-01T09:30:00Z.",
+    help="As it was then, such as yesterday, 2026-03-01 or 2026-03-01 09:30, in your time.",
 )
 @click.option(
     "--only", "ids", metavar="ITEM", multiple=True, help="Only this task or document; may be given several times."
@@ -118,7 +119,7 @@ def restore(
         raise UsageError(
             "--files brings back what was attached, and --exactly changes everything else, too: choose one."
         )
-    until_ms = None if moment is None else _moment(moment)
+    until_ms = None if moment is None else int(datetime.fromisoformat(moment).timestamp() * 1_000)
     with opened() as store, ExitStack() as stack:
         target = _target(store, name, is_own=maker is None)
         manager = manager_of(store, target)
@@ -306,13 +307,6 @@ def _target(store: StorageEngine, name: str | None, *, is_own: bool) -> Target:
     with store.store.read() as reader:
         made_ms = {each.target: each.made_ms for each in backed_up.load(reader)}
     return max(all_targets(store), key=lambda each: made_ms.get(each.name, 0))
-
-
-def _moment(text: str) -> int:
-    days_ago = {"today": 0, "yesterday": 1}.get(text.strip().lower())
-    if days_ago is not None:
-        text = (datetime.now(UTC).date() - timedelta(days=days_ago)).isoformat()
-    return int(datetime.fromisoformat(values.time("at", text)).timestamp() * 1_000)
 
 
 def _named(store: StorageEngine, backup: Manifest, target: Target, until_ms: int | None) -> str:

@@ -18,7 +18,6 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from edda_sync.crdt.frontier import Frontier, covers
@@ -90,7 +89,7 @@ class Device:
         discover: bool = True,
         tell: Callable[[Happening], None] = lambda _: None,
     ) -> None:
-        self.home = absolute(Path(home))
+        self.home = absolute(home)
         self.store = StorageEngine(self.home)
         self._config = configured(self.home, config)
         self._port, self._at, self._discover = port, at, discover

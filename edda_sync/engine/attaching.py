@@ -6,14 +6,14 @@ import mimetypes
 import os
 import stat
 from contextlib import ExitStack
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from edda_sync.crdt.attachments import CONTENT_TYPE_DEFAULT, AttachmentRecord, encode
 from edda_sync.files.storing import Stream, store
 from edda_sync.store.held import hold
-from edda_sync.words import limits, values
-from edda_sync.words.errors import UsageError
+from edda_sync.words import arguments, limits, values
+from edda_sync.words.errors import InvalidValueError, UsageError
 
 if TYPE_CHECKING:
     from edda_sync.engine.files import Files
@@ -51,9 +51,13 @@ class Attaching:
         """
         if self._adding is None:
             self._adding = self._open.enter_context(self._files.chunks.adding())
+        if name is not None:
+            arguments.of_type("name", name, str, "text")
         if not isinstance(source, str | os.PathLike):
+            if not hasattr(source, "read"):
+                raise InvalidValueError("source", "must be a path, or a stream in binary mode", source)
             return self._record(source, name if name is not None else _name_of(source), content_type)
-        path = Path(source).expanduser()
+        path = arguments.path("source", source).expanduser()
         with open(path, "rb", buffering=0, opener=_opener) as stream:
             if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
                 raise UsageError(f"{path} is no ordinary file; nothing was attached.")

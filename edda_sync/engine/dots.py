@@ -8,6 +8,7 @@ from typing import Final
 
 from edda_sync.crdt.frontier import Dot
 from edda_sync.store.seams import StoreReader
+from edda_sync.words import values
 from edda_sync.words.errors import InvalidValueError, NotFoundError
 
 _FORM: Final = re.compile(r"([0-9a-f]{4,})-([0-9]{1,15})(?:\.\.([0-9]{1,15}))?", re.ASCII)
@@ -66,7 +67,7 @@ def dots_of(reader: StoreReader, text: str) -> list[Dot]:
         InvalidValueError: This is no name of a change, or several actors begin like this.
         NotFoundError: No change here has this name.
     """
-    form = _FORM.fullmatch(text.strip().lower())
+    form = _FORM.fullmatch(values.text("change", text).strip().lower())
     if form is None:
         raise InvalidValueError("change", "is written as `edda history` shows it, such as 1f3a9c20-12", text)
     beginning, first, last = form[1], int(form[2]), int(form[3] or form[2])

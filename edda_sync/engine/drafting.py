@@ -14,7 +14,7 @@ from edda_sync.changes.drafts import Delete, Draft, EditText, Expect, Put, Rewri
 from edda_sync.crdt.entity import OWN_TIME
 from edda_sync.crdt.keys import key_of, kind_and_id
 from edda_sync.store.seams import Row
-from edda_sync.words import values
+from edda_sync.words import arguments, limits, values
 from edda_sync.words.errors import InvalidValueError
 from edda_sync.words.model import TEXT_FIELDS, UNSET, Cells, Item, Replacement, cells_of, kind_of, tag_cells
 
@@ -22,6 +22,9 @@ _DEFAULTS: Final[dict[str, Cells]] = {
     "task": {"status": values.STATUS_DEFAULT, "priority": values.PRIORITY_DEFAULT},
     "document": {"content_type": values.CONTENT_TYPE_DEFAULT, "doc_type": values.DOC_TYPE_DEFAULT},
 }
+
+
+_EDITS: Final = "a list of triples: the position, how many characters are deleted there, and the text that is inserted"
 
 
 class Drafts:
@@ -134,19 +137,19 @@ class Drafts:
             seen: The text in which the edits' positions count; None for the text that the commit finds.
         """
         field = TEXT_FIELDS[kind]
-        listed = [(int(at), int(deleted), values.text(field, inserted)) for at, deleted, inserted in edits]
+        listed = [_replacement(field, each) for each in arguments.of_type("edits", edits, Iterable, _EDITS)]
         self.add(EditText(kind, entity, tuple(listed), None if seen is None else _Constant(seen)))
 
     # --- tags and links -----------------------------------------------------------------------------------------------
 
     def add_tag(self, kind: str, entity: bytes, name: str) -> None:
         """Tag a task or document. The tag is created if it does not exist."""
-        self.add(Expect(kind, entity))
+        self.add(Expect(arguments.kind_of_item(kind), entity))
         self.add(Put.of(kind, entity, tag_cells([name])))
 
     def remove_tag(self, kind: str, entity: bytes, name: str) -> None:
         """Take a tag off a task or document."""
-        self.add(Expect(kind, entity))
+        self.add(Expect(arguments.kind_of_item(kind), entity))
         self.add(Put.of(kind, entity, dict.fromkeys(tag_cells([name]))))
 
     def create_tag(self, name: str, color: str | None, description: str | None, existing: Row | None) -> str:
@@ -213,6 +216,16 @@ class Drafts:
         if key_of("document", document) not in self._of_entity:
             self.add(Expect("document", document))
         self.add(Put.of("document", document, {f"file.{attachment}": record}))
+
+
+def _replacement(field: str, edit: object) -> Replacement:
+    """Return an edit of a text, once its parts have the types that they must have."""
+    at, deleted, inserted = arguments.parts("edits", edit, 3, _EDITS)
+    most = limits.TEXT_BYTES_MAX
+    return (
+        arguments.whole_number("position", at, most), arguments.whole_number("deleted", deleted, most),
+        values.text(field, inserted),
+    )  # fmt: skip
 
 
 class _Constant:

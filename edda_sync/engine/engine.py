@@ -21,10 +21,10 @@ from edda_sync.engine.opened import OnEnd, Opened
 from edda_sync.engine.own import OwnDevice
 from edda_sync.engine.reading import Reading
 from edda_sync.engine.remembering import Remembering
-from edda_sync.words.config import StorageConfig
+from edda_sync.words.config import StorageConfig, absolute
 from edda_sync.words.configured import configured
 from edda_sync.words.model import Document, DocumentId, Item, Replacement, Task, TaskId
-from edda_sync.words.query import DocumentQuery, Row, TaskQuery
+from edda_sync.words.query import DocumentQuery, Row, TaskQuery, asked
 
 if TYPE_CHECKING:
     from edda_sync.crdt.frontier import Frontier
@@ -111,14 +111,14 @@ class StorageEngine(Remembering):
         assert item is None or isinstance(item, Task), "the tasks table holds tasks"
         return item
 
-    def query_tasks(self, query: TaskQuery) -> list[Task]:
+    def query_tasks(self, query: TaskQuery | None = None) -> list[Task]:
         """
-        Return the tasks that meet a query, in the query's order.
+        Return the tasks that meet a query, in its order; all, by urgency, without one.
 
         Raises:
             InvalidValueError: A condition is not acceptable.
         """
-        return [item for item in self.reading.query(query) if isinstance(item, Task)]
+        return [item for item in self.reading.query(asked(query, TaskQuery)) if isinstance(item, Task)]
 
     def create_document(self, document: Document) -> DocumentId:
         """Create a document and return its id; see :meth:`create_task`."""
@@ -138,9 +138,9 @@ class StorageEngine(Remembering):
         assert item is None or isinstance(item, Document), "the documents table holds documents"
         return item
 
-    def query_documents(self, query: DocumentQuery) -> list[Document]:
+    def query_documents(self, query: DocumentQuery | None = None) -> list[Document]:
         """Return the documents that meet a query, in the query's order; see :meth:`query_tasks`."""
-        return [item for item in self.reading.query(query) if isinstance(item, Document)]
+        return [item for item in self.reading.query(asked(query, DocumentQuery)) if isinstance(item, Document)]
 
     def begin_transaction(self, agent: str | None = None, reason: str | None = None) -> Transaction:
         """Begin a transaction, for an AI agent or program of a name, and a reason if given; use it in a ``with`` block."""
@@ -386,10 +386,10 @@ def open(path: str | os.PathLike[str], config: StorageConfig | None = None) -> S
         config: How to keep the store; see :class:`StorageConfig`, which says where the rest of it comes from.
 
     Raises:
-        SettingError, ConfigFileError: A setting is not acceptable, or ``config.toml`` cannot be read.
+        InvalidValueError, SettingError, ConfigFileError: A setting is not acceptable, or ``config.toml`` cannot be read.
         StorageError: The store cannot be opened or created, for the reason in the error, such as a LostStoreError.
     """
-    engine = StorageEngine(Path(path))
+    engine = StorageEngine(absolute(path))
     try:
         engine.initialize(config)
     except BaseException:

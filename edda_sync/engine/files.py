@@ -250,7 +250,7 @@ class Files:
 
     def _meant(self, reader: StoreReader, document_id: str, reference: str) -> tuple[Attachment, AttachmentRecord]:
         found = list(self._found(reader, document_id))
-        digits = values.digits_of_id(reference)
+        digits = values.digits_of_id(values.text("attachment", reference))
         meant = [each for each in found if each[0].name == reference] or [
             each for each in found if digits and each[0].id.replace("-", "").endswith(digits)
         ]

@@ -14,7 +14,7 @@ from edda_sync.crdt.state import entity_of
 from edda_sync.engine.opened import Opened
 from edda_sync.store.composed import ComposedWriter, over
 from edda_sync.store.seams import Record, StatesWriter, StoreReader, StoreWriter
-from edda_sync.words import limits
+from edda_sync.words import limits, values
 from edda_sync.words.callbacks import Callback
 from edda_sync.words.errors import ClashError, ExistsError, LimitError, NotFoundError, UsageError
 from edda_sync.words.indexes import IndexConfig, IndexType, checked
@@ -110,6 +110,7 @@ class IndexManager:
         Raises:
             NotFoundError: There is none of this name.
         """
+        values.text("name", name)
 
         def work(tx: StoreWriter) -> bool:
             found = [each.unique for each in tx.tables.indexes() if each.name == name]

@@ -22,16 +22,17 @@ from edda_sync.engine.matching import count, matching
 from edda_sync.engine.opened import Opened
 from edda_sync.engine.referring import meant, shortest
 from edda_sync.engine.soundly import Stored, Writes, soundly
-from edda_sync.words import values
+from edda_sync.words import arguments, values
 from edda_sync.words.errors import (
     DamagedRowsError,
     DiskFaultError,
     DiskFullError,
+    InvalidValueError,
     NoFolderError,
     ReadOnlyError,
     UsageError,
 )
-from edda_sync.words.model import Item
+from edda_sync.words.model import TABLES, Item
 from edda_sync.words.query import Query, Row, plan
 
 if TYPE_CHECKING:
@@ -176,6 +177,7 @@ class Reading:
         """Return the tasks or documents in the trash. A task names its parent, even if that is in the trash, too."""
         from edda_sync.engine import hidden
 
+        arguments.kind_of_item(kind)
         with _STORED, self._opened.store.read() as reader:
             return hidden.trash(reader, kind)
 
@@ -192,8 +194,9 @@ class Reading:
         Raises:
             NotFoundError, AmbiguousIdError: Nothing is meant by it, or several items are. See ``engine.referring``.
         """
+        arguments.kind_of_item(kind)
         with _STORED, self._opened.store.read() as reader:
-            return meant(reader, kind, reference)
+            return meant(reader, kind, values.text("id", reference))
 
     def short_ids(self, kind: str, ids: Iterable[str]) -> dict[str, str]:
         """Return the ends of the ids of tasks or documents that :meth:`resolve` takes: see ``engine.referring.shortest``."""
@@ -224,6 +227,9 @@ class Reading:
         """Return the links of a task, of a document, or all links."""
         from edda_sync.words.listed import Link
 
+        for field, each in (("task_id", task_id), ("document_id", document_id)):
+            if each is not None:
+                values.id_bytes(field, each)
         with _STORED, self._opened.store.read() as reader:
             found = reader.edges.links_of(task_id, document_id)
         return [Link(task_id=r[0], document_id=r[1], relationship_type=r[2], created_at=r[3]) for r in found]
@@ -238,6 +244,8 @@ class Reading:
     @soundly
     def table(self, name: str) -> list[Row]:
         """Return all rows of one of the specification's tables, ordered by primary key."""
+        if name not in TABLES:
+            raise InvalidValueError("name", f"must be one of {', '.join(TABLES)}", name)
         with self.snapshot() as reader:
             return reader.tables.all(name)
 

@@ -171,7 +171,7 @@ class Remembering:
         """
         from edda_sync.engine import undoing
 
-        since_ms = _ms("since", since)
+        of_agent, since_ms = values.line("of_agent", of_agent), _ms("since", since)
 
         def planned(reader: StoreReader) -> Plan:
             return undoing.plan(reader, undoing.by_agent(reader, of_agent, since_ms))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from edda_sync.engine.transaction import Transaction
+from edda_sync.words import arguments
 from edda_sync.words.errors import ConflictError
 
 T = TypeVar("T")
@@ -18,6 +19,7 @@ def retried(begin: Callable[[], Transaction], work: Callable[[Transaction], T], 
     Raises:
         ConflictError: It changed at every attempt.
     """
+    arguments.function("work", work)
     for attempt in range(retries + 1):
         try:
             with begin() as tx:

@@ -39,10 +39,11 @@ from edda_sync.words.model import (
     TaskId,
     base_of,
     changed_cells,
+    given,
     kind_of,
     remember_base,
 )
-from edda_sync.words.query import DocumentQuery, TaskQuery
+from edda_sync.words.query import DocumentQuery, TaskQuery, asked
 
 if TYPE_CHECKING:
     from edda_sync.engine.attaching import Attaching, Source
@@ -113,11 +114,11 @@ class Transaction:
 
     def create_task(self, task: Task) -> TaskId:
         """Create a task and return its id. See ``StorageEngine.create_task``."""
-        return self._create(task)
+        return self._create(given("task", task))
 
     def update_task(self, task: Task) -> None:
         """Write the fields that differ from the version that was read. See ``StorageEngine.update_task``."""
-        self._update(task)
+        self._update(given("task", task))
 
     def delete_task(self, task_id: TaskId) -> None:
         """Move a task to the trash."""
@@ -135,19 +136,19 @@ class Transaction:
         return found
 
     @soundly
-    def query_tasks(self, query: TaskQuery) -> list[Task]:
+    def query_tasks(self, query: TaskQuery | None = None) -> list[Task]:
         """Return tasks as this transaction sees them."""
-        return [item for item in self._view().query(query) if isinstance(item, Task)]
+        return [item for item in self._view().query(asked(query, TaskQuery)) if isinstance(item, Task)]
 
     # --- documents ----------------------------------------------------------------------------------------------------
 
     def create_document(self, document: Document) -> DocumentId:
         """Create a document and return its id. See ``StorageEngine.create_document``."""
-        return self._create(document)
+        return self._create(given("document", document))
 
     def update_document(self, document: Document) -> None:
         """Write the fields that differ from the version that was read. See ``StorageEngine.update_document``."""
-        self._update(document)
+        self._update(given("document", document))
 
     def delete_document(self, document_id: DocumentId) -> None:
         """Move a document to the trash."""
@@ -165,9 +166,9 @@ class Transaction:
         return found
 
     @soundly
-    def query_documents(self, query: DocumentQuery) -> list[Document]:
+    def query_documents(self, query: DocumentQuery | None = None) -> list[Document]:
         """Return documents as this transaction sees them."""
-        return [item for item in self._view().query(query) if isinstance(item, Document)]
+        return [item for item in self._view().query(asked(query, DocumentQuery)) if isinstance(item, Document)]
 
     # --- texts, tags, links -------------------------------------------------------------------------------------------
 
@@ -184,7 +185,7 @@ class Transaction:
         Raises:
             InvalidValueError: The field is not a text. (Only the commit finds a position outside the text.)
         """
-        kind = KINDS_BY_TEXT.get(field)
+        kind = KINDS_BY_TEXT.get(str(field))
         if kind is None:
             raise InvalidValueError("field", "must be description (of a task) or content (of a document)", field)
         drafts, entity = self._active(), values.id_bytes("id", item_id)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from edda_sync.imports import moments
 from edda_sync.imports.kept import Mapped
 from edda_sync.imports.lines import is_exported, loaded, why
 from edda_sync.imports.order import parents_first
@@ -221,10 +222,7 @@ _FIELDS: Final[dict[str, Callable[[Mapped, Any], bool]]] = {
 
 
 def _moment(value: Any) -> str | None:
-    try:
-        return values.time("time", value) if isinstance(value, str) else None
-    except InvalidValueError:
-        return None
+    return moments.moment(value) if isinstance(value, str) else None
 
 
 def _is_exact(moment: str, written: str) -> bool:

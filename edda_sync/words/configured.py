@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from edda_sync.words import arguments
 from edda_sync.words.config import PATHS, StorageConfig
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def configured(home: Path, config: StorageConfig | None = None) -> StorageConfig
         SettingError: A value is not acceptable, or a key of the file is unknown.
         ConfigFileError, UnreadableError: The file cannot be read.
     """
+    if config is not None:
+        arguments.of_type("config", config, StorageConfig, "an edda.StorageConfig")
     if has_settings(home):
         return resolved(home, config).config
     if config is not None and not config.given.isdisjoint(PATHS):  # those have to fit each other

@@ -10,9 +10,9 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from edda_sync.words import limits
+from edda_sync.words import arguments, limits
 from edda_sync.words.folding import spans
-from edda_sync.words.model import TEXT_FIELDS, Item, kind_of
+from edda_sync.words.model import TEXT_FIELDS, Document, Item, Task, kind_of
 from edda_sync.words.phrases import Phrase, occurrences, phrases, places
 
 _ELLIPSIS: Final = "…"
@@ -61,6 +61,7 @@ def found_in(item: Item, text: str, width: int = WIDTH) -> Found:
         InvalidValueError: The text holds no word.
     """
     asked = phrases("text", text)
+    arguments.of_type("item", item, (Task, Document), "an edda.Task or edda.Document")
     body = getattr(item, TEXT_FIELDS[kind_of(item)])
     return Found(Excerpt(item.title, marks(item.title, asked)), excerpt(body, asked, width) if body else None)
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
-from edda_sync.words import values
+from edda_sync.words import arguments, values
 from edda_sync.words.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Time(Protocol[T]):
         ...
 
     def __set__(self, item: object, value: datetime.date | T, /) -> None:
-        """Take text, a ``datetime``, or a ``date``, which means its first moment in UTC."""
+        """Take text, a ``datetime``, which is local without a zone, or a ``date``, which is that day anywhere."""
         ...
 
 
@@ -76,7 +76,8 @@ class Task:
         description: Text that merges; a rewritten text is compared by words. None if there is none.
         status: ``open``, ``in_progress``, ``blocked``, ``done`` or ``cancelled``.
         priority: 0 (most urgent) to 4.
-        due_date: RFC 3339 UTC; a ``date`` or ``datetime`` may be set too, here and below.
+        due_date: RFC 3339 UTC, a day being its first moment. A ``date`` or ``datetime`` may be set, too, here and below; a
+            ``datetime`` without a zone is local, and a text must say its zone.
         parent_id: Id of the task that this one is part of.
         metadata: Any JSON by key; each key merges by itself.
         agent_context: The same, for AI agents.
@@ -155,8 +156,23 @@ TAG_COLUMNS: Final = ("id", "name", "color", "description", "created_at")
 COLUMNS: Final = {"task": TASK_COLUMNS, "document": DOCUMENT_COLUMNS, "tag": TAG_COLUMNS}
 """Columns of the specification's tables of entities, by kind. The names are those of the objects' fields."""
 
+TABLES: Final = ("tasks", "documents", "tags", "task_documents", "entity_tags")
+"""The specification's tables."""
+
 TEXT_FIELDS: Final = {"task": "description", "document": "content"}
 KINDS_BY_TEXT: Final = {field: kind for kind, field in TEXT_FIELDS.items()}
+
+
+def given(kind: str, value: object) -> Item:
+    """
+    Return what a program passed as a ``task`` or ``document``.
+
+    Raises:
+        InvalidValueError: It is something else.
+    """
+    if kind == "task":
+        return arguments.of_type(kind, value, Task, 'an edda.Task, such as edda.Task(title="Buy milk")')
+    return arguments.of_type(kind, value, Document, 'an edda.Document, such as edda.Document(title="Notes")')
 
 
 def kind_of(item: Item) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from edda_sync.words import limits, values
+from edda_sync.words import arguments, limits, values
+from edda_sync.words.arguments import several
 from edda_sync.words.errors import InvalidValueError
-from edda_sync.words.model import COLUMNS
+from edda_sync.words.model import COLUMNS, Document, Task
 from edda_sync.words.order import Order, Place, cursor_of, place_in
 from edda_sync.words.values import When
 
@@ -128,11 +129,25 @@ class DocumentQuery:
 
 
 Query = TaskQuery | DocumentQuery
+_RANGES: Final = "a list of ranges, each with its start and its end"
 Row = tuple[Any, ...]
 """A row of a table, as a store returns it."""
 
 MOST_URGENT = TaskQuery(status=("open", "in_progress"), limit=50)
 """Open or in progress, by priority, due date (none last), age, id."""
+
+
+Q = TypeVar("Q", TaskQuery, DocumentQuery)
+
+
+def asked(query: Q | None, kind: type[Q]) -> Q:
+    """
+    Return what a program asks; for everything, if it does not say.
+
+    Raises:
+        InvalidValueError: It is another kind of query, or none.
+    """
+    return kind() if query is None else arguments.of_type("query", query, kind, f"an edda.{kind.__name__}")
 
 
 class Plan(NamedTuple):
@@ -201,6 +216,7 @@ def plan(query: Query) -> Plan:
     Raises:
         InvalidValueError: A condition is not acceptable.
     """
+    arguments.of_type("query", query, (TaskQuery, DocumentQuery), "an edda.TaskQuery or an edda.DocumentQuery")
     task = isinstance(query, TaskQuery)
     words = () if query.text is None else _phrases(query.text)
     order = _order(query, task, bool(words))
@@ -208,9 +224,9 @@ def plan(query: Query) -> Plan:
     ranges = [_range(query, "created"), _range(query, "updated")]
     if isinstance(query, TaskQuery):
         if query.status is not None:
-            equal.append(("status", tuple(values.status(each) for each in _several(query.status))))
+            equal.append(("status", tuple(values.status(each) for each in several("status", query.status))))
         if query.priority is not None:
-            equal.append(("priority", tuple(values.priority(each) for each in _several(query.priority))))
+            equal.append(("priority", tuple(values.priority(each) for each in several("priority", query.priority))))
         if query.priority_from is not None or query.priority_to is not None:
             equal.append(("priority", _priorities(query.priority_from, query.priority_to)))
         if query.parent is not None:
@@ -218,16 +234,15 @@ def plan(query: Query) -> Plan:
             equal.append(("parent_id", (parent,)))
         ranges += [_range(query, "due"), _range(query, "completed")]
         if query.has_due is not None:
+            arguments.flag("has_due", query.has_due)
             ranges += [("due_date", "", None)] if query.has_due else []  # every time comes after the empty text
             equal += [] if query.has_due else [("due_date", (None,))]
     else:
         for name in ("doc_type", "content_type"):
             if getattr(query, name) is not None:
-                equal.append((name, tuple(values.line(name, each) for each in _several(getattr(query, name)))))
-    if query.limit is not None and not 0 <= query.limit <= limits.QUERY_LIMIT_MAX:
-        raise InvalidValueError("limit", f"must be from 0 to {limits.QUERY_LIMIT_MAX:,}", query.limit)
-    if not 0 <= query.offset <= limits.QUERY_LIMIT_MAX:
-        raise InvalidValueError("offset", f"must be from 0 to {limits.QUERY_LIMIT_MAX:,}", query.offset)
+                equal.append((name, tuple(values.line(name, each) for each in several(name, getattr(query, name)))))
+    most = limits.QUERY_LIMIT_MAX
+    arguments.flag("descending", query.descending)
     return Plan(
         kind="task" if task else "document",
         equal=tuple(equal),
@@ -236,8 +251,8 @@ def plan(query: Query) -> Plan:
         linked_from=_id(query, "task"),
         words=words,
         order=order,
-        limit=limits.QUERY_LIMIT_MAX if query.limit is None else query.limit,
-        offset=query.offset,
+        limit=most if query.limit is None else arguments.whole_number("limit", query.limit, most),
+        offset=arguments.whole_number("offset", query.offset, most),
         any_tag_ids=_tag_ids(query, "any_tags"),
         no_tag_ids=_tag_ids(query, "no_tags"),
         linked_to=_id(query, "document"),
@@ -262,6 +277,7 @@ def cursor(query: Query, item: Item) -> str:
         InvalidValueError: The order is ``relevance`` or ``distance``, in which an item has no fixed place.
     """
     order = plan(query).order
+    arguments.of_type("item", item, (Task, Document), "an edda.Task or edda.Document")
     if order[0][0] in UNPLACED:
         raise _no_place(order[0][0])
     return cursor_of(order, tuple([getattr(item, name) for name, _ in order]))
@@ -309,7 +325,7 @@ def _where(given: Where, kind: str) -> tuple[Condition, ...]:
 
 
 def _tag_ids(query: Query, field: str) -> tuple[str, ...]:
-    return tuple([values.tag_id(values.line(field, name)) for name in _several(getattr(query, field))])
+    return tuple([values.tag_id(values.line(field, name)) for name in several(field, getattr(query, field))])
 
 
 def _id(query: Query, field: str) -> str | None:
@@ -323,12 +339,6 @@ def _priorities(first: int | None, last: int | None) -> tuple[int, ...]:
     return tuple(range(low, high + 1))
 
 
-def _several(value: object) -> Sequence[object]:
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, (str, int)) else tuple(value)  # type: ignore[arg-type]
-
-
 def _range(query: Query, name: str) -> tuple[str, str | None, str | None]:
     """Return a column, and the start and end of the range of its time."""
     column = "due_date" if name == "due" else f"{name}_at"
@@ -339,7 +349,8 @@ def _range(query: Query, name: str) -> tuple[str, str | None, str | None]:
 def _without(query: Query) -> tuple[tuple[str, str, str], ...]:
     if not isinstance(query, TaskQuery):
         return ()
-    return tuple([("due_date", *(values.time("due_except", end) for end in each)) for each in query.due_except])  # type: ignore[misc]
+    ranges = [arguments.parts("due_except", each, 2, _RANGES) for each in several("due_except", query.due_except)]
+    return tuple([("due_date", *(values.time("due_except", end) for end in each)) for each in ranges])  # type: ignore[misc]
 
 
 def _moment(field: str, value: When | None) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar, Self, dataclass_transform
 
+from edda_sync.words import arguments
 from edda_sync.words.errors import SettingError, UsageError, shown
 from edda_sync.words.kinds import Kind
 
@@ -126,17 +127,17 @@ def take(key: str, kind: Kind, value: object, place: str = "") -> Any:
         raise SettingError(key, f"is {given}, and must be {wanted}", value, place) from None
 
 
-def absolute(path: Path | str) -> Path:
+def absolute(path: arguments.SomePath) -> Path:
     """
     Return a path that keeps its meaning when the current folder of the process changes.
 
     Every path from a caller is passed through this function once, when it is received. ``~`` is the user's home.
 
     Raises:
+        InvalidValueError: It is no path.
         UsageError: There is no current folder, or no such user.
     """
-    if not isinstance(path, Path):
-        path = Path(path)
+    path = arguments.path("path", path)
     if path.is_absolute():
         return path
     try:

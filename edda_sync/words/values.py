@@ -96,7 +96,12 @@ def time(field: str, value: object) -> str:
 
     Args:
         field: Name of the field, for the error.
-        value: A ``datetime``, a ``date`` (its first moment, UTC), or ISO 8601 text; without a zone it is UTC.
+        value: A ``datetime``, which is local without a zone, as Python itself takes it; a ``date``, which is that day (its
+            first moment in UTC); or ISO 8601 text of a day, or of a time with its zone. A moment that is no midnight in its
+            own zone, and falls on one in UTC, is stored a millisecond later: it is no day.
+
+    Raises:
+        InvalidValueError: It is none, or a text without a zone, which would mean another moment on another machine.
     """
     moment: datetime.datetime
     if isinstance(value, str):
@@ -106,17 +111,28 @@ def time(field: str, value: object) -> str:
             moment = datetime.datetime.fromisoformat(value.strip())
         except ValueError:
             raise InvalidValueError(field, _TIME_HELP, value) from None
+        if moment.tzinfo is None:
+            if len(value.strip()) > _DAY_CHARACTERS_MAX:
+                raise InvalidValueError(field, _ZONE_HELP, value)
+            moment = moment.replace(tzinfo=datetime.UTC)
     elif isinstance(value, datetime.datetime):
         moment = value
     elif isinstance(value, datetime.date):
-        moment = datetime.datetime(value.year, value.month, value.day)
+        moment = datetime.datetime(value.year, value.month, value.day, tzinfo=datetime.UTC)
     else:
         raise InvalidValueError(field, _TIME_HELP, value)
     try:
-        moment = moment.replace(tzinfo=datetime.UTC) if moment.tzinfo is None else moment.astimezone(datetime.UTC)
-    except OverflowError:
+        utc = moment.astimezone(datetime.UTC)
+    except (OverflowError, ValueError, OSError):  # outside the years 1 to 9999
         raise InvalidValueError(field, _TIME_HELP, value) from None
-    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    if _is_midnight(utc) and not _is_midnight(moment):
+        utc = utc.replace(microsecond=1_000)
+    return utc.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def _is_midnight(moment: datetime.datetime) -> bool:
+    """Tell whether a moment is the first millisecond of a day in its own zone."""
+    return not (moment.hour or moment.minute or moment.second or moment.microsecond // 1_000)
 
 
 def _is_canonical_time(text: str) -> bool:
@@ -141,6 +157,8 @@ _CANONICAL_TIME = re.compile(
 )
 _DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _TIME_HELP = "is not a date or time such as 2026-03-01 or 2026-03-01T09:30:00Z"
+_ZONE_HELP = "has no zone; write Z behind it for UTC, or its difference from UTC as in 2026-03-01T09:30:00+09:00"
+_DAY_CHARACTERS_MAX = 10  # a longer text in ISO 8601 has a time
 _EPOCH = datetime.datetime(1970, 1, 1)
 
 
