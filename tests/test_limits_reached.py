@@ -197,8 +197,8 @@ def test_writes_at_a_limit_reach_everybody_and_larger_ones_are_refused_by_the_wr
 def small_frames(patch: pytest.MonkeyPatch) -> None:
     """Let few heads fill a frame."""
     for name, value in {
-        "FRAME_BYTES_MAX": 48 * 1024, "PART_BYTES_MAX": 16 * 1024, "BATCH_BYTES_MAX": 16 * 1024, "HEADS_MAX": 400,
-        "BIRTHS_MAX": 1 << 30, "DEPS_MAX": 100,
+        "FRAME_BYTES_MAX": 16 * 1024, "PART_BYTES_MAX": 6 * 1024, "BATCH_BYTES_MAX": 6 * 1024, "HEADS_MAX": 130,
+        "BIRTHS_MAX": 1 << 30, "DEPS_MAX": 30,
     }.items():  # fmt: skip
         patch.setattr(limits, name, value)
 
@@ -210,7 +210,7 @@ def test_more_actors_than_any_message_could_name_sync_and_serve_a_newcomer(
     laptop, phone = two
     small_frames(monkeypatch)
     monkeypatch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_SEGMENT if segment else BY_LOG)
-    count = 2_500  # each takes 22 bytes in an acknowledgement: no frame holds them
+    count = 800  # each takes 22 bytes in an acknowledgement: no frame holds them
     laptop.store.transact(lambda tx: many_lives(laptop, tx, count))
     with newcomers(tmp_path, "memory") as newcomer:
         tablet = newcomer(laptop)
@@ -301,10 +301,12 @@ def test_the_first_change_on_a_segment_of_more_lives_than_a_header_names_reaches
 ) -> None:
     laptop, phone = two
     monkeypatch.setattr(limits, "BIRTHS_MAX", 1 << 30)
+    monkeypatch.setattr(limits, "HEADER_BYTES_MAX", 16 * 1024)
+    monkeypatch.setattr(limits, "DEPS_MAX", 256)
     monkeypatch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_SEGMENT)
     with newcomers(tmp_path, "memory") as newcomer:
         tablet, watch = newcomer(laptop), newcomer(laptop)
-        laptop.store.transact(lambda tx: many_lives(laptop, tx, 1_800))  # all named at once: 68 KB
+        laptop.store.transact(lambda tx: many_lives(laptop, tx, 460))  # all named at once: 17 KB
         begin_with_segment(laptop, tablet)
         tablet.create_task(edda.Task(title="on a segment", tags={"work"}))
         with tablet.store.read() as reader:

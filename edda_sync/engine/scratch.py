@@ -80,7 +80,7 @@ def scratch_of(whole: StoreReader, progress: Progress, key: str | None = None) -
                 connection.execute("PRAGMA journal_mode = OFF")
                 connection.execute("PRAGMA synchronous = OFF")
                 connection.execute("BEGIN")
-                migrations.migrate(connection)
+                migrations.found(connection)
             with suppress(OSError):  # a system that cannot remove an open file removes it with the folder
                 path.unlink()
             yield _beside(whole, SqliteWriter(connection, InSql()), progress)

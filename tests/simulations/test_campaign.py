@@ -18,26 +18,27 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_a_campaign_runs_every_seed_and_repeats_some_in_another_process() -> None:
-    campaign = Campaign(0, 9, 2, "memory", block=3)
+    campaign = Campaign(21, 25, 2, "memory", block=2)
     campaign.run()
     tally = campaign.tally
-    assert (campaign.done, tally.runs, tally.failures) == (9, 10, [])
-    assert tally.repeated == 4
+    assert (campaign.done, tally.runs, tally.failures) == (25, 5, [])
+    assert tally.repeated == 3
     assert tally.virtual_s > tally.core_s
     fields = [field.strip() for field in campaign.row().strip("|").split("|")]
-    assert fields[2:5] == ["0-9", "all held", "memory"]
+    assert fields[2:5] == ["21-25", "all held", "memory"]
     assert len(fields) == SECTION.splitlines()[-2].count("|") - 1
 
 
 def test_a_digest_that_differs_in_another_process_is_a_failure() -> None:
-    digest = run(Tape(3, backend="memory")).digest
-    assert repeat(Digest(3, digest, process=0), Block(3, 3, "memory")) == ""
-    assert "edda simulate --seed 3 --backend memory" in repeat(Digest(3, "another", process=0), Block(3, 3, "memory"))
+    block = Block(25, 25, "memory")
+    digest = run(Tape(25, backend="memory")).digest
+    assert repeat(Digest(25, digest, process=0), block) == ""
+    assert "edda simulate --seed 25 --backend memory" in repeat(Digest(25, "another", process=0), block)
 
 
 def test_a_failure_names_its_seed_and_the_command_that_repeats_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edda_sync.engine.life.Sidecar.doubt", lambda *_: "")
-    failing = next(seed for seed in range(2_000) if run(Tape(seed, backend="memory")).violation is not None)
+    failing = next(seed for seed in range(25, 2_000) if run(Tape(seed, backend="memory")).violation is not None)
     _, tally = work(Block(failing, failing, "memory"))
     ((seed, text),) = tally.failures
     assert seed == failing
@@ -45,13 +46,13 @@ def test_a_failure_names_its_seed_and_the_command_that_repeats_it(monkeypatch: p
 
 
 def test_a_campaign_around_a_story_names_it_and_counts_its_own_seeds(tmp_path: Path) -> None:
-    campaign = Campaign(0, 0, 1, "memory", play="rolled-back-disk")
+    campaign = Campaign(1, 1, 1, "memory", play="rolled-back-disk")
     campaign.run()
     row = campaign.row()
-    assert "| rolled-back-disk 0-0 | all held |" in row
+    assert "| rolled-back-disk 1-1 | all held |" in row
     page = tmp_path / "evidence.md"
     page.write_text(f"{SECTION}| t | c | 0-41 | all held |\n\n{PLAYED}{row}\n")
-    assert [next_seed(page), next_seed(page, "rolled-back-disk"), next_seed(page, "cloned-vm")] == [42, 1, 0]
+    assert [next_seed(page), next_seed(page, "rolled-back-disk"), next_seed(page, "cloned-vm")] == [42, 2, 0]
 
 
 def test_seeds_are_a_range_or_a_number_of_new_ones() -> None:

@@ -25,8 +25,11 @@ from edda_sync.simulations.violation import Violation
 from edda_sync.words.model import Task
 
 ROOT = Path(__file__).parents[2]
-BLOCKS = 10
-SEEDS = 6  # seeds in each block: sixty in all
+FIRST = 10
+BLOCKS = 8
+SEEDS, SEEDS_WHOLE = 3, 12  # seeds in each block
+SHORT = (2, 16, 14, 21)  # runs that take little time, the last three with attached files
+LONG = frozenset((173167, 461328, 464527, 465406, 466475, 920097, 1381368))  # seeds of seeds.txt
 
 
 class Notes:
@@ -65,15 +68,19 @@ def play(
 
 
 @pytest.mark.parametrize("block", range(BLOCKS))
-def test_sixty_seeds_pass(block: int) -> None:
-    for seed in range(block * SEEDS, (block + 1) * SEEDS):
+def test_seeds_pass(block: int, whole: bool) -> None:
+    seeds = SEEDS_WHOLE if whole else SEEDS
+    for seed in range(FIRST + block * seeds, FIRST + (block + 1) * seeds):
         verdict = run(Tape(seed))
         assert verdict.violation is None, f"edda simulate --seed {seed} --shrink: {verdict.violation}\n{verdict.trace}"
 
 
 @pytest.mark.parametrize("at", range(len(tapes())))
-def test_runs_that_failed_once_pass(at: int) -> None:
-    verdict = run(tapes()[at])
+def test_runs_that_failed_once_pass(at: int, whole: bool) -> None:
+    tape = tapes()[at]
+    if tape.seed in LONG and not whole:
+        pytest.skip("it takes seconds, as much as all short ones together; --whole runs it")
+    verdict = run(tape)
     assert verdict.violation is None, f"line {at + 1} of seeds.txt: {verdict.violation}\n{verdict.trace}"
 
 
@@ -81,20 +88,20 @@ def test_runs_that_failed_once_pass(at: int) -> None:
 def test_the_same_seed_does_the_same_in_a_process_with_another_hash_seed(backend: str) -> None:
     code = (
         "import sys; from edda_sync.simulations.runs import run; from edda_sync.simulations.tape import Tape;"
-        f"print(*(run(Tape(seed, backend={backend!r})).digest for seed in range(2)))"
+        f"print(*(run(Tape(seed, backend={backend!r})).digest for seed in {SHORT[:2]}))"
     )
     printed = []
     for hash_seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)}
         done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
         printed.append(done.stdout.split())
-    here = [run(Tape(seed, backend=backend)).digest for seed in range(2)]
+    here = [run(Tape(seed, backend=backend)).digest for seed in SHORT[:2]]
     assert printed == [here, here]
     assert len(set(here)) == 2
 
 
 def test_both_stores_see_the_same_frames_and_end_alike() -> None:
-    for seed in (0, 3, 12):
+    for seed in SHORT:
         memory, sqlite = (run(Tape(seed, backend=backend)) for backend in ("memory", "sqlite"))
         assert (memory.digest, memory.events) == (sqlite.digest, sqlite.events)
 

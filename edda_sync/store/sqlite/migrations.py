@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -26,6 +27,13 @@ from edda_sync.store.sqlite import schema, sums
 from edda_sync.words.files import disk_error, make_file, mend_file, sync_folder
 
 _SET: Final = "edda_sync"
+_RECORDS: Final = (
+    'CREATE TABLE "_sqlite_migrations" (\n   "id" INTEGER PRIMARY KEY,\n   "migration_set" TEXT,\n   "name" TEXT,\n'
+    '   "applied_at" TEXT\n)',
+    'CREATE UNIQUE INDEX "idx__sqlite_migrations_migration_set_name"\n'
+    '    ON "_sqlite_migrations" ("migration_set", "name")',
+)
+"""Where sqlite-utils keeps its records, letter for letter as it makes it."""
 _COPY: Final = ".version-"  # of the store's version, behind the name of the file
 
 
@@ -51,6 +59,22 @@ def migrate(connection: Any, migrations: Sequence[schema.Migration] = schema.MIG
 
         known(name=migration.name)(apply)
     known.apply(Database(connection))
+
+
+def found(connection: Any) -> None:
+    """
+    Create the tables of a new store, inside a transaction of the caller's: all that :func:`migrate` would leave.
+
+    A first command waits for it. Without sqlite-utils, whose import and bookkeeping take longer than all the statements, it
+    takes a tenth of the time.
+    """
+    sums.prepare(connection)
+    for statement in (*_RECORDS, *schema.statements()):
+        connection.execute(statement)
+    now = str(datetime.now(UTC))
+    rows = [(_SET, migration.name, now) for migration in schema.MIGRATIONS]
+    connection.executemany("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES (?, ?, ?)", rows)
+    connection.execute(f"PRAGMA user_version = {schema.VERSION}")
 
 
 def applied(execute: schema.Execute) -> list[Applied]:

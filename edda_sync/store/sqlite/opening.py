@@ -296,10 +296,12 @@ def prepare_schema(
         with closing(connect()) as reader:  # SQLite copies nothing from a connection that may write
             migrations.copy_beside(reader, path)
     connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
-    is_new = not schema.version(connection.execute)
-    migrations.migrate(connection)
-    for statement in founding if is_new else ():
-        connection.execute(statement)
+    if schema.version(connection.execute):
+        migrations.migrate(connection)
+    else:
+        migrations.found(connection)
+        for statement in founding:
+            connection.execute(statement)
     connection.execute("COMMIT")
     connection.execute("PRAGMA busy_timeout = 0")  # a checkpoint that waited for readers would block all writers
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # so that check_file finds the schema in the file itself
