@@ -26,7 +26,7 @@ from edda_sync.testing import devices, replica_of, sync
 from edda_sync.workspace.actor import actor_of
 
 TRACE = Path(__file__).resolve().parents[2] / "shared" / "data" / "traces" / "friendsforever.json.gz"
-BEGINNING = 4_000  # transactions
+BEGINNING = 1_500  # transactions
 
 
 class Side:

@@ -21,6 +21,7 @@ from edda_sync.words.errors import NotFoundError
 from edda_sync.words.query import Query
 
 SMALL: Final = 3_000
+TINY: Final = 600  # for what looks at everything
 TOGETHER: Final = 100  # items of one transaction: these have one time
 LINEAR: Final = 2.5  # at most this many times the work for twice the size
 LIMIT: Final = 20
@@ -80,9 +81,18 @@ def make(tx: edda.Transaction, number: int, parent: str) -> None:
 
 @pytest.fixture(scope="module")
 def homes(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    folder = tmp_path_factory.mktemp("costs")
-    found = [folder / f"{count}" for count in (SMALL, 2 * SMALL)]
-    for home, count in zip(found, (SMALL, 2 * SMALL), strict=True):
+    return filled(tmp_path_factory.mktemp("costs"), SMALL)
+
+
+@pytest.fixture(scope="module")
+def tiny_homes(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return filled(tmp_path_factory.mktemp("tiny"), TINY)
+
+
+def filled(folder: Path, small: int) -> list[Path]:
+    """A store of a size, and one of twice the size."""
+    found = [folder / f"{count}" for count in (small, 2 * small)]
+    for home, count in zip(found, (small, 2 * small), strict=True):
         fill(home, count)
     return found
 
@@ -205,9 +215,9 @@ def with_parent(look: Look) -> Look:
 
 @pytest.mark.parametrize("what", IN_LINE)
 def test_a_look_at_everything_grows_no_faster_than_the_store(
-    homes: list[Path], what: str, monkeypatch: pytest.MonkeyPatch
+    tiny_homes: list[Path], what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few, many = steps(homes, IN_LINE[what], monkeypatch)
+    few, many = steps(tiny_homes, IN_LINE[what], monkeypatch)
     assert many < LINEAR * few, f"{few:,} steps, and {many:,} for twice as much"
 
 
@@ -265,9 +275,9 @@ def test_the_doctor_needs_no_more_memory_for_a_larger_store(homes: list[Path]) -
 
 
 def test_the_doctor_reads_each_entity_a_fixed_number_of_times(
-    homes: list[Path], monkeypatch: pytest.MonkeyPatch
+    tiny_homes: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few, many = steps(homes, doctor.check, monkeypatch)
+    few, many = steps(tiny_homes, doctor.check, monkeypatch)
     assert many < LINEAR * few
 
 

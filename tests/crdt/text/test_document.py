@@ -25,7 +25,7 @@ from edda_sync.words.model import Replacement
 ANNA, BORIS, CARLA = b"A" * 16, b"B" * 16, b"C" * 16
 ENTITY = bytes(range(16))
 TRACES = Path(__file__).resolve().parents[4] / "shared" / "data" / "traces"
-PAPER_BEGINNING = 50_000  # of 260,000 transactions
+PAPER_BEGINNING = 15_000  # of 260,000 transactions
 MIXED = "a🙂e\u0301\0日\n👩‍👧b"
 
 words = st.text(st.sampled_from("ab \n\0é日🙂\u0301\u200d"), max_size=6)

@@ -10,7 +10,7 @@ from tests.simulations.picture.drawn import SVG, acted_out, parsed, recorded
 
 
 def test_the_same_run_is_drawn_alike_every_time() -> None:
-    first, second = (picture.svg(recorded(9)[0]) for _ in range(2))
+    first, second = (picture.svg(recorded(16)[0]) for _ in range(2))
     assert first == second
 
 

@@ -37,7 +37,7 @@ def lanes_of(root: ElementTree.Element) -> list[str]:
     return [text.attrib["data-lane"] for text in root.iter(f"{SVG}text") if "data-lane" in text.attrib]
 
 
-@pytest.mark.parametrize("seed", range(0, 60, 5))
+@pytest.mark.parametrize("seed", (2, 6, 11, 13, 14, 16, 21, 25))  # short runs, half of them with attached files
 def test_a_page_of_any_seed_is_well_formed_whole_and_on_its_own(seed: int) -> None:
     recording, verdict = recorded(seed)
     page = picture.page(recording, verdict, command=f"edda simulate --seed {seed}")
@@ -52,7 +52,7 @@ def test_a_page_of_any_seed_is_well_formed_whole_and_on_its_own(seed: int) -> No
 
 
 def test_a_page_says_what_it_shows_and_how_it_ended_and_how_to_repeat_it() -> None:
-    recording, verdict = recorded(3)
+    recording, verdict = recorded(21)
     page = picture.page(
         recording, verdict, command="edda simulate --seed 3 --calm", title="A & B", story="Once < twice."
     )
