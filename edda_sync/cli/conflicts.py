@@ -26,12 +26,13 @@ from edda_sync.cli.running import SHORT_DEVICE
 from edda_sync.crdt.records import told_apart
 from edda_sync.words import limits
 from edda_sync.words.errors import AmbiguousIdError, NotFoundError, damage_sentence, typed
-from edda_sync.words.listed import Clash, Conflict, ConflictValue
+from edda_sync.words.listed import DELETED, RENAMED, Clash, Conflict, ConflictValue
 from edda_sync.words.model import TEXT_FIELDS, Replacement
 
 if TYPE_CHECKING:
     from edda_sync.engine.engine import StorageEngine
 
+_ENDS = {DELETED: ("delete it after all", "keep it"), RENAMED: ("show only one of them", "keep both")}
 SHOWN_CHARACTERS_MAX = 200  # characters of one value; --json prints all of it
 
 
@@ -40,7 +41,8 @@ SHOWN_CHARACTERS_MAX = 200  # characters of one value; --json prints all of it
 @click.pass_context
 def conflicts(context: click.Context, as_json: bool) -> None:
     """
-    Show every field that several devices wrote at once: the value that is shown, and those that are kept beside it.
+    Show every field that several devices wrote at once: the value that is shown, and those that are kept beside it; also
+    what was deleted while another device edited it, and tags that were renamed twice at once.
 
     `edda conflicts restore` shows another one, and `edda conflicts dismiss` keeps the one that is shown; so does whatever is
     written to such a field next. Behind them come the items with the same values under a unique index: give one of them
@@ -156,11 +158,15 @@ def _as_text(conflict: Conflict, writers: Mapping[str, tuple[str, str]], *, whol
     for at, (each, name) in enumerate(zip((conflict.shown, *conflict.kept), names, strict=True)):
         what = "shown" if at == 0 else f"kept {at}" if several else "kept "
         value = _differs(conflict, each) if at and conflict.field in TEXT_FIELDS.values() else ""
+        if conflict.field == DELETED:
+            value = "deleted" if each.value else "still there, for what was written"
         said = safe_text(str(each.value)) if whole and not value else value or _short(each.value)
         lines.append(f"  {what}  {_moment(each)}  {name:{width}}  {said if whole else _cut(said)}")
-    named, number = f"{short_id} {typed(conflict.field)}", " NUMBER" if several else ""
-    lines.append(f"  to show {'another' if several else 'the other'}: edda conflicts restore {named}{number}")
-    lines.append(f"  to keep this one: edda conflicts dismiss {named}")
+    named = f"{short_id} {typed(conflict.field)}"
+    number = " NUMBER" if several and conflict.field != DELETED else ""
+    restore, dismiss = _ENDS.get(conflict.field, (f"show {'another' if several else 'the other'}", "keep this one"))
+    lines.append(f"  to {restore}: edda conflicts restore {named}{number}")
+    lines.append(f"  to {dismiss}: edda conflicts dismiss {named}")
     return "\n".join(lines)
 
 

@@ -43,6 +43,7 @@ from edda_sync.words.errors import (
 from edda_sync.words.errors.root import bare
 from edda_sync.words.files import disk_error, move_file
 from edda_sync.words.folders import make_folder, state_folder
+from edda_sync.words.listed import DELETED, RENAMED
 from edda_sync.workspace import welcome as membership
 from edda_sync.workspace.keys import BIRTH_KEY, WORKSPACE_KEY
 from edda_sync.workspace.welcome import DeviceCard, Welcome
@@ -129,7 +130,7 @@ def holdings(home: Path, config: StorageConfig | None = None) -> Holdings | None
         own = standing.names(engine).get(device, engine.name)
         others = max(0, len(members) - 1)
         trash = sum(len(engine.trash(kind)) for kind in ("task", "document"))
-        kept = sum(len(each.kept) for each in engine.conflicts())
+        kept = sum(len(each.kept) for each in engine.conflicts() if each.field not in (DELETED, RENAMED))
         held = counts["tasks"], counts["documents"], counts["tags"], trash, kept
         refused = standing.shut_out_by(engine) is not None
         kind, states = StorageBackend(backend.name(engine.store)), tuple(backend.folders(engine.store))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from edda_sync.changes import change as changes
 from edda_sync.crdt import cells
 from edda_sync.crdt.cells import Write
 from edda_sync.crdt.entity import Entity
 from edda_sync.crdt.state import entity_of
+from edda_sync.engine import lost
 from edda_sync.fold.conflicts import conflicts_of
 from edda_sync.fold.texts import Texts
 from edda_sync.fold.view import View
@@ -19,12 +20,25 @@ from edda_sync.words.listed import Conflict, ConflictValue
 from edda_sync.words.model import TEXT_FIELDS
 
 
-def kept_values(reader: StoreReader) -> list[Conflict]:
-    """Return every cell of a visible entity that has several concurrent values, in the order of entities and cells."""
+def kept_values(reader: StoreReader, among: Collection[bytes] | None = None) -> list[Conflict]:
+    """
+    Return every cell of a visible entity that has several concurrent values, every deletion that an edit has undone, and
+    every rename that became two tags, in the order of entities and fields.
+
+    Args:
+        reader: A reader of the store.
+        among: Keys of the entities to look at; None for all.
+    """
     texts, found = Texts(), list[Conflict]()  # not the writer's texts: those may be ahead of the reader
-    for key, record in sorted(reader.states.get(reader.index.conflicted()).items()):
+    keys = {*reader.index.conflicted(), *reader.index.contested()} if among is None else among
+    deletions = reader.index.deletions(keys)
+    for key, record in sorted(reader.states.get(keys).items()):
         try:
-            found += _of_entity(reader, texts, entity_of(key, record.state))
+            entity = entity_of(key, record.state)
+            listed = [] if entity.hidden else _of_entity(reader, texts, entity)
+            if key in deletions:
+                listed += lost.conflicts(reader, entity, [*deletions[key]])
+            found += sorted(listed, key=lambda each: each.field)
         except (CorruptError, RefusedTextError):  # the scrub reports it
             continue
     return found
@@ -45,19 +59,7 @@ def _of_entity(reader: StoreReader, texts: Texts, entity: Entity) -> list[Confli
 
 
 def _as_value(reader: StoreReader, texts: Texts, entity: Entity, name: str, write: Write) -> ConflictValue:
-    actor, seq, wall_ms, content = write
-    return ConflictValue(
-        value=_readable(reader, texts, entity, name, content),
-        written_at=values.time_of(wall_ms),
-        actor=actor.hex(),
-        seq=seq,
-        agent=_agent(reader, actor, seq),
-    )
-
-
-def _agent(reader: StoreReader, actor: bytes, seq: int) -> str | None:
-    headers = reader.log.headers(actor, seq, seq)  # none, while a segment stands for the beginning of the log
-    return changes.decode_header(headers[0]).agent if headers else None
+    return lost.told(reader, write, _readable(reader, texts, entity, name, write[3]))
 
 
 def _readable(reader: StoreReader, texts: Texts, entity: Entity, name: str, content: Any) -> Any:

@@ -219,6 +219,7 @@ def _tables(ours: StoreReader, theirs: StoreReader) -> Iterator[tuple[str, int, 
         [(entity,) for entity in ours.index.conflicted()],
         [(entity,) for entity in theirs.index.conflicted()],
     )
+    yield "deletions", 1, [(key,) for key in ours.index.contested()], [(key,) for key in theirs.index.contested()]
     # without the reason: a device that knows of a fork may refuse an operation for another reason
     yield (
         "unapplied",

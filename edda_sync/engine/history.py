@@ -16,6 +16,7 @@ from edda_sync.crdt.keys import key_of, kind_and_id
 from edda_sync.crdt.records import device_id
 from edda_sync.crdt.state import entity_of
 from edda_sync.engine.dots import text_of
+from edda_sync.ledger.body import operations_of
 from edda_sync.store.seams import Logged, StoreReader
 from edda_sync.words import values
 from edda_sync.words.errors import CorruptError, EddaError, NotFoundError
@@ -63,16 +64,6 @@ def key_of_any(reader: StoreReader, item_id: str, kind: str) -> bytes:
         if reader.mentions.of(key) or reader.states.get([key]):
             return key
     raise NotFoundError(kind or "task or document", item_id)
-
-
-def operations_of(reader: StoreReader, logged: Logged) -> Iterator[ops.Operation]:
-    """Yield the operations of a change that this version can read."""
-    header = changes.decode_header(logged.raw)
-    body = reader.log.parts(logged.position) if header.parts else (logged.body,)
-    for encoded in ops.cut(body, header.operations):
-        one = ops.decode(encoded)
-        if not isinstance(one, ops.Unread):
-            yield one
 
 
 def _history(reader: StoreReader, positions: list[int], key: bytes | None) -> History:

@@ -11,14 +11,16 @@ from typing import Any
 
 from edda_sync.changes.drafts import Draft, Put, Rewrite
 from edda_sync.crdt import cells
+from edda_sync.crdt.entity import Entity
 from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.state import entity_of
+from edda_sync.engine import lost
 from edda_sync.fold.texts import Texts
 from edda_sync.fold.view import View
 from edda_sync.store.seams import StoreReader
 from edda_sync.words import values
 from edda_sync.words.errors import UsageError
-from edda_sync.words.listed import Conflict, ConflictValue
+from edda_sync.words.listed import DELETED, RENAMED, Conflict, ConflictValue
 from edda_sync.words.model import TEXT_FIELDS
 
 
@@ -42,10 +44,12 @@ def settling(reader: StoreReader, conflict: Conflict, take: int | None) -> list[
     key = key_of(conflict.kind, entity_id)
     record = reader.states.get([key]).get(key)
     entity = None if record is None else entity_of(key, record.state)
+    if conflict.field in (DELETED, RENAMED):
+        return _settling_lost(reader, conflict, entity, take)
     siblings = [] if entity is None else entity.cells.get(conflict.field, [])
     known = {_dot(each) for each in (conflict.shown, *conflict.kept)}
     if entity is None or not known <= {write[:2] for write in siblings}:
-        raise UsageError(f"{conflict.field} was written again meanwhile; `edda conflicts` shows what is open now.")
+        raise _meanwhile(conflict)
     if cells.visible(siblings)[:2] != _dot(conflict.shown):
         raise UsageError(f"{conflict.field} shows another value by now; `edda conflicts` shows what is open now.")
     wanted = _dot(conflict.shown if take is None else conflict.kept[take])
@@ -56,6 +60,18 @@ def settling(reader: StoreReader, conflict: Conflict, take: int | None) -> list[
     text = Texts().readable(View(reader), entity, conflict.field, value)
     emptied = Put.of(conflict.kind, entity_id, {conflict.field: None})
     return [emptied, Rewrite(conflict.kind, entity_id, None, text)]
+
+
+def _settling_lost(reader: StoreReader, conflict: Conflict, entity: Entity | None, take: int | None) -> list[Draft]:
+    deletions = [] if entity is None else list(reader.index.deletions([entity.key]).get(entity.key, ()))
+    now = [] if entity is None else lost.conflicts(reader, entity, deletions)
+    if entity is None or [each.kept for each in now if each.field == conflict.field] != [conflict.kept]:
+        raise _meanwhile(conflict)
+    return lost.settling(reader, entity, conflict.field, take)
+
+
+def _meanwhile(conflict: Conflict) -> UsageError:
+    return UsageError(f"{conflict.field} was written again meanwhile; `edda conflicts` shows what is open now.")
 
 
 def _dot(value: ConflictValue) -> tuple[bytes, int]:

@@ -18,9 +18,10 @@ from edda_sync.crdt.frontier import Dot
 from edda_sync.crdt.keys import id_text_of, key_of, kind_and_id
 from edda_sync.crdt.state import entity_of
 from edda_sync.engine.dots import dots_of, named
-from edda_sync.engine.history import operations_of, title_of, units_of
+from edda_sync.engine.history import title_of, units_of
 from edda_sync.fold.inverse import Around, Did, Side, inverse
 from edda_sync.ledger import looking_back
+from edda_sync.ledger.body import operations_of
 from edda_sync.store.seams import StoreReader
 from edda_sync.words.errors import EddaError, NotFoundError, UsageError
 from edda_sync.words.listed import TakenBack

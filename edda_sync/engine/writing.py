@@ -24,7 +24,7 @@ from edda_sync.ledger.refold import verify_logged
 from edda_sync.store.seams import Head, StoreWriter
 from edda_sync.words import values
 from edda_sync.words.callbacks import Callback, log_broken
-from edda_sync.words.errors import CallbackError, EddaError, LostIdentityError
+from edda_sync.words.errors import CallbackError, CorruptError, EddaError, LostIdentityError
 from edda_sync.workspace import actor as actors
 from edda_sync.workspace import lives
 from edda_sync.workspace.keys import WORKSPACE_KEY
@@ -262,14 +262,20 @@ class Writing:
 
     def read_anew(self) -> int:
         """
-        Fold again what waits, because older versions could not read it; return how many changes were folded.
+        Fold again what older versions could not read, or did not note; return how many changes were folded.
 
         Raises:
             CorruptError: A change in the log is damaged; nothing was changed.
         """
+        from edda_sync.engine import lost  # once after an update
+
         with self._opened.store.read() as reader:
             waiting = {each.entity for each in reader.unapplied.operations() if not each.refused}
+            deleted = lost.ever_deleted(reader) - waiting  # older versions did not note who deleted them
         folded = self.rebuild() if UNREADABLE in waiting else self.refold(sorted(waiting)) if waiting else 0
+        if deleted and UNREADABLE not in waiting:
+            with suppress(CorruptError):  # the doctor names it; only what lost before the update is not listed then
+                folded += self.refold(sorted(deleted))
         self._opened.store.transact(
             lambda tx: tx.meta.drop(READ_ANEW_KEY)
         )  # last: a process that is killed does it again

@@ -13,6 +13,7 @@ from edda_sync.crdt.operation import Delete, Edit, Operation, Put, Touch
 from edda_sync.fold.budget import check_room
 from edda_sync.fold.checks import Checks
 from edda_sync.fold.current import NO_CHANGE, Current
+from edda_sync.fold.deletions import Deletions
 from edda_sync.fold.entities import Entities
 from edda_sync.fold.projector import Became, Projector
 from edda_sync.fold.texts import Texts
@@ -29,12 +30,20 @@ class Applying:
     Applies operations to the entities and texts of a fold. Each call is about the change that was last begun.
 
     Args:
-        view, entities, texts, projector, checks: The fold's.
+        view, entities, texts, projector, checks, deletions: The fold's.
     """
 
-    def __init__(self, view: View, entities: Entities, texts: Texts, projector: Projector, checks: Checks) -> None:
+    def __init__(
+        self,
+        view: View,
+        entities: Entities,
+        texts: Texts,
+        projector: Projector,
+        checks: Checks,
+        deletions: Deletions,
+    ) -> None:
         self._view, self._entities, self._texts = view, entities, texts
-        self._projector, self._checks = projector, checks
+        self._projector, self._checks, self._deletions = projector, checks, deletions
         self._change: Current = NO_CHANGE
         self._chains: Chains | None = None
         self._written_void: dict[bytes, bytes | None] = {}  # by a void change: the text that an entity's field contains
@@ -79,14 +88,19 @@ class Applying:
         change = self._change
         if isinstance(one, Put):
             self._put(entity, one.cells)
+            if entity.kind == "tag":
+                self._deletions.answered(entity, change)
         elif isinstance(one, Delete):
             self._chains = self._chains or Chains(self._view.reader)
-            entity.delete(self._chains.pairs(one.seen, change.past))
+            if seen := self._chains.pairs(one.seen, change.past):
+                entity.delete(seen)
+                self._deletions.deleted(entity, change)
             self._projector.note(entity.key, Became.SHOWN, ())
             return
         else:  # every change that uses a tag touches it, without a visible effect
             same = one.kind == "tag" and self._entities.was_visible(entity.key)
             self._projector.note(entity.key, Became.TOUCHED if same else Became.SHOWN, ())
+            self._deletions.answered(entity, change)
         entity.touch(change.actor, change.seq)
 
     def _put(self, entity: Entity, written: Mapping[str, Any]) -> None:

@@ -33,6 +33,7 @@ from edda_sync.fold.applying import Applying
 from edda_sync.fold.budget import Budget, check_room, is_much, size_of
 from edda_sync.fold.checks import Checks
 from edda_sync.fold.current import NO_CHANGE, Current
+from edda_sync.fold.deletions import Deletions
 from edda_sync.fold.entities import Entities
 from edda_sync.fold.newborn import Newborn
 from edda_sync.fold.projector import Became, Projector
@@ -89,10 +90,11 @@ class Fold:
         reads_all = only is None or UNREADABLE in only
         self._unapplied = NotApplied(reader, self.entities, waiting or Waiting(), reads_all=reads_all)
         self._rings, self.uniques = Rings(reader, self.entities), Uniques(reader, self.entities)
-        self._projector = Projector(self.view, self.entities, self._rings, self.uniques, texts)
+        deletions = Deletions(reader)
+        self._projector = Projector(self.view, self.entities, self._rings, self.uniques, texts, deletions)
         self._budget = Budget()
         self._checks = Checks(self.entities, self._budget)
-        self._applying = Applying(self.view, self.entities, texts, self._projector, self._checks)
+        self._applying = Applying(self.view, self.entities, texts, self._projector, self._checks, deletions)
         self._mentioned: dict[tuple[bytes, int], None] = {}  # by entity and position of the change
         self._number = 0  # of the operation within its change
 

@@ -12,6 +12,7 @@ from edda_sync.crdt.entity import Entity
 from edda_sync.crdt.keys import key_of
 from edda_sync.fold import attachments
 from edda_sync.fold.conflicts import conflicts_of
+from edda_sync.fold.deletions import Deletions
 from edda_sync.fold.entities import Entities
 from edda_sync.fold.rings import Rings
 from edda_sync.fold.texts import Texts
@@ -43,14 +44,17 @@ class Projector:
         view: The fold's view.
         entities, rings, uniques: The fold's.
         texts: The text documents in use.
+        deletions: The open deletions of the fold's entities.
 
     Attributes:
         work_us: The estimated cost of reading and writing the entities that were here before, in microseconds.
     """
 
-    def __init__(self, view: View, entities: Entities, rings: Rings, uniques: Uniques, texts: Texts) -> None:
+    def __init__(
+        self, view: View, entities: Entities, rings: Rings, uniques: Uniques, texts: Texts, deletions: Deletions
+    ) -> None:
         self._view, self._entities, self._rings, self._texts = view, entities, rings, texts
-        self._uniques = uniques
+        self._uniques, self._deletions = uniques, deletions
         self._claiming: list[bytes] = []  # entities that have not changed, and may claim something new
         self._reader = view.reader
         self._changed: dict[bytes, Became] = {}  # in the order of the changes
@@ -136,11 +140,14 @@ class Projector:
         stale = {key: True for key, became in self._changed.items() if became is Became.EDITED}
         stale |= {key: False for key in self._changed if key in ends}
         unclaimed, claimed = self._uniques.take()
+        may_differ = [key for key, became in self._changed.items() if became is not Became.EDITED]
+        deletions = self._deletions.take(map(entities.__getitem__, may_differ))
         self._changed, self._written, self._strange, self._claiming = {}, {}, set(), []
         return Delta(
             mentions=mentions, unapplied=unapplied, texts=self._view.take(), overfull=overfull, records=records,
             conflicted=conflicted, digest=added % _SUM_END, hidden=hidden, shown=shown, new=new, patches=patches,
             pointed=pointed, attached=attached, unclaimed=unclaimed, claimed=claimed, uniques=settings, stale=stale,
+            deletions=deletions,
         )  # fmt: skip
 
     def _record(self, key: bytes, became: Became) -> tuple[Record, int]:

@@ -1,15 +1,27 @@
-"""Bodies of changes that are being made."""
+"""Bodies of changes: those that are being made, and what a body in the log does."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from edda_sync.changes import change as changes
-from edda_sync.store.seams import StoreWriter
+from edda_sync.crdt import operation as ops
+from edda_sync.store.seams import Logged, StoreReader, StoreWriter
 from edda_sync.words import limits
 from edda_sync.words.errors import LimitError
 
 _ADVICE: Final = "write it in several transactions, for each of which others wait less"
+
+
+def operations_of(reader: StoreReader, logged: Logged) -> Iterator[ops.Operation]:
+    """Yield the operations of a change that this version can read."""
+    header = changes.decode_header(logged.raw)
+    body = reader.log.parts(logged.position) if header.parts else (logged.body,)
+    for encoded in ops.cut(body, header.operations):
+        one = ops.decode(encoded)
+        if not isinstance(one, ops.Unread):
+            yield one
 
 
 class Body:

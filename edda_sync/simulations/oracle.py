@@ -17,12 +17,13 @@ register, add-wins set, and their concurrent semantics.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
 from edda_sync.simulations import oracle_texts, oracle_uniques
-from edda_sync.simulations.oracle_log import TEXTS, OracleLog, Place, Stamp, Thing, value_of
+from edda_sync.simulations.oracle_log import TEXTS, OracleLog, Place, Stamp, Thing, Write, value_of
 from edda_sync.simulations.oracle_uniques import Clashing, Definition
 from edda_sync.store.seams import Logged
 from edda_sync.words import values
@@ -73,13 +74,49 @@ class Oracle:
         return max(siblings, key=lambda write: write.stamp).value if siblings else default
 
     def conflicts(self) -> set[tuple[str, str]]:
-        """Return the cells of visible things that have several different values, as id and cell."""
-        found = set()
+        """
+        Return the cells of visible things that have several different values, as id and cell; and the things that were
+        deleted though they are shown, and the tags that were renamed twice at once, as id and ``deleted`` or ``renamed``.
+        """
+        found = {
+            (values.id_text(thing.name), "renamed" if thing.hidden else "deleted")
+            for thing in self._log.things.values()
+            if self._log.open_deletions(thing) and (not thing.hidden or self._is_two_tags(thing))
+        }
         for thing in self._log.things.values():
             for cell in () if thing.hidden else thing.writes:
                 several = len({repr(value_of(thing, cell, write)) for write in self._log.siblings(thing, cell)}) > 1
                 if several and not cell.startswith(OWN_SIBLINGS):
                     found.add((values.id_text(thing.name), cell))
+        return found
+
+    def _is_two_tags(self, old: Thing) -> bool:
+        """Tell whether a tag that is gone was renamed twice at once, and an item that both renamed carries both."""
+        if old.kind != "tag":
+            return False
+        carried, shown = self.edges("tag.", "tag"), self.tags()
+        given = [self._given(old, deletion) for deletion in self._log.open_deletions(old)]
+        renames = [
+            each for each in given if len({tag for _, tag in each}) == 1 and {tag for _, tag in each} <= shown.keys()
+        ]
+        still = [{(item, tag) for item, tag in each if (item, tag) in carried} for each in renames]
+        return any(
+            item == other and tag != name
+            for one, two in itertools.combinations(still, 2)
+            for item, tag in one
+            for other, name in two
+        )
+
+    def _given(self, old: Thing, deletion: Write) -> set[tuple[str, str]]:
+        """Return what the change of a deletion of a tag gave to the items from which it took the tag: item and tag."""
+        cell, found = f"tag.{values.id_text(old.name)}", set()
+        for thing in self._log.things.values():
+            taken = {w.number for w in thing.writes.get(cell, ()) if w.change == deletion.change and w.value is None}
+            for other, writes in thing.writes.items() if taken else ():
+                if other.startswith("tag.") and any(
+                    w.change == deletion.change and w.number in taken and w.value is not None for w in writes
+                ):
+                    found.add((values.id_text(thing.name), other.removeprefix("tag.")))
         return found
 
     def tasks(self) -> dict[str, Shown]:

@@ -73,6 +73,7 @@ class Thing:
         writes: All writes of each cell, in the log's order.
         touched: The changes with operations on it.
         deleted: What its deletions hide.
+        deletions: The deletions, and as None what answers those that it has seen: what brings it back, or keeps it.
     """
 
     kind: str
@@ -80,6 +81,7 @@ class Thing:
     writes: dict[str, list[Write]] = field(default_factory=dict)
     touched: set[bytes] = field(default_factory=set)
     deleted: set[bytes] = field(default_factory=set)
+    deletions: list[Write] = field(default_factory=list)
 
     @property
     def hidden(self) -> bool:
@@ -142,6 +144,13 @@ class OracleLog:
         """Return the writes of a cell that no other write replaced."""
         writes = thing.writes.get(cell, [])
         return [w for w in writes if not any(self._replaces(thing, cell, other, w) for other in writes)]
+
+    def open_deletions(self, thing: Thing) -> list[Write]:
+        """Return the deletions that nobody who had seen them has answered, the greatest stamp first."""
+        answered = [
+            w for w in thing.deletions if not any(self._replaces(thing, "", other, w) for other in thing.deletions)
+        ]
+        return sorted([w for w in answered if w.value], key=lambda write: write.stamp, reverse=True)
 
     def _replaces(self, thing: Thing, cell: str, later: Write, write: Write) -> bool:
         if later.change == write.change:
@@ -207,6 +216,8 @@ class OracleLog:
                     self._wait(change, number, about)
                     if not known:
                         return
+                if thing.kind == "tag":
+                    thing.deletions.append(Write(change.hash, number, change.stamp, None))
                 for cell, value in known.items():
                     thing.writes.setdefault(cell, []).append(Write(change.hash, number, change.stamp, value))
             case 2, [str(cell), bytes(text), bytes(edit)] if len(text) == 16:
@@ -218,11 +229,13 @@ class OracleLog:
             case 3, [list(claims)] if _is_frontier(claims):
                 if thing.kind in LASTING:
                     raise Refused
-                thing.deleted |= self._seen(change, claims)
+                if seen := self._seen(change, claims):
+                    thing.deleted |= seen
+                    thing.deletions.append(Write(change.hash, number, change.stamp, True))
                 self.things[about] = thing
                 return
             case 4, []:
-                pass
+                thing.deletions.append(Write(change.hash, number, change.stamp, None))
             case _:
                 raise Refused
         thing.touched.add(change.hash)

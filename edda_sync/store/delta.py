@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from edda_sync.store.seams import Attached, Claim, Patch, Pointed, Record, Shown, StoreWriter, Unapplied
+from edda_sync.store.seams import Attached, Claim, Deleted, Patch, Pointed, Record, Shown, StoreWriter, Unapplied
 
 
 class TextSaved(NamedTuple):
@@ -59,6 +59,7 @@ class Delta(NamedTuple):
         claimed: Claims that are new or changed.
         uniques: Records of unique indexes that begin or change, by name; None for one that ends.
         stale: For each of these entities, whether its row and hash wait for its text.
+        deletions: The open deletions of these entities; None where there are none any more.
     """
 
     mentions: Sequence[tuple[bytes, int]]
@@ -78,6 +79,7 @@ class Delta(NamedTuple):
     claimed: Sequence[Claim]
     uniques: Mapping[str, bytes | None]
     stale: Mapping[bytes, bool]
+    deletions: Mapping[bytes, Deleted | None]
 
 
 def apply(tx: StoreWriter, delta: Delta) -> None:
@@ -114,3 +116,5 @@ def apply(tx: StoreWriter, delta: Delta) -> None:
         tx.uniques.define(name, record)
     if delta.stale:
         tx.index.set_stale(delta.stale)
+    if delta.deletions:
+        tx.index.set_deletions(delta.deletions)

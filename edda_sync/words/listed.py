@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+DELETED: Final = "deleted"
+"""The field of a conflict about a deletion that an edit has undone. Its values are False, which is shown, and True."""
+
+RENAMED: Final = "renamed"
+"""The field of a conflict about a tag that was renamed twice at once. Its values are names; items show all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +76,7 @@ class ConflictValue:
 class Conflict:
     """
     A cell with several concurrent values. One is shown; the others are kept until somebody writes the cell again, or settles
-    it with ``StorageEngine.settle``.
+    it with ``StorageEngine.settle``. Two fields are no cells: ``DELETED`` and ``RENAMED``.
     """
 
     kind: str

@@ -78,3 +78,41 @@ def test_each_value_names_the_device_that_wrote_it(pair: tuple[Machine, Machine]
     assert laptop.json("task", "show", found["id"])["title"] == kept
     assert laptop.json("conflicts") == []
     assert dismiss.endswith("title")
+
+
+def test_a_deletion_that_lost_is_shown_with_what_settles_it(edda: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        task = laptop.create_task(Task(title="Tent"))
+        sync(laptop, phone)
+        laptop.delete_task(task)
+        phone.update_task(Task(id=task, title="Big tent"))
+        sync(laptop, phone)
+        found = laptop.conflicts()
+    monkeypatch.setattr("edda_sync.engine.engine.StorageEngine.conflicts", lambda _: found)
+    end = task.replace("-", "")[-6:]
+    shown = edda("conflicts").stdout
+    assert f"task {end}  Big tent  deleted" in shown
+    assert f"  to delete it after all: edda conflicts restore {end} deleted\n" in shown
+    assert f"  to keep it: edda conflicts dismiss {end} deleted" in shown
+    assert any(line.endswith("  still there, for what was written") for line in shown.splitlines())
+    assert any(line.startswith("  kept ") and line.endswith("  deleted") for line in shown.splitlines())
+    (listed,) = edda.json("conflicts")
+    assert (listed["field"], listed["shown"]["value"], listed["kept"][0]["value"]) == ("deleted", False, True)
+
+
+def test_a_tag_that_was_renamed_twice_is_shown_with_both_names(edda: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        laptop.create_task(Task(title="Tent", tags={"work"}))
+        sync(laptop, phone)
+        for store, name in ((laptop, "job"), (phone, "office")):
+            store.transact(lambda tx, name=name: tx.rename_tag("work", name))  # type: ignore[misc]
+        sync(laptop, phone)
+        found = laptop.conflicts()
+    monkeypatch.setattr("edda_sync.engine.engine.StorageEngine.conflicts", lambda _: found)
+    head, shown, one, other, restore, dismiss = edda("conflicts", "show", "work").stdout.splitlines()
+    assert head.endswith("  work  renamed")
+    assert shown.endswith("  job, office")
+    assert {line.split()[-1] for line in (one, other)} == {"job", "office"}
+    end = found[0].id.replace("-", "")[-6:]
+    assert restore == f"  to show only one of them: edda conflicts restore {end} renamed NUMBER"
+    assert dismiss == f"  to keep both: edda conflicts dismiss {end} renamed"

@@ -137,6 +137,8 @@ def all_of(folded: Folded) -> dict[str, Any]:
     found["digest"] = folded.look(lambda reader: reader.index.digest())
     found["records"] = folded.look(lambda reader: list(reader.states.scan()))
     found["conflicted"] = folded.look(lambda reader: reader.index.conflicted())
+    keys = [record.key for record in found["records"]]
+    found["deletions"] = folded.look(lambda reader: (reader.index.contested(), reader.index.deletions(keys)))
     found["rings"] = folded.look(lambda reader: reader.edges.in_rings())
     found["unapplied"] = sorted(
         (e.entity, e.refused) for e in folded.look(lambda reader: reader.unapplied.operations())

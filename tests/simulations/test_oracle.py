@@ -45,7 +45,7 @@ def test_counterexample_5_a_deletion_does_not_swallow_an_edit_that_it_had_not_se
     assert titles(history.means()) == []
     history.make(C, 11, put(T, title="E"), seen={A: 1})
     assert titles(history.means()) == ["W"]  # the greatest stamp shows, and E is kept beside it
-    assert history.means().conflicts() == {(values.id_text(T), "title")}
+    assert history.means().conflicts() == {(values.id_text(T), "title"), (values.id_text(T), "deleted")}
 
 
 def test_counterexample_6_a_task_deleted_twice_with_an_edit_known_to_one_deletion_stays_hidden() -> None:
@@ -143,3 +143,30 @@ def test_the_oracle_says_nothing_about_a_text_that_a_forked_chain_wrote() -> Non
     history.log[2] = logged._replace(actor=b"name of a branch"), body
     (task,) = history.means().tasks().values()
     assert (task["title"], task["status"], task["description"]) == ("t", "done", UNTOLD)
+
+
+def test_a_deletion_is_open_until_somebody_who_has_seen_it_answers() -> None:
+    history = History()
+    history.make(A, 1, put(T, title="t"))
+    history.make(B, 2, put(T, title="u"), seen={A: 1})
+    history.make(A, 3, [DELETE, "task", T, [[A, 1]]])
+    lost = {(values.id_text(T), "deleted")}
+    assert history.means().conflicts() == lost
+    history.make(B, 4, put(T, title="v"), seen={A: 2})
+    assert history.means().conflicts() == lost
+    history.make(B, 5, [TOUCH, "task", T], seen={A: 2})
+    assert history.means().conflicts() == set()
+
+
+def test_a_tag_that_was_renamed_twice_at_once_is_in_conflict_while_an_item_carries_both() -> None:
+    history = History()
+    names = {name: values.id_bytes("id", values.tag_id(name)) for name in ("job", "office")}
+    old, *new = [f"tag.{values.id_text(tag)}" for tag in (WORK, *names.values())]
+    history.make(A, 1, [PUT, "tag", WORK, {"name": "work"}], [PUT, "task", T, {"title": "t", old: True}])
+    for actor, (name, tag), cell in zip((B, C), names.items(), new, strict=True):
+        gone = [DELETE, "tag", WORK, [[A, 1]]]
+        given = [PUT, "tag", tag, {"name": name}], [PUT, "task", T, {cell: True, old: None}]
+        history.make(actor, 2, *given, gone, seen={A: 1})
+    assert history.means().conflicts() == {(values.id_text(WORK), "renamed")}
+    history.make(A, 3, [PUT, "task", T, {new[0]: None}], seen={B: 1, C: 1})
+    assert history.means().conflicts() == set()

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 from edda_sync.crdt.keys import key_of
 from edda_sync.store.seams import (
     Attached,
+    Deleted,
     Head,
     Logged,
     Patch,
@@ -184,6 +185,7 @@ def fill(tx: StoreWriter) -> None:
     tx.states.put_text(entity(2), "content", GENESIS, b"state", 0)
     tx.states.append_text(entity(2), "content", GENESIS, ACTOR, 1, b"edit")
     tx.index.set_stale({entity(2): True})
+    tx.index.set_deletions({entity(4): Deleted(((ACTOR, 1, 5, None), (OTHER, 1, 6, None)), False)})
     refused, waits = Unapplied(1, 2, entity(5), True, "malformed"), Unapplied(2, 1, entity(1), False, "newer")
     tx.unapplied.add([refused, waits])
 
@@ -218,6 +220,7 @@ def change_all(tx: StoreWriter) -> None:
     tx.states.put_text(entity(9), "description", ANOTHER_GENESIS, b"state", 0)
     tx.attachments.put({entity(9, "document"): [Attached("file.2", b"", bytes([2] * 32), 8, LATER)]})
     tx.attachments.release([bytes(32)])
+    tx.index.set_deletions({entity(9): Deleted(((OTHER, 2, 7, None),), True)})
     tx.unapplied.add([Unapplied(4, 1, entity(9), False, "newer")])
 
 
@@ -258,6 +261,7 @@ def dump(reader: StoreReader) -> dict[str, Any]:
         "all": list(reader.states.scan()),
         "hidden": [reader.index.hidden(kind) for kind in kinds],
         "conflicted": reader.index.conflicted(),
+        "deletions": (reader.index.contested(), reader.index.deletions(KEYS)),
         "edges": (
             reader.edges.referrers(KEYS),
             reader.edges.withheld_to(KEYS),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
+from edda_sync.crdt.cells import Write
 from edda_sync.crdt.keys import kind_and_id
 from edda_sync.store.memory.journal import Facet, WriterFacet, text_of
+from edda_sync.store.seams import Deleted
 from edda_sync.words import limits
 
 
@@ -24,6 +26,13 @@ class MemoryIndex(Facet):
 
     def conflicted(self) -> list[bytes]:
         return sorted(self._tables["conflicted"])
+
+    def contested(self) -> list[bytes]:
+        return sorted(key for key, deleted in self._tables["deletions"].items() if deleted.is_contested)
+
+    def deletions(self, entities: Iterable[bytes]) -> dict[bytes, tuple[Write, ...]]:
+        held = self._tables["deletions"]
+        return {key: held[key].open for key in entities if key in held}
 
     def ids_ending(self, kind: str, suffix: str) -> list[str]:
         held = self._tables["entities"].items()
@@ -46,6 +55,13 @@ class MemoryIndexWriter(WriterFacet, MemoryIndex):
     def add_to_digest(self, delta: int) -> None:
         self._journal.set("digest", "sum", (self.digest() + delta) % (1 << 128))
 
+    def set_deletions(self, deletions: Mapping[bytes, Deleted | None]) -> None:
+        for entity, deleted in deletions.items():
+            if deleted is None:
+                self._journal.drop("deletions", entity)
+            else:
+                self._journal.set("deletions", entity, deleted)
+
     def set_stale(self, stale: Mapping[bytes, bool]) -> None:
         for entity, is_stale in stale.items():
             if is_stale:
@@ -54,6 +70,7 @@ class MemoryIndexWriter(WriterFacet, MemoryIndex):
                 self._journal.drop("stale", entity)
 
     def drop(self, entities: Iterable[bytes]) -> None:
-        """Forget that some entities are stale."""
+        """Forget that some entities are stale, and their open deletions."""
         for entity in entities:
             self._journal.drop("stale", entity)
+            self._journal.drop("deletions", entity)

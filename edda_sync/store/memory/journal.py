@@ -26,7 +26,7 @@ LOG: Final = (
 )  # fmt: skip
 VIEW: Final = (
     "tasks", "documents", "tags", "tag_names", "entity_tags", "task_documents", "withheld", "entities", "conflicted",
-    "texts", "tails", "stale", "unapplied", "digest", "unindexed", "search",
+    "deletions", "texts", "tails", "stale", "unapplied", "digest", "unindexed", "search",
     "attachments", "unique", "claims",
 )  # fmt: skip
 TABLE: Final = {"task": "tasks", "document": "documents", "tag": "tags"}

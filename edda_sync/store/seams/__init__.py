@@ -33,7 +33,7 @@ from edda_sync.store.seams.blobs import BlobsReader, BlobsWriter
 from edda_sync.store.seams.edges import EdgesReader
 from edda_sync.store.seams.evidence import EvidenceReader, EvidenceWriter
 from edda_sync.store.seams.incoming import Incoming, IncomingReader, IncomingWriter
-from edda_sync.store.seams.index import IndexReader, IndexWriter
+from edda_sync.store.seams.index import Deleted, IndexReader, IndexWriter
 from edda_sync.store.seams.log import Head, Logged, LogReader, LogWriter
 from edda_sync.store.seams.mentions import MentionsReader, MentionsWriter
 from edda_sync.store.seams.meta import MetaReader, MetaWriter
@@ -53,6 +53,7 @@ __all__ = [
     "BlobsReader",
     "BlobsWriter",
     "Claim",
+    "Deleted",
     "EdgesReader",
     "EvidenceReader",
     "EvidenceWriter",

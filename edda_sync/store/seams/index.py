@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Protocol
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from edda_sync.crdt.cells import Write
+
+
+class Deleted(NamedTuple):
+    """
+    The deletions of an entity that nobody who had seen them has answered (``fold.deletions``).
+
+    Attributes:
+        open: One write for each, sorted by dot; its value is None.
+        is_contested: Whether people should look at them.
+    """
+
+    open: tuple[Write, ...]
+    is_contested: bool
 
 
 class IndexReader(Protocol):
@@ -19,6 +35,14 @@ class IndexReader(Protocol):
 
     def conflicted(self) -> list[bytes]:
         """Return the visible entities in which a cell has several values."""
+        ...
+
+    def contested(self) -> list[bytes]:
+        """Return the entities at whose open deletions people should look."""
+        ...
+
+    def deletions(self, entities: Iterable[bytes]) -> dict[bytes, tuple[Write, ...]]:
+        """Return the open deletions of those of some entities that have any."""
         ...
 
     def ids_ending(self, kind: str, suffix: str) -> list[str]:
@@ -39,6 +63,10 @@ class IndexWriter(IndexReader, Protocol):
 
     def add_to_digest(self, delta: int) -> None:
         """Add to the digest's sum, modulo 2**128."""
+        ...
+
+    def set_deletions(self, deletions: Mapping[bytes, Deleted | None]) -> None:
+        """Write the open deletions of some entities; None where there are none any more."""
         ...
 
     def set_stale(self, stale: Mapping[bytes, bool]) -> None:

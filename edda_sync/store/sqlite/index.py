@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Final
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 from edda_sync.store.sqlite.names import bounds, text_of
 from edda_sync.store.sqlite.statements import Facet, Statements, WriterStatements
 from edda_sync.store.sqlite.summary import Summary, SummaryWriter
 from edda_sync.words import limits
+
+if TYPE_CHECKING:
+    from edda_sync.crdt.cells import Write
+    from edda_sync.store.seams import Deleted
 
 _SUM_END: Final = 1 << 128  # sums of the digest are taken modulo this number
 
@@ -42,6 +46,13 @@ class SqliteIndex(Facet):
 
     def conflicted(self) -> list[bytes]:
         return self._states.column("SELECT key FROM _entities WHERE conflicted ORDER BY key")
+
+    def contested(self) -> list[bytes]:
+        return self._sql.column("SELECT entity FROM _deletions WHERE contested ORDER BY entity")
+
+    def deletions(self, entities: Iterable[bytes]) -> dict[bytes, tuple[Write, ...]]:
+        rows = self._sql.in_chunks("SELECT entity, open FROM _deletions WHERE entity IN ({})", entities)
+        return {entity: _decoded(encoded) for entity, encoded in rows}
 
     def ids_ending(self, kind: str, suffix: str) -> list[str]:
         last = bytes.fromhex(suffix[-limits.SHORT_ID_CHARACTERS_MIN :])
@@ -90,6 +101,17 @@ class SqliteIndexWriter(SqliteIndex):
     def add_to_digest(self, delta: int) -> None:
         self._summary.set_digest((self._summary.digest() + delta) % _SUM_END)
 
+    def set_deletions(self, deletions: Mapping[bytes, Deleted | None]) -> None:
+        import msgspec  # lists do not need it
+
+        encode = msgspec.msgpack.encode
+        rows = [(key, encode(each.open), each.is_contested) for key, each in deletions.items() if each]
+        self._sql.many_if_any("INSERT OR REPLACE INTO _deletions(entity, open, contested) VALUES (?, ?, ?)", rows)
+        self._forget_deletions([key for key, each in deletions.items() if each is None])
+
+    def _forget_deletions(self, entities: Sequence[bytes]) -> None:
+        self._sql.many_if_any("DELETE FROM _deletions WHERE entity = ?", [(entity,) for entity in entities])
+
     def set_stale(self, stale: Mapping[bytes, bool]) -> None:
         became = [(entity,) for entity, is_stale in stale.items() if is_stale and entity not in self._noted]
         ended = [entity for entity, is_stale in stale.items() if not is_stale]
@@ -98,10 +120,20 @@ class SqliteIndexWriter(SqliteIndex):
             self._noted.update(entity for (entity,) in became)
             self._any_stale = True
         if ended:
-            self.drop(ended)
+            self._end_stale(ended)
 
     def drop(self, entities: Sequence[bytes]) -> None:
-        """Forget that some entities are stale."""
+        """Forget that some entities are stale, and their open deletions."""
+        self._end_stale(entities)
+        self._forget_deletions(entities)
+
+    def _end_stale(self, entities: Sequence[bytes]) -> None:
         self._sql.many("DELETE FROM _stale WHERE entity = ?", [(entity,) for entity in entities])
         self._noted.difference_update(entities)
         self._any_stale = None
+
+
+def _decoded(encoded: bytes) -> tuple[Write, ...]:
+    import msgspec  # lists do not need it
+
+    return msgspec.msgpack.decode(encoded, type=tuple[tuple[bytes, int, int, None], ...])

@@ -195,9 +195,16 @@ CREATE INDEX idx_tasks_title ON tasks(title, id);
 CREATE INDEX idx_documents_title ON documents(title, id)
 """
 
+# deletions that nobody who had seen them has answered (``fold.deletions``); older ones are read from the log
+_DELETIONS: Final = """
+CREATE TABLE _deletions (entity BLOB PRIMARY KEY, open BLOB NOT NULL, contested INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX idx_deletions_contested ON _deletions(entity) WHERE contested
+"""
+
 VIEW_TABLES: Final = (
     "entity_tags", "task_documents", "tasks", "documents", "tags", "_entities", "_withheld", "_texts", "_text_tail",
-    "_stale", "_unapplied", "_unindexed", "_attachments", "_unique", "_claims", *sums.TABLES.values(),
+    "_stale", "_unapplied", "_unindexed", "_attachments", "_unique", "_claims", "_deletions",
+    *sums.TABLES.values(),
 )  # fmt: skip
 
 
@@ -234,6 +241,7 @@ MIGRATIONS: Final = (
     Migration("unique indexes", (*_statements(_UNIQUES), READ_ANEW)),
     Migration("titles", tuple(_statements(_TITLES))),
     Migration("sums of rows", (*sums.SCHEMA, *sums.FILL)),
+    Migration("deletions", (*_statements(_DELETIONS), READ_ANEW)),
 )
 VERSION: Final = len(MIGRATIONS)
 

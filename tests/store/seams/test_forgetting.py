@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from edda_sync.store.seams import StoreWriter, Unapplied
+from edda_sync.store.seams import Deleted, StoreWriter, Unapplied
 from edda_sync.words.errors import StorageError
 from edda_sync.words.query import DocumentQuery, TaskQuery, plan
 from tests.store.samples import (
@@ -47,6 +47,7 @@ def fill_with_one_of_each_kind(tx: StoreWriter, number: int) -> list[bytes]:
             tx.states.append_text(key, field, genesis, ACTOR, number, b"edit")
         tx.states.append_text(key, "of a newer version", GENESIS, ACTOR, number, b"an edit without a state")
         tx.index.set_stale({key: True})
+        tx.index.set_deletions({key: Deleted(((ACTOR, number, 5, None),), True)})
     keys = [task, document, tag, device, workspace]
     notes = [Unapplied(number, at, key, refused, "why") for at, key in enumerate(keys) for refused in (True, False)]
     tx.unapplied.add(notes)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from edda_sync.store.seams import StoreWriter
-from tests.store.samples import AnyStore, entity, record, text_id
+from edda_sync.store.seams import Deleted, StoreWriter
+from tests.store.samples import ACTOR, OTHER, AnyStore, entity, record, text_id
 
 
 def test_ids_are_found_by_their_end_and_the_visible_come_first(store: AnyStore) -> None:
@@ -72,3 +72,30 @@ def test_a_transaction_sees_the_texts_that_wait_after_its_own_writes(store: AnyS
     store.transact(work)
     with store.read() as reader:
         assert reader.index.stale() == [entity(1), entity(2), entity(3)]
+
+
+def test_open_deletions_are_kept_until_they_are_written_again_or_end(store: AnyStore) -> None:
+    one, other = (ACTOR, 1, 5, None), (OTHER, 2, 4, None)
+    both = [entity(1), entity(2, "tag")]
+    deletions = {
+        both[1]: Deleted((one, other), True),
+        both[0]: Deleted((one,), True),
+        entity(3): Deleted((one,), False),
+    }
+    store.transact(lambda tx: tx.index.set_deletions(deletions))
+    with store.read() as reader:
+        assert reader.index.contested() == both
+        assert reader.index.deletions([entity(2, "tag"), entity(9)]) == {entity(2, "tag"): (one, other)}
+        assert reader.index.deletions([]) == {}
+
+    def work(tx: StoreWriter) -> None:
+        tx.index.set_deletions({entity(1): None, entity(3): Deleted((other,), True)})
+        assert tx.index.contested() == [entity(3), entity(2, "tag")]
+        with suppress(ZeroDivisionError), tx.undoing():
+            tx.index.set_deletions({entity(3): None})
+            raise ZeroDivisionError
+
+    store.transact(work)
+    with store.read() as reader:
+        assert reader.index.contested() == [entity(3), entity(2, "tag")]
+        assert reader.index.deletions([entity(1), entity(3)]) == {entity(3): (other,)}
