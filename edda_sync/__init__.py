@@ -12,10 +12,10 @@ edda-sync: local-first storage and sync for the tasks and documents of people an
 ``edda_sync.testing`` has what tests need. ``help(edda.StorageEngine)`` and the like say more.
 
 What a store holds: ``Task``, ``Document``, ``Tag``, ``Link``, ``Attachment``. What is asked of it: ``TaskQuery``,
-``DocumentQuery``, ``MOST_URGENT``, ``cursor``, ``found_in``, ``IndexType``. Several writes together: ``Transaction``.
-What happened: ``History``, ``Undone``, ``Conflict``, ``Clash``, ``QueryChange``, ``StorageMetrics``. How a store is kept:
-``StorageConfig`` and its parts. Every error is an ``EddaError``; ``edda.errors`` has the tree. A call that is given
-something else than it can take raises an ``InvalidValueError``, which names the argument.
+``DocumentQuery``, ``MOST_URGENT``, ``cursor``, ``found_in``, ``IndexType``. Several writes together: ``Transaction``. What
+happened: ``History``, ``Undone``, ``Conflict``, ``Clash``, ``QueryChange``, ``ConflictChange``, ``StorageMetrics``. How a
+store is kept: ``StorageConfig`` and its parts. Every error is an ``EddaError``; ``edda.errors`` has the tree. A call that
+is given something else than it can take raises an ``InvalidValueError``, which names the argument.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from edda_sync.device.device import Device
     from edda_sync.engine.engine import StorageEngine, open  # noqa: A004 - edda.open
     from edda_sync.engine.transaction import Transaction, TransactionState
-    from edda_sync.engine.watched import QueryChange, Watch
+    from edda_sync.engine.watched import ConflictChange, ConflictWatch, QueryChange, Watch
     from edda_sync.words import errors
     from edda_sync.words.config import (
         BackupConfig,
@@ -80,7 +80,9 @@ __all__ = [
     "CacheMetrics",
     "Clash",
     "Conflict",
+    "ConflictChange",
     "ConflictValue",
+    "ConflictWatch",
     "Device",
     "Document",
     "DocumentId",
@@ -146,7 +148,7 @@ _PLACES = {
     "words.model": ("UNSET", "Document", "DocumentId", "Task", "TaskId"),
     "words.query": ("MOST_URGENT", "DocumentQuery", "TaskQuery", "cursor"),
     "engine.transaction": ("Transaction", "TransactionState"),
-    "engine.watched": ("QueryChange", "Watch"),
+    "engine.watched": ("ConflictChange", "ConflictWatch", "QueryChange", "Watch"),
 }  # fmt: skip
 """The module of each name. It is imported when the name is used: a command that lists tasks does not pay for the network."""
 

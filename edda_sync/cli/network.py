@@ -103,6 +103,7 @@ def up(
 async def _up(
     port: int, at: tuple[tuple[str, int], ...], discover: bool, fresh: bool, metrics: tuple[str, int] | None, log: Log
 ) -> None:
+    from edda_sync.cli.arising import Arising
     from edda_sync.device import footprint, service
     from edda_sync.device.device import Device
     from edda_sync.device.notifying import Notifier
@@ -152,7 +153,8 @@ async def _up(
             log.check_printed()
             with notifier.running(f"running on port {found['port']}"):
                 lines.start()
-                await stop.wait()
+                async with Arising(device, log):
+                    await stop.wait()
                 lines.end()
     finally:
         await device.__aexit__()
@@ -197,6 +199,9 @@ def _print_banner(status: Answer, addresses: list[str], log: Log) -> None:
         log.said(f"In this workspace too: {', '.join(others)}.", "members", others=others)
     else:
         log.said("No other device belongs to this workspace yet; `edda invite` lets one in.", "members", others=[])
+    if status["conflicts"]:
+        said = f"Conflicts: {status['conflicts']:,} kept; `edda conflicts` shows them."
+        log.said(said, "conflicts", count=status["conflicts"])
     log.said("Ctrl-C stops it.", "hint")
 
 

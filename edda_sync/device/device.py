@@ -31,7 +31,7 @@ from edda_sync.device.runner import Runner
 from edda_sync.device.status import Status
 from edda_sync.engine import backend, exchanged, standing
 from edda_sync.engine.engine import StorageEngine
-from edda_sync.engine.watched import QueryChange
+from edda_sync.engine.watched import ConflictChange, QueryChange
 from edda_sync.sync.progress import Progress
 from edda_sync.transport.discovery import Discovery
 from edda_sync.transport.interfaces import Endpoint
@@ -165,13 +165,16 @@ class Device:
         return await self._runner.ask(work)
 
     async def watch(self, query: Query) -> AsyncIterator[QueryChange]:
-        """
-        Yield the result of a query, even if it is empty, and then each change of it, without end.
-
-        While the program is busy with one change, further ones gather into the next. See ``engine.live``.
-        """
+        """Yield the result of a query, even if it is empty, and then each change of it, without end. See ``engine.live``."""
         self._owner.check()
         with await self.run(lambda store: store.watch(query)) as watched:
+            async for change in watched:
+                yield change
+
+    async def watch_conflicts(self) -> AsyncIterator[ConflictChange]:
+        """Yield the conflicts, even if there are none, and then each change of them, without end. See :meth:`watch`."""
+        self._owner.check()
+        with await self.run(lambda store: store.watch_conflicts()) as watched:
             async for change in watched:
                 yield change
 

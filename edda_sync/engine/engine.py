@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from edda_sync.store.seams import Store, StoreReader
     from edda_sync.store.sqlite.sql import SqlConnection
     from edda_sync.transport.identity import Identity
-    from edda_sync.words.listed import Attachment, Conflict, Link, Member, Tag
+    from edda_sync.words.listed import Attachment, Link, Member, Tag
     from edda_sync.words.metrics import StorageMetrics
     from edda_sync.workspace.welcome import DeviceCard, Welcome
 
@@ -216,10 +216,6 @@ class StorageEngine(Remembering):
     def trash(self, kind: str) -> list[Item]:
         """Return the tasks or documents in the trash. A task names its parent, even if that is in the trash, too."""
         return self.reading.trash(kind)
-
-    def conflicts(self) -> list[Conflict]:
-        """Return every cell that has several concurrent values, with those that are kept but not shown."""
-        return self.reading.conflicts()
 
     def counts(self) -> dict[str, int]:
         """Return how many tasks, documents, tags, hidden entities and changes there are."""

@@ -21,8 +21,9 @@ from edda_sync.changes import change as changes
 from edda_sync.crdt import operation
 from edda_sync.crdt.keys import key_of, kind_and_id
 from edda_sync.engine.answer import Answer, Seen
+from edda_sync.engine.inbox import Inbox, keys_of
 from edda_sync.engine.meeting import Index
-from edda_sync.engine.watched import Watch
+from edda_sync.engine.watched import ConflictWatch, Watch
 from edda_sync.store.feed import Changed, Feed, Named
 from edda_sync.store.seams import Store, StoreReader
 from edda_sync.words import limits, values
@@ -61,16 +62,18 @@ class LiveQueries:
         self._thread: threading.Thread | None = None
         self._end_listening: Callable[[], None] | None = None
         self._closed = False
-        self._new: list[Answer] = []
-        self._left: list[Watch] = []
+        self._new: list[Answer | Inbox] = []
+        self._left: list[Watch | ConflictWatch] = []
         self._named: set[Named] = set()
         self._positions: set[int] = set()
         self._everything = False
         # Only the thread that looks uses what follows.
         self._answers: dict[Watch, Answer] = {}
+        self._inboxes: dict[ConflictWatch, Inbox] = {}
         self._index = Index()
         self._position = self._version = self._digest = -1
         self._tags: dict[str, str] = {}
+        self._keys: set[bytes] = set()  # what changes of other processes are about
         self._unexplained: set[int] = set()  # positions that the last look found and that this process may be writing
         self.met = self.runs = 0
 
@@ -82,18 +85,26 @@ class LiveQueries:
             InvalidValueError: A condition is not acceptable.
         """
         made = Watch(self._close)
-        answer = Answer(plan(query), made)
+        self._begin(Answer(plan(query), made))
+        return made
+
+    def watch_conflicts(self) -> ConflictWatch:
+        """Watch the conflicts of the store. See :class:`~edda_sync.engine.watched.ConflictWatch`."""
+        made = ConflictWatch(self._close)
+        self._begin(Inbox(made))
+        return made
+
+    def _begin(self, new: Answer | Inbox) -> None:
         with self._lock:
             if self._closed:
                 raise _closed()
-            self._new.append(answer)
+            self._new.append(new)
             if self._end_listening is None:
                 self._end_listening = self._feed.listen(self._hear)
             if self._beside and self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="edda live queries", daemon=True)
                 self._thread.start()
         self._woken.set()
-        return made
 
     def close(self) -> None:
         """End all watched queries."""
@@ -103,7 +114,7 @@ class LiveQueries:
         if thread is not None and thread is not threading.current_thread():
             thread.join()
 
-    def _close(self, watch: Watch) -> None:
+    def _close(self, watch: Watch | ConflictWatch) -> None:
         with self._lock:
             self._left.append(watch)
         self._woken.set()
@@ -135,9 +146,9 @@ class LiveQueries:
         if self._end_listening is not None:
             self._end_listening()
         self._thread = self._end_listening = None
-        for watch in (*self._answers, *(each.watch for each in self._new)):
+        for watch in (*self._answers, *self._inboxes, *(each.watch for each in self._new)):
             watch.end(error or _closed())
-        self._answers, self._new, self._index = {}, [], Index()
+        self._answers, self._inboxes, self._new, self._index = {}, {}, [], Index()
         self._position = self._version = self._digest = -1
         self._unexplained = set()
 
@@ -151,13 +162,17 @@ class LiveQueries:
             positions, self._positions = self._positions, set()
             everything, self._everything = self._everything, False
             for watch in left:
-                answer = self._answers.pop(watch, None)
-                if answer is not None:
+                if isinstance(watch, ConflictWatch):
+                    self._inboxes.pop(watch, None)
+                elif (answer := self._answers.pop(watch, None)) is not None:
                     self._index.remove(answer)
                 new = [each for each in new if each.watch is not watch]
-            for answer in new:
-                self._answers[answer.watch] = answer
-            if self._closed or not self._answers:
+            for each in new:
+                if isinstance(each, Inbox):
+                    self._inboxes[each.watch] = each
+                else:
+                    self._answers[each.watch] = each
+            if self._closed or not (self._answers or self._inboxes):
                 self._leave()
                 return False
         version = self._store.version()
@@ -168,12 +183,19 @@ class LiveQueries:
         return True
 
     def _look(
-        self, reader: StoreReader, new: Collection[Answer], named: set[Named], own: set[int], *, everything: bool
+        self,
+        reader: StoreReader,
+        new: Collection[Answer | Inbox],
+        named: set[Named],
+        own: set[int],
+        *,
+        everything: bool,
     ) -> None:
         end, digest = reader.log.position(), reader.index.digest()
         is_first = self._position < 0
         found = set() if is_first else set(range(self._position + 1, end + 1))
         mine = self._feed.positions()  # after the reader began: what it shows of this process is among these, or told
+        self._keys = set()
         others = (self._unexplained | (found - mine)) - own  # written by another process
         self._unexplained = (found & mine) - own  # the feed will tell, unless they were rolled back
         is_odd = self._position > end or (not (named or own or found or others) and digest != self._digest)
@@ -181,13 +203,25 @@ class LiveQueries:
             self._tags = {row[0]: row[1] for row in reader.tables.all("tags")}
             for answer in self._answers.values():
                 self._read(reader, answer)
+            for inbox in self._inboxes.values():
+                inbox.read(reader)
         else:
-            for answer in new:
-                self._read(reader, answer)
+            if self._inboxes:
+                self._tell_inboxes(reader, new, keys_of(named) | self._keys)
+            for each in new:
+                self._read(reader, each)
             self._meet(reader, named)
         self._position, self._digest = end, digest
 
-    def _read(self, reader: StoreReader, answer: Answer) -> None:
+    def _tell_inboxes(self, reader: StoreReader, new: Collection[Answer | Inbox], keys: Collection[bytes]) -> None:
+        for inbox in self._inboxes.values():
+            if inbox not in new:
+                inbox.meet(reader, keys)
+
+    def _read(self, reader: StoreReader, answer: Answer | Inbox) -> None:
+        if isinstance(answer, Inbox):
+            answer.read(reader)
+            return
         self._index.remove(answer)
         answer.read(reader)
         self.runs += 1
@@ -227,6 +261,7 @@ class LiveQueries:
             if header.parts or not header.is_understood or len(keys) > limits.CHANGED_MAX:
                 return True
             keys |= {key_of(*each) for each in operation.about(logged.body, header.operations)}
+        self._keys = keys
         if not keys:
             return False
         listed = list(keys)

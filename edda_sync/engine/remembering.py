@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from edda_sync.crdt.frontier import Dot
     from edda_sync.engine.reading import Reading
     from edda_sync.engine.undoing import Plan
+    from edda_sync.engine.watched import ConflictWatch
     from edda_sync.engine.writing import Writing
     from edda_sync.store.seams import Store, StoreReader, StoreWriter
     from edda_sync.words.listed import Conflict, History, Undone
@@ -32,6 +33,14 @@ class _Parts(Protocol):
 
     @property
     def writing(self) -> Writing: ...
+
+    def _writes(self) -> _Watching: ...
+
+
+class _Watching(Protocol):
+    def watch_conflicts(self) -> ConflictWatch:
+        """See ``WriteSide.watch_conflicts``."""
+        ...
 
 
 class Remembering:
@@ -178,6 +187,21 @@ class Remembering:
 
         return _carry_out(self, planned, agent, reason, dry_run)
 
+    def conflicts(self: _Parts) -> list[Conflict]:
+        """
+        Return what was written at the same time and is not shown: every field with several values, and every deletion and
+        rename that lost. :meth:`settle` ends one.
+        """
+        return self.reading.conflicts()
+
+    def watch_conflicts(self: _Parts) -> ConflictWatch:
+        """
+        Watch the conflicts: iterate, with ``for`` or ``async for``, over those that arise, change, and are settled.
+
+        Close it, or use it in a ``with`` block. The first change has all conflicts that there are.
+        """
+        return self._writes().watch_conflicts()
+
     def settle(
         self: _Parts,
         conflict: Conflict,
@@ -190,7 +214,7 @@ class Remembering:
         Settle a conflict by an ordinary change, which merges like any other; return the name of the change.
 
         Args:
-            conflict: The conflict, as :meth:`~edda_sync.engine.engine.StorageEngine.conflicts` lists it.
+            conflict: The conflict, as :meth:`conflicts` lists it.
             take: Which of the values that are kept is to be shown, from 0 on; None to dismiss them all.
             agent, reason: Who asks for it, and why.
 

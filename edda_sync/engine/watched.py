@@ -1,5 +1,5 @@
 """
-A watched query, as its consumer sees it: first the result, then each change of it.
+A watched query, or the watched conflicts, as the consumer sees it: first the result, then each change of it.
 
 A slow consumer misses states in between, but never the newest one: what has changed since it last asked is kept as one
 difference, which is never larger than the result was and is.
@@ -9,12 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from edda_sync.words.model import Item
+
+if TYPE_CHECKING:
+    from edda_sync.words.listed import Conflict
+
+T = TypeVar("T")
+C = TypeVar("C", "QueryChange", "ConflictChange")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +33,29 @@ class QueryChange:
     removed: list[Item]
 
 
-class Watch:
+@dataclass(frozen=True, slots=True)
+class ConflictChange:
+    """How the conflicts of a store changed: new ones, those with other values by now, and those that are settled."""
+
+    added: list[Conflict]
+    changed: list[Conflict]
+    removed: list[Conflict]
+
+
+class Following(ABC, Generic[T, C]):
     """
-    One watched query. Iterate over it, with ``for`` on a thread or ``async for`` in asyncio, and :meth:`close` it, or use it
-    in a ``with`` block. The first :class:`QueryChange` is the whole result, even if it is empty.
+    What is followed. Iterate over it, with ``for`` on a thread or ``async for`` in asyncio, and :meth:`close` it, or use it
+    in a ``with`` block. The first change is the whole result, even if it is empty.
 
     Args:
         on_close: Called once when it is closed.
     """
 
-    def __init__(self, on_close: Callable[[Watch], None]) -> None:
+    def __init__(self, on_close: Callable[[Any], None]) -> None:
         self._on_close = on_close
         self._changed = threading.Condition()
-        self._items: dict[str, Item] = {}
-        self._before: dict[str, Item | None] = {}  # what the consumer knows of the items that changed since
+        self._items: dict[str, T] = {}
+        self._before: dict[str, T | None] = {}  # what the consumer knows of the items that changed since
         self._is_told = False  # whether there is something to take
         self._was_shown = False
         self._ended: BaseException | None = None
@@ -47,7 +63,7 @@ class Watch:
 
     # --- for the consumer ---------------------------------------------------------------------------------------------
 
-    def take(self) -> QueryChange | None:
+    def take(self) -> C | None:
         """
         Return what has changed since the last call; None if nothing has.
 
@@ -62,13 +78,13 @@ class Watch:
             self._is_told = False
             pairs = [(before, self._items.get(each)) for each, before in self._before.items()]
             self._before = {}
-        return QueryChange(
+        return self._as_change(
             [now for before, now in pairs if before is None and now is not None],
             [now for before, now in pairs if before is not None and now is not None and before != now],
             [before for before, now in pairs if before is not None and now is None],
         )
 
-    def wait(self, timeout_s: float | None = None) -> QueryChange | None:
+    def wait(self, timeout_s: float | None = None) -> C | None:
         """Wait for the next change and return it; None if there is none in time. See :meth:`take`."""
         with self._changed:
             self._changed.wait_for(lambda: self._is_told or self._ended is not None, timeout_s)
@@ -77,7 +93,7 @@ class Watch:
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> QueryChange:
+    def __next__(self) -> C:
         while True:
             change = self.wait()
             if change is not None and not _is_empty(change, first=not self._was_shown):
@@ -87,7 +103,7 @@ class Watch:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> QueryChange:
+    async def __anext__(self) -> C:
         while True:
             change = self.take()
             if change is not None and not _is_empty(change, first=not self._was_shown):
@@ -111,9 +127,14 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @staticmethod
+    @abstractmethod
+    def _as_change(added: list[T], changed: list[T], removed: list[T]) -> C:
+        """Return a change."""
+
     # --- for live queries ---------------------------------------------------------------------------------------------
 
-    def show(self, items: Mapping[str, Item], *, first: bool) -> None:
+    def show(self, items: Mapping[str, T], *, first: bool) -> None:
         """Make this the result, in place of what it was."""
         with self._changed:
             gone = [each for each in self._items if each not in items]
@@ -126,7 +147,7 @@ class Watch:
             if first or self._before:
                 self._tell()
 
-    def put(self, item_id: str, item: Item | None) -> None:
+    def put(self, item_id: str, item: T | None) -> None:
         """Make an item part of the result, or replace it; None if it is no part any more."""
         with self._changed:
             former = self._items.get(item_id)
@@ -158,11 +179,27 @@ class Watch:
                 loop.call_soon_threadsafe(_done, future)
 
 
+class Watch(Following[Item, QueryChange]):
+    """One watched query: see :class:`Following`. Its changes are :class:`QueryChange`."""
+
+    @staticmethod
+    def _as_change(added: list[Item], changed: list[Item], removed: list[Item]) -> QueryChange:
+        return QueryChange(added, changed, removed)
+
+
+class ConflictWatch(Following["Conflict", ConflictChange]):
+    """The watched conflicts of a store: see :class:`Following`. Their changes are :class:`ConflictChange`."""
+
+    @staticmethod
+    def _as_change(added: list[Conflict], changed: list[Conflict], removed: list[Conflict]) -> ConflictChange:
+        return ConflictChange(added, changed, removed)
+
+
 def _done(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
 
 
-def _is_empty(change: QueryChange, *, first: bool) -> bool:
+def _is_empty(change: QueryChange | ConflictChange, *, first: bool) -> bool:
     """Tell whether a change need not be shown: what changed meanwhile is as it was."""
     return not (first or change.added or change.changed or change.removed)

@@ -23,7 +23,7 @@ from edda_sync.words.errors import DamagedRowsError
 
 if TYPE_CHECKING:
     from edda_sync.engine.live import LiveQueries
-    from edda_sync.engine.watched import Watch
+    from edda_sync.engine.watched import ConflictWatch, Watch
     from edda_sync.words.query import Query
 
 T = TypeVar("T")
@@ -62,12 +62,19 @@ class WriteSide:
 
     def watch(self, query: Query) -> Watch:
         """Watch a query. See ``StorageEngine.watch``."""
+        return self._live_queries().watch(query)
+
+    def watch_conflicts(self) -> ConflictWatch:
+        """Watch the conflicts. See ``StorageEngine.watch_conflicts``."""
+        return self._live_queries().watch_conflicts()
+
+    def _live_queries(self) -> LiveQueries:
         from edda_sync.engine.live import LiveQueries
 
         with self._making:
             if self._live is None:
                 self._live = LiveQueries(self._opened.store, self.ledger.feed, self._reading.snapshot)
-            return self._live.watch(query)
+            return self._live
 
     def end_watching(self) -> None:
         """End all watched queries, before the store is closed."""

@@ -12,7 +12,7 @@ Nothing is noted while nobody listens.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from edda_sync.crdt.keys import kind_and_id
 from edda_sync.store.delta import Delta, apply
@@ -20,7 +20,9 @@ from edda_sync.store.seams import StoreWriter
 from edda_sync.words import limits, values
 
 Named = tuple[str, str]
-"""The kind and the id of a task, document or tag."""
+"""The kind and the id of a task, document or tag; of other kinds only because of their conflicts."""
+
+_WITHOUT_ROWS: Final = ("device", "workspace")
 
 
 class Changed(NamedTuple):
@@ -28,7 +30,7 @@ class Changed(NamedTuple):
     What to look at after a commit.
 
     Attributes:
-        named: What may read differently: rows, tags and links.
+        named: What may read differently: rows, tags, links and conflicts.
         positions: The positions in the log of changes that did it. After a failure some may be missing.
         everything: Whether anything may read differently.
         digest: What was added to the digest's sum; None if that is not known.
@@ -99,7 +101,8 @@ class Feed:
             if patch.kind != "tag" or "name" in patch.columns:
                 named.add((patch.kind, patch.id))
         named.update((each.kind, each.id) for each in delta.pointed)
-        for key in (*delta.stale, *delta.overfull):
+        kept = (key for key, is_kept in delta.conflicted.items() if is_kept or kind_and_id(key)[0] in _WITHOUT_ROWS)
+        for key in (*delta.stale, *delta.overfull, *delta.deletions, *kept):
             named.add(_named(key))
         self._hold_few()
 
