@@ -361,12 +361,12 @@ def _steps(model: Model, path: Sequence[World]) -> Iterator[str]:
 
 
 SMALL: Final = {
-    "forks": Bounds(liar=True, writes=3, lies=2),
+    "forks": Bounds(liar=True, writes=2, lies=2),
     "evidence": Bounds(liar=True, writes=2, lies=2, proofs=1, relays=1, claims=1),
     "deletions": Bounds(liar=True, writes=2, deletes=1, lies=1, proofs=1, relays=1),
     "backups": Bounds(stores=2, writes=4, saves=1, restores=2, claims=1),
     "lives": Bounds(writes=3, saves=1, restores=1),
-    "copies": Bounds(writes=4, copies=1),
+    "copies": Bounds(writes=3, copies=1),
     "segments": Bounds(liar=True, writes=3, segments=1, relays=1),
 }
 """The bounds that the tests check, in a few seconds each."""

@@ -69,7 +69,7 @@ def test_a_campaign_that_is_interrupted_says_what_it_did_and_how_to_go_on(begun:
     code = ignored + (
         "import sys; from edda_sync.simulations import campaign, evidence; from pathlib import Path\n"
         "evidence.append = lambda section, row: print(row, flush=True)\n"
-        "if __name__ == '__main__': sys.exit(campaign.conduct(campaign.Campaign(0, 99_999, 2, 'memory', block=1)))"
+        "if __name__ == '__main__': sys.exit(campaign.conduct(campaign.Campaign(21, 100_020, 2, 'memory', block=1)))"
     )
     campaign = subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -80,7 +80,7 @@ def test_a_campaign_that_is_interrupted_says_what_it_did_and_how_to_go_on(begun:
         said += campaign.stderr.read(1)
     campaign.send_signal(signal.SIGINT)
     row, rest = campaign.communicate(timeout=60)
-    done = re.search(r"\| 0-(\d+) \| all held", row)
+    done = re.search(r"\| 21-(\d+) \| all held", row)
     assert done is not None
-    assert f"go on with: make simulate SEEDS={int(done[1]) + 1}-99999" in rest
+    assert f"go on with: make simulate SEEDS={int(done[1]) + 1}-100020" in rest
     assert campaign.returncode == 0

@@ -4,7 +4,7 @@ import pytest
 
 from tests.simulations.lying import counted, told
 
-SEEDS = 3
+SEEDS = 2
 
 
 @pytest.mark.parametrize("name", ["stall", "show", "misname"])

@@ -33,7 +33,7 @@ def test_every_tight_limit_is_smaller_than_the_usual_one() -> None:
 @pytest.mark.parametrize("backend", ["memory", "sqlite"])
 def test_a_tape_runs_the_same_twice_and_leaves_no_limit_changed(backend: str) -> None:
     usual = values()
-    first, second = (run(Tape(3, backend=backend)) for _ in range(2))
+    first, second = (run(Tape(16, backend=backend)) for _ in range(2))
     assert first.violation is None
     assert first.digest == second.digest
     assert values() == usual

@@ -28,10 +28,14 @@ from edda_sync.words.files import disk_error, make_file, mend_file, sync_folder
 
 _SET: Final = "edda_sync"
 _RECORDS: Final = (
-    'CREATE TABLE "_sqlite_migrations" (\n   "id" INTEGER PRIMARY KEY,\n   "migration_set" TEXT,\n   "name" TEXT,\n'
-    '   "applied_at" TEXT\n)',
-    'CREATE UNIQUE INDEX "idx__sqlite_migrations_migration_set_name"\n'
-    '    ON "_sqlite_migrations" ("migration_set", "name")',
+    """CREATE TABLE "_sqlite_migrations" (
+   "id" INTEGER PRIMARY KEY,
+   "migration_set" TEXT,
+   "name" TEXT,
+   "applied_at" TEXT
+)""",
+    """CREATE UNIQUE INDEX "idx__sqlite_migrations_migration_set_name"
+    ON "_sqlite_migrations" ("migration_set", "name")""",
 )
 """Where sqlite-utils keeps its records, letter for letter as it makes it."""
 _COPY: Final = ".version-"  # of the store's version, behind the name of the file

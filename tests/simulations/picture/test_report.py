@@ -37,7 +37,7 @@ def lanes_of(root: ElementTree.Element) -> list[str]:
     return [text.attrib["data-lane"] for text in root.iter(f"{SVG}text") if "data-lane" in text.attrib]
 
 
-@pytest.mark.parametrize("seed", (2, 6, 11, 13, 14, 16, 21, 25))  # short runs, half of them with attached files
+@pytest.mark.parametrize("seed", [2, 6, 11, 13, 14, 16, 21, 25])  # short runs, half of them with attached files
 def test_a_page_of_any_seed_is_well_formed_whole_and_on_its_own(seed: int) -> None:
     recording, verdict = recorded(seed)
     page = picture.page(recording, verdict, command=f"edda simulate --seed {seed}")
