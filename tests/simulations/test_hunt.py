@@ -118,7 +118,7 @@ def test_a_run_that_does_not_notice_a_bug_cannot_be_shrunk() -> None:
 def test_the_result_of_a_hunt_is_kept_with_the_size_that_it_was_shrunk_to(tmp_path: Path) -> None:
     file = tmp_path / "build" / "hunt.json"
     bug = bug_named("the digest only adds")
-    hunted = conduct([bug], 25, 25, 1, file)  # a run that is not busy with files, which are not shrunk
+    hunted = conduct([bug], 19, 19, 1, file)  # a run that is not busy with files, which are not shrunk
     (found,) = hunted.found
     assert found.small is not None
     assert found.small.events < found.small.before
