@@ -356,6 +356,23 @@ class TagName(click.ParamType):  # type: ignore[type-arg]  # generic only since 
         return str(value).removeprefix("#") or str(value)
 
 
+class TagNames(TagName):
+    """Tags with commas between; a name that has a comma stands in double quotes."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002 - click's
+        """Return their names."""
+        return values.names(str(value))
+
+
+def tags_option(*names: str, help: str) -> Callable[[F], F]:
+    """Return what adds an option for tags, which may be given again, and whose value is all names."""
+
+    def joined(_ctx: click.Context, _param: click.Parameter, given: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+        return tuple(name for each in given for name in each)
+
+    return click.option(*names, type=TagNames(), metavar="NAME", multiple=True, callback=joined, help=help)
+
+
 def count(number: int, what: str) -> str:
     """Return a number with its noun: ``1 task``, ``2 tasks``."""
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

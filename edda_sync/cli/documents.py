@@ -14,7 +14,6 @@ from edda_sync.cli import attachments, earlier, editing, finding, items, limitin
 from edda_sync.cli.columns import print_table
 from edda_sync.cli.commands import Group
 from edda_sync.cli.common import (
-    TagName,
     count,
     json_option,
     note,
@@ -24,6 +23,7 @@ from edda_sync.cli.common import (
     print_json,
     read_text,
     say,
+    tags_option,
     write,
 )
 from edda_sync.words.errors import UsageError
@@ -49,9 +49,7 @@ def _fields(*, new: bool) -> Callable[[Any], Any]:
     options = (
         click.option("--agent-context", metavar="JSON", help="A JSON object for AI agents, key by key."),
         click.option("--metadata", metavar="JSON", help="A JSON object, key by key."),
-        click.option(
-            "--tag", "tags", type=TagName(), metavar="NAME", multiple=True, help="Add a tag; may be given again."
-        ),
+        tags_option("--tag", "tags", help="Add a tag; several with commas, or given again."),
         click.option(
             "--content-type", metavar="TYPE", help=f"A media type{'; text/markdown unless you say so' if new else ''}."
         ),
@@ -133,7 +131,8 @@ def _list_options(function: Any) -> Any:
     return function
 
 
-@doc.command("list")
+@doc.command("list", cls=finding.FilterCommand)
+@click.argument("words", nargs=-1, metavar="[WORD]...")
 @click.option(
     "--text",
     metavar="WORDS",
@@ -142,9 +141,16 @@ def _list_options(function: Any) -> Any:
 @finding.order_option(DOCUMENT_ORDERS, "updated_at unless you say so")
 @click.option("--trash", is_flag=True, help="Show what was deleted instead; `edda doc restore` brings it back.")
 @_list_options
-def list_(trash: bool, **conditions: Any) -> None:
-    """List documents, the latest first."""
+def list_(trash: bool, words: tuple[str, ...], **conditions: Any) -> None:
+    """
+    List documents, the latest first.
+
+    Each WORD is a condition: milk (a word in title or content), +home, -work (without this tag), type:note, task:ID,
+    sort:-title.
+    """
     if trash:
+        if words:
+            raise UsageError("--trash shows all that was deleted; leave out the conditions.")
         limit = conditions["limit"]
         with opened() as store:
             found = [item for item in store.trash("document") if isinstance(item, Document)]
@@ -152,26 +158,31 @@ def list_(trash: bool, **conditions: Any) -> None:
         none = items.none_shown("document", len(found), limit, trash=True)
         _print_documents(found[: limiting.chosen(limit, everything=True)], shorts, conditions["as_json"], none, None)
     else:
-        _find(**conditions)
+        _find(words, "updated_at", **conditions)
 
 
-@doc.command("search")
-@click.argument("words", nargs=-1, required=True)
+@doc.command("search", cls=finding.FilterCommand)
+@click.argument("words", nargs=-1, required=True, metavar="WORD...")
 @_list_options
 def search(words: tuple[str, ...], **conditions: Any) -> None:
     """
-    Find documents that hold all WORDS in title or content, the most relevant first.
+    Find documents that hold all WORDs in title or content, the most relevant first.
 
-    `rep*` matches the beginning of a word, and `'"two words"'` those two side by side.
+    `rep*` matches the beginning of a word, and `'"two words"'` those two side by side. The conditions of `edda doc list`,
+    such as +home and -work (without this tag), may stand among the words.
     """
-    _find(text=" ".join(words), order=("relevance", False), **conditions)
+    _find(words, "relevance", text=None, order=None, **conditions)
 
 
-def _find(*, everything: bool, limit: int | None, as_json: bool, **conditions: Any) -> None:
+def _find(
+    words: tuple[str, ...], usual: str, *, everything: bool, limit: int | None, as_json: bool, **given: Any
+) -> None:
+    conditions = _with_words(given, words) if words else given
     unlimited = everything or (as_json and conditions["after"] is None and not conditions["explain"])
     shown = limiting.chosen(limit, everything=unlimited)
-    order = conditions["order"] or ("updated_at", False)
+    order = conditions["order"] or (usual if conditions["text"] else "updated_at", False)
     with opened() as store:
+        finding.note_unknown(store, conditions["no_tags"])
         linked_from = None if conditions["task"] is None else items.task(store, conditions["task"]).id
         query = DocumentQuery(
             doc_type=conditions["doc_types"] or None, content_type=conditions["content_types"] or None,
@@ -189,6 +200,20 @@ def _find(*, everything: bool, limit: int | None, as_json: bool, **conditions: A
         shorts = store.reading.short_ids("document", [] if as_json else [each.id for each in found])
     none = items.none_shown("document", total, limit, asked=finding.typed())
     _print_documents(found, shorts, as_json, none, conditions["text"])
+
+
+def _with_words(given: dict[str, Any], words: tuple[str, ...]) -> dict[str, Any]:
+    """Return the options with the conditions that stand in words."""
+    from edda_sync.words import filters  # a plain list has no conditions
+
+    asked = filters.read(words, times.clock(), "document")
+    text, order = " ".join(filter(None, (given["text"], *asked.words))) or None, given["order"]
+    if order is None and asked.sort is not None:
+        order = finding.Order(DOCUMENT_ORDERS).convert(asked.sort, None, None)
+    return given | {
+        "text": text, "order": order, "task": given["task"] or asked.task, "doc_types": (*given["doc_types"], *asked.types),
+        "tags": (*given["tags"], *asked.tags), "no_tags": (*given["no_tags"], *asked.no_tags),
+    }  # fmt: skip
 
 
 def _latest(store: StorageEngine, query: DocumentQuery) -> list[Document]:

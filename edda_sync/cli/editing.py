@@ -15,7 +15,7 @@ from typing import Final
 
 import click
 
-from edda_sync.cli.common import TagName, can_ask, decode_text, note, safe_line
+from edda_sync.cli.common import can_ask, decode_text, note, safe_line, tags_option
 from edda_sync.words import limits
 from edda_sync.words.errors import UsageError, command_of
 
@@ -23,9 +23,7 @@ from edda_sync.words.errors import UsageError, command_of
 AT_ONCE_S: Final = 1.5
 ALLOW: Final = "--allow-empty"
 allow_empty_option = click.option(ALLOW, is_flag=True, help="Let a text that held something become empty.")
-untag_option = click.option(
-    "--untag", "untags", type=TagName(), metavar="NAME", multiple=True, help="Take a tag off; may be given again."
-)
+untag_option = tags_option("--untag", "untags", help="Take a tag off; several with commas, or given again.")
 unset_option = click.option(
     "--unset-metadata", "unset", metavar="KEY", multiple=True, help="Remove a key; may be given again."
 )

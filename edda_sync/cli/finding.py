@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from edda_sync.cli.commands import TYPED, Command
-from edda_sync.cli.common import TagName, note, print_json, said_if_long, say
+from edda_sync.cli.common import note, print_json, safe_line, said_if_long, say, tags_option
+from edda_sync.words import values
 from edda_sync.words.errors import InvalidValueError
 from edda_sync.words.model import Item
 from edda_sync.words.query import Query, cursor
@@ -132,6 +133,16 @@ def order_option(known: Sequence[str], usual: str) -> Callable[[Any], Any]:
     return click.option("--order", "--sort", "order", type=Order(known), metavar="NAME", help=said)
 
 
+def note_unknown(store: StorageEngine, no_tags: Sequence[str]) -> None:
+    """Say which tags were to be left out that there are not. A dash before a word is about tags, and not about words."""
+    if not no_tags:
+        return
+    known = {each.id for each in store.tags()}
+    for name in no_tags:
+        if values.tag_id(name) not in known:
+            note(f"There is no tag {safe_line(name)}, so nothing was left out: -WORD leaves out what carries a tag.")
+
+
 def all_of(query: Query) -> Query:
     """Return the query for all rows that meet the conditions of a query."""
     return replace(query, limit=None, after=None)
@@ -153,15 +164,9 @@ def conditions(kind: str) -> Callable[[Any], Any]:
             help="metadata.KEY=VALUE, with =, !=, <, <=, >, >= or ~ (contains words); metadata.KEY if it exists, "
             "!metadata.KEY if not.",
         ),
-        click.option("--no-tag", "no_tags", type=TagName(), metavar="NAME", multiple=True, help="Without this tag."),
-        click.option(
-            "--any-tag", "any_tags", type=TagName(), metavar="NAME", multiple=True,
-            help=f"May be given again, for {kind} that carry one of the tags.",
-        ),
-        click.option(
-            "--tag", "tags", type=TagName(), metavar="NAME", multiple=True,
-            help=f"May be given again, for {kind} that carry all of the tags.",
-        ),
+        tags_option("--no-tag", "no_tags", help="Without this tag, or any of several."),
+        tags_option("--any-tag", "any_tags", help=f"Several with commas, or given again: {kind} that carry one of them."),
+        tags_option("--tag", "tags", help=f"Several with commas, or given again: {kind} that carry all of them."),
     )  # fmt: skip
     return lambda function: reduce(lambda made, option: option(made), made, function)
 

@@ -222,7 +222,7 @@ def root(ctx: click.Context, home: Path | None, agent: str | None, reason: str |
     Tasks and documents on all your devices, offline and in sync.
 
     The store is in EDDA_HOME, or where --home says; EDDA_STATE is where it is remembered, so that a copy of it is
-    noticed. Ids may be shortened to their last 6 or more characters.
+    noticed. Ids may be shortened to 6 or more characters of their end, or of their beginning.
     """
     ctx.obj = Settings(None if home is None else absolute(home), agent, reason)
     ask_with(_ask)

@@ -102,7 +102,7 @@ def restore(
 
     With --exactly, a backup is made before and after, so that it can be taken back.
 
-    ITEM is an id, the end of one (six characters or more), or a title. With --only, all others stay as they are.
+    ITEM is an id, six or more characters of its end or beginning, or a title. With --only, all others stay as they are.
 
     Where the store itself is lost, a new one is made of the backup.
     """

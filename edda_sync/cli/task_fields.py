@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edda_sync.cli import items, times
-from edda_sync.cli.common import NONE, TagName, note, parse_object, read_text
+from edda_sync.cli.common import NONE, note, parse_object, read_text, tags_option
 from edda_sync.cli.days import EXAMPLES, Day
 from edda_sync.words import values
 from edda_sync.words.errors import UsageError
@@ -25,9 +25,7 @@ def options(*, new: bool) -> Callable[[Any], Any]:
     options = (
         click.option("--agent-context", metavar="JSON", help="A JSON object for AI agents, key by key."),
         click.option("--metadata", metavar="JSON", help="A JSON object, key by key."),
-        click.option(
-            "--tag", "tags", type=TagName(), metavar="NAME", multiple=True, help="Add a tag; may be given again."
-        ),
+        tags_option("--tag", "tags", help="Add a tag; several with commas, or given again."),
         click.option("--parent", metavar="ID", help="The task that this is a subtask of; `none` for none."),
         click.option(
             "--due",

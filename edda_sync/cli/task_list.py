@@ -62,8 +62,8 @@ def list_(words: tuple[str, ...], **conditions: Any) -> None:
     """
     List tasks: the most urgent of those open or in progress, unless you ask otherwise.
 
-    Each WORD is a condition: milk (a word in title or description), +home, -work, overdue, due:week, due:none,
-    'due<friday', status:open,done, priority:0-1, parent:ID, under:ID, document:ID, sort:-due.
+    Each WORD is a condition: milk (a word in title or description), +home, -work (without this tag), overdue, due:week,
+    due:none, 'due<friday', status:open,done, priority:0-1, parent:ID, under:ID, document:ID, sort:-due.
     """
     _list(words, ACTIVE, conditions)
 
@@ -94,6 +94,7 @@ def _list(words: tuple[str, ...], usual: tuple[str, ...], given: dict[str, Any])
             total, found = len(found), found if limit is None else found[: limiting.chosen(limit, everything=True)]
         else:
             query = _query(store, usual, unlimited, asked, given)
+            finding.note_unknown(store, tuple(query.no_tags))
             text = query.text
             if finding.answered(store, query, given, as_json=as_json):
                 return

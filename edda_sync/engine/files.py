@@ -134,7 +134,7 @@ class Files:
 
         Args:
             document_id: Id of the document.
-            reference: The attachment's name or id, or at least six characters of the end of its id.
+            reference: The attachment's name or id, or at least six characters of the end of its id, or of its beginning.
 
         Raises:
             NotFoundError: The document has no such attachment.
@@ -254,6 +254,7 @@ class Files:
         meant = [each for each in found if each[0].name == reference] or [
             each for each in found if digits and each[0].id.replace("-", "").endswith(digits)
         ]
+        meant = meant or [each for each in found if digits and each[0].id.replace("-", "").startswith(digits)]
         if not meant:
             raise NotFoundError("attachment", reference)
         if len(meant) > 1:

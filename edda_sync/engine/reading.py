@@ -189,7 +189,7 @@ class Reading:
 
     def resolve(self, kind: str, reference: str) -> str:
         """
-        Return the complete id of a task or document: of a complete one, at least six characters of its end, or a title.
+        Return the complete id of a task or document: a complete one, six characters of either end, or a title.
 
         Raises:
             NotFoundError, AmbiguousIdError: Nothing is meant by it, or several items are. See ``engine.referring``.

@@ -1,10 +1,10 @@
 """
-Filters as people type them behind ``edda task list``: ``milk +home -work due:week overdue status:open,done``.
+Filters as people type them behind ``edda task list`` and ``edda doc list``: ``milk +home -work due:week status:open,done``.
 
 Each word is a condition, and all must hold. What is none of the forms below is a word to look for in titles and texts.
 
 ===========================  ===========================================================================
-``+home``, ``tag:home``      carries the tag
+``+home``, ``tag:home``      carries the tag; ``#home`` says it too, as lists show it
 ``-work``, ``no-tag:work``   does not carry it
 ``overdue``                  is over, and neither done nor cancelled
 ``due:week``                 due in a span that :mod:`.spans` reads; ``due:none`` and ``due:any``
@@ -13,6 +13,8 @@ Each word is a condition, and all must hold. What is none of the forms below is 
 ``priority:0,1``             one of these priorities; ``priority:0-2`` is a range
 ``parent:ID``, ``under:ID``  subtasks of a task, or everything below it; ``parent:none`` is the top level
 ``document:ID``              linked to a document
+``task:ID``                  a document that is linked to a task
+``type:note``                a document of this type, or of one of several
 ``sort:due``                 in this order; ``sort:-due`` reverses it
 ``text:overdue``             looks for a word that would mean something else
 ===========================  ===========================================================================
@@ -21,7 +23,7 @@ Each word is a condition, and all must hold. What is none of the forms below is 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from edda_sync.words import dates, limits, spans, values
@@ -42,6 +44,9 @@ _KEYS: Final = {
     "status": "status", "priority": "priority", "prio": "priority", "pri": "priority", "p": "priority", "parent": "parent",
     "under": "under", "document": "document", "doc": "document", "sort": "sort", "order": "sort", "text": "text",
 }  # fmt: skip
+_DOCUMENT_KEYS: Final = {
+    "tag": "tags", "no-tag": "no_tags", "task": "task", "type": "types", "sort": "sort", "order": "sort", "text": "text",
+}  # fmt: skip
 # patterns; to compile one takes a while
 _KEYED: Final = r"([A-Za-z.-]+):(.*)"
 _COMPARED: Final = r"due(<=|>=|<|>|=)(.+)"
@@ -61,6 +66,8 @@ class Filter(NamedTuple):
         has_due: Whether there must be a due date; None for either.
         overdue: Whether only what is not settled yet counts.
         parent, under, document: References as they were typed; ``none`` for a parent that must be missing.
+        task: A reference to a task that links to the document.
+        types: The types of documents of which one must hold; empty for any.
         sort: A name of an order, maybe with ``-`` before it.
         words: Words to look for.
     """
@@ -75,24 +82,27 @@ class Filter(NamedTuple):
     parent: str | None = None
     under: str | None = None
     document: str | None = None
+    task: str | None = None
+    types: tuple[str, ...] = ()
     sort: str | None = None
     words: tuple[str, ...] = ()
 
 
-def read(typed: Sequence[str], clock: Clock) -> Filter:
+def read(typed: Sequence[str], clock: Clock, kind: str = "task") -> Filter:
     """
     Return what a person asks for.
 
     Args:
         typed: The words, as a shell splits them.
         clock: The present moment of the person.
+        kind: What is looked for: ``task`` or ``document``.
 
     Raises:
         InvalidValueError: A condition cannot be read, such as ``due:someday``.
     """
     found = Filter()
     for word in typed:
-        found = _with(found, word, clock)
+        found = _with(found, word, clock, kind)
     return found
 
 
@@ -139,19 +149,23 @@ def order(field: str, text: str, known: Sequence[str]) -> tuple[str, bool]:
 # --- one word ---------------------------------------------------------------------------------------------------------
 
 
-def _with(found: Filter, word: str, clock: Clock) -> Filter:
+def _with(found: Filter, word: str, clock: Clock, kind: str = "task") -> Filter:
     """Return a filter with the condition of a word."""
-    if word.lower() == "overdue":
-        return _due(found, spans.overdue(clock), clock)._replace(overdue=True)
-    if len(word) > 1 and word[0] == "+" and " " not in word:
-        return found._replace(tags=(*found.tags, word[1:].removeprefix("#")))
+    if len(word) > 1 and word[0] in "+#" and " " not in word:
+        return found._replace(tags=(*found.tags, *values.names(word[1:])))
     if len(word) > 1 and word[0] == "-" and " " not in word:
-        return found._replace(no_tags=(*found.no_tags, word[1:].removeprefix("#")))
-    if (match := re.fullmatch(_COMPARED, word)) is not None:
+        return found._replace(no_tags=(*found.no_tags, *values.names(word[1:])))
+    if kind == "task" and word.lower() == "overdue":
+        return _due(found, spans.overdue(clock), clock)._replace(overdue=True)
+    if kind == "task" and (match := re.fullmatch(_COMPARED, word)) is not None:
         return _due(found, _compared(match[1], match[2], clock), clock)
     match = re.fullmatch(_KEYED, word)
-    key = None if match is None else _KEYS.get(match[1].lower())
-    if match is not None and key is None and (meant := _meant(match[1].lower())):
+    keys, others = (_KEYS, _DOCUMENT_KEYS) if kind == "task" else (_DOCUMENT_KEYS, _KEYS)
+    key = None if match is None else keys.get(match[1].lower())
+    if match is not None and key is None and match[1].lower() in others:
+        other = "documents" if kind == "task" else "tasks"
+        raise InvalidValueError(word, f"is a condition of {other}; text:{word} looks for it as a word")
+    if match is not None and key is None and (meant := _meant(match[1].lower(), keys)):
         raise InvalidValueError(word, f"names no condition; did you mean {meant}:? text:{word} looks for it as a word")
     if match is None or key is None:
         return found._replace(words=(*found.words, word))
@@ -163,16 +177,16 @@ def _with(found: Filter, word: str, clock: Clock) -> Filter:
     return _keyed(found, key, value, clock)
 
 
-def _meant(key: str) -> str:
+def _meant(key: str, keys: Iterable[str]) -> str:
     """Return the key that may have been meant by one that there is not; empty if none is near."""
     from difflib import get_close_matches  # only for a mistake
 
-    return next(iter(get_close_matches(key, _KEYS, 1, 0.8)), "")
+    return next(iter(get_close_matches(key, [*keys], 1, 0.8)), "")
 
 
 def _keyed(found: Filter, key: str, value: str, clock: Clock) -> Filter:
     if key in ("tags", "no_tags"):
-        changed: dict[str, Any] = {key: (*getattr(found, key), value.removeprefix("#"))}
+        changed: dict[str, Any] = {key: (*getattr(found, key), *values.names(value))}
         return found._replace(**changed)
     if key.startswith("due"):
         if key == "due" and value.lower() in (NONE, ANY):
@@ -186,6 +200,8 @@ def _keyed(found: Filter, key: str, value: str, clock: Clock) -> Filter:
         return found._replace(statuses=(*(found.statuses or ()), *said) if said else ())
     if key == "priority":
         return found._replace(priorities=(*found.priorities, *_priorities(value)))
+    if key == "types":
+        return found._replace(types=(*found.types, *value.split(",")))
     if key == "text":
         return found._replace(words=(*found.words, value))
     changed = {key: value}

@@ -275,6 +275,12 @@ def uuid8(source: str, source_id: str) -> str:
     return _uuid(bytearray(blake2b(name, digest_size=16, person=b"edda-import").digest()), 8)
 
 
+def names(text: str) -> tuple[str, ...]:
+    """Return the names in a list with commas, such as ``home,work``. A name with a comma in it stands in double quotes."""
+    found = [(quoted or plain).strip() for quoted, plain in re.findall(r'"([^"]+)"|([^,]+)', text)]
+    return tuple([each.removeprefix("#") or each for each in found if each]) or (text,)
+
+
 def tag_name_normal(name: str) -> str:
     """Return the normal form of a tag's name. Names with the same form are the same tag (:func:`.unicode14.fold`)."""
     return unicode14.fold(name)
@@ -313,10 +319,10 @@ def id_bytes(field: str, value: object) -> bytes:
 
 def digits_of_id(reference: str) -> str:
     """
-    Return the hexadecimal digits of an id, or of the end of an id, as a person typed it; empty if it cannot be one.
+    Return the hexadecimal digits of an id, or of an end of one, as a person typed it; empty if it cannot be one.
 
     Args:
-        reference: At least six characters of the end of an id. Dashes and case do not matter.
+        reference: At least six characters of the end, or of the beginning, of an id. Dashes and case do not matter.
     """
     digits = reference.strip().replace("-", "").lower()
     if not limits.SHORT_ID_CHARACTERS_MIN <= len(digits) <= 32 or any(c not in "0123456789abcdef" for c in digits):

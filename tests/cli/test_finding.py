@@ -73,3 +73,29 @@ def test_each_page_says_how_to_get_the_next_while_tasks_come_and_go(edda: Any) -
     assert [each["title"] for each in json.loads(second.stdout)] == ["banana", "Zebra"]
     assert "--after" not in second.stderr
     assert "another order" in edda("task", "list", "--after", following, code=2).stderr
+
+
+def test_words_behind_a_list_of_documents_are_conditions_and_a_dash_is_about_tags(edda: Any) -> None:
+    for title, tags in (("one", "home,work"), ("two", "home")):
+        edda("doc", "add", "-", "--title", title, "--tag", tags, stdin=b"oat milk")
+
+    def found(*words: str) -> list[str]:
+        return [each["title"] for each in edda.json("doc", *words)]
+
+    assert found("list", "milk", "+home", "-work") == found("search", "milk", "-work") == ["two"]
+    assert found("list", "+home,work") == found("list", "--tag", "home,work") == found("list", "#work") == ["one"]
+    assert found("list", "type:note", "sort:title") == ["one", "two"]
+    assert found("search", "+home") == ["two", "one"], "the latest first, if there is no word to be relevant to"
+    told = edda("doc", "search", "milk", "-oat")
+    assert "There is no tag oat, so nothing was left out" in told.stderr
+    assert len(told.stdout.splitlines()) == 2
+    assert "leave out the conditions" in edda("doc", "list", "--trash", "milk", code=2).stderr
+
+
+def test_several_tags_stand_with_commas_between_wherever_they_are_given(edda: Any) -> None:
+    task = edda.id_of("task", "add", "one", "--tag", "a,#b", "--tag", '"c,d"')
+    assert edda.json("task", "show", task)["tags"] == ["a", "b", "c,d"]
+    assert [each["id"] for each in edda.json("task", "list", "--tag", "a,b", "--no-tag", "x,y")] == [task]
+    assert edda.json("task", "list", "--any-tag", 'x,"c,d"') != []
+    edda("task", "edit", task, "--untag", "a,b")
+    assert edda.json("task", "show", task)["tags"] == ["c,d"]

@@ -189,7 +189,7 @@ DEEP = "[" * 100_000
         (["task", "add", "a", "--agent=x"], 2, "as in `edda --agent NAME task add`."),
         (["task", "add", "- [ ] x"], 2, "what begins with - goes behind --: `edda task add -- TITLE...`."),
         (["task", "add", "-5 degrees"], 2, "`edda task add -- TITLE...`."),
-        (["doc", "search", "-- x"], 2, "`edda doc search -- WORDS...`."),
+        (["doc", "search", "-- x"], 2, "`edda doc search -- WORD...`."),
         (["task", "lisst"], 2, "Did you mean `edda task list`? `edda task --help` says more."),
         (["tusk"], 2, "tusk"),
         (["task", "lost"], 2, "lost"),

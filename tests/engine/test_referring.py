@@ -78,6 +78,28 @@ def test_a_title_that_is_the_end_of_another_id_is_refused(store: StorageEngine) 
     assert store.resolve("task", "decade5") == ENDING
 
 
+def test_the_beginning_of_an_id_names_the_only_item_whose_id_begins_so(store: StorageEngine) -> None:
+    first = store.create_task(edda.Task(id=ENDING, title="One"))
+    second = store.create_task(edda.Task(id=ENDING.replace("0192f0c1-0000", "0192f0c1-0001"), title="Two"))
+    store.create_document(edda.Document(id="0192f0c1-0002-7000-8000-000000000001", title="Three"))
+    assert store.resolve("task", "0192f0c1-0000") == store.resolve("task", "0192F0C10000") == first
+    with pytest.raises(AmbiguousIdError, match="type more of it, or the end of an id instead") as caught:
+        store.resolve("task", "0192f0c1")
+    assert caught.value.candidates == [first, second]
+    with pytest.raises(NotFoundError):
+        store.resolve("task", "0192f0c1-0002")
+    store.delete_task(first)
+    assert store.resolve("task", "0192f0c1") == second, "what is not in the trash is meant first"
+    store.delete_task(second)
+    assert store.resolve("task", "0192f0c1-0000") == first
+
+
+def test_an_id_that_ends_so_is_meant_and_not_one_that_begins_so(store: StorageEngine) -> None:
+    ends = store.create_task(edda.Task(id=ENDING, title="One"))
+    store.create_task(edda.Task(id="00decade-5000-7000-8000-000000000001", title="Two"))
+    assert store.resolve("task", "00decade5") == ends, "lists show the ends of ids"
+
+
 # --- what it costs ----------------------------------------------------------------------------------------------------
 
 
@@ -109,6 +131,11 @@ def look_beside_documents(size: int, engine: StorageEngine) -> Act:
     return lambda: [act() for act in acts]
 
 
+def look_by_beginning(size: int, engine: StorageEngine) -> Act:
+    (task, *_) = tasks(engine, size)
+    return look(engine, "task", task[:6])
+
+
 def fill_the_trash(engine: StorageEngine, size: int) -> None:
     one_change(engine, tasks(engine, size), lambda tx, task: tx.delete_task(task))()
 
@@ -130,6 +157,7 @@ def look_in_the_trash(size: int, engine: StorageEngine) -> Act:
     Case("a title that all others have", beside("another title")),
     Case("a title that nobody has", beside("nobody's")),
     Case("what may be the end of an id, and is none", beside("0decade0")),
+    Case("the beginning of many ids", look_by_beginning),
     Case("documents", look_beside_documents),
     Case("what is not in the trash", look_beside_the_trash),
 )

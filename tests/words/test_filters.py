@@ -24,7 +24,11 @@ FRIDAY, SATURDAY = When(date(2026, 11, 27)), When(date(2026, 11, 28))
         ("milk", Filter(words=("milk",))),
         ("+home", Filter(tags=("home",))),
         ("+#home", Filter(tags=("home",))),
-        ("tag:home,garden", Filter(tags=("home,garden",))),
+        ("#home", Filter(tags=("home",))),
+        ("tag:home,garden", Filter(tags=("home", "garden"))),
+        ("+home,#garden", Filter(tags=("home", "garden"))),
+        ('tag:"home,garden",x', Filter(tags=("home,garden", "x"))),
+        ("-home,garden", Filter(no_tags=("home", "garden"))),
         ("-work", Filter(no_tags=("work",))),
         ("no-tag:work", Filter(no_tags=("work",))),
         ("overdue", Filter(due=spans.overdue(NOON), overdue=True)),
@@ -130,3 +134,35 @@ def test_an_order_has_short_names_and_a_minus_reverses_it(text: str, meant: tupl
 def test_an_order_that_is_none_is_refused_with_those_that_are() -> None:
     with pytest.raises(InvalidValueError, match=r"urgent.*due"):
         filters.order("sort", "size", TASK_ORDERS)
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("+home", Filter(tags=("home",))),
+        ("-work", Filter(no_tags=("work",))),
+        ("type:note,spec", Filter(types=("note", "spec"))),
+        ("task:3f9a1c", Filter(task="3f9a1c")),
+        ("sort:-title", Filter(sort="-title")),
+        ("overdue", Filter(words=("overdue",))),
+        ("due<friday", Filter(words=("due<friday",))),
+        ("text:due:week", Filter(words=("due:week",))),
+    ],
+)
+def test_documents_have_conditions_of_their_own(word: str, meant: Filter) -> None:
+    assert filters.read([word], NOON, "document") == meant
+
+
+@pytest.mark.parametrize(
+    ("word", "kind", "said"),
+    [
+        ("due:week", "document", "is a condition of tasks; text:due:week looks for it as a word"),
+        ("status:open", "document", "is a condition of tasks"),
+        ("type:note", "task", "is a condition of documents; text:type:note looks for it as a word"),
+        ("typ:note", "document", "did you mean type:?"),
+    ],
+)
+def test_a_condition_of_the_other_kind_is_refused(word: str, kind: str, said: str) -> None:
+    with pytest.raises(InvalidValueError) as caught:
+        filters.read([word], NOON, kind)
+    assert said in str(caught.value)

@@ -489,3 +489,20 @@ def test_the_name_of_a_tag_is_folded_once_even_if_many_items_carry_it(monkeypatc
     values.tag_id.cache_clear()
     assert len({values.tag_id("Counted") for _ in range(100)}) == 1
     assert folded == ["Counted"]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("home", ("home",)),
+        ("home,work", ("home", "work")),
+        ("#home, #work,", ("home", "work")),
+        ('"a,b",c', ("a,b", "c")),
+        ("two words", ("two words",)),
+        ("#", ("#",)),
+        ("", ("",)),
+        (",", (",",)),
+    ],
+)
+def test_names_stand_with_commas_between(text: str, names: tuple[str, ...]) -> None:
+    assert values.names(text) == names

@@ -151,8 +151,11 @@ class AmbiguousIdError(LocalError):
         self.reference, self.candidates = reference, list(candidates)
         shorts = ", ".join(candidate[-12:] for candidate in self.candidates[:4])
         several = " and others" if len(self.candidates) > 4 else ""
-        ends = all(each.replace("-", "").endswith(reference.replace("-", "").lower()) for each in self.candidates)
-        advice = "type more of its end" if ends else "type the end of an id instead"
+        digits, ids = reference.replace("-", "").lower(), [each.replace("-", "") for each in self.candidates]
+        begins = all(each.startswith(digits) for each in ids)
+        advice = "type more of it, or the end of an id instead" if begins else "type the end of an id instead"
+        if all(each.endswith(digits) for each in ids):
+            advice = "type more of its end"
         many = f"{len(self.candidates)} or more" if len(self.candidates) >= limits.CANDIDATES_MAX else len(candidates)
         super().__init__(f"{shown(reference)} fits {many} items ({shorts}{several}); {advice}.")
 
