@@ -19,6 +19,7 @@ _FIELDS: Final = {
 """Parameters whose names differ from those of the fields that they set."""
 
 
+_SENTENCE_MAX: Final = 500  # characters of a first sentence: none is so long that click would cut it
 TYPED: Final = "edda.typed"  # in the context of a command: what was typed behind it
 
 
@@ -81,6 +82,14 @@ class Group(click.Group):
     """A group that suggests a command for one that does not exist."""
 
     command_class = Command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands, each with its first sentence, which is wrapped and not cut."""
+        listed = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, each.get_short_help_str(_SENTENCE_MAX)) for name, each in listed if each and not each.hidden]
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

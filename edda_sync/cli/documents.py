@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import reduce
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -191,7 +190,7 @@ def _find(
         )  # fmt: skip
         if finding.answered(store, query, conditions, as_json=as_json):
             return
-        listed = _latest(store, query) if order == ("updated_at", False) else store.query_documents(query)
+        listed = finding.latest(store.query_documents, query)
         found = limiting.cut(
             listed, limit, "documents", lambda: store.count(finding.all_of(query)), everything=unlimited
         )
@@ -214,18 +213,6 @@ def _with_words(given: dict[str, Any], words: tuple[str, ...]) -> dict[str, Any]
         "text": text, "order": order, "task": given["task"] or asked.task, "doc_types": (*given["doc_types"], *asked.types),
         "tags": (*given["tags"], *asked.tags), "no_tags": (*given["no_tags"], *asked.no_tags),
     }  # fmt: skip
-
-
-def _latest(store: StorageEngine, query: DocumentQuery) -> list[Document]:
-    """Return documents, the latest first; those that a wrong clock put into the future come behind, so they lead no list."""
-    if query.descending or query.after is not None:
-        return store.query_documents(query)
-    ahead = times.clock().now + times.FUTURE
-    found = store.query_documents(replace(query, updated_before=ahead))
-    if query.limit is None or len(found) < query.limit:
-        left = None if query.limit is None else query.limit - len(found)
-        found += store.query_documents(replace(query, updated_from=ahead, limit=left))
-    return found
 
 
 def _print_documents(found: list[Document], shorts: dict[str, str], as_json: bool, none: str, text: str | None) -> None:

@@ -62,7 +62,7 @@ def simulate(
         raise click.UsageError("--keep, --calm, --backend and --shrink are for seeds: a scenario is always the same.")
     check_free(html, force)
     if scenario == "list":
-        _list_scenarios()
+        _list_scenarios(as_json=as_json)
         return
     tell = note if as_json else say
     if scenario is not None and is_story:
@@ -134,9 +134,12 @@ def _draw(html: Path, recording: Recording, verdict: Verdict, command: str, titl
     note(f"The picture is in {html}.")
 
 
-def _list_scenarios() -> None:
+def _list_scenarios(*, as_json: bool) -> None:
     from edda_sync.simulations.scenarios import SCENARIOS
 
+    if as_json:
+        print_json([{"name": each.name, "title": each.title} for each in SCENARIOS.values()])
+        return
     for scenario in SCENARIOS.values():
         say(f"{scenario.name:<16} {scenario.title}")
 

@@ -92,7 +92,12 @@ def read(path: Path, under: str = "", *, hidden: bool = False) -> Read:
     place, above = _place(path, under.strip("/"))
     found = Read([], place)
     taken: dict[str, str] = {}
-    for file, inside in _Walk(path, hidden, found).files():
+    files = _Walk(path, hidden, found).files()
+    themselves = {os.path.realpath(file): inside for file, inside in files if len(files) > 1 and not file.is_symlink()}
+    for file, inside in files:
+        if file.is_symlink() and (itself := themselves.get(os.path.realpath(file))) is not None:
+            found.left_out.append(Refused(ascii(inside), f"leads to {itself!a}, which is imported itself"))
+            continue
         name = unicodedata.normalize("NFC", f"{place.under}{above}{inside}")
         try:
             if name in taken:
@@ -235,6 +240,7 @@ def _within(path: Path, file: Path) -> Path:
 
 def _content(file: Path) -> bytes:
     if not file.is_file():
-        raise InvalidValueError("the file", "is not a regular file")
+        is_there = os.path.lexists(file)
+        raise InvalidValueError("the file", "is not a regular file" if is_there else "is a link that leads to nothing")
     with file.open("rb") as opened:
         return opened.read(limits.TEXT_BYTES_MAX + 1)

@@ -76,3 +76,12 @@ def test_an_unknown_command_or_option_is_answered_with_the_nearest_one(edda: Any
     said = edda(*args, code=2).stderr
     assert says in said
     assert said.count("\n") == 1
+
+
+def test_a_group_lists_the_whole_first_sentence_of_each_command(edda: Any) -> None:
+    for group in (each for each in all_of(root) if isinstance(each, click.Group)):
+        with click.Context(group, info_name=group.name, terminal_width=80, max_content_width=80) as context:
+            listed = group.get_help(context).partition("Commands:")[2]
+        assert listed.strip() != ""
+        assert [line for line in listed.splitlines() if line.endswith("...")] == []
+    assert "its title and description in your editor." in edda("task", "--help").stdout

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from edda_sync.cli.finding import where
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.words.errors import InvalidValueError
+from edda_sync.words.model import Task
 
 
 @pytest.mark.parametrize(
@@ -99,3 +101,20 @@ def test_several_tags_stand_with_commas_between_wherever_they_are_given(edda: An
     assert edda.json("task", "list", "--any-tag", 'x,"c,d"') != []
     edda("task", "edit", task, "--untag", "a,b")
     assert edda.json("task", "show", task)["tags"] == ["c,d"]
+
+
+def test_a_task_of_a_wrong_clock_leads_no_list_of_the_latest(edda: Any) -> None:
+    with StorageEngine(edda.home, now=lambda: 4_102_444_800.0) as store:  # the year 2100
+        store.open_store()
+        store.create_task(Task(title="future"))
+    for title in ("one", "two"):
+        edda("task", "add", title)
+
+    def titles(*options: str) -> list[str]:
+        return [each["title"] for each in edda.json("task", "list", *options)]
+
+    for order in ("updated", "created"):
+        assert titles("--sort", f"-{order}") == ["two", "one", "future"]
+        assert titles("--sort", f"-{order}", "--limit", "2") == ["two", "one"]
+        assert titles("--sort", order) == ["one", "two", "future"]
+    assert edda("task", "list", "--sort", "-updated", "--limit", "1").stdout.endswith("two\n")

@@ -71,6 +71,8 @@ def test_a_run_is_drawn_as_a_page(tmp_path: Path) -> None:
 
 def test_stories_are_listed_and_run(tmp_path: Path) -> None:
     listed = simulate("--scenario", "list").stdout
+    named = json.loads(simulate("--scenario", "list", "--json").stdout)
+    assert [each["name"] for each in named] == [line.split()[0] for line in listed.splitlines()]
     assert "island" in listed
     told = simulate("--scenario", "island", "--html", str(tmp_path / "island.html"))
     assert told.exit_code == 0

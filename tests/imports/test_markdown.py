@@ -137,8 +137,23 @@ def test_a_link_that_leads_out_of_the_folder_is_refused_and_named(store: Storage
             (name, "the file: is a link that leads out of the folder; put the file itself there")
             for name in ("'by-folder.md'", "'out.md'", "'sub/up.md'")
         ]
+        assert [(each.name, each.why) for each in read.left_out] == [
+            ("'inside.md'", "leads to 'sub/own.md', which is imported itself")
+        ]
         imports.merge_into(store, read.source(store))
-    assert sorted(each.content or "" for each in store.query_documents(DocumentQuery())) == ["# Own\n", "# Own\n"]
+    assert [each.content for each in store.query_documents(DocumentQuery())] == ["# Own\n"]
+
+
+def test_a_link_to_what_is_not_imported_itself_is_a_document_and_one_to_nothing_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".kept").mkdir()
+    (tmp_path / ".kept" / "a.md").write_text("# A\n")
+    (tmp_path / "a.md").symlink_to(Path(".kept") / "a.md")
+    (tmp_path / "gone.md").symlink_to("nowhere.md")
+    read = markdown.read(tmp_path)
+    assert [each.name for each in read.items] == ["a.md"]
+    assert [(each.name, each.why) for each in read.refused] == [
+        ("'gone.md'", "the file: is a link that leads to nothing")
+    ]
 
 
 def test_a_single_file_that_is_a_link_is_what_the_person_named(tmp_path: Path) -> None:
