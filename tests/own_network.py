@@ -1,4 +1,7 @@
-"""A network of this process's own, so that what devices announce in one worker of the suite is not heard in another."""
+"""
+A network of this process's own, so that what devices announce in one worker of the suite is not heard in another; and the
+way into a network that ``ip netns add`` made.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,11 @@ import ctypes
 import os
 import subprocess
 import sys
+from pathlib import Path
 
-CLONE_NEWNET = 0x40000000  # sched.h; Python has os.unshare from 3.12 on
+CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000  # sched.h; Python has os.unshare from 3.12 on
+MS_REC, MS_SLAVE, MNT_DETACH = 0x4000, 0x80000, 2  # sys/mount.h
+NAMED = Path("/var/run/netns")
 
 
 def separate() -> bool:
@@ -31,3 +37,20 @@ def separate() -> bool:
         return True
     finally:
         os.close(before)
+
+
+def enter(namespace: str) -> None:
+    """Bring this process into a named network, as `ip netns exec` does before it becomes another program."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def done(failed: int) -> None:
+        if failed:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), namespace)
+
+    with (NAMED / namespace).open("rb") as network:
+        done(libc.setns(network.fileno(), CLONE_NEWNET))
+    done(libc.unshare(CLONE_NEWNS))
+    done(libc.mount(b"", b"/", b"none", ctypes.c_ulong(MS_SLAVE | MS_REC), None))
+    libc.umount2(b"/sys", MNT_DETACH)  # it shows the interfaces of the network in which it was mounted
+    done(libc.mount(namespace.encode(), b"/sys", b"sysfs", ctypes.c_ulong(0), None))

@@ -3,8 +3,8 @@ Processes of the command line that start at once: one process loads the command 
 
 Loading takes a command that talks to others four tenths of a second of a processor, and what it does then mostly less than
 one. Each of these is a real process, with a number, folder, terminal, signals and an end of its own; only its modules were
-loaded before. That Python loads what a command needs is shown where Python is started for it: by tests that use ``EDDA``, by
-the demo, and in all of ``tests/e2e``. ``pytest --started-anew`` starts Python for each command.
+loaded before. That Python loads what a command needs is shown where Python is started for it: by tests that use ``EDDA``,
+and by the demo. ``pytest --started-anew`` starts Python for each command.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
@@ -31,11 +32,14 @@ from pkgutil import walk_packages
 from typing import Any, Final, NoReturn, Self, TextIO
 
 import edda_sync
+from tests import own_network
 
 COMMAND: Final = (sys.executable, "-m", "edda_sync.cli")
 ROOT: Final = Path(__file__).resolve().parents[2]
 NEEDLESS: Final = ("edda_sync.simulations", "edda_sync.demo")  # no command that is started here needs them
+ENTER: Final = ("ip", "netns", "exec")  # and a name: the words before a command that bring it into a network
 READ_BY_PYTHON: Final = ("PYTHON", "LC_", "LANG", "LD_", "OPENSSL", "SSL_")  # before any line of ours runs
+OBEYED: Final = ("PYTHONUNBUFFERED", "PYTHONWARNINGS")  # by a forked process itself
 
 started_anew = False  # whether Python is started for each command
 
@@ -101,8 +105,22 @@ def start(
     stderr: int,
 ) -> Started | subprocess.Popen[bytes]:
     """Start a command of edda with these open files."""
-    if started_anew or not hasattr(os, "pidfd_open"):
-        return anew([*COMMAND, *arguments], environment, stdin=stdin, stdout=stdout, stderr=stderr)
+    return start_elsewhere((), arguments, environment, stdin=stdin, stdout=stdout, stderr=stderr)
+
+
+def start_elsewhere(
+    enter: Sequence[str],
+    arguments: Sequence[str | bytes],
+    environment: Mapping[str, str],
+    *,
+    stdin: int,
+    stdout: int,
+    stderr: int,
+) -> Started | subprocess.Popen[bytes]:
+    """Start a command of edda with these open files, after words that make it run elsewhere, as in another network."""
+    namespace = enter[3] if len(enter) == 4 and tuple(enter[:3]) == ENTER else ""
+    if started_anew or not hasattr(os, "pidfd_open") or (enter and not namespace):
+        return anew([*enter, *COMMAND, *arguments], environment, stdin=stdin, stdout=stdout, stderr=stderr)
     mask = os.umask(0)
     os.umask(mask)
     told = {
@@ -110,12 +128,16 @@ def start(
         "environment": dict(environment),
         "folder": os.getcwd(),
         "umask": mask,
+        "namespace": namespace,
     }
     line, end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with open(os.memfd_create("command"), "w+b") as command, end:
         command.write(json.dumps(told).encode())
         command.flush()
-        asked = _loaded(tuple(sorted((k, v) for k, v in environment.items() if k.startswith(READ_BY_PYTHON))))
+        read = {
+            key: value for key, value in environment.items() if key.startswith(READ_BY_PYTHON) and key not in OBEYED
+        }
+        asked = _loaded(tuple(sorted(read.items())))
         socket.send_fds(asked.control, [b"start"], [command.fileno(), stdin, stdout, stderr, end.fileno()])
     said, handles, _, _ = socket.recv_fds(line, 64, 1)
     assert said, "no process could be forked"
@@ -207,19 +229,22 @@ def become(files: list[int], *, sees_interrupts: bool) -> None:
     os.environ.update(told["environment"])
     os.chdir(told["folder"])
     os.umask(told["umask"])
+    if told["namespace"]:
+        own_network.enter(told["namespace"])
     time.tzset()
+    if told["environment"].get("PYTHONWARNINGS"):
+        warnings.simplefilter(told["environment"]["PYTHONWARNINGS"])
     for number, name in enumerate(("stdin", "stdout", "stderr")):
-        opened = _text(number, getattr(sys, name))
+        opened = _text(number, getattr(sys, name), buffered=number == 0 or not os.environ.get("PYTHONUNBUFFERED"))
         setattr(sys, name, opened)
         setattr(sys, f"__{name}__", opened)
     if sees_interrupts:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _text(number: int, before: TextIO) -> io.TextIOWrapper:
+def _text(number: int, before: TextIO, *, buffered: bool) -> io.TextIOWrapper:
     """Open one of the three standard files as Python does when it starts (``create_stdio`` in its ``pylifecycle.c``)."""
     assert isinstance(before, io.TextIOWrapper)
-    buffered = number == 0 or not before.write_through
     raw = open(number, "rb" if number == 0 else "wb", buffering=-1 if buffered else 0, closefd=False)  # noqa: SIM115
     return io.TextIOWrapper(
         raw,

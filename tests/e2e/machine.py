@@ -1,7 +1,8 @@
 """
 A machine: a store with its own home and state, and the real command ``edda`` on it, in processes of their own.
 
-Its processes are ended when the context ends, whatever happened.
+Its processes are ended when the context ends, whatever happened. They are parted off one that has loaded everything
+(``tests/cli/starting.py``), unless Python itself is to start elsewhere, with another version or with code of a test.
 """
 
 from __future__ import annotations
@@ -11,19 +12,22 @@ import contextlib
 import json
 import os
 import re
+import selectors
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import MappingProxyType, TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TextIO, cast
 
 from edda_sync import testing
 from edda_sync.device import control
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.words.config import StorageConfig
+from tests.cli import starting
 
 EDDA: Final = (sys.executable, "-c", "from edda_sync.cli.main import main; main()")
 PATIENCE_S: Final = 60.0  # a guard against waiting for ever, far above what anything here takes
@@ -32,6 +36,67 @@ OPENS_SLOWLY: Final = "Opening the store\n"  # printed after a second of waiting
 ENDS_SLOWLY: Final = re.compile(r"Finishing [^\n]*\n\Z")  # nor is this
 
 Facts = dict[str, Any]
+
+
+class Process:
+    """A process of a machine, whose output waits in pipes; it has the part of ``subprocess.Popen`` that tests use."""
+
+    def __init__(
+        self, process: starting.Started | subprocess.Popen[bytes], stdout: TextIO | None, stderr: TextIO
+    ) -> None:
+        self._process = process
+        self.stdout, self.stderr = stdout, stderr
+        self._said = {each: b"" for each in (stdout, stderr) if each is not None}
+
+    @property
+    def pid(self) -> int:
+        """Return its number."""
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | Any:  # as in the standard library's types: whoever asks knows that it has ended
+        """Return its exit code."""
+        return self._process.returncode
+
+    def poll(self) -> int | None:
+        """Return its exit code if it has ended."""
+        return self._process.poll()
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end, at most some seconds; return its exit code, which is -N if signal N ended it."""
+        return self._process.wait(timeout)
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, if it still runs."""
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it, whatever it is doing."""
+        self._process.kill()
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """Read what it writes until its end, at most for some seconds; return all of it that nobody has read before."""
+        end = None if timeout is None else time.monotonic() + timeout
+        with selectors.DefaultSelector() as selector:
+            for each in self._said:
+                if not each.closed:
+                    selector.register(each, selectors.EVENT_READ)
+            while selector.get_map():
+                ready = selector.select(None if end is None else max(0.0, end - time.monotonic()))
+                if not ready and end is not None and time.monotonic() >= end:
+                    raise subprocess.TimeoutExpired(EDDA, timeout or 0)
+                for key, _ in ready:
+                    stream = cast(TextIO, key.fileobj)
+                    piece = os.read(key.fd, 65_536)
+                    self._said[stream] += piece
+                    if not piece:
+                        selector.unregister(stream)
+                        stream.close()
+        self.wait(None if end is None else max(0.0, end - time.monotonic()))
+        return self._text(self.stdout), self._text(self.stderr)
+
+    def _text(self, stream: TextIO | None) -> str:
+        return self._said[stream].decode() if stream is not None else ""
 
 
 class Machine:
@@ -60,11 +125,14 @@ class Machine:
         self.name = name
         self.home = folder / name
         self.config = StorageConfig(name=name, state_path=folder / f"{name}-state")
-        python, option, code = EDDA
-        before = "" if software is None else f"import sys; sys.path.insert(0, {str(software)!r}); "
-        self._command = (*enter, python, option, f"{before}{first}\n{code}")
-        self._processes: list[subprocess.Popen[str]] = []
-        self._running: subprocess.Popen[str] | None = None
+        self._enter = enter
+        self._own_command: tuple[str, ...] = ()
+        if software is not None or first:
+            python, option, code = EDDA
+            before = "" if software is None else f"import sys; sys.path.insert(0, {str(software)!r}); "
+            self._own_command = (*enter, python, option, f"{before}{first}\n{code}")
+        self._processes: list[Process] = []
+        self._running: Process | None = None
         self._environment = {key: value for key, value in os.environ.items() if not key.startswith("EDDA_")} | {
             "EDDA_HOME": str(self.home),
             "EDDA_STATE": str(self.config.state_path),
@@ -85,15 +153,21 @@ class Machine:
 
     def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command to its end, whatever its exit code."""
-        return subprocess.run(
-            [*self._command, *arguments],
-            env=self._environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PATIENCE_S,
-        )
+        with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
+            given.write(stdin.encode())
+            given.seek(0)
+            process = self._start(arguments, stdin=given.fileno(), stdout=out.fileno(), stderr=err.fileno())
+            try:
+                code = process.wait(PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                raise
+            said = []
+            for each in (out, err):
+                each.seek(0)
+                said.append(each.read().decode())
+        return subprocess.CompletedProcess(arguments, code, *said)
 
     def edda(self, *arguments: str, stdin: str = "") -> str:
         """Run a command that must succeed; return what it printed, without the final line end."""
@@ -105,24 +179,29 @@ class Machine:
         """Run a command with ``--json``; return what it printed, decoded."""
         return json.loads(self.edda(*arguments, "--json"))
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str) -> Process:
         """Start a command; its output waits in pipes."""
-        return self.begin(arguments, stdout=subprocess.PIPE)
+        return self.begin(arguments)
 
-    def begin(self, arguments: Sequence[str], *, stdout: int) -> subprocess.Popen[str]:
-        """Start a command that writes its output to an open file."""
-        process = subprocess.Popen(
-            [*self._command, *arguments],
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self._processes.append(process)
-        return process
+    def begin(self, arguments: Sequence[str], *, stdout: int | None = None) -> Process:
+        """Start a command that writes its output to an open file, or else to a pipe; its complaints wait in a pipe."""
+        with contextlib.ExitStack() as theirs:
+            nothing = theirs.enter_context(open(os.devnull, "rb"))
+            printed, out = _pipe(theirs) if stdout is None else (None, stdout)
+            complained, err = _pipe(theirs)
+            process = self._start(arguments, stdin=nothing.fileno(), stdout=out, stderr=err)
+        self._processes.append(Process(process, printed, complained))
+        return self._processes[-1]
 
-    async def up(self, *arguments: str) -> subprocess.Popen[str]:
+    def _start(
+        self, arguments: Sequence[str], *, stdin: int, stdout: int, stderr: int
+    ) -> starting.Started | subprocess.Popen[bytes]:
+        files = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
+        if self._own_command:
+            return starting.anew([*self._own_command, *arguments], self._environment, **files)
+        return starting.start_elsewhere(self._enter, arguments, self._environment, **files)
+
+    async def up(self, *arguments: str) -> Process:
         """Start ``edda up`` and return once it answers."""
         process = self.start("up", *arguments)
 
@@ -162,6 +241,13 @@ class Machine:
             return None
 
 
+def _pipe(theirs: contextlib.ExitStack) -> tuple[TextIO, int]:
+    """Make a pipe; return the end to read, as text, and the end that a process gets and is closed here."""
+    ours, end = os.pipe()
+    theirs.callback(os.close, end)
+    return open(ours, encoding="utf-8"), end
+
+
 async def until(
     wish: Callable[[], Awaitable[object]], patience_s: float = PATIENCE_S, *, poll_s: float = POLL_S
 ) -> float:
@@ -186,7 +272,7 @@ async def are_equal(machines: Sequence[Machine]) -> bool:
     )
 
 
-async def bring_together(dialler: Machine, listener: Machine) -> subprocess.Popen[str]:
+async def bring_together(dialler: Machine, listener: Machine) -> Process:
     """Start two members without discovery, where one knows the address of the other; return the first one's process."""
     await listener.up("--no-discovery")
     running = await listener.status()

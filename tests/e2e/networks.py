@@ -33,7 +33,7 @@ from edda_sync.words.model import Task
 from edda_sync.words.query import TaskQuery
 from tests.e2e.drawn import CALLERS, DEVICES, GOOD, Event, Plan
 from tests.e2e.joined import Joined
-from tests.e2e.machine import Facts, Machine, settle_in, store_of
+from tests.e2e.machine import Facts, Machine, Process, settle_in, store_of
 
 NAMES: Final = ("laptop", "phone", "tablet")
 PORT: Final = 7_700
@@ -88,7 +88,7 @@ def _clock() -> str:
 class Noted(Machine):
     """A machine whose processes write what they say into a file beside its home."""
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str) -> Process:
         """Start a command; only its complaints wait in a pipe."""
         with self.home.with_suffix(".said").open("a") as said:
             return self.begin(arguments, stdout=said.fileno())
@@ -105,7 +105,7 @@ class House:
 
     def __init__(self, plan: Plan, joined: Joined, machines: Sequence[Machine], stores: list[StorageEngine]) -> None:
         self.plan, self.joined, self.machines, self.stores = plan, joined, machines, stores
-        self.running: dict[int, subprocess.Popen[str]] = {}
+        self.running: dict[int, Process] = {}
         self.written: set[str] = set()
         self._numbers = itertools.count()
         self._turns = {who: asyncio.Lock() for who in (*range(DEVICES), None)}

@@ -65,7 +65,7 @@ async def test_an_invitation_and_a_device_beside_containers_show_the_address_on_
     assert running["addresses"] == at
     assert f"reached at: {at[0]}:{port}, {at[1]}:{port}" in laptop.edda("status")
     inviting = laptop.start("invite", "--window", "1")
-    printed, _ = await asyncio.to_thread(inviting.communicate, None, PATIENCE_S)
+    printed, _ = await asyncio.to_thread(inviting.communicate, PATIENCE_S)
     assert re.findall(r"edda join --at ([\d.]+):", printed) == at
     assert phone.json("sync", "--at", f"{at[0]}:{port}")["equal"]
     laptop.end_up()
