@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -226,6 +226,27 @@ class Machine:
             running.kill()
 
 
-def run(home: Path, *args: str | bytes, **how: Any) -> subprocess.CompletedProcess[bytes]:
-    """Run the real command in a process of its own."""
-    return subprocess.run([*EDDA, "--home", str(home), *args], capture_output=True, check=False, **how)
+def run(
+    home: Path | str, *args: str | bytes, env: Mapping[str, str] | None = None, stdout: int | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run the real command in a process of its own; what it prints is kept, or goes to an open file."""
+    command = ["--home", str(home), *args]
+    return ran(command, os.environ if env is None else env, stdout=stdout)
+
+
+def ran(
+    command: Sequence[str | bytes], env: Mapping[str, str], *, stdout: int | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run the real command in an environment."""
+    with open(os.devnull, "rb") as nothing, TemporaryFile() as out, TemporaryFile() as err:
+        to = out.fileno() if stdout is None else stdout
+        process = starting.start(command, env, stdin=nothing.fileno(), stdout=to, stderr=err.fileno())
+        try:
+            code = process.wait(PATIENCE_S)
+        finally:
+            process.kill()
+        said = []
+        for each in (out, err):
+            each.seek(0)
+            said.append(each.read())
+        return subprocess.CompletedProcess(command, code, *said)

@@ -36,6 +36,12 @@ from tests import own_network
 
 COMMAND: Final = (sys.executable, "-m", "edda_sync.cli")
 ROOT: Final = Path(__file__).resolve().parents[2]
+LATE: Final = (  # what packages of others load when they are first used
+    "sqlite_utils",
+    "cryptography.x509",
+    "cryptography.hazmat.backends.openssl.backend",
+    "encodings.idna",
+)
 NEEDLESS: Final = ("edda_sync.simulations", "edda_sync.demo")  # no command that is started here needs them
 ENTER: Final = ("ip", "netns", "exec")  # and a name: the words before a command that bring it into a network
 READ_BY_PYTHON: Final = ("PYTHON", "LC_", "LANG", "LD_", "OPENSSL", "SSL_")  # before any line of ours runs
@@ -51,6 +57,7 @@ class Started:
         self.pid = pid
         self.returncode: int | None = None
         self._handle, self._line = handle, line
+        self._telling = threading.Lock()
 
     def poll(self) -> int | None:
         """Return its exit code if it has ended."""
@@ -74,12 +81,17 @@ class Started:
         self.send_signal(signal.SIGKILL)
 
     def _ended(self, timeout: float | None) -> int | None:
-        if self.returncode is None and select.select([self._line], [], [], timeout)[0]:
-            said = self._line.recv(64)
-            assert said, "the process that all others are forked from is gone"
-            self.returncode = int(said)
-            self._line.close()
-            os.close(self._handle)
+        told: list[socket.socket] = []
+        if self.returncode is None:
+            with contextlib.suppress(OSError, ValueError):  # another thread was told, and has closed the line
+                told = select.select([self._line], [], [], timeout)[0]
+        with self._telling:
+            if self.returncode is None and told:
+                said = self._line.recv(64)
+                assert said, "the process that all others are forked from is gone"
+                self.returncode = int(said)
+                self._line.close()
+                os.close(self._handle)
         return self.returncode
 
     def __enter__(self) -> Self:
@@ -261,6 +273,8 @@ def load() -> None:
     for found in walk_packages(edda_sync.__path__, "edda_sync."):
         if not found.name.startswith(NEEDLESS) and not found.name.endswith("__main__"):
             import_module(found.name)
+    for name in LATE:
+        import_module(name)
 
 
 def leave(code: int) -> NoReturn:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.processes import EDDA
+from tests.cli.processes import EDDA, run
 
 
 def test_a_closed_pipe_is_quiet(edda: Any) -> None:
@@ -19,9 +19,7 @@ def test_a_closed_pipe_is_quiet(edda: Any) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     for args in (["export"], ["task", "list", "--json"]):
-        ended = subprocess.run(
-            [*EDDA, "--home", str(edda.home), *args], stdout=writing, stderr=subprocess.PIPE, check=False
-        )
+        ended = run(edda.home, *args, stdout=writing)
         assert (ended.returncode, ended.stderr) == (141, b"")
     os.close(writing)
 

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import sqlite3
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -17,22 +16,22 @@ import pytest
 
 import edda_sync.cli
 from edda_sync.cli import common
-from tests.cli.processes import EDDA, Running, on_a_terminal, run
+from tests.cli import starting
+from tests.cli.processes import Running, on_a_terminal, ran, run
 
 
 def test_the_store_is_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDDA_HOME", str(tmp_path / "elsewhere"))
-    subprocess.run([*EDDA, "task", "add", "a"], check=True, capture_output=True)
+    assert ran(["task", "add", "a"], os.environ).returncode == 0
     assert (tmp_path / "elsewhere" / "edda.db").exists()
 
 
-def test_an_empty_home_does_not_mean_the_current_folder(tmp_path: Path) -> None:
-    refused = subprocess.run(
-        [*EDDA, "--home", "", "task", "add", "a"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
-    assert "--home" in refused.stderr
-    assert "empty" in refused.stderr
+def test_an_empty_home_does_not_mean_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused = run("", "task", "add", "a")
+    assert (refused.returncode, refused.stderr.count(b"\n")) == (2, 1)
+    assert b"--home" in refused.stderr
+    assert b"empty" in refused.stderr
     assert not (tmp_path / "edda.db").exists()
 
 
@@ -131,8 +130,8 @@ def test_a_person_who_types_a_text_is_told_how_to_end_it_and_what_was_done_with_
     named = {"TASK": edda.id_of("task", "add", "T")}
     named["DOCUMENT"] = edda.id_of("doc", "add", "-", "--title", "D", stdin="text")
     before = edda.everything()
-    command = [*EDDA, "--home", str(edda.home), *(named.get(word, word) for word in args)]
-    typing = Running(command, dict(os.environ), terminal=True)
+    command = ["--home", str(edda.home), *(named.get(word, word) for word in args)]
+    typing = Running(command, dict(os.environ), terminal=True, start=starting.start)
     typing.wait_for(r"^Type the text, then Ctrl-D; Ctrl-C gives it up\.$")
     assert typing.give_up() == 130
     assert typing.lines[-1] == "Nothing was done."
@@ -147,7 +146,8 @@ def test_a_person_who_waits_at_a_terminal_for_another_writing_program_is_told_so
     edda("task", "add", "before")
     with contextlib.closing(sqlite3.connect(edda.home / "edda.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        running = Running([*EDDA, "--home", str(edda.home), "task", "add", "after"], dict(os.environ), terminal=True)
+        command = ["--home", str(edda.home), "task", "add", "after"]
+        running = Running(command, dict(os.environ), terminal=True, start=starting.start)
         running.wait_for("Waiting for another program that is writing to this store")
         other.execute("ROLLBACK")
         assert running.wait() == 0

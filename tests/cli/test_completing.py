@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from typing import Any
 
 import pytest
 
-from tests.cli.processes import EDDA
+from tests.cli.processes import ran
 
 
 def complete(home: str, line: str) -> list[str]:
@@ -14,8 +13,8 @@ def complete(home: str, line: str) -> list[str]:
         **os.environ, "EDDA_HOME": home, "_EDDA_COMPLETE": "bash_complete", "COMP_WORDS": line,
         "COMP_CWORD": str(line.count(" ")),
     }  # fmt: skip
-    ended = subprocess.run(EDDA, env=environment, capture_output=True, check=True)
-    assert ended.stderr == b""
+    ended = ran([], environment)
+    assert (ended.returncode, ended.stderr) == (0, b"")
     return ended.stdout.decode().split()
 
 

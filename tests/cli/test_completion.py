@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from typing import Any
 
 import pytest
 
-from tests.cli.processes import EDDA
+from tests.cli.processes import ran
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -22,7 +21,9 @@ def test_completion_completes_commands_and_options(edda: Any) -> None:
             "COMP_WORDS": line,
             "COMP_CWORD": str(line.count(" ")),
         }
-        return subprocess.run(EDDA, env=environment, capture_output=True, check=True).stdout.decode()
+        ended = ran([], environment)
+        assert ended.returncode == 0
+        return ended.stdout.decode()
 
     assert "plain,list" in complete("edda task li")
     assert "plain,blocked" in complete("edda task list --status blo")

@@ -11,7 +11,7 @@ import pytest
 
 from edda_sync.words.settings import SETTINGS
 from tests.cli.meeting import Machines, titles
-from tests.cli.processes import EDDA
+from tests.cli.processes import EDDA, ran
 
 
 @pytest.fixture
@@ -144,9 +144,8 @@ def test_a_file_with_two_mistakes_is_mended_by_the_command(edda: Any) -> None:
 
 def test_the_shell_completes_keys(edda: Any) -> None:
     words = {"_EDDA_COMPLETE": "bash_complete", "COMP_WORDS": "edda config set cache.", "COMP_CWORD": "3"}
-    done = subprocess.run(
-        [sys.executable, "-m", "edda_sync.cli"], env=os.environ | words, capture_output=True, check=True
-    )
+    done = ran([], os.environ | words)
+    assert done.returncode == 0
     assert [line.partition(",")[2] for line in done.stdout.decode().split()] == [
         key for key in SETTINGS if key.startswith("cache.")
     ]

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import pytest
 
@@ -39,13 +40,14 @@ def do(machine: Machine, command: str, folder: Path, words: str = "") -> str:
         subprocess.run(command, shell=True, cwd=machine.home, check=True)
         return ""
     arguments = command.split()[1:]
-    typed = subprocess.PIPE if words else subprocess.DEVNULL
-    with subprocess.Popen(
-        [*starting.COMMAND, *arguments], env=machine.environment, stdin=typed, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True,
-    ) as running:  # fmt: skip
-        said, _ = running.communicate(words or None, PATIENCE_S)
-    assert running.returncode == 0, f"{command}: {said}"
+    with TemporaryFile() as given, TemporaryFile() as printed:
+        given.write(words.encode())
+        given.seek(0)
+        files = {"stdin": given.fileno(), "stdout": printed.fileno(), "stderr": printed.fileno()}
+        code = starting.start(arguments, machine.environment, **files).wait(PATIENCE_S)
+        printed.seek(0)
+        said = printed.read().decode()
+    assert code == 0, f"{command}: {said}"
     assert "Traceback" not in said
     return said
 

@@ -80,8 +80,10 @@ def test_a_demo_that_is_interrupted_leaves_nothing_behind(
 
 def test_a_demo_that_fails_says_why_and_leaves_nothing_behind(temporary: Path, environment: dict[str, str]) -> None:
     script = (
-        "import edda_sync.demo.story as story\n"
-        "story.TITLES['phone'] = ''\n"  # no task can have that title
+        "from edda_sync.demo.story import Story\n"
+        "async def edits(story, machine):\n"  # instead of joining, when one device runs
+        "    await machine.run('task', 'edit', 'nothing', '--title', '')\n"
+        "Story._join = edits\n"
         "from edda_sync.cli.main import main\n"
         "main(['demo'])\n"
     )

@@ -16,6 +16,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -46,6 +47,7 @@ class Process:
     ) -> None:
         self._process = process
         self.stdout, self.stderr = stdout, stderr
+        self._reading = threading.Lock()  # a failed test ends a process of which one of its threads waits for the end
         self._said = {each: b"" for each in (stdout, stderr) if each is not None}
 
     @property
@@ -77,7 +79,7 @@ class Process:
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
         """Read what it writes until its end, at most for some seconds; return all of it that nobody has read before."""
         end = None if timeout is None else time.monotonic() + timeout
-        with selectors.DefaultSelector() as selector:
+        with self._reading, selectors.DefaultSelector() as selector:
             for each in self._said:
                 if not each.closed:
                     selector.register(each, selectors.EVENT_READ)
