@@ -98,7 +98,8 @@ mutants: $(STAMP)
 
 # Some minutes: long tests in full, of which the suite runs a part.
 whole: $(STAMP)
-	$(BIN)/python -m pytest tests/test_traces.py tests/crdt/text/test_document.py tests/e2e/test_netem.py tests/simulations/test_simulator.py --whole
+	$(BIN)/python -m pytest tests/test_traces.py tests/crdt/text/test_document.py tests/e2e/test_netem.py tests/simulations/test_simulator.py \
+		tests/e2e/test_pairing_killed.py tests/backup/targets/test_failing.py --whole
 
 # Every state of a few stores within larger bounds than the tests look at: what forks, copies, backups and segments can do.
 model: $(STAMP)
