@@ -128,11 +128,19 @@ def start_elsewhere(
     stdin: int,
     stdout: int,
     stderr: int,
+    first: str = "",
 ) -> Started | subprocess.Popen[bytes]:
-    """Start a command of edda with these open files, after words that make it run elsewhere, as in another network."""
+    """
+    Start a command of edda with these open files.
+
+    Args:
+        enter: Words before the command that make it run elsewhere, as in another network.
+        first: Python that its process runs before the command.
+    """
     namespace = enter[3] if len(enter) == 4 and tuple(enter[:3]) == ENTER else ""
     if started_anew or not hasattr(os, "pidfd_open") or (enter and not namespace):
-        return anew([*enter, *COMMAND, *arguments], environment, stdin=stdin, stdout=stdout, stderr=stderr)
+        python = (COMMAND[0], "-c", f"{first}\nfrom edda_sync.cli.command import main; main()") if first else COMMAND
+        return anew([*enter, *python, *arguments], environment, stdin=stdin, stdout=stdout, stderr=stderr)
     mask = os.umask(0)
     os.umask(mask)
     told = {
@@ -141,6 +149,7 @@ def start_elsewhere(
         "folder": os.getcwd(),
         "umask": mask,
         "namespace": namespace,
+        "first": first,
     }
     line, end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with open(os.memfd_create("command"), "w+b") as command, end:
@@ -252,6 +261,7 @@ def become(files: list[int], *, sees_interrupts: bool) -> None:
         setattr(sys, f"__{name}__", opened)
     if sees_interrupts:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    exec(told["first"], {})  # it is of a test
 
 
 def _text(number: int, before: TextIO, *, buffered: bool) -> io.TextIOWrapper:

@@ -2,7 +2,7 @@
 A machine: a store with its own home and state, and the real command ``edda`` on it, in processes of their own.
 
 Its processes are ended when the context ends, whatever happened. They are parted off one that has loaded everything
-(``tests/cli/starting.py``), unless Python itself is to start elsewhere, with another version or with code of a test.
+(``tests/cli/starting.py``), unless it is another version's, or has another clock.
 """
 
 from __future__ import annotations
@@ -127,12 +127,16 @@ class Machine:
         self.name = name
         self.home = folder / name
         self.config = StorageConfig(name=name, state_path=folder / f"{name}-state")
-        self._enter = enter
-        self._own_command: tuple[str, ...] = ()
-        if software is not None or first:
+        self._enter, self._first = enter, first
+        self._older: tuple[str, ...] = ()
+        if software is not None:
             python, option, code = EDDA
-            before = "" if software is None else f"import sys; sys.path.insert(0, {str(software)!r}); "
-            self._own_command = (*enter, python, option, f"{before}{first}\n{code}")
+            self._older = (
+                *enter,
+                python,
+                option,
+                f"import sys; sys.path.insert(0, {str(software)!r}); {first}\n{code}",
+            )
         self._processes: list[Process] = []
         self._running: Process | None = None
         self._environment = {key: value for key, value in os.environ.items() if not key.startswith("EDDA_")} | {
@@ -199,9 +203,9 @@ class Machine:
         self, arguments: Sequence[str], *, stdin: int, stdout: int, stderr: int
     ) -> starting.Started | subprocess.Popen[bytes]:
         files = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
-        if self._own_command:
-            return starting.anew([*self._own_command, *arguments], self._environment, **files)
-        return starting.start_elsewhere(self._enter, arguments, self._environment, **files)
+        if self._older:
+            return starting.anew([*self._older, *arguments], self._environment, **files)
+        return starting.start_elsewhere(self._enter, arguments, self._environment, first=self._first, **files)
 
     async def up(self, *arguments: str) -> Process:
         """Start ``edda up`` and return once it answers."""
