@@ -100,8 +100,8 @@ def compile_a_share(workers: int, number: int) -> None:
     """
     Import all modules of tests, beginning with this worker's share of them.
 
-    On a fresh clone all must be compiled, which takes longer than all else before the first test. Workers that began with the
-    same module would each compile every one; so each finds most of them compiled by the others.
+    On a fresh clone all must be compiled, which takes longer than all else before the first test. Workers that began with
+    the same module would each compile every one; so each finds most of them compiled by the others.
     """
     modules = sorted(Path(__file__).parent.rglob("test_*.py"))
     first = len(modules) * number // workers
