@@ -21,7 +21,8 @@ class MemoryAttachments(Facet):
             yield from ((entity, each) for each in attached)
 
     def referring(self, root: bytes) -> Sequence[tuple[bytes, Attached]]:
-        return [(entity, each) for entity, each in self.scan() if each.root == root]
+        entities = sorted(self._tables["attached"].get(root, ()))
+        return [(key, each) for key in entities for each in self._tables["attachments"][key] if each.root == root]
 
     def missing(self, size_max: int, limit: int, after: tuple[int, bytes] | None = None) -> Sequence[Attached]:
         found = {each.root: each for _, each in reversed([*self.scan()]) if each.size <= size_max}
@@ -50,10 +51,7 @@ class MemoryAttachmentsWriter(WriterFacet, MemoryAttachments):
 
     def put(self, attached: Mapping[bytes, Sequence[Attached]]) -> None:
         for entity, rows in attached.items():
-            if rows:
-                self._journal.set("attachments", entity, tuple(rows))
-            else:
-                self._journal.drop("attachments", entity)
+            self._put(entity, tuple(rows))
 
     def hold(self, root: bytes) -> None:
         self._journal.set("held_files", root, True)
@@ -65,6 +63,19 @@ class MemoryAttachmentsWriter(WriterFacet, MemoryAttachments):
     def drop(self, entities: Sequence[bytes]) -> None:
         """Forget the attachments of some documents."""
         for entity in entities:
+            self._put(entity, ())
+
+    def _put(self, entity: bytes, rows: tuple[Attached, ...]) -> None:
+        roots, roots_before = {each.root for each in rows}, {each.root for each in self.of(entity)}
+        for root in roots ^ roots_before:
+            entities = self._tables["attached"].get(root, frozenset()) ^ {entity}
+            if entities:
+                self._journal.set("attached", root, entities)
+            else:
+                self._journal.drop("attached", root)
+        if rows:
+            self._journal.set("attachments", entity, rows)
+        else:
             self._journal.drop("attachments", entity)
 
 

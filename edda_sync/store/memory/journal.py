@@ -27,7 +27,7 @@ LOG: Final = (
 VIEW: Final = (
     "tasks", "documents", "tags", "tag_names", "entity_tags", "task_documents", "withheld", "entities", "conflicted",
     "deletions", "texts", "tails", "stale", "unapplied", "digest", "unindexed", "search",
-    "attachments", "unique", "claims",
+    "attachments", "attached", "unique", "claims",
 )  # fmt: skip
 TABLE: Final = {"task": "tasks", "document": "documents", "tag": "tags"}
 
