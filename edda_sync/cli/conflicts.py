@@ -1,10 +1,11 @@
-"""``edda conflicts``: fields that were written on several devices at once, and the two commands that settle one."""
+"""``edda conflicts``: what was written on several devices at once, and the two commands that settle it."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -25,7 +26,7 @@ from edda_sync.cli.history import short
 from edda_sync.cli.running import SHORT_DEVICE
 from edda_sync.crdt.records import told_apart
 from edda_sync.words import limits
-from edda_sync.words.errors import AmbiguousIdError, NotFoundError, damage_sentence, typed
+from edda_sync.words.errors import AmbiguousIdError, NotFoundError, UsageError, damage_sentence, typed
 from edda_sync.words.listed import DELETED, RENAMED, Clash, Conflict, ConflictValue
 from edda_sync.words.model import TEXT_FIELDS, Replacement
 
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 _ENDS = {DELETED: ("delete it after all", "keep it"), RENAMED: ("show only one of them", "keep both")}
 SHOWN_CHARACTERS_MAX = 200  # characters of one value; --json prints all of it
+AROUND_CHARACTERS = 60  # characters of a line that are shown on each side of a place
+
+_Field = tuple[str, str, str]
 
 
 @click.group("conflicts", cls=Group, invoke_without_command=True)
@@ -41,12 +45,12 @@ SHOWN_CHARACTERS_MAX = 200  # characters of one value; --json prints all of it
 @click.pass_context
 def conflicts(context: click.Context, as_json: bool) -> None:
     """
-    Show every field that several devices wrote at once: the value that is shown, and those that are kept beside it; also
-    what was deleted while another device edited it, and tags that were renamed twice at once.
+    Show every field, and every place of a text, that several devices wrote at once: the value that is shown, and those
+    that are kept beside it; also what was deleted while another device edited it, and tags that were renamed twice at once.
 
     `edda conflicts restore` shows another one, and `edda conflicts dismiss` keeps the one that is shown; so does whatever is
-    written to such a field next. Behind them come the items with the same values under a unique index: give one of them
-    another value.
+    written to such a field or place next. Behind them come the items with the same values under a unique index: give one
+    of them another value.
     """
     if context.invoked_subcommand is None:
         _list(as_json)
@@ -59,12 +63,14 @@ def conflicts(context: click.Context, as_json: bool) -> None:
 def show(id: str, field: str | None, as_json: bool) -> None:
     """Show the conflicts of a task, document or tag with all that was written; texts as what differs, word by word."""
     with opened() as store:
-        found = _meant(store.conflicts(), id, field)
+        found = _meant(_numbered(store.conflicts()), id, field)
         writers = _writers(store)
+        around = [_around(store, each.conflict) for each in found] if not as_json else []
     if as_json:
         print_json([_as_json(each, writers) for each in found])
     else:
-        say("\n\n".join(_as_text(each, writers, whole=True) for each in found))
+        pairs = zip(found, around, strict=True)
+        say("\n\n".join(_as_text(each, writers, whole=True, around=place) for each, place in pairs))
 
 
 @conflicts.command("restore")
@@ -73,28 +79,60 @@ def show(id: str, field: str | None, as_json: bool) -> None:
 @click.argument("number", type=int, default=1)
 def restore(id: str, field: str, number: int) -> None:
     """Show what is kept instead of what is shown; of several, the one with this NUMBER. It is a change like any other."""
-    _settle(id, field, number - 1)
+    _settle(id, field, number, restore=True)
 
 
 @conflicts.command("dismiss")
 @click.argument("id")
 @click.argument("field")
-def dismiss(id: str, field: str) -> None:
-    """Keep what is shown, and drop what is kept beside it. It is a change like any other."""
-    _settle(id, field, None)
+@click.argument("number", type=int, required=False)
+def dismiss(id: str, field: str, number: int | None) -> None:
+    """
+    Keep what is shown, and drop what is kept beside it; of several places of a text, only in that with this NUMBER. It is a
+    change like any other.
+    """
+    _settle(id, field, number, restore=False)
 
 
-def _settle(reference: str, field: str, take: int | None) -> None:
+def _settle(reference: str, field: str, number: int | None, *, restore: bool) -> None:
     named = settings()
     with opened() as store:
-        (found,) = _meant(store.conflicts(), reference, field)
-        dot = store.settle(found, take, agent=named.agent, reason=named.reason)
-    note(f"Settled {safe_line(found.field)} of {safe_line(found.title)}.")
-    if dot is not None:
-        note(f"`edda undo {short(dot)}` takes it back.")
+        found = _meant(_numbered(store.conflicts()), reference, field)
+        if number is not None:
+            total, found = sum(len(each.numbers) for each in found), [each for each in found if number in each.numbers]
+            if not found:
+                raise UsageError(f"Of {field}, {total:,} other values are kept; there is no number {number}.")
+        for each in found:
+            take = number - each.first if restore and number is not None else None
+            dot = store.settle(each.conflict, take, agent=named.agent, reason=named.reason)
+            note(f"Settled {safe_line(each.conflict.field)} of {safe_line(each.conflict.title)}.")
+            if dot is not None:
+                note(f"`edda undo {short(dot)}` takes it back.")
 
 
-def _meant(found: list[Conflict], reference: str, field: str | None) -> list[Conflict]:
+class _Numbered(NamedTuple):
+    """A conflict, and the number of the first of its values that are kept: a text may have several places in conflict."""
+
+    conflict: Conflict
+    first: int
+    several: bool  # whether its field has several conflicts
+
+    @property
+    def numbers(self) -> range:
+        return range(self.first, self.first + len(self.conflict.kept))
+
+
+def _numbered(found: Sequence[Conflict]) -> list[_Numbered]:
+    """Return conflicts with the numbers of what is kept, which go on through all places of a text."""
+    places, begun, numbered = Counter((each.kind, each.id, each.field) for each in found), Counter[_Field](), []
+    for each in found:
+        field = each.kind, each.id, each.field
+        numbered.append(_Numbered(each, begun[field] + 1, places[field] > 1))
+        begun[field] += len(each.kept)
+    return numbered
+
+
+def _meant(found: list[_Numbered], reference: str, field: str | None) -> list[_Numbered]:
     """
     Return the conflicts of the item with a short or complete id, or a title.
 
@@ -104,12 +142,12 @@ def _meant(found: list[Conflict], reference: str, field: str | None) -> list[Con
     """
     bare = reference.replace("-", "").lower()
     is_id = len(bare) >= limits.SHORT_ID_CHARACTERS_MIN
-    meant = [each for each in found if is_id and each.id.replace("-", "").endswith(bare)]
-    meant = meant or [each for each in found if each.title == reference]
-    meant = [each for each in meant if field in (None, each.field)]
+    meant = [each for each in found if is_id and each.conflict.id.replace("-", "").endswith(bare)]
+    meant = meant or [each for each in found if each.conflict.title == reference]
+    meant = [each for each in meant if field in (None, each.conflict.field)]
     if not meant:
         raise NotFoundError("conflict", reference if field is None else f"{reference} {field}")
-    ids = sorted({each.id for each in meant})
+    ids = sorted({each.conflict.id for each in meant})
     if len(ids) > 1:
         raise AmbiguousIdError(reference, ids)
     return meant
@@ -118,7 +156,7 @@ def _meant(found: list[Conflict], reference: str, field: str | None) -> list[Con
 def _list(as_json: bool) -> None:
     with opened() as store:
         damaged = damaged_parts(store)
-        found, clashes = store.conflicts(), store.indexes.clashes()
+        found, clashes = _numbered(store.conflicts()), store.indexes.clashes()
         writers = _writers(store) if found else {}
     if damaged:
         note(f"Not all may be shown, since {damage_sentence(damaged)}")
@@ -149,14 +187,19 @@ def _writers(store: StorageEngine) -> dict[str, tuple[str, str]]:
     return {life.name.hex(): (life.device, names.get(life.device, life.device[:SHORT_DEVICE])) for life in lives}
 
 
-def _as_text(conflict: Conflict, writers: Mapping[str, tuple[str, str]], *, whole: bool = False) -> str:
+def _as_text(
+    numbered: _Numbered, writers: Mapping[str, tuple[str, str]], *, whole: bool = False, around: str = ""
+) -> str:
+    conflict = numbered.conflict
     short_id = conflict.id.replace("-", "")[-limits.SHORT_ID_CHARACTERS_MIN :]
     lines = [f"{conflict.kind} {short_id}  {safe_line(conflict.title)}  {safe_line(conflict.field)}"]
+    if around:
+        lines.append(f"  place  {safe_line(around)}")
     names = [_who(each, writers) for each in (conflict.shown, *conflict.kept)]
     width = max(map(len, names))
-    several = len(conflict.kept) > 1
+    several = len(conflict.kept) > 1 or numbered.several
     for at, (each, name) in enumerate(zip((conflict.shown, *conflict.kept), names, strict=True)):
-        what = "shown" if at == 0 else f"kept {at}" if several else "kept "
+        what = "shown" if at == 0 else f"kept {numbered.first + at - 1}" if several else "kept "
         value = _differs(conflict, each) if at and conflict.field in TEXT_FIELDS.values() else ""
         if conflict.field == DELETED:
             value = "deleted" if each.value else "still there, for what was written"
@@ -166,8 +209,21 @@ def _as_text(conflict: Conflict, writers: Mapping[str, tuple[str, str]], *, whol
     number = " NUMBER" if several and conflict.field != DELETED else ""
     restore, dismiss = _ENDS.get(conflict.field, (f"show {'another' if several else 'the other'}", "keep this one"))
     lines.append(f"  to {restore}: edda conflicts restore {named}{number}")
-    lines.append(f"  to {dismiss}: edda conflicts dismiss {named}")
+    lines.append(f"  to {dismiss}: edda conflicts dismiss {named}{f' {numbered.first}' if numbered.several else ''}")
     return "\n".join(lines)
+
+
+def _around(store: StorageEngine, conflict: Conflict) -> str:
+    """Return the line of a text in which a place is in conflict, with the place in brackets; empty if it is no place."""
+    if conflict.position is None:
+        return ""
+    item = store.get_task(conflict.id) if conflict.kind == "task" else store.get_document(conflict.id)
+    text, shown, at = str(getattr(item, conflict.field, None) or ""), str(conflict.shown.value), conflict.position
+    if text[at : at + len(shown)] != shown:
+        return ""  # it was written again meanwhile
+    before = text[max(0, at - AROUND_CHARACTERS) : at].rpartition("\n")[2]
+    behind = text[at + len(shown) : at + len(shown) + AROUND_CHARACTERS].partition("\n")[0]
+    return f"{before}[{shown}]{behind}"
 
 
 def _who(value: ConflictValue, writers: Mapping[str, tuple[str, str]]) -> str:
@@ -209,14 +265,17 @@ def _cut(text: str) -> str:
     return text if len(text) <= SHOWN_CHARACTERS_MAX else text[: SHOWN_CHARACTERS_MAX - 1] + "…"
 
 
-def _as_json(conflict: Conflict, writers: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+def _as_json(numbered: _Numbered, writers: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+    conflict = numbered.conflict
+    kept = zip(numbered.numbers, conflict.kept, strict=True)
     return {
         "kind": conflict.kind,
         "id": conflict.id,
         "title": conflict.title,
         "field": conflict.field,
+        "position": conflict.position,
         "shown": _value_as_json(conflict.shown, writers),
-        "kept": [_value_as_json(value, writers) for value in conflict.kept],
+        "kept": [{"number": number, **_value_as_json(value, writers)} for number, value in kept],
     }
 
 

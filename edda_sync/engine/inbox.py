@@ -7,7 +7,8 @@ whose conflict depends on the items that carry them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 
 from edda_sync.crdt.keys import key_of, kind_and_id
 from edda_sync.engine.conflicts import kept_values
@@ -34,8 +35,8 @@ class Inbox:
     def read(self, reader: StoreReader) -> None:
         """Read all conflicts."""
         self._held = {}
-        for each in kept_values(reader):
-            self._held.setdefault(_key(each), {})[_name(each)] = each
+        for name, each in _named(kept_values(reader)):
+            self._held.setdefault(_key(each), {})[name] = each
         found = {name: each for held in self._held.values() for name, each in held.items()}
         self.watch.show(found, first=not self._is_read)
         self._is_read = True
@@ -46,8 +47,8 @@ class Inbox:
         listed = {*reader.index.conflicted(), *contested}
         keys = {*changed, *_tags(contested), *_renamed(self._held)}
         now = dict[bytes, dict[str, Conflict]]()
-        for each in kept_values(reader, keys & listed):
-            now.setdefault(_key(each), {})[_name(each)] = each
+        for name, each in _named(kept_values(reader, keys & listed)):
+            now.setdefault(_key(each), {})[name] = each
         for key in keys & (self._held.keys() | now.keys()):
             before, found = self._held.pop(key, {}), now.get(key, {})
             if found:
@@ -65,8 +66,16 @@ def _key(conflict: Conflict) -> bytes:
     return key_of(conflict.kind, values.id_bytes("id", conflict.id))
 
 
-def _name(conflict: Conflict) -> str:
-    return f"{conflict.kind} {conflict.id} {conflict.field}"
+def _named(found: Iterable[Conflict]) -> Iterator[tuple[str, Conflict]]:
+    """Yield conflicts with their names. A place of a text is named by its changes, since it moves with what is before it."""
+    seen = Counter[str]()
+    for each in found:
+        name = f"{each.kind} {each.id} {each.field}"
+        if each.position is not None:
+            name += "".join(sorted(f" {kept.actor}:{kept.seq}" for kept in each.kept))
+            seen[name] += 1
+            name += f" {seen[name]}"
+        yield name, each
 
 
 def _tags(keys: Collection[bytes]) -> list[bytes]:

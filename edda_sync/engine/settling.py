@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from edda_sync.changes.drafts import Draft, Put, Rewrite
+from edda_sync.changes.drafts import Draft, EditText, Put, Rewrite
 from edda_sync.crdt import cells
 from edda_sync.crdt.entity import Entity
 from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.state import entity_of
 from edda_sync.engine import lost
+from edda_sync.engine.conflicts import of_field
 from edda_sync.fold.texts import Texts
 from edda_sync.fold.view import View
 from edda_sync.store.seams import StoreReader
@@ -41,6 +42,8 @@ def settling(reader: StoreReader, conflict: Conflict, take: int | None) -> list[
             f"Of {conflict.field}, {len(conflict.kept):,} other values are kept; there is no number {take + 1}."
         )
     entity_id = values.id_bytes("id", conflict.id)
+    if conflict.position is not None:
+        return [_of_place(reader, conflict, entity_id, take)]
     key = key_of(conflict.kind, entity_id)
     record = reader.states.get([key]).get(key)
     entity = None if record is None else entity_of(key, record.state)
@@ -60,6 +63,26 @@ def settling(reader: StoreReader, conflict: Conflict, take: int | None) -> list[
     text = Texts().readable(View(reader), entity, conflict.field, value)
     emptied = Put.of(conflict.kind, entity_id, {conflict.field: None})
     return [emptied, Rewrite(conflict.kind, entity_id, None, text)]
+
+
+def _of_place(reader: StoreReader, conflict: Conflict, entity_id: bytes, take: int | None) -> Draft:
+    """
+    Return what writes a place of a text anew: with the chosen value, or with what it shows.
+
+    Two devices that settle a place alike make the same rewrite, which counts once.
+    """
+    now = [
+        each
+        for each in of_field(reader, conflict.kind, entity_id, conflict.field)
+        if (each.shown, each.kept) == (conflict.shown, conflict.kept)
+    ]
+    if not now or conflict.position is None:
+        raise _meanwhile(conflict)
+    wanted = conflict.position
+    at = min((each.position or 0 for each in now), key=lambda position: (abs(position - wanted), position))
+    shown: str = conflict.shown.value
+    text: str = shown if take is None else conflict.kept[take].value
+    return EditText(conflict.kind, entity_id, ((at, len(shown), text),), whole=True)
 
 
 def _settling_lost(reader: StoreReader, conflict: Conflict, entity: Entity | None, take: int | None) -> list[Draft]:

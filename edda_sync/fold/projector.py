@@ -121,7 +121,7 @@ class Projector:
             records.append(record)
             added += growth
             entity = entities[key]
-            conflicted[key] = not record.hidden and bool(conflicts_of(entity, self._texts))
+            conflicted[key] = not record.hidden and self._may_conflict(entity)
             if became is not Became.EDITED and entity.kind == "document" and attachments.is_any(entity.cells):
                 attached[key] = attachments.attached(entity)
             if entity.kind == "workspace":
@@ -149,6 +149,10 @@ class Projector:
             pointed=pointed, attached=attached, unclaimed=unclaimed, claimed=claimed, uniques=settings, stale=stale,
             deletions=deletions,
         )  # fmt: skip
+
+    def _may_conflict(self, entity: Entity) -> bool:
+        """Tell whether a cell of an entity has several values, or changes of its text may overlap."""
+        return bool(conflicts_of(entity, self._texts)) or self._texts.is_disputed(self._view, entity)
 
     def _record(self, key: bytes, became: Became) -> tuple[Record, int]:
         """Return the record that the store keeps of an entity, and what is added to the digest."""

@@ -102,6 +102,22 @@ class Texts:
             genesis = value
         return self.document(view, (entity.key, field, genesis)).string()
 
+    def shown(self, view: View, entity: Entity) -> tuple[bytes, TextDocument] | None:
+        """Return the genesis and the document of the text that an entity shows; None if that was never edited."""
+        field = TEXT_FIELDS.get(entity.kind)
+        value = None if field is None else entity.value(field)
+        if field is None or value is None:
+            return None
+        genesis = value if isinstance(value, bytes) else self.genesis(entity, value)
+        return (genesis, self.document(view, (entity.key, field, genesis))) if _is_edited(entity, genesis) else None
+
+    def is_disputed(self, view: View, entity: Entity) -> bool:
+        """Tell whether concurrent changes of a text of an entity may overlap."""
+        return any(
+            self.document(view, (entity.key, field, genesis)).sequence.is_disputed
+            for field, genesis in entity.edited_texts()
+        )
+
     def document(self, view: View, key: Key, start: str | None = None, dots: Sequence[Dot] = ()) -> TextDocument:
         """
         Return a text as the view has it.
@@ -357,6 +373,10 @@ class Texts:
         if opened.tail >= TAIL_MAX:
             view.save_text(key, opened.document.state(), opened.serial)
             opened.tail = 0
+
+
+def _is_edited(entity: Entity, genesis: bytes) -> bool:
+    return any(genesis == edited for _, edited in entity.edited_texts())
 
 
 def _called(names: Names, dot: Dot) -> Dot:

@@ -47,7 +47,7 @@ class Delta(NamedTuple):
         texts: What was done to texts, in order.
         overfull: Entities that have become overfull. Nothing else about them is kept.
         records: States that are new or changed.
-        conflicted: For each of these records, whether a cell has several values.
+        conflicted: For each of these records, whether a cell has several values, or changes of a text may overlap.
         digest: What to add to the digest's sum, modulo 2**128.
         hidden: Entities that are no longer shown, by kind.
         shown: Everything that the tables show of some entities.

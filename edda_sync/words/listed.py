@@ -75,8 +75,15 @@ class ConflictValue:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:
     """
-    A cell with several concurrent values. One is shown; the others are kept until somebody writes the cell again, or settles
-    it with ``StorageEngine.settle``. Two fields are no cells: ``DELETED`` and ``RENAMED``.
+    A cell with several concurrent values, or a place of a text that concurrent changes replaced. One value is shown (of a
+    place, all that was written there); the others are kept until somebody who has seen them writes the cell or the place
+    again, or settles it with ``StorageEngine.settle``. Two fields are no cells: ``DELETED`` and ``RENAMED``.
+
+    Attributes:
+        kind, id, title, field: Of what, and in which field.
+        shown: The value that is shown. If nobody wrote just this in a place, the latest of its changes is named.
+        kept: The other values, the latest first.
+        position: Where the place begins in its text, in code points; None if the whole field is in conflict.
     """
 
     kind: str
@@ -85,6 +92,7 @@ class Conflict:
     field: str
     shown: ConflictValue
     kept: tuple[ConflictValue, ...]
+    position: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,8 +11,8 @@ from edda_sync.cli.conflicts import SHOWN_CHARACTERS_MAX
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.testing import devices, sync
 from edda_sync.words.config import StorageConfig
-from edda_sync.words.model import Task
-from edda_sync.words.query import TaskQuery
+from edda_sync.words.model import Document, Task
+from edda_sync.words.query import DocumentQuery, TaskQuery
 from tests.cli.processes import Machine
 
 
@@ -116,3 +118,60 @@ def test_a_tag_that_was_renamed_twice_is_shown_with_both_names(edda: Any, monkey
     end = found[0].id.replace("-", "")[-6:]
     assert restore == f"  to show only one of them: edda conflicts restore {end} renamed NUMBER"
     assert dismiss == f"  to keep both: edda conflicts dismiss {end} renamed"
+
+
+@pytest.fixture
+def places(another_edda: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, StorageEngine]]:
+    """The command over the store of a device, with a document in which another one replaced the same two words."""
+    with devices(2) as (laptop, phone):
+        document = laptop.create_document(Document(title="Dose", content="Take 10 mg.\nNext line: ten drops."))
+        sync(laptop, phone)
+        laptop.update_document(Document(id=document, content="Take 15 mg.\nNext line: six drops."))
+        phone.update_document(Document(id=document, content="Take 20 mg.\nNext line: two drops."))
+        sync(laptop, phone)
+        monkeypatch.setenv("EDDA_STATE", str(laptop.home.parent / "state"))
+        yield another_edda(str(laptop.home)), laptop
+
+
+def test_each_place_of_a_text_is_shown_in_its_line_with_both_readings_as_a_word_diff(places: Any) -> None:
+    edda, store = places
+    first, second = (each.splitlines() for each in edda("conflicts", "show", "Dose").stdout.split("\n\n"))
+    shown = [each.shown.value for each in store.conflicts()]
+    assert first[1] == f"  place  Take [{shown[0]}] mg."
+    assert second[1] == f"  place  Next line: [{shown[1]}] drops."
+    assert [" ".join(line.split()[:2]) for line in first[3:5]] == ["kept 1", "kept 2"]
+    assert [" ".join(line.split()[:2]) for line in second[3:5]] == ["kept 3", "kept 4"]
+    words = re.findall(r"\[-.*?-\]", "".join((*first, *second)))
+    assert sorted(word.strip("[-] ") for word in words) == ["15", "20", "six", "two"]
+    short = store.conflicts()[0].id.replace("-", "")[-6:]
+    assert first[5:] == [
+        f"  to show another: edda conflicts restore {short} content NUMBER",
+        f"  to keep this one: edda conflicts dismiss {short} content 1",
+    ]
+
+
+def test_a_place_is_settled_by_the_number_of_what_is_kept(places: Any) -> None:
+    edda, store = places
+    listed = edda.json("conflicts")
+    assert [[kept["number"] for kept in each["kept"]] for each in listed] == [[1, 2], [3, 4]]
+    assert [each["position"] for each in listed] == [each.position for each in store.conflicts()]
+    assert (
+        "4 other values are kept; there is no number 5"
+        in edda("conflicts", "restore", "Dose", "content", "5", code=2).stderr
+    )
+    edda("conflicts", "restore", "Dose", "content", "4")
+    kept = listed[1]["kept"][1]["value"]
+    assert [each["position"] for each in edda.json("conflicts")] == [listed[0]["position"]]
+    edda("conflicts", "dismiss", "Dose", "content", "1")
+    assert edda.json("conflicts") == []
+    assert edda.json("doc", "show", "Dose")["content"] == (
+        f"Take {listed[0]['shown']['value']} mg.\nNext line: {kept} drops."
+    )
+
+
+def test_all_places_of_a_text_are_dismissed_without_a_number(places: Any) -> None:
+    edda, store = places
+    before = store.query_documents(DocumentQuery())[0].content
+    edda("conflicts", "dismiss", "Dose", "content")
+    assert edda.json("conflicts") == []
+    assert edda.json("doc", "show", "Dose")["content"] == before

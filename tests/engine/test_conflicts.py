@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 import edda_sync as edda
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.testing import devices, sync
 
 
@@ -86,3 +89,51 @@ def test_a_value_names_the_agent_that_wrote_it() -> None:
         (conflict,) = phone.conflicts()
         agents = {each.value: each.agent for each in (conflict.shown, *conflict.kept)}
         assert agents == {"Oat milk": "bot", "Soy milk": None}
+
+
+def dosed(laptop: StorageEngine, phone: StorageEngine) -> str:
+    """Return a document in which both replaced one value at once."""
+    document = laptop.create_document(edda.Document(title="Dose", content="The dose is 10 mg.\nOnce a day."))
+    sync(laptop, phone)
+    for store, value in ((laptop, "15"), (phone, "20")):
+        store.update_document(edda.Document(id=document, content=f"The dose is {value} mg.\nOnce a day."))
+    sync(laptop, phone)
+    return document
+
+
+@pytest.mark.parametrize("backend", ["memory", "sqlite"])
+def test_a_place_that_two_replaced_is_listed_alike_until_somebody_who_saw_both_writes_it(backend: str) -> None:
+    with devices(2, backend=backend) as (laptop, phone):
+        document = dosed(laptop, phone)
+        (conflict,) = laptop.conflicts()
+        assert phone.conflicts() == [conflict]
+        assert (conflict.kind, conflict.field, conflict.position) == ("document", "content", 12)
+        assert sorted(each.value for each in conflict.kept) == ["15", "20"]
+        assert {each.actor for each in conflict.kept} == {actor.hex() for actor in laptop.frontier()}
+        phone.update_document(edda.Document(id=document, content="The dose is 17 mg.\nOnce a day."))
+        sync(laptop, phone)
+        assert laptop.conflicts() == phone.conflicts() == []
+
+
+def test_a_place_is_listed_after_a_restart_and_a_rebuild_and_by_a_newcomer() -> None:
+    with devices(3) as (laptop, phone, tablet):
+        dosed(laptop, phone)
+        listed = laptop.conflicts()
+        sync(phone, tablet)
+        laptop.rebuild()
+        with edda.open(laptop.home, edda.StorageConfig(state_path=laptop.home.parent / "state")) as again:
+            assert again.conflicts() == laptop.conflicts() == tablet.conflicts() == listed != []
+
+
+def test_text_that_is_written_before_a_place_moves_it_and_in_the_trash_it_is_not_listed() -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        document = dosed(laptop, phone)
+        (before,) = laptop.conflicts()
+        phone.edit_text(document, "content", [(0, 0, "Attention! ")])
+        sync(laptop, phone)
+        (conflict,) = laptop.conflicts()
+        assert (conflict.position, conflict.kept) == (23, before.kept)
+        laptop.delete_document(document)
+        assert laptop.conflicts() == []
+        laptop.restore_document(document)
+        assert laptop.conflicts() == [conflict]

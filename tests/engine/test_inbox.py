@@ -167,3 +167,25 @@ def test_an_inbox_tells_its_watch_all_that_it_reads(two: Watched) -> None:
     with two.laptop.snapshot() as reader:
         Inbox(watch).read(reader)
     assert watch.take() == ConflictChange([], [], [])
+
+
+def test_two_places_of_one_text_arise_and_are_settled_each_for_itself() -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        inbox = Inbox(watch := ConflictWatch(lambda _: None))
+        document = laptop.create_document(edda.Document(title="D", content="one two three"))
+        sync(laptop, phone)
+        for store, content in ((laptop, "1 two 3"), (phone, "I two III")):
+            store.update_document(edda.Document(id=document, content=content))
+        sync(laptop, phone)
+
+        def seen() -> ConflictChange:
+            with laptop.store.read() as reader:
+                inbox.read(reader)
+            return watch.take() or ConflictChange([], [], [])
+
+        first = seen()
+        assert first.added == laptop.conflicts()
+        assert [each.field for each in first.added] == ["content", "content"]
+        laptop.settle(first.added[1])
+        second = seen()
+        assert (second.added, second.removed, laptop.conflicts()) == ([], first.added[1:], first.added[:1])

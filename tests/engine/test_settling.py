@@ -8,6 +8,7 @@ import edda_sync as edda
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.testing import devices, sync
 from edda_sync.words.errors import UsageError
+from tests.engine.test_conflicts import dosed
 
 FIELDS = {"title", "status", "parent_id", "description", "metadata.size"}
 
@@ -83,3 +84,50 @@ def test_a_conflict_that_is_over_or_has_no_such_value_is_not_settled() -> None:
         laptop.update_task(edda.Task(id=task, title="C"))
         with pytest.raises(UsageError, match="written again meanwhile"):
             laptop.settle(title, 0)
+
+
+@pytest.mark.parametrize("take", [None, 0, 1])
+def test_a_place_of_a_text_shows_the_chosen_reading_on_all_devices(take: int | None) -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        document = dosed(laptop, phone)
+        (place,) = laptop.conflicts()
+        wanted = (place.shown if take is None else place.kept[take]).value
+        dot = laptop.settle(place, take)
+        sync(laptop, phone)
+        for store in (laptop, phone):
+            read = store.get_document(document)
+            assert read is not None
+            assert (read.content, store.conflicts()) == (f"The dose is {wanted} mg.\nOnce a day.", [])
+        assert dot is not None
+        phone.undo(dot)
+        read = phone.get_document(document)
+        assert read is not None
+        assert read.content == f"The dose is {place.shown.value} mg.\nOnce a day."
+
+
+def test_two_devices_that_settle_a_place_alike_agree_and_otherwise_it_is_listed_again() -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        for takes in ((None, None), (1, 1), (0, 1), (None, 1)):
+            document = dosed(laptop, phone)
+            place = next(each for each in laptop.conflicts() if each.id == document)
+            wanted = [(place.shown if take is None else place.kept[take]).value for take in takes]
+            for store, take in zip((laptop, phone), takes, strict=True):
+                store.settle(place, take)
+            sync(laptop, phone)
+            listed = [each for each in phone.conflicts() if each.id == document]
+            assert listed == [each for each in laptop.conflicts() if each.id == document]
+            assert [sorted(kept.value for kept in each.kept) for each in listed] == (
+                [] if wanted[0] == wanted[1] else [sorted(wanted)]
+            )
+
+
+def test_a_place_that_was_written_again_meanwhile_is_not_settled() -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        document = dosed(laptop, phone)
+        (place,) = laptop.conflicts()
+        with pytest.raises(UsageError, match="no number 3"):
+            laptop.settle(place, 2)
+        laptop.edit_text(document, "content", [(0, 3, "This")])
+        laptop.settle(place, 0)
+        with pytest.raises(UsageError, match="written again meanwhile"):
+            laptop.settle(place, 0)

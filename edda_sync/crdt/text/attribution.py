@@ -20,6 +20,9 @@ from edda_sync.crdt.text.clients import NAME_BYTES
 Range = tuple[int, int, int]
 """Index of a name, first clock, number of units."""
 
+Spans = dict[int, list[tuple[int, int]]]
+"""Units by the index of their name: first clock, and the clock after the last one; ascending, and apart."""
+
 InsertionColumns = tuple[list[int], list[int], list[int], int]
 """Seqs, clocks and units of the steps, the first two as differences; then the clock after the last unit."""
 
@@ -163,16 +166,25 @@ class Deletions:
 
     def of_units(self, name: int, clock: int, size: int) -> Iterator[tuple[int, Range]]:
         """Yield the changes that deleted some units, each with those that it deleted."""
+        return self.within({name: [(clock, clock + size)]})
+
+    def within(self, spans: Spans) -> Iterator[tuple[int, Range]]:
+        """Yield the changes that deleted units of some spans, each with those of one span that it deleted."""
         columns = zip(self._seqs, self._counts, self._names, self._clocks, self._sizes, strict=True)
-        for seq, count, deleted, start, length in columns:
-            if deleted != name:
+        for seq, count, name, start, length in columns:
+            if name not in spans:
                 continue
             lowest = start if count > 0 else start + (count + 1) * length
-            first, last = max(0, (clock - lowest) // length), min(abs(count), -((lowest - clock - size) // length))
-            for at in range(first, last):
-                left = lowest + at * length
-                begin, end = max(clock, left), min(clock + size, left + length)
-                yield seq + (at if count > 0 else abs(count) - 1 - at), (name, begin, end - begin)
+            among, highest = spans[name], lowest + abs(count) * length
+            for at in range(max(0, bisect_right(among, (lowest,)) - 1), len(among)):
+                clock, end = among[at]
+                if clock >= highest:
+                    break
+                first, last = max(0, (clock - lowest) // length), min(abs(count), -((lowest - end) // length))
+                for number in range(first, last):
+                    left = lowest + number * length
+                    begin, behind = max(clock, left), min(end, left + length)
+                    yield seq + (number if count > 0 else abs(count) - 1 - number), (name, begin, behind - begin)
 
     def ranges(self) -> Iterator[Range]:
         """Yield what each step deleted."""

@@ -252,15 +252,17 @@ class Order:
         """Insert a run directly before a unit."""
         self._put(*self._cut_at(before[0], before[1], 0), run)
 
-    def delete(self, name: int, clock: int, size: int) -> None:
-        """Delete units. Units that are already deleted stay so."""
+    def delete(self, name: int, clock: int, size: int) -> bool:
+        """Delete units, and tell whether all of them were visible. Units that are already deleted stay so."""
         if not self._runs:
             self._index()
         starts, end = self._starts[name], clock + size
         first, last = bisect_right(starts, clock) - 1, bisect_right(starts, end - 1)
-        for run in self._runs[name][first:last]:
-            if run.text is not None:
-                self._turn(name, max(clock, run.clock), min(end, run.clock + run.size), None)
+        runs = self._runs[name][first:last]
+        visible = [run for run in runs if run.text is not None]
+        for run in visible:
+            self._turn(name, max(clock, run.clock), min(end, run.clock + run.size), None)
+        return len(visible) == len(runs)
 
     def show(self, name: int, clock: int, text: str) -> None:
         """Show deleted units again: those with the text ``text``, from a clock on. Visible units stay visible."""

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from edda_sync.crdt.frontier import Dot
 from edda_sync.crdt.text.attribution import Author, Range, Rewrite, meets
 from edda_sync.crdt.text.clients import NAME_BYTES
+from edda_sync.crdt.text.disputed import disputed
 from edda_sync.crdt.text.edits import OWN, Deletion, TextEdit, rewrite_name
 from edda_sync.crdt.text.judging import NEW, UNKNOWN, Past, judge, unit_of
 from edda_sync.crdt.text.order import Order
@@ -29,7 +30,18 @@ from edda_sync.words.errors import RefusedTextError
 class TextSequence:
     """One text. ``making.make`` makes an edit of this device; :meth:`accept` applies it, like that of any other device."""
 
-    __slots__ = ("authors", "genesis", "index", "names", "order", "rewrites", "started", "starts", "trails")
+    __slots__ = (
+        "_disputed",
+        "authors",
+        "genesis",
+        "index",
+        "names",
+        "order",
+        "rewrites",
+        "started",
+        "starts",
+        "trails",
+    )
 
     def __init__(self, genesis: bytes, start: str, starts: Iterable[Dot]) -> None:
         self.genesis = genesis
@@ -44,6 +56,14 @@ class TextSequence:
         if start:
             self.order.insert(EDGE, Run(0, 0, self.started, start, *EDGE, *EDGE))
         self.trails = Trails()
+        self._disputed: bool | None = None  # None until it is known
+
+    @property
+    def is_disputed(self) -> bool:
+        """Whether several authors or rewrites deleted the same units: then changes may overlap (``overlaps``)."""
+        if self._disputed is None:
+            self._disputed = bool(disputed(self.authors.values(), self.rewrites.values()))
+        return self._disputed
 
     # --- judging ------------------------------------------------------------------------------------------------------
 
@@ -132,6 +152,7 @@ class TextSequence:
             rewrite.dots.add(dot)
             if not void and not rewrite.deletions:  # that change may be void
                 rewrite.deletions = _named(names, edit.deletions)
+                self._disputed = None
                 for deleted in rewrite.deletions:
                     self.order.delete(*deleted)
                 self.show(names[OWN], "".join([text for _, _, text in edit.blocks]))
@@ -181,7 +202,8 @@ class TextSequence:
             order.delete(own, edit.clock or 0, clock - (edit.clock or 0))
             return
         for index, at, length in edit.deletions:
-            order.delete(names[index], at, length)
+            if not order.delete(names[index], at, length) and not self._disputed:
+                self._disputed = None
 
     def place(self, name: int, left: Unit, right: Unit) -> Unit:
         """Return the unit directly after which units belong that were written between two units (YATA)."""

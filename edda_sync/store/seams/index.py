@@ -34,7 +34,7 @@ class IndexReader(Protocol):
         ...
 
     def conflicted(self) -> list[bytes]:
-        """Return the visible entities in which a cell has several values."""
+        """Return the visible entities in which a cell has several values, or changes of a text may overlap."""
         ...
 
     def contested(self) -> list[bytes]:

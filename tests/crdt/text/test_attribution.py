@@ -146,3 +146,15 @@ def test_a_hundred_letters_deleted_one_after_another_are_one_step(way: int, coun
 def test_columns_of_deletions_that_make_no_sense_are_none(columns: DeletionColumns) -> None:
     with pytest.raises(ValueError, match=r"steps|columns"):
         Deletions.of(columns)
+
+
+@given(deleted, st.lists(st.integers(0, 220), max_size=8, unique=True))
+def test_each_deletion_is_found_within_spans(told: list[tuple[int, int, int, int]], edges: list[int]) -> None:
+    made, units = deletions(told)
+    ends = sorted(edges)[: len(edges) // 2 * 2]
+    spans = list(zip(ends[::2], ends[1::2], strict=True))
+    found = [
+        (seq, of, at) for seq, (of, first, length) in made.within({1: spans}) for at in range(first, first + length)
+    ]
+    inside = {unit for unit in units if unit[1] == 1 and any(start <= unit[2] < end for start, end in spans)}
+    assert set(found) == inside
