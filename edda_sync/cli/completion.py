@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
 from edda_sync.cli.commands import Command
+
+_COMPINIT: Final = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit; }"
 
 
 @click.command("completion", cls=Command)
@@ -21,4 +25,8 @@ def completion(ctx: click.Context, shell: str) -> None:
 
     found = get_completion_class(shell)
     assert found is not None, "click completes for each of these shells"
-    click.echo(found(ctx.find_root().command, {}, "edda", "_EDDA_COMPLETE").source())
+    source = found(ctx.find_root().command, {}, "edda", "_EDDA_COMPLETE").source()
+    if shell == "zsh":  # in a ~/.zshrc that does not set completion up, there is no compdef
+        first, line, rest = source.partition("\n")
+        source = f"{first}{line}{_COMPINIT}\n{rest}"
+    click.echo(source)

@@ -154,8 +154,10 @@ def list_(trash: bool, words: tuple[str, ...], **conditions: Any) -> None:
         with opened() as store:
             found = [item for item in store.trash("document") if isinstance(item, Document)]
             shorts = store.reading.short_ids("document", [each.id for each in found])
-        none = items.none_shown("document", len(found), limit, trash=True)
-        _print_documents(found[: limiting.chosen(limit, everything=True)], shorts, conditions["as_json"], none, None)
+            total, found = len(found), found[: limiting.chosen(limit, everything=True)]
+            answer = items.listed(store, found) if conditions["as_json"] else None
+        none = items.none_shown("document", total, limit, trash=True)
+        _print_documents(found, shorts, answer, none, None)
     else:
         _find(words, "updated_at", **conditions)
 
@@ -196,9 +198,10 @@ def _find(
         )
         finding.note_next(query, conditions, listed, found)
         total = 0 if found else store.counts()["documents"]
+        answer = items.listed(store, found) if as_json else None
         shorts = store.reading.short_ids("document", [] if as_json else [each.id for each in found])
     none = items.none_shown("document", total, limit, asked=finding.typed())
-    _print_documents(found, shorts, as_json, none, conditions["text"])
+    _print_documents(found, shorts, answer, none, conditions["text"])
 
 
 def _with_words(given: dict[str, Any], words: tuple[str, ...]) -> dict[str, Any]:
@@ -215,9 +218,11 @@ def _with_words(given: dict[str, Any], words: tuple[str, ...]) -> dict[str, Any]
     }  # fmt: skip
 
 
-def _print_documents(found: list[Document], shorts: dict[str, str], as_json: bool, none: str, text: str | None) -> None:
-    if as_json:
-        print_json([items.as_json(each) for each in found])
+def _print_documents(
+    found: list[Document], shorts: dict[str, str], answer: list[dict[str, Any]] | None, none: str, text: str | None
+) -> None:
+    if answer is not None:
+        print_json(answer)
     elif not found:
         note(none)
     else:

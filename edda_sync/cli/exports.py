@@ -41,6 +41,7 @@ _UNFIT: Final = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')  # what some system doe
 _UNSOUND: Final = _UNFIT if os.name == "nt" else re.compile(r"[\x00-\x1f\x7f\\]")  # what this system does not allow
 
 
+_NAMED_MAX: Final = 5  # files that an error names
 _FORMATS: Final = ("jsonl", "markdown")
 _WORDS: Final = {
     **dict.fromkeys(("jsonl", "json", "ndjson"), "jsonl"),
@@ -225,13 +226,16 @@ def write_markdown(store: StorageEngine, folder: Path, force: bool, progress: Ca
         targets = {document_id: folder / name for document_id, name in names_of(_documents(reader)).items()}
         for target in targets.values():
             check_way(folder, target)
-        different = 0
+        different = list[str]()
         for document in _documents(reader):
             target = targets[document.id]
-            different += target.exists() and not _holds(target, document)
+            if target.exists() and not _holds(target, document):
+                different.append(safe_line(str(target.relative_to(folder))))
         if different and not force:
+            shown, others = ", ".join(different[:_NAMED_MAX]), " and others" if len(different) > _NAMED_MAX else ""
             raise UsageError(
-                f"{count(different, 'file')} in {safe_line(str(folder))} would be replaced; --force does that."
+                f"{count(len(different), 'file')} in {safe_line(str(folder))} would be replaced ({shown}{others}); nothing "
+                "was written: --force does that."
             )
         enclosed = Enclosed(store, reader, folder, [str(target.relative_to(folder)) for target in targets.values()])
         for document_id, target in targets.items():

@@ -283,6 +283,15 @@ def as_json(item: Item) -> dict[str, Any]:
     return model.as_json(item)
 
 
+def listed(store: StorageEngine, found: Sequence[Item]) -> list[dict[str, Any]]:
+    """Return the items of a list for ``--json``, with their links."""
+    links: dict[str, list[dict[str, Any]]] = {}
+    for link in store.links() if found else ():
+        for end in (link.task_id, link.document_id):
+            links.setdefault(end, []).append(model.as_json(link))
+    return [{**as_json(each), "links": links.get(each.id, [])} for each in found]
+
+
 def print_item(store: StorageEngine, item: Item | None) -> None:
     """Print an item as JSON, with its links."""
     assert item is not None, "it was written a moment ago"

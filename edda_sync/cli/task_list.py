@@ -104,9 +104,10 @@ def _list(words: tuple[str, ...], usual: tuple[str, ...], given: dict[str, Any])
             )
             finding.note_next(query, given, listed, found)
             total = 0 if found else store.counts()["tasks"]
+        answer = items.listed(store, found) if as_json else []
         shorts = store.reading.short_ids("task", [] if as_json else [each.id for each in found])
     if as_json:
-        print_json([items.as_json(each) for each in found])
+        print_json(answer)
     elif found:
         _print(found, shorts, text)
     else:

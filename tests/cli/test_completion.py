@@ -13,6 +13,13 @@ def test_completion_is_printed_for_each_shell(edda: Any, shell: str) -> None:
     assert "_EDDA_COMPLETE" in edda("completion", shell).stdout
 
 
+def test_zsh_sets_completion_up_before_it_uses_it(edda: Any) -> None:
+    first, second, *rest = edda("completion", "zsh").stdout.splitlines()
+    assert first == "#compdef edda"
+    assert "autoload -Uz compinit && compinit" in second
+    assert "compdef _edda_completion edda" in "".join(rest)
+
+
 def test_completion_completes_commands_and_options(edda: Any) -> None:
     def complete(line: str) -> str:
         environment = {

@@ -371,3 +371,15 @@ def test_what_is_written_out_of_a_store_that_rotted_is_what_was_written_into_it(
     assert "tezt" not in "".join(found)
     assert "mule" not in "".join(found)
     assert "".join(found).count("text") >= 1
+
+
+def test_an_export_that_would_replace_files_names_them(edda: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    for number in range(6):
+        edda("doc", "add", "-", "--title", f"n{number}", stdin="new")
+        (folder / f"n{number}.md").write_text("old")
+    said = edda("export", "--format", "markdown", str(folder), code=2).stderr
+    assert "6 files in" in said
+    assert "(n0.md, n1.md, n2.md, n3.md, n4.md and others); nothing was written: --force does that." in said
+    assert {each.read_text() for each in folder.iterdir()} == {"old"}

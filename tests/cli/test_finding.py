@@ -118,3 +118,17 @@ def test_a_task_of_a_wrong_clock_leads_no_list_of_the_latest(edda: Any) -> None:
         assert titles("--sort", f"-{order}", "--limit", "2") == ["two", "one"]
         assert titles("--sort", order) == ["one", "two", "future"]
     assert edda("task", "list", "--sort", "-updated", "--limit", "1").stdout.endswith("two\n")
+
+
+def test_a_list_in_json_has_the_links_that_each_item_has(edda: Any) -> None:
+    task = edda.id_of("task", "add", "one")
+    document = edda.id_of("doc", "add", "-", "--title", "two", stdin=b"x")
+    edda("task", "add", "alone")
+    edda("link", task, document)
+    for kind, item in (("task", task), ("doc", document)):
+        shown = edda.json(kind, "show", item)["links"]
+        assert [each["links"] for each in edda.json(kind, "list") if each["id"] == item] == [shown]
+        assert (shown[0]["task_id"], shown[0]["document_id"]) == (task, document)
+    assert [each["links"] for each in edda.json("task", "list") if each["title"] == "alone"] == [[]]
+    edda("doc", "rm", document)
+    assert [each["links"] for each in edda.json("doc", "list", "--trash")] == [[]]

@@ -51,7 +51,7 @@ def test_the_json_of_a_task_has_the_specifications_column_names(edda: Any) -> No
     }  # fmt: skip
     (listed,) = edda.json("task", "list")
     assert columns <= listed.keys()
-    assert listed.keys() - columns == {"tags"}
+    assert listed.keys() - columns == {"tags", "links"}
 
 
 def test_a_title_may_be_given_without_quotes(edda: Any) -> None:
@@ -230,6 +230,7 @@ def test_a_list_that_shows_nothing_says_why(edda: Any) -> None:
     assert said("doc", "search", "nope") == "Nothing matches nope; there is 1 document in all."
     assert said("doc", "list", "--limit", "0") == "--limit 0 shows nothing; there is 1 document."
     assert said("task", "list", "--limit", "0") == "--limit 0 shows nothing; there is 1 task."
+    edda("tag", "add", "x")  # otherwise it is told that there is none
     in_all, hint = "there is 1 task in all", "--all looks at those that are done too"
     assert said("task", "list", "--text", "nope") == f"Nothing matches --text nope; {in_all}; {hint}."
     assert said("task", "list", "no pe", "-x") == f"Nothing matches 'no pe' -x; {in_all}; {hint}."
