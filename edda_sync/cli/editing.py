@@ -18,9 +18,11 @@ import click
 from edda_sync.cli.common import can_ask, decode_text, note, safe_line, tags_option
 from edda_sync.words import limits
 from edda_sync.words.errors import UsageError, command_of
+from edda_sync.words.files import disk_error
 
 # Nobody reads and leaves a text sooner. An editor with a window of its own returns at once.
 AT_ONCE_S: Final = 1.5
+_MARK: Final = "\ufeff"
 ALLOW: Final = "--allow-empty"
 allow_empty_option = click.option(ALLOW, is_flag=True, help="Let a text that held something become empty.")
 untag_option = tags_option("--untag", "untags", help="Take a tag off; several with commas, or given again.")
@@ -40,27 +42,30 @@ def edited(text: str, suffix: str, *, is_secret: bool = False) -> Iterator[str]:
         is_secret: Whether the text is of an encrypted store. Its file is then in memory, where the system has such a folder.
 
     If anything goes wrong from then on, in the editor or in the block, the file with the result is kept, and the person
-    is told. The file is also kept if the editor returned at once without a change, because it may still be open in a
-    window.
+    is told; so is what else the editor left beside it, such as what it had not saved. The file is also kept if the editor
+    returned at once without a change, or with files of its own beside it, because it may still be open in a window.
 
     Raises:
         UsageError: The editor cannot be run.
         ClickException: The editor failed, or removed the file.
         InvalidValueError: The result is not text, or too long.
+        StorageError: The file cannot be written, for the reason in the error.
     """
     path = _written(text, suffix, _memory() if is_secret else None)
     began = time.monotonic()
     try:
         _run_editor(path)
         at_once = time.monotonic() - began < AT_ONCE_S
-        yield decode_text("the edited text", _left(path))
+        yield _with_former_ends(text, decode_text("the edited text", _result(path)))
     except BaseException:
         if _is_new(path, text):
             note(f"What you wrote is kept in {path}.")
+        elif _others(path, text):
+            note(f"What the editor left is kept in {path.parent}.")
         else:
             _remove(path)
         raise
-    if at_once and _is_same(path, text):
+    if (at_once or _others(path, text)) and _is_same(path, text):
         note(
             f"The editor returned at once; if it is still open, what you save there is in {path} and not here: set VISUAL "
             "or EDITOR to one that waits, such as `code --wait`."
@@ -102,23 +107,48 @@ def _is_blank(text: str | None) -> bool:
     return not (text or "").strip()
 
 
+def _with_former_ends(before: str, after: str) -> str:
+    """Return an edited text with line ends as it had them: an editor of Windows changes all, and puts a mark in front."""
+    after = after if before.startswith(_MARK) else after.removeprefix(_MARK)
+    is_changed = "\r" not in before and after.count("\r\n") == after.count("\r") == after.count("\n")
+    return after.replace("\r\n", "\n") if is_changed else after
+
+
 def _run_editor(path: Path) -> None:
     import shlex
-    import subprocess
+    import signal
 
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ("notepad" if os.name == "nt" else "vi")
     shown = safe_line(editor)
     try:
-        code = subprocess.run([*shlex.split(editor), path], check=False).returncode
+        code = _ran([*shlex.split(editor), str(path)])
     except (OSError, ValueError) as error:  # it is missing, may not be run, or has an unclosed quote
         why = getattr(error, "strerror", None) or error
         raise UsageError(
             f"The editor {shown} cannot be run ({why}); nothing was changed: set VISUAL or EDITOR to one that can."
         ) from None
+    if code < 0:
+        named = signal.Signals(-code).name
+        raise click.ClickException(f"The editor {shown} was ended by {named}; nothing was changed.")
     if code != 0:
         raise click.ClickException(f"The editor {shown} ended with {code}; nothing was changed.")
     if not path.exists():
         raise click.ClickException(f"The editor {shown} took the file away; nothing was changed.")
+
+
+def _ran(command: list[str]) -> int:
+    """Run an editor, and return how it ended. Ctrl-C is for the editor, which may go on, and hold what was typed."""
+    import signal
+    import subprocess
+
+    keys = [signal.SIGINT, *([signal.SIGQUIT] if os.name != "nt" else [])]
+    editor = subprocess.Popen(command)
+    former = {each: signal.signal(each, signal.SIG_IGN) for each in keys}
+    try:
+        return editor.wait()
+    finally:
+        for each, handler in former.items():
+            signal.signal(each, handler)
 
 
 def _memory() -> str | None:
@@ -130,13 +160,27 @@ def _memory() -> str | None:
 
 
 def _written(text: str, suffix: str, folder: str | None = None) -> Path:
-    """Write a text into a new temporary file that only its owner can read."""
+    """Write a text into a new temporary folder that only its owner can read: editors write further files beside it."""
     import tempfile
 
-    descriptor, path = tempfile.mkstemp(prefix="edda-", suffix=suffix, dir=folder)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(text.encode())
-    return Path(path)
+    path = Path(folder or tempfile.gettempdir())
+    try:
+        path = Path(tempfile.mkdtemp(prefix="edda-", dir=folder)) / f"text{suffix}"
+        path.write_bytes(text.encode())
+    except OSError as error:
+        if path.name == f"text{suffix}":
+            _remove(path)
+        raise disk_error(path, error) from None
+    path.chmod(0o600)
+    return path
+
+
+def _result(path: Path) -> bytes:
+    try:
+        return _left(path)
+    except OSError as error:
+        why = error.strerror or error
+        raise click.ClickException(f"The edited text in {path} cannot be read ({why}); nothing was changed.") from None
 
 
 def _left(path: Path) -> bytes:
@@ -149,7 +193,7 @@ def _is_new(path: Path, text: str) -> bool:
     try:
         left = _left(path)
     except OSError:
-        return path.is_file()  # unknown: keep the file
+        return path.exists()  # unknown: keep it
     return bool(left.strip()) and left != text.encode()
 
 
@@ -161,6 +205,14 @@ def _is_same(path: Path, text: str) -> bool:
         return False
 
 
+def _others(path: Path, text: str) -> list[Path]:
+    """Return what an editor left beside the file that holds something new, such as a swap file; not a copy of the text."""
+    with contextlib.suppress(OSError):
+        return [each for each in path.parent.iterdir() if each != path and _is_new(each, text)]
+    return []
+
+
 def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):  # an editor may have removed it, or put something else there
-        path.unlink()
+    import shutil
+
+    shutil.rmtree(path.parent, ignore_errors=True)

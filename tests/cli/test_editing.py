@@ -39,6 +39,11 @@ def task(edda: Any) -> str:
     return str(edda.id_of("task", "add", "T", "--description", TEXT))
 
 
+def left(folder: Path) -> list[Path]:
+    """The files below a folder."""
+    return [path for path in folder.rglob("*") if not path.is_dir()]
+
+
 def content(edda: Any, document: str) -> str:
     return bytes(edda("doc", "show", document).stdout_bytes).decode()
 
@@ -135,7 +140,7 @@ def test_a_person_is_asked_and_told_where_the_old_text_is(
         assert kept is not None
         assert Path(kept[1]).read_text() == TEXT
         assert Path(kept[1]).stat().st_mode & 0o077 == 0
-        assert list(temporary.iterdir()) == [Path(kept[1])]
+        assert left(temporary) == [Path(kept[1])]
     else:
         assert code == 1
         assert printed.rstrip().endswith("Nothing was changed.")
@@ -162,7 +167,7 @@ def test_a_text_that_cannot_be_taken_from_the_editor_is_kept(
     kept = KEPT.search(failed)
     assert kept is not None
     assert Path(kept[1]).read_bytes()[:1] in (b"\xff", b"x")
-    assert list(temporary.iterdir()) == [Path(kept[1])]
+    assert left(temporary) == [Path(kept[1])]
     assert content(edda, document) == TEXT
 
 
@@ -177,7 +182,7 @@ def test_a_written_text_is_kept_if_the_store_cannot_take_it(
     kept = KEPT.search(failed)
     assert kept is not None
     assert Path(kept[1]).read_text() == "hours of work"
-    assert list(temporary.iterdir()) == [Path(kept[1])]
+    assert left(temporary) == [Path(kept[1])]
 
 
 @pytest.mark.parametrize(
@@ -212,6 +217,85 @@ def test_an_editor_that_cannot_be_run_is_named_with_what_to_do(
     assert list(temporary.iterdir()) == []
 
 
+ENDINGS = {
+    "a new file takes its place": ("new = path.with_name('new'); new.write_text('mine'); new.replace(path)", "mine"),
+    "a copy and a swap file stay": (
+        (f"path.with_name('text.md~').write_text({TEXT!r}); path.with_name('.text.md.swp').write_text('x');"
+        " path.write_text('mine')"),
+        "mine",
+    ),
+    "line ends of Windows, and a mark": ("path.write_bytes(b'\\xef\\xbb\\xbf' + b'alpha\\r\\n  beta\\r\\ngamma\\r\\n')",
+                                          TEXT + "gamma\n"),
+    "mixed line ends are meant": ("path.write_bytes(b'a\\r\\nb\\n')", "a\r\nb\n"),
+    "Ctrl-C, which the editor takes as one of its keys": (
+        ("import os, signal; signal.signal(signal.SIGINT, signal.SIG_IGN); os.kill(os.getppid(), signal.SIGINT);"
+        " path.write_text('mine')"),
+        "mine",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS.keys())
+def test_what_an_editor_saved_is_taken_however_it_saves(
+    edda: Any, document: str, editor: Editor, temporary: Path, ending: tuple[str, str]
+) -> None:
+    editor(ending[0])
+    edda("doc", "edit", document)
+    assert content(edda, document) == ending[1]
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_title_and_a_description_keep_their_line_ends_too(edda: Any, task: str, editor: Editor) -> None:
+    editor("path.write_bytes(path.read_bytes().replace(b'\\n', b'\\r\\n') + b'gamma\\r\\n')")
+    edda("task", "edit", task)
+    assert description(edda, task) == TEXT + "gamma\n"
+    assert edda.json("task", "show", task)["title"] == "T"
+
+
+@pytest.mark.parametrize("kind", ["doc", "task"])
+def test_what_an_editor_had_saved_when_it_was_killed_is_kept(
+    edda: Any, document: str, task: str, editor: Editor, temporary: Path, kind: str
+) -> None:
+    editor("import os, signal; path.write_text('hours of work'); os.kill(os.getpid(), signal.SIGKILL)")
+    failed = edda(kind, "edit", {"doc": document, "task": task}[kind], code=1).stderr
+    assert "was ended by SIGKILL; nothing was changed" in failed
+    kept = KEPT.search(failed)
+    assert kept is not None
+    assert Path(kept[1]).read_text() == "hours of work"
+
+
+def test_what_an_editor_had_not_saved_when_it_failed_is_kept_beside_the_file(
+    edda: Any, document: str, editor: Editor, temporary: Path
+) -> None:
+    editor("path.with_name('.text.md.swp').write_text('hours of work'); sys.exit(1)")
+    failed = edda("doc", "edit", document, code=1).stderr
+    kept = re.search(r"What the editor left is kept in (\S+)\.\s", failed)
+    assert kept is not None
+    assert (Path(kept[1]) / ".text.md.swp").read_text() == "hours of work"
+    assert Path(kept[1]).stat().st_mode & 0o077 == 0
+
+
+def test_something_else_in_the_place_of_the_file_is_kept_and_named(
+    edda: Any, document: str, editor: Editor, temporary: Path
+) -> None:
+    editor("path.unlink(); path.mkdir(); (path / 'words').write_text('hours of work')")
+    failed = edda("doc", "edit", document, code=1).stderr
+    assert "cannot be read (Is a directory); nothing was changed" in failed
+    kept = KEPT.search(failed)
+    assert kept is not None
+    assert (Path(kept[1]) / "words").read_text() == "hours of work"
+
+
+def test_a_folder_for_temporary_files_that_takes_none_is_named(
+    edda: Any, document: str, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary.rmdir()
+    temporary.write_text("no folder")
+    failed = edda("doc", "edit", document, code=1).stderr
+    assert str(temporary) in failed
+    assert "Traceback" not in failed
+
+
 # --- editors that do not wait -----------------------------------------------------------------------------------------
 
 
@@ -228,8 +312,18 @@ def test_an_editor_that_returned_at_once_may_save_later_to_the_file_that_was_nam
     named = re.search(r"is in (\S+) and not here", printed)
     assert named is not None
     assert Path(named[1]).read_text() == "typed in a window"
-    assert list(temporary.iterdir()) == [Path(named[1])]
+    assert left(temporary) == [Path(named[1])]
     assert content(edda, document) == TEXT
+
+
+def test_an_editor_with_files_of_its_own_beside_the_text_is_still_open(
+    edda: Any, document: str, editor: Editor, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(editing, "AT_ONCE_S", 0.0)
+    editor("path.with_name('.text.md.swp').write_text('x')")
+    said = edda("doc", "edit", document).stderr
+    assert "The editor returned at once" in said
+    assert {path.name for path in left(temporary)} == {"text.md", ".text.md.swp"}
 
 
 @pytest.mark.parametrize("code", ["import time; time.sleep(2)", "path.write_text('other')"])
@@ -279,7 +373,7 @@ def test_a_text_of_an_encrypted_store_is_edited_in_memory(
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(memory))
     if is_encrypted:
         edda("store", "encrypt", "--key-file", str(tmp_path / "key"))
-    editor(f"path.write_text('new'); pathlib.Path({str(seen)!r}).write_text(str(path.parent))")
+    editor(f"path.write_text('new'); pathlib.Path({str(seen)!r}).write_text(str(path.parent.parent))")
     edda("doc", "edit", document)
     assert seen.read_text() == str(memory if is_encrypted else temporary)
     assert content(edda, document) == "new"
