@@ -98,6 +98,7 @@ class StorageEngine(Remembering):
         Raises:
             NotFoundError: The task does not exist here, or is in the trash.
             InvalidValueError: A value is not acceptable.
+            StaleError: A field that it would write has changed since it was read; texts and tags merge instead.
         """
         self._writes().at_once(lambda tx: tx.update_task(task))
 

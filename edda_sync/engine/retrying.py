@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from edda_sync.engine.transaction import Transaction
 from edda_sync.words import arguments
-from edda_sync.words.errors import ConflictError
+from edda_sync.words.errors import ConflictError, StaleError
 
 T = TypeVar("T")
 
@@ -18,6 +18,7 @@ def retried(begin: Callable[[], Transaction], work: Callable[[Transaction], T], 
 
     Raises:
         ConflictError: It changed at every attempt.
+        StaleError: It changed since an object was read that ``work`` writes back.
     """
     arguments.function("work", work)
     for attempt in range(retries + 1):
@@ -25,6 +26,8 @@ def retried(begin: Callable[[], Transaction], work: Callable[[Transaction], T], 
             with begin() as tx:
                 result = work(tx)
             return result
+        except StaleError:  # an object from outside stays as it is
+            raise
         except ConflictError:
             if attempt == retries:
                 raise

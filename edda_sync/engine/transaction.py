@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -20,7 +21,7 @@ from edda_sync.engine.drafting import Drafts
 from edda_sync.engine.pending import Pending, Sight
 from edda_sync.engine.reading import Reading
 from edda_sync.engine.recorded import Recorded
-from edda_sync.engine.seen import check_unchanged
+from edda_sync.engine.seen import ReadAt, check_unchanged
 from edda_sync.engine.soundly import soundly
 from edda_sync.engine.writing import Writing
 from edda_sync.store.seams import StoreWriter
@@ -86,19 +87,16 @@ class Transaction:
         self._agent, self._reason = agent, reason
         self._checked = checked
         self._drafts = Drafts()
-        self._id = ""
-        self._recorded = Recorded()
+        self._recorded, self._read_at = Recorded(), ReadAt()
         self._seen: dict[bytes, Entity | None] = {}  # what was read or written, as the snapshot has it, by key
         self._bases: list[tuple[Item, Base]] = []  # the versions at which objects were read, for a rollback
         self._sight = Sight(reading, self._drafts, self._see)
         self._attaching: Attaching | None = None
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Its id, a UUID. Each transaction has another one."""
-        if not self._id:
-            self._id = self._writing.new_id()
-        return self._id
+        return self._writing.new_id()
 
     @property
     def drafts(self) -> list[Draft]:
@@ -288,14 +286,18 @@ class Transaction:
         Write everything as one durable change; return its dot, or None if there was nothing to do.
 
         Raises:
-            ConflictError: A cell that the transaction read or wrote has changed meanwhile.
+            ConflictError: A cell that the transaction read or wrote has changed meanwhile, or since its object was read.
             NotFoundError, LimitError, StorageError: Nothing was written, for the reason in the error.
         """
         self._active()
         try:
             if self._attaching is not None:
                 self._attaching.settle()
-            check = self._before if self._attaching is not None or (self._checked and self._seen) else None
+            check = (
+                self._before
+                if self._attaching is not None or self._read_at.is_any or (self._checked and self._seen)
+                else None
+            )
             self.dot = self._writing.commit_drafts(self._drafts.listed, self._agent, self._reason, check)
         except BaseException:
             self.state = TransactionState.ABORTED
@@ -348,6 +350,7 @@ class Transaction:
         """Do what precedes the change inside the transaction of the store."""
         if self._checked and self._seen:
             check_unchanged(tx, self._seen)
+        self._read_at.check(tx)
         if self._attaching is not None:
             self._attaching.hold(tx)
 
@@ -365,10 +368,10 @@ class Transaction:
         if item.id is UNSET:
             raise InvalidValueError("id", "is missing; only what has an id can be updated", None)
         drafts, kind, entity = self._active(), kind_of(item), values.id_bytes("id", item.id)
-        cells, base, field = changed_cells(item), None, TEXT_FIELDS[kind_of(item)]
+        cells, base, field, read = changed_cells(item), None, TEXT_FIELDS[kind_of(item)], base_of(item)
         self._see(kind, entity)
+        self._read_at.note(read, cells, drafts)
         if field in cells:
-            read = base_of(item)
             base = getattr(read, field) if read is not None else self._view().text(kind, entity)
         drafts.update(kind, entity, cells, base)
         if self._checked:  # otherwise nobody can ask for it

@@ -15,6 +15,7 @@ All errors of edda-sync, as one tree. Each says whose fault it is, what happened
     │   │   └── NotTaggedError     a task or document does not carry a tag (kind, reference, tag)
     │   ├── AmbiguousIdError       a short id or a title fits several (reference, candidates)
     │   ├── ConflictError          something the transaction read or wrote has changed meanwhile (cells)
+    │   │   ├── StaleError         it has changed since the object that is written back was read (cells)
     │   │   └── OutdatedError      it was open for too long, and was ended (path)
     │   ├── LimitError             larger than a limit allows (what, size, limit)
     │   ├── CallbackError          a function that the caller gave us to call raised an exception (about, raised)
@@ -107,6 +108,7 @@ from edda_sync.words.errors.local import (
     NotTaggedError,
     OutdatedError,
     SettingError,
+    StaleError,
     UsageError,
 )
 from edda_sync.words.errors.remote import (
@@ -232,6 +234,7 @@ __all__ = [
     "RemoteProtocolError",
     "ReplacedStoreError",
     "SettingError",
+    "StaleError",
     "StorageError",
     "StoreKeyError",
     "TargetError",

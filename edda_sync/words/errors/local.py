@@ -173,6 +173,17 @@ class ConflictError(LocalError):
         )
 
 
+class StaleError(ConflictError):
+    """A value has changed since the object that is written back was read. Read it again, or use ``transact``."""
+
+    def __init__(self, cells: Sequence[tuple[str, str]]) -> None:
+        self.cells = list(cells)
+        entity, field = self.cells[0]
+        self.args = (
+            f"{field} of {entity[-12:]} has changed since it was read here; nothing was written: read it again first.",
+        )
+
+
 class OutdatedError(ConflictError):
     """A transaction or reader was open for too long, and was ended."""
 

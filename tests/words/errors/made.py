@@ -26,6 +26,7 @@ MADE: list[EddaError] = [
     errors.AmbiguousIdError("Buy milk", [ID, ID]),
     errors.NotFoundError("task or document", "Buy milk"),
     errors.ConflictError([(ID, "title"), (ID, "status")]),
+    errors.StaleError([(ID, "title")]),
     errors.OutdatedError("/home/a/notes/edda.db"),
     errors.LimitError("the text", 20_000_000, 16_777_216),
     errors.OwnKeyError("192.168.7.2:4711"),
