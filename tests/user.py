@@ -111,6 +111,8 @@ def looking(store: edda.StorageEngine, task: edda.TaskId, document: edda.Documen
     with store.watch(edda.MOST_URGENT) as watch:
         change: edda.QueryChange = next(iter(watch))
         assert {item.id for item in change.added} >= {task}
+    with store.watch_conflicts() as news:
+        assert next(iter(news)).added == []
     tables = store.sql()
     assert tables.execute("SELECT count(*) FROM tasks").fetchone() == (2,)
     tables.close()
