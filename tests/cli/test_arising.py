@@ -140,3 +140,19 @@ def test_a_store_that_cannot_be_read_is_told_and_what_arose_meanwhile_is_told_la
             pass
 
     told(two, follow)
+
+
+def test_a_conflict_whose_item_is_renamed_is_not_told_again(two: Stores) -> None:
+    async def follow(_: Running, log: Told) -> None:
+        (task,) = await asyncio.to_thread(collide, two, "Tent")
+        await log.lines.get()
+        for store, size in zip(two, (1, 2), strict=True):
+            store.update_task(Task(id=task, metadata={"size": size}))
+        sync(*two)
+        assert "metadata.size of task" in await log.lines.get()
+        two[0].update_task(Task(id=task, title="Big tent"))
+        sync(*two)
+        await asyncio.to_thread(collide, two, "One", "Two")
+        assert await log.lines.get() == "2 new conflicts; `edda conflicts` shows them"
+
+    told(two, follow)
