@@ -24,12 +24,9 @@ from typing import Final, NamedTuple, Protocol
 from edda_sync.crdt.frontier import Dot
 from edda_sync.crdt.text.attribution import Range, Spans
 from edda_sync.crdt.text.disputed import disputed, joined
+from edda_sync.crdt.text.readings import Atom, Readings, Who
 from edda_sync.crdt.text.runs import Run
 from edda_sync.crdt.text.sequence import TextSequence
-
-_Who = tuple[
-    int, int
-]  # a change: its author's index and its seq; for a rewrite and for the start, the name's index and 0
 
 _WHOLE: Final = 0  # seq of what is named as a whole: a rewrite, or the start
 
@@ -65,24 +62,13 @@ class Overlap(NamedTuple):
     sides: tuple[Side, ...]
 
 
-class _Atom(NamedTuple):
-    """Units that one change inserted and the same changes deleted."""
-
-    name: int
-    clock: int
-    size: int
-    text: str | None  # None if they are deleted
-    by: _Who
-    deleted: tuple[_Who, ...]
-
-
 @dataclass(slots=True)
 class _Place:
     position: int
     runs: list[Run]  # its units
-    sharers: set[_Who]
+    sharers: set[Who]
     end: tuple[int, int]  # the index of its last run among all, and how many units of that run are in it
-    deletions: list[tuple[_Who, Range]] = field(default_factory=list)
+    deletions: list[tuple[Who, Range]] = field(default_factory=list)
 
 
 def overlaps(text: TextSequence, log: Log) -> list[Overlap]:
@@ -100,16 +86,16 @@ def overlaps(text: TextSequence, log: Log) -> list[Overlap]:
 
 
 class _Group(NamedTuple):
-    changes: list[_Who]
+    changes: list[Who]
     is_open: bool  # whether it is not settled with all others
 
 
 class _Finder:
     def __init__(self, text: TextSequence, log: Log) -> None:
         self._text, self._log = text, log
-        self._dots: dict[_Who, tuple[Dot, ...]] = {}
-        self._known: dict[tuple[_Who, _Who], bool] = {}
-        self._words: dict[_Who, bytes] = {}
+        self._dots: dict[Who, tuple[Dot, ...]] = {}
+        self._known: dict[tuple[Who, Who], bool] = {}
+        self._words: dict[Who, bytes] = {}
 
     # --- places -------------------------------------------------------------------------------------------------------
 
@@ -124,7 +110,7 @@ class _Finder:
             if run.name in shared:
                 at[run.name].append((run.clock, index))
             before.append(before[-1] + len(run.text or ""))
-        sharers: dict[int, set[_Who]] = defaultdict(set)  # by the index of a run
+        sharers: dict[int, set[Who]] = defaultdict(set)  # by the index of a run
         for each in at.values():
             each.sort()
         for who, (name, clock, size) in self._deleted(shared):
@@ -140,7 +126,7 @@ class _Finder:
         return found
 
     def _reach(
-        self, runs: Sequence[Run], before: Sequence[int], sharers: dict[int, set[_Who]], index: int, found: list[_Place]
+        self, runs: Sequence[Run], before: Sequence[int], sharers: dict[int, set[Who]], index: int, found: list[_Place]
     ) -> None:
         """Find the place of a run with shared units. It becomes a part of the last one if it reaches that."""
         last = found[-1].end if found else (-1, 0)
@@ -174,7 +160,7 @@ class _Finder:
         shown = sum(len(piece.text or "") for piece in left)
         found.append(_Place(before[index] - shown, [*reversed(left), *right], among, end))
 
-    def _take_right(self, run: Run, among: Iterable[_Who], right: list[Run]) -> int:
+    def _take_right(self, run: Run, among: Iterable[Who], right: list[Run]) -> int:
         """Add the pieces of a run up to the first that one of some changes saw and left; return how many units that is."""
         taken = 0
         for piece in self._pieces(run):
@@ -184,7 +170,7 @@ class _Finder:
             taken += piece.size
         return taken
 
-    def _saw(self, changes: Iterable[_Who], by: _Who) -> bool:
+    def _saw(self, changes: Iterable[Who], by: Who) -> bool:
         return any(each != by and self._knows(each, by) for each in changes)
 
     def _pieces(self, run: Run) -> list[Run]:
@@ -198,7 +184,7 @@ class _Finder:
             rest = following
         return [*pieces, rest]
 
-    def _by(self, name: int, clock: int) -> tuple[_Who, int]:
+    def _by(self, name: int, clock: int) -> tuple[Who, int]:
         """Return the change that inserted a unit, and the clock after the last one that it inserted under that name."""
         text = self._text
         if name in text.rewrites:
@@ -209,7 +195,7 @@ class _Finder:
         seq = insertions.seq_of(clock)
         return (name, seq), insertions.known(seq)
 
-    def _deleted(self, spans: Spans) -> Iterator[tuple[_Who, Range]]:
+    def _deleted(self, spans: Spans) -> Iterator[tuple[Who, Range]]:
         """Yield the changes that deleted units of some spans, each with what it deleted of one span."""
         for index, author in self._text.authors.items():
             for seq, deleted in author.deletions.within(spans):
@@ -250,7 +236,7 @@ class _Finder:
         groups = self._groups(atoms, sides)
         if not any(group.is_open for group in groups):
             return None
-        read = _Reading(self, [group.changes for group in groups])
+        read = Readings(self, [group.changes for group in groups])
         atoms, position = read.trimmed(atoms, place.position)
         readings = [read.of(number, atoms) for number in range(len(groups))]
         shown = "".join(atom.text or "" for atom in atoms)
@@ -261,9 +247,9 @@ class _Finder:
         found = [Side(self.dots(groups[number].changes[0]), readings[number][0][blank:]) for number in left]
         return Overlap(position + blank, shown[blank:], tuple(sorted(found)))
 
-    def _groups(self, atoms: Sequence[_Atom], sides: Sequence[_Who]) -> list[_Group]:
+    def _groups(self, atoms: Sequence[Atom], sides: Sequence[Who]) -> list[_Group]:
         """Return the changes of a place that know one of the sides, together with it, and those that settle several."""
-        followers, joints, met = [[side] for side in sides], list[tuple[_Who, list[int]]](), [0] * len(sides)
+        followers, joints, met = [[side] for side in sides], list[tuple[Who, list[int]]](), [0] * len(sides)
         changes = dict.fromkeys(who for atom in atoms for who in (atom.by, *atom.deleted))
         for who in changes:
             if who in sides or self._saw(sides, who):
@@ -288,20 +274,20 @@ class _Finder:
             groups += [_Group(rest, is_open[number])] if rest else []
         return groups
 
-    def _atoms(self, place: _Place) -> list[_Atom]:
+    def _atoms(self, place: _Place) -> list[Atom]:
         """Return the units of a place, cut where another change inserted or deleted them."""
-        by_name: dict[int, list[tuple[int, int, _Who]]] = defaultdict(list)
+        by_name: dict[int, list[tuple[int, int, Who]]] = defaultdict(list)
         for who, (name, clock, size) in place.deletions:
             by_name[name] += [(clock, 1, who), (clock + size, 0, who)]
         for steps in by_name.values():
             steps.sort()
-        found: list[_Atom] = []
+        found: list[Atom] = []
         for run in place.runs:
             clock, end = run.clock, run.clock + run.size
             if run.text is not None:
-                found.append(_Atom(run.name, clock, run.size, run.text, self._by(run.name, clock)[0], ()))
+                found.append(Atom(run.name, clock, run.size, run.text, self._by(run.name, clock)[0], ()))
                 continue
-            steps, active = by_name[run.name], dict[_Who, int]()
+            steps, active = by_name[run.name], dict[Who, int]()
             at = bisect_right(steps, (clock, 1))  # what ends there was of other units
             while clock < end:
                 while at < len(steps) and steps[at][0] == clock:
@@ -310,11 +296,11 @@ class _Finder:
                 by, behind = self._by(run.name, clock)
                 behind = min(end, behind, steps[at][0] if at < len(steps) else end)
                 deleted = tuple([who for who, depth in active.items() if depth > 0])
-                found.append(_Atom(run.name, clock, behind - clock, None, by, deleted))
+                found.append(Atom(run.name, clock, behind - clock, None, by, deleted))
                 clock = behind
         return found
 
-    def text_of(self, atom: _Atom) -> str:
+    def text_of(self, atom: Atom) -> str:
         """Return the text of some units, which the log still has if they are deleted."""
         if atom.text is not None:
             return atom.text
@@ -325,7 +311,7 @@ class _Finder:
             first -= self._text.authors[atom.by[0]].insertions.known(atom.by[1] - 1)
         return self._words[atom.by][2 * first : 2 * (first + atom.size)].decode("utf-16-le", "surrogatepass")
 
-    def _inserted(self, who: _Who) -> str:
+    def _inserted(self, who: Who) -> str:
         text, (index, seq) = self._text, who
         if index in text.rewrites:
             return self._log.inserted(min(text.rewrites[index].dots), text.rewrites[index].size, rewrite=True)
@@ -337,7 +323,7 @@ class _Finder:
 
     # --- what changes know --------------------------------------------------------------------------------------------
 
-    def dots(self, who: _Who) -> tuple[Dot, ...]:
+    def dots(self, who: Who) -> tuple[Dot, ...]:
         """Return the changes that are meant: several, if they made the same rewrite."""
         found = self._dots.get(who)
         if found is None:
@@ -346,11 +332,11 @@ class _Finder:
             self._dots[who] = found
         return found
 
-    def is_start(self, who: _Who) -> bool:
+    def is_start(self, who: Who) -> bool:
         """Tell whether the start of the text is meant, which every change of the text knows."""
         return who[0] == self._text.index[self._text.genesis]
 
-    def _knows(self, one: _Who, other: _Who) -> bool:
+    def _knows(self, one: Who, other: Who) -> bool:
         if self.is_start(other) or self.is_start(one):
             return self.is_start(other)
         known = self._known.get((one, other))
@@ -359,48 +345,9 @@ class _Finder:
             self._known[one, other] = known
         return known
 
-    def knows(self, group: Iterable[_Who], other: _Who) -> bool:
+    def knows(self, group: Iterable[Who], other: Who) -> bool:
         """Tell whether one of some changes is another change, or depends on it."""
         return any(each == other or self._knows(each, other) for each in group)
-
-
-class _Reading:
-    """What the sides made of a place: ``followers`` has, for each, its change and those that go on from it."""
-
-    def __init__(self, finder: _Finder, followers: Sequence[Sequence[_Who]]) -> None:
-        self._finder, self._followers = finder, followers
-        self._known: list[dict[_Who, bool]] = [{} for _ in followers]
-
-    def of(self, number: int, atoms: Iterable[_Atom]) -> tuple[str, bool]:
-        """Return what a side made of a place, and whether anything in it is not known to all other sides."""
-        made, is_new, sides = list[str](), False, range(len(self._followers))
-        for atom in atoms:
-            if self._sees(number, atom):
-                is_new = is_new or not all(self._knows(each, atom.by) for each in sides)
-            elif atom.text is None or any(self._knows(each, atom.by) for each in sides):
-                continue
-            made.append(self._finder.text_of(atom))
-        return "".join(made), is_new
-
-    def trimmed(self, atoms: list[_Atom], position: int) -> tuple[list[_Atom], int]:
-        """Return the units of a place, and its position, without what no side wrote or left at its ends."""
-        sides = range(len(self._followers))
-        seen = [at for at, atom in enumerate(atoms) if any(self._sees(each, atom) for each in sides)]
-        if not seen:
-            return [], position
-        position += sum(len(atom.text or "") for atom in atoms[: seen[0]])
-        return atoms[seen[0] : seen[-1] + 1], position
-
-    def _sees(self, number: int, atom: _Atom) -> bool:
-        if atom.text is None and not atom.deleted:
-            return False  # what nobody deleted, and is hidden, is void
-        return self._knows(number, atom.by) and not any(self._knows(number, who) for who in atom.deleted)
-
-    def _knows(self, number: int, who: _Who) -> bool:
-        known = self._known[number].get(who)
-        if known is None:
-            known = self._known[number][who] = self._finder.knows(self._followers[number], who)
-        return known
 
 
 def _blank(texts: Sequence[str]) -> int:
