@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import edda_sync as edda
+from edda_sync.changes import change as changes
 from edda_sync.changes.past import Pasts
 from edda_sync.crdt.frontier import Dot
 from edda_sync.crdt.keys import key_of
@@ -29,9 +30,12 @@ def wrote(store: StorageEngine, times: int) -> None:
 
 def test_what_a_change_knew_is_what_its_whole_past_says() -> None:
     with devices(3, backend="memory") as (laptop, phone, tablet):
+        wrote(phone, 1)  # it knows who let it in, and what that one knew
         wrote(laptop, HEADERS + 5)
-        sync(laptop, phone)
-        wrote(phone, 3)
+        for _ in range(3):
+            sync(laptop, phone)
+            wrote(phone, 1)
+            wrote(laptop, 1)
         wrote(laptop, 3)
         sync(phone, tablet)
         wrote(tablet, 2)
@@ -40,10 +44,20 @@ def test_what_a_change_knew_is_what_its_whole_past_says() -> None:
         sync(laptop, phone)
         with phone.store.read() as reader:
             asked, (knowing, pasts) = dots(reader), (Knowing(reader), Pasts())
-            for one in asked[::3]:
+            for one in asked[:9] + asked[9::4]:
                 past = pasts.through(reader, one)
                 known = [other for other in asked if knowing.knows(one, other)]
                 assert known == [other for other in asked if past.get(other[0], 0) >= other[1]]
+
+
+def test_a_life_knows_what_the_change_that_it_continues_knew_though_its_headers_name_nothing() -> None:
+    with devices(2, backend="memory") as (_laptop, phone):
+        wrote(phone, 1)
+        with phone.store.read() as reader:
+            *before, first = dots(reader)
+            assert not changes.decode_header(reader.log.headers(*first, first[1])[0]).deps
+            assert all(Knowing(reader).knows(first, each) for each in before)
+            assert not Knowing(reader).knows(before[-1], first)
 
 
 def test_what_stands_behind_a_segment_is_not_here() -> None:

@@ -71,6 +71,20 @@ def test_an_edit_by_somebody_who_saw_only_one_side_is_a_part_of_its_reading_and_
     assert readings == ["15 or 16", "20"]
 
 
+def test_what_is_settled_stays_so_whatever_somebody_who_saw_one_side_wrote_there_meanwhile() -> None:
+    writers = Writers(DOSE, 4)
+    writers.replace(0, "10", "15")
+    writers.replace(1, "10", "20")
+    for who, other in ((2, 0), (3, 0), (3, 1)):
+        writers.hear(who, other)
+    writers.write(2, (14, 0, "+"), whole=False)
+    ((shown, _),) = writers.listed(3)
+    writers.replace(3, shown, "17")
+    writers.meet()
+    assert writers.listed() == []
+    assert "17" in writers.documents[0].string()
+
+
 def test_a_word_that_is_deleted_first_and_typed_letter_by_letter_afterwards_is_listed_whole() -> None:
     writers = Writers(DOSE)
     for who, word in enumerate(("15", "20")):
