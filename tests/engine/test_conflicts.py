@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from pathlib import Path
+
 import pytest
 
 import edda_sync as edda
 from edda_sync.engine.engine import StorageEngine
-from edda_sync.testing import devices, sync
+from edda_sync.testing import devices, pair, sync
 
 
 def test_concurrent_values_are_listed_alike_on_both_devices_until_someone_writes_anew() -> None:
@@ -137,3 +140,29 @@ def test_text_that_is_written_before_a_place_moves_it_and_in_the_trash_it_is_not
         assert laptop.conflicts() == []
         laptop.restore_document(document)
         assert laptop.conflicts() == [conflict]
+
+
+def test_the_stores_in_rocksdb_in_sqlite_and_in_memory_list_the_same_places(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        stores: list[StorageEngine] = []
+        for backend in ("rocksdb", "sqlite", "memory"):
+            stores.append(stack.enter_context(StorageEngine(tmp_path / backend)))
+            stores[-1].open_store(edda.StorageConfig(backend=backend, state_path=tmp_path / "state", name=backend))
+            if len(stores) == 1:
+                stores[0].found()
+            else:
+                pair(stores[0], stores[-1])
+
+        def meet() -> None:
+            for other in stores[1:] * 2:
+                sync(stores[0], other)
+
+        meet()
+        document = stores[0].create_document(edda.Document(title="Dose", content="The dose is 10 mg."))
+        meet()
+        for store, value in zip(stores, ("15", "20", "25"), strict=True):
+            store.update_document(edda.Document(id=document, content=f"The dose is {value} mg."))
+        meet()
+        (conflict,) = stores[0].conflicts()
+        assert sorted(each.value for each in conflict.kept) == ["15", "20", "25"]
+        assert [store.conflicts() for store in stores] == [[conflict]] * 3
