@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_LINK = ("task_id", "document_id", "relationship_type", "created_at")  # as ``listed.Link`` has them
 _TIMES = ("due_date", "created_at", "updated_at", "completed_at")
 _HEADINGS = 16  # columns that headings may take beside cells that are shorter
 LISTED_MAX = 10  # subtasks that a hint names
@@ -286,9 +287,9 @@ def as_json(item: Item) -> dict[str, Any]:
 def listed(store: StorageEngine, found: Sequence[Item]) -> list[dict[str, Any]]:
     """Return the items of a list for ``--json``, with their links."""
     links: dict[str, list[dict[str, Any]]] = {}
-    for link in store.links() if found else ():
-        for end in (link.task_id, link.document_id):
-            links.setdefault(end, []).append(model.as_json(link))
+    for row in store.table("task_documents") if found else ():  # as rows: to load what a link is takes longer
+        for end in row[:2]:
+            links.setdefault(end, []).append(dict(zip(_LINK, row, strict=True)))
     return [{**as_json(each), "links": links.get(each.id, [])} for each in found]
 
 
