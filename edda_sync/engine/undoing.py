@@ -8,10 +8,12 @@ others wrote since stays (:mod:`~edda_sync.fold.inverse`), and the result says w
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 from edda_sync.changes import change as changes
 from edda_sync.changes.drafts import Draft
+from edda_sync.changes.past import Pasts
 from edda_sync.crdt import operation as ops
 from edda_sync.crdt.entity import Entity
 from edda_sync.crdt.frontier import Dot
@@ -79,11 +81,12 @@ def plan(reader: StoreReader, dots: Collection[Dot]) -> Plan:
     positions = {dot: reader.log.position_of(*dot) for dot in dots}
     ordered = sorted((position, dot) for dot, position in positions.items() if position is not None)
     did = _did(reader, [position for position, _ in ordered])
-    dots = frozenset((*dots, *_settled(reader, did, frozenset(dots))))
+    asked = frozenset(dots)
+    dots = frozenset((*asked, *_settled(reader, did, asked)))
     then, now = looking_back.without(reader, did, dots), reader
     before, present = then.states.get(did), now.states.get(did)
     tags = {row[0]: row[1] for row in reader.tables.all("tags")}
-    around = Around(tags, lambda key, task: _is_below(reader, key, task))
+    around = Around(tags, partial(_is_below, reader), partial(_is_typed_in, reader, asked, dots))
     drafts, items = list[Draft](), list[TakenBack]()
     for key, its in did.items():
         if key not in present:
@@ -136,6 +139,30 @@ def _is_below(reader: StoreReader, key: bytes, task: bytes) -> bool:
         if parent is None:
             return False
         task = parent
+    return False
+
+
+def _is_typed_in(
+    reader: StoreReader, asked: Collection[Dot], dots: Collection[Dot], key: bytes, genesis: bytes
+) -> bool:
+    """
+    Tell whether others have edited a text since some changes of its entity, or at the same time.
+
+    Args:
+        reader: A reader of the store.
+        asked: The changes that are to be taken back.
+        dots: These, and all that count as taken back.
+        key: The entity's key.
+        genesis: The name of the text.
+    """
+    logged = [reader.log.read(position) for position in sorted(reader.mentions.of(key))]
+    pasts = [Pasts().through(reader, dot) for dot in ((each.actor, each.seq) for each in logged) if dot in asked]
+    for each in logged:
+        if (each.actor, each.seq) in dots or all(each.seq <= past.get(each.actor, 0) for past in pasts):
+            continue
+        for one in operations_of(reader, each):
+            if isinstance(one, ops.Edit) and key_of(one.kind, one.id) == key and one.genesis == genesis:
+                return True
     return False
 
 

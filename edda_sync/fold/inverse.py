@@ -28,7 +28,11 @@ from edda_sync.store.seams import StoreReader
 from edda_sync.words.model import TEXT_FIELDS
 
 SETS: Final = ("tag.", "link.", "file.")  # a member is there if any sibling has it
-_MADE: Final = ("title", "name")  # what a state has if the change that made it counts
+_MADE: Final = (
+    "created_at",
+    "title",
+    "name",
+)  # of these, the first that an entity has says whether what made it counts
 _NEVER: Final = ("created_at",)  # a derived time
 
 TRASHED: Final = "trashed"
@@ -64,10 +68,13 @@ class Around(NamedTuple):
     Attributes:
         tags: The names of the visible tags, by id.
         is_below: Tells whether the task with an id is another one, or below it: its key is given first.
+        is_typed_in: Tells whether others have typed into a text since, or at the same time; an entity's key and the name of
+            the text are given.
     """
 
     tags: Mapping[str, str]
     is_below: Callable[[bytes, bytes], bool]
+    is_typed_in: Callable[[bytes, bytes], bool]
 
 
 class Inverse(NamedTuple):
@@ -129,8 +136,9 @@ def inverse(now: Side, then: Side | None, dots: Collection[Dot], did: Did, aroun
             found.fields.append(TRASHED)
         return found
     before = then.entity
-    if not any(name in before.cells for name in _MADE):
-        if not entity.hidden and any(name in entity.cells for name in _MADE):
+    made = next((name for name in _MADE if name in entity.cells), None)
+    if made not in before.cells:
+        if made is not None and not entity.hidden:
             found.left["trash"] = WORKED_ON
         return found
     if entity.hidden and before.hidden:
@@ -142,7 +150,7 @@ def inverse(now: Side, then: Side | None, dots: Collection[Dot], did: Did, aroun
         found.fields.append(RESTORED)
     _set_cells_back(found, entity, before, dots, did, around)
     if TEXT_FIELDS.get(entity.kind) in did.cells:
-        _set_text_back(found, now, then, dots, did)
+        _set_text_back(found, now, then, dots, did, around)
     if before.hidden and not entity.hidden:
         found.drafts.append(Delete(entity.kind, entity.id))
         found.fields.append(TRASHED)
@@ -179,12 +187,13 @@ def shown(name: str, siblings: Siblings) -> Any:
     return cells.visible(held)[3] if held else None
 
 
-def _set_text_back(found: Inverse, now: Side, then: Side, dots: Collection[Dot], did: Did) -> None:
+def _set_text_back(found: Inverse, now: Side, then: Side, dots: Collection[Dot], did: Did, around: Around) -> None:
     entity, field = now.entity, TEXT_FIELDS[now.entity.kind]
     genesis = now.genesis()
     if genesis is None or genesis != then.genesis():
         text, former = now.text(), then.text()
-        if cells.visible(entity.cells[field])[:2] not in dots:
+        typed = genesis is not None and around.is_typed_in(entity.key, genesis)  # their words would go with that text
+        if typed or cells.visible(entity.cells[field])[:2] not in dots:
             found.left[field] = SINCE
         elif text != former:
             found.drafts.append(Rewrite(entity.kind, entity.id, text, former))

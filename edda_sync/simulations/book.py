@@ -60,6 +60,7 @@ class Book:
         removed: Tasks that were deleted, in order.
         tasks, documents: Ids that were created, in order.
         sets: Tasks whose titles are always written together.
+        taken_back: The names of the changes that somebody took back, as stores have them.
         typed: By each word that was typed into a text that may be a liar's, the task with that description.
     """
 
@@ -82,6 +83,7 @@ class Book:
         self.removed: list[str] = []
         self.documents: list[str] = []
         self.sets: list[list[str]] = []
+        self.taken_back: set[str] = set()
         self.typed: dict[str, str] = {}
         self._read: dict[str, set[int]] = {}
         self._gaps: set[str] = set()  # devices whose logs began with a segment, so that older changes may come later

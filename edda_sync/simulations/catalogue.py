@@ -25,6 +25,7 @@ from edda_sync.simulations import (
     relays,
     restores,
     strange,
+    taking_back,
     unasked,
     upgrades,
     workload,
@@ -56,6 +57,7 @@ from edda_sync.simulations.checkers.progress import (
     Unfolded,
     WrittenAgain,
 )
+from edda_sync.simulations.checkers.reach import Reachable
 from edda_sync.simulations.checkers.reading import Atomicity, NoPhantom, ReadYourWrites
 from edda_sync.simulations.checkers.uniqueness import Unshared
 from edda_sync.simulations.claiming import Claiming
@@ -84,6 +86,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *brims.ACTIONS,
     *restores.ACTIONS,
     *doubles.ACTIONS,
+    *taking_back.ACTIONS,
 )
 
 CHECKERS: Final[tuple[type[Checker], ...]] = (
@@ -122,6 +125,7 @@ CHECKERS: Final[tuple[type[Checker], ...]] = (
     HereIsHere,
     BoundedFiles,
     RightlyBlamed,
+    Reachable,
 )
 
 PLANS: Final[tuple[Callable[[Simulation], object], ...]] = (Claiming, filework.plan)

@@ -51,6 +51,7 @@ INVARIANTS: Final = {
     26: "After healing every attached file whose parts are anywhere comes to everybody, and nobody shows a wrong one",
     27: "A value that is to be unique is shown once, on the same item everywhere, and nothing is lost because of it",
     28: "A file that is said to be here is here",
+    29: "Nothing is out of reach: what was written is shown, in a conflict or in the history, and can be brought back",
 }
 
 

@@ -16,6 +16,7 @@ from edda_sync.simulations.bugs import (
     sync,
     texts,
     trust,
+    undoing,
     uniques,
 )
 from edda_sync.simulations.bugs.planting import Bug
@@ -23,6 +24,7 @@ from edda_sync.simulations.bugs.planting import Bug
 BUGS: Final[tuple[Bug, ...]] = (
     *crdt.BUGS, *texts.BUGS, *ledger.BUGS, *forks.BUGS, *sync.BUGS, *store.BUGS, *live.BUGS, *files.BUGS, *rocks.BUGS,
     *trust.BUGS, *backup.BUGS, *uniques.BUGS,
+    *undoing.BUGS,
 )  # fmt: skip
 
 

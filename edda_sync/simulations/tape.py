@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 T = TypeVar("T")
 
 SEVERITIES: Final = (0, 1, 1, 2, 2, 3)  # some runs have no faults, most have a few kinds, some have all
-WORK: Final = dict.fromkeys(("imports", "moves", "removals", "sets", "tags", "typing"), 65)
+WORK: Final = dict.fromkeys(("imports", "moves", "removals", "sets", "tags", "typing", "undoing"), 65)
 """The percentage of runs that have these; without work, the rarest fault breaks nothing."""
 DEVICES: Final = (2, 2, 2, 3, 3, 3, 4, 5)
 EVENTS: Final = (6, 10, 10, 16, 16, 24, 24, 40, 60)

@@ -56,6 +56,43 @@ def test_what_was_made_goes_to_the_trash_unless_others_have_worked_on_it() -> No
         assert laptop.get_task(kept) is not None
 
 
+def test_what_was_made_and_given_another_title_since_stays_as_it_is() -> None:
+    with devices(1, backend="memory") as (laptop,):
+        task = laptop.create_task(edda.Task(title="Milk", description="one"))
+        note = laptop.create_document(edda.Document(title="Note", content="one"))
+        made = [laptop.history(each).changes[0].dot for each in (task, note)]
+        laptop.update_task(edda.Task(id=task, title="Oat milk"))
+        laptop.update_document(edda.Document(id=note, title="Notes"))
+        found = laptop.undo(*made)
+        assert [dict(item.left) for item in found.items] == [{"trash": inverse.WORKED_ON}] * 2
+        assert found.dot is None
+        assert getattr(laptop.get_task(task), "description", None) == "one"
+        assert getattr(laptop.get_document(note), "content", None) == "one"
+
+
+def test_words_that_others_typed_into_a_restored_text_stay_when_the_restore_is_taken_back() -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        task = laptop.create_task(edda.Task(title="Milk"))
+        sync(laptop, phone)
+        phone.writing.now = lambda: 1_000_000_000.0  # so that the laptop's text is shown
+        for device, text in ((laptop, "one"), (phone, "two")):
+            device.update_task(edda.Task(id=task, description=text))
+        sync(laptop, phone)
+        (conflict,) = laptop.conflicts()
+        restored = laptop.settle(conflict, 0)
+        assert restored is not None
+        assert laptop.undo(dry_run=True).items[0].fields == ("description",)
+        sync(laptop, phone)
+        phone.edit_text(task, "description", [(3, 0, " eggs")])
+        sync(laptop, phone)
+        for device in (laptop, phone):
+            found = device.undo(restored)
+            assert left(found) == {"description": inverse.SINCE}
+            read = device.get_task(task)
+            assert read is not None
+            assert read.description == f"{conflict.kept[0].value} eggs"
+
+
 def test_what_two_deleted_at_once_stays_in_the_trash_when_one_takes_it_back() -> None:
     with devices(2, backend="memory") as (laptop, phone):
         task = laptop.create_task(edda.Task(title="Milk"))

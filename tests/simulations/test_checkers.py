@@ -13,6 +13,7 @@ from edda_sync.backup.manifest import Manifest, Ref
 from edda_sync.changes.change import Birth, encode_birth, hash_part
 from edda_sync.crdt import cells
 from edda_sync.crdt.text.document import TextDocument
+from edda_sync.engine import history
 from edda_sync.engine.answer import Answer
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.indexes import IndexManager
@@ -50,6 +51,7 @@ from edda_sync.sync.session import Session
 from edda_sync.sync.taking import Taken
 from edda_sync.sync.telling import Telling
 from edda_sync.words import limits, values
+from edda_sync.words.listed import History
 from edda_sync.words.model import Document, Task
 from edda_sync.words.query import TaskQuery
 from edda_sync.workspace import closing
@@ -415,6 +417,16 @@ def somebody_who_is_blamed_for_nothing(sim: Simulation, patch: Patch) -> None:
     sim.at(SPAN_S, lambda: sim.blamed(sim.devices[0], sim.devices[1].id))
 
 
+def a_title_that_is_in_no_history(sim: Simulation, patch: Patch) -> None:
+    """A task is renamed twice, and its history is always empty."""
+    laptop = sim.devices[0]
+    made: list[str] = []
+    sim.at(3, lambda: laptop.act(lambda engine: made.append(make(sim, engine))))
+    for second in (5, 6):
+        sim.at(second, lambda: laptop.act(lambda engine: engine.update_task(Task(id=made[0], title=sim.book.word()))))
+    patch.setattr(history, "history", lambda *_: History(changes=(), is_whole=True))
+
+
 PLANTS: dict[str, Plant] = {
     "Convergence": other_content,
     "OrderIndependence": latest_arrival_shows,
@@ -450,6 +462,7 @@ PLANTS: dict[str, Plant] = {
     "Unshared": a_value_that_is_shown_twice,
     "HereIsHere": a_file_before_its_parts,
     "BoundedFiles": a_part_of_nothing,
+    "Reachable": a_title_that_is_in_no_history,
     "RightlyBlamed": somebody_who_is_blamed_for_nothing,
 }
 
