@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CODE := edda_sync tests benchmarks
 
-.PHONY: demo test lint format bench mutants kill interrupts power flips backups copies networks damage fuzz operations simulate hunt whole model azurite lock sbom clean
+.PHONY: demo test lint format bench mutants kill interrupts power flips backups copies networks damage fuzz operations reach simulate hunt whole model azurite lock sbom clean
 
 $(STAMP): pyproject.toml
 	@echo "Making a virtual environment in $(VENV) (once, about half a minute)"
@@ -89,6 +89,11 @@ fuzz: $(STAMP)
 OPERATIONS ?= 200000
 operations: $(STAMP)
 	$(BIN)/python -m tests.crdt.operation_campaign --operations $(OPERATIONS) --seed $(SEED)
+
+# A campaign: random lives of two to four devices, in which nothing may get out of reach; `make reach EXAMPLES=20000 SEED=0`.
+EXAMPLES ?= 20000
+reach: $(STAMP)
+	$(BIN)/python -m tests.reach_campaign --examples $(EXAMPLES) --seed $(SEED)
 
 # Small faults in the product's source, one after another: each must be noticed by the nearest tests, in a few minutes.
 # `make mutants ONLY="ledger"` makes those of which the name or file has one of the words; all of them append to docs/evidence.md.
