@@ -343,10 +343,9 @@ class Workspace(RuleBasedStateMachine):
             with suppress_refused("parent_id"), suppress(ClashError):
                 member.engine.settle(conflict, None if take is None else take % len(conflict.kept))
             self._note(member, conflict.kind, conflict.id)
-            still = [
-                each for each in member.engine.conflicts() if (each.id, each.field) == (conflict.id, conflict.field)
-            ]
-            assert not still or conflict.field == "parent_id" or conflict.field.startswith("metadata.")
+            if conflict.position is None and conflict.field in READ[conflict.kind] and conflict.field != "parent_id":
+                listed = [(each.id, each.field) for each in member.engine.conflicts() if each.position is None]
+                assert (conflict.id, conflict.field) not in listed
 
     def _take_back(self, member: Device, work: Callable[[], Undone]) -> Undone | None:
         """Take something back, unless there is nothing, or it would break a rule, or the log is not whole yet."""

@@ -113,7 +113,8 @@ def _argue(sim: Simulation, draws: Draws) -> None:
 def _open(sim: Simulation, engine: StorageEngine) -> list[Conflict]:
     """Return the conflicts that a person may settle. What is always written together is settled by nobody one by one."""
     together = {task for tasks in sim.book.sets for task in tasks}
-    return [each for each in engine.conflicts() if each.kind in TEXT_FIELDS and each.id not in together]
+    listed = [each for each in engine.conflicts() if each.kind in TEXT_FIELDS and each.id not in together]
+    return [each for each in listed if each.position is None]  # a part of a word, in a place, would be nobody's word
 
 
 def _settle(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
@@ -147,7 +148,8 @@ def attempt(device: SimulatedDevice, work: Callable[[StorageEngine], None]) -> N
 def _check_settled(device: SimulatedDevice, engine: StorageEngine, conflict: Conflict, take: int | None) -> None:
     if device.disk.rotten:
         return
-    if any((each.id, each.field) == (conflict.id, conflict.field) for each in engine.conflicts()):
+    listed = [(each.id, each.field) for each in engine.conflicts() if each.position is None]
+    if (conflict.id, conflict.field) in listed:
         raise Violation(
             Reachable.number, device.name, f"{conflict.field} of {conflict.id} is in conflict after it was settled"
         )
