@@ -29,7 +29,7 @@ from edda_sync.simulations.keys import Keys, identity_of
 from edda_sync.simulations.links import Host
 from edda_sync.simulations.network import Network
 from edda_sync.simulations.protocols import Action, Recorder, Verdict
-from edda_sync.simulations.tape import ONLY_IN_PLAYS, Event, Profile, Tape
+from edda_sync.simulations.tape import ONLY_IN_PLAYS, UNDOING, Event, Profile, Tape
 from edda_sync.simulations.violation import Violation
 from edda_sync.words import limits
 from edda_sync.workspace.welcome import DeviceCard
@@ -66,7 +66,7 @@ class Simulation:
         plans: Sequence[Callable[[Simulation], object]] = (),
     ) -> None:
         self.tape = tape
-        groups = sorted({action.group for action in actions if action.group} - {ONLY_IN_PLAYS})
+        groups = sorted({action.group for action in actions if action.group} - {ONLY_IN_PLAYS, UNDOING})
         self.profile = profile or tape.profile(groups)
         self.clock = Clock()
         self.devices: list[SimulatedDevice] = []
@@ -123,7 +123,7 @@ class Simulation:
         if self._script is not None:
             self.clock.run_until(self._script(self))
             return
-        groups = self.profile.groups
+        groups = self.profile.groups | ({UNDOING} if self.tape.has(UNDOING) else set())
         weights = [(a.name, a.weight) for a in self._actions.values() if not a.group or a.group in groups]
         events = self.planned = self.tape.events(weights)
         for event in events:

@@ -19,7 +19,7 @@ from edda_sync.simulations.checkers.reach import PLAIN, Change, Reachable, Seen,
 from edda_sync.simulations.device import SimulatedDevice
 from edda_sync.simulations.disk import Interrupted
 from edda_sync.simulations.simulator import Simulation
-from edda_sync.simulations.tape import Draws
+from edda_sync.simulations.tape import UNDOING, Draws
 from edda_sync.simulations.violation import Violation
 from edda_sync.simulations.workload import Work, choose, write
 from edda_sync.words import values
@@ -27,7 +27,6 @@ from edda_sync.words.errors import ClashError, ConflictError, InvalidValueError,
 from edda_sync.words.listed import Conflict, Undone
 from edda_sync.words.model import TEXT_FIELDS
 
-UNDOING: Final = "undoing"
 AGENT: Final = "planner"
 AGAIN_PERCENT: Final = 40  # how often somebody thinks better of an undo at once
 TOGETHER_MAX: Final = 3

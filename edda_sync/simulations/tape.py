@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 T = TypeVar("T")
 
 SEVERITIES: Final = (0, 1, 1, 2, 2, 3)  # some runs have no faults, most have a few kinds, some have all
-WORK: Final = dict.fromkeys(("imports", "moves", "removals", "sets", "tags", "typing", "undoing"), 65)
+WORK: Final = dict.fromkeys(("imports", "moves", "removals", "sets", "tags", "typing"), 65)
 """The percentage of runs that have these; without work, the rarest fault breaks nothing."""
 DEVICES: Final = (2, 2, 2, 3, 3, 3, 4, 5)
 EVENTS: Final = (6, 10, 10, 16, 16, 24, 24, 40, 60)
@@ -31,7 +31,8 @@ ONLY_IN_PLAYS: Final = "backups"
 FILES: Final = "files"
 FEW_FILES: Final = "few-files"
 INDEXES: Final = "indexes"
-BESIDE: Final = {FILES: ("busy", 2), FEW_FILES: ("filed", 6), INDEXES: ("indexed", 5)}
+UNDOING: Final = "undoing"
+BESIDE: Final = {FILES: ("busy", 2), FEW_FILES: ("filed", 6), INDEXES: ("indexed", 5), UNDOING: ("undone", 4)}
 """What some runs have beside their events: the source that this is drawn from, and one run in how many has it."""
 
 
@@ -192,7 +193,7 @@ class Tape:
         if self._beside is not None:
             return what in self._beside
         concern, one_in = BESIDE[what]
-        return self.source(concern).draw(concern, one_in) == 0 and (what != FILES or self.play is None)
+        return self.source(concern).draw(concern, one_in) == 0 and (what not in (FILES, UNDOING) or self.play is None)
 
     def profile(self, groups: Sequence[str]) -> Profile:
         """
