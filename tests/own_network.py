@@ -16,8 +16,19 @@ MS_REC, MS_SLAVE, MNT_DETACH = 0x4000, 0x80000, 2  # sys/mount.h
 NAMED = Path("/var/run/netns")
 
 
+LIKE_A_MACHINE = """\
+link set lo up
+link add eth0 type veth peer name cable
+address add 192.0.2.2/24 dev eth0
+link set cable up
+link set eth0 up
+route add default via 192.0.2.1
+"""
+
+
 def separate() -> bool:
-    """Give this process, and all that it starts from now on, a network with nothing but loopback.
+    """
+    Give this process, and all that it starts from now on, a network of its own: loopback, and an `eth0` that leads nowhere.
 
     Returns:
         Whether that could be done: it needs Linux, root and `ip`. Without them the tests share the machine's network.
@@ -30,7 +41,10 @@ def separate() -> bool:
         if libc.unshare(CLONE_NEWNET):
             return False
         try:
-            subprocess.run(["ip", "link", "set", "lo", "up"], check=True, capture_output=True)
+            subprocess.run(["ip", "-batch", "-"], input=LIKE_A_MACHINE.encode(), check=True, capture_output=True)
+            # The other end of the cable is no interface of this machine, as far as anybody here can see.
+            Path("/proc/sys/net/ipv6/conf/cable/disable_ipv6").write_text("1", encoding="ascii")
+            _show_interfaces_of_this_network("own")
         except (OSError, subprocess.CalledProcessError):
             libc.setns(before, CLONE_NEWNET)
             return False
@@ -41,16 +55,21 @@ def separate() -> bool:
 
 def enter(namespace: str) -> None:
     """Bring this process into a named network, as `ip netns exec` does before it becomes another program."""
-    libc = ctypes.CDLL(None, use_errno=True)
-
-    def done(failed: int) -> None:
-        if failed:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), namespace)
-
     with (NAMED / namespace).open("rb") as network:
-        done(libc.setns(network.fileno(), CLONE_NEWNET))
-    done(libc.unshare(CLONE_NEWNS))
-    done(libc.mount(b"", b"/", b"none", ctypes.c_ulong(MS_SLAVE | MS_REC), None))
-    libc.umount2(b"/sys", MNT_DETACH)  # it shows the interfaces of the network in which it was mounted
-    done(libc.mount(namespace.encode(), b"/sys", b"sysfs", ctypes.c_ulong(0), None))
+        _check(ctypes.CDLL(None, use_errno=True).setns(network.fileno(), CLONE_NEWNET), namespace)
+    _show_interfaces_of_this_network(namespace)
+
+
+def _show_interfaces_of_this_network(name: str) -> None:
+    """Mount /sys anew for this process alone: it shows the interfaces of the network in which it was mounted."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    _check(libc.unshare(CLONE_NEWNS), name)
+    _check(libc.mount(b"", b"/", b"none", ctypes.c_ulong(MS_SLAVE | MS_REC), None), name)
+    libc.umount2(b"/sys", MNT_DETACH)
+    _check(libc.mount(name.encode(), b"/sys", b"sysfs", ctypes.c_ulong(0), None), name)
+
+
+def _check(failed: int, name: str) -> None:
+    if failed:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), name)
