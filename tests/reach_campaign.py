@@ -19,7 +19,7 @@ from tests.sync.newcomers import BY_SEGMENT
 BLOCK: Final = 50  # lives of one seed
 STEPS: Final = 40
 SQLITE_ONE_IN: Final = 10
-SECTION: Final = """\\
+SECTION: Final = """\
 ## Lives (`make reach EXAMPLES=20000 SEED=0`)
 
 Two to four devices live a random life ([how](../tests/lives.py)): every operation, with undo, revert, restore and dismiss,
@@ -72,7 +72,7 @@ def blocks(first: int, examples: int) -> Iterator[Block]:
         while lives < examples:
             found = block(seed, min(BLOCK, examples - lives))
             for fault in found.faults:
-                campaigns.say(f"\\nseed {seed}: {fault}\\n")
+                campaigns.say(f"\nseed {seed}: {fault}\n")
             yield found
             lives, seed = lives + BLOCK, seed + 1
     finally:
