@@ -293,11 +293,8 @@ class Transaction:
         try:
             if self._attaching is not None:
                 self._attaching.settle()
-            check = (
-                self._before
-                if self._attaching is not None or self._read_at.is_any or (self._checked and self._seen)
-                else None
-            )
+            is_checked = self._attaching is not None or self._read_at.is_any or (self._checked and self._seen)
+            check = self._before if is_checked else None
             self.dot = self._writing.commit_drafts(self._drafts.listed, self._agent, self._reason, check)
         except BaseException:
             self.state = TransactionState.ABORTED
