@@ -43,6 +43,7 @@ ANOTHER: Final = "shows what somebody else wrote at the same time"
 WORKED_ON: Final = "stays, because others have worked on it since it was made"
 IN_TRASH: Final = "is in the trash, where somebody else put it"
 WORDS_GONE: Final = "has words of it that others have deleted or changed since"
+SETTLED: Final = "stays settled; the other value is in its history"
 RING: Final = "cannot be set back, because the task would become its own ancestor"
 WORDS_LOST: Final = "had words that others deleted too; these stay deleted"
 
@@ -170,7 +171,8 @@ def _set_cells_back(found: Inverse, now: Entity, then: Entity, dots: Collection[
         elif not name.startswith(SETS) and cells.visible(siblings)[:2] not in dots:
             found.left[name] = ANOTHER
         elif present == value:
-            continue
+            if not name.startswith(SETS) and any(write[3] != value for write in former or ()):
+                found.left[name] = SETTLED
         elif name == "parent_id" and value is not None and around.is_below(now.key, value):
             found.left[name] = RING
         else:

@@ -43,6 +43,20 @@ def test_of_two_values_that_were_written_at_once_the_one_that_is_not_shown_is_no
         assert laptop.conflicts() == []
 
 
+def test_a_conflict_that_was_settled_for_what_was_shown_stays_settled_and_that_is_said() -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        task = laptop.create_task(edda.Task(title="Milk", priority=1))
+        sync(laptop, phone)
+        laptop.update_task(edda.Task(id=task, priority=2))
+        phone.update_task(edda.Task(id=task, priority=3))
+        sync(laptop, phone)
+        (conflict,) = laptop.conflicts()
+        dismissed = laptop.settle(conflict)
+        assert dismissed is not None
+        assert left(laptop.undo(dismissed)) == {"priority": inverse.SETTLED}
+        assert laptop.conflicts() == []
+
+
 def test_what_was_made_goes_to_the_trash_unless_others_have_worked_on_it() -> None:
     with devices(2, backend="memory") as (laptop, phone):
         kept, gone = (laptop.create_task(edda.Task(title=each)) for each in ("Kept", "Gone"))
