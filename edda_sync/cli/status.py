@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -50,16 +50,21 @@ def print_clocks(devices: dict[str, Answer]) -> None:
                 say(said)
 
 
+HANGING: Final[Answer] = {}  # the answer of a device that gives none
+
+
 @click.command("status", cls=Command)
 @json_option
 def status(as_json: bool) -> None:
     """Show the other devices, whether each is proved equal or how far behind, and what is in the store."""
-    found = asked("status")
-    if found is None:
+    found = asked("status", hanging=HANGING)
+    hangs = found is HANGING
+    if found is None or hangs:
         from edda_sync.engine import standing
 
         with opened() as store:
             found = {**standing.status(store), "damaged": damaged_parts(store)}
+    found["hangs"] = hangs
     found["damaged"] = known(database(), found.get("damaged") or ())
     found.pop("done", None)
     found["to_bring"] = [str(folder) for folder in asides.outstanding(home())]
@@ -69,13 +74,14 @@ def status(as_json: bool) -> None:
         _print_status(found)
 
 
-def asked(what: str, *, quietly: bool = False) -> Answer | None:
+def asked(what: str, *, quietly: bool = False, hanging: Answer | None = None) -> Answer | None:
     """
-    Return the answer of a running ``edda up``; None if there is none, or it does not answer.
+    Return the answer of a running ``edda up``; None if there is none.
 
     Args:
         what: What to ask for.
         quietly: Whether a person is not told of it, as beside other progress.
+        hanging: What to return if it does not answer.
     """
     if not os.path.exists(socket_path(home())):
         return None
@@ -90,11 +96,13 @@ def asked(what: str, *, quietly: bool = False) -> Answer | None:
         return None
     except TimeoutError:
         note("The device that runs here does not answer (`edda up` was stopped, or hangs); the store says this:")
-        return None
+        return hanging
 
 
 def _print_status(found: Answer) -> None:
-    state = f"running on port {found['port']}" if found["running"] else "not running; `edda up` runs it"
+    state = "not running; `edda up` runs it"
+    if found["running"] or found["hangs"]:
+        state = "running, but it does not answer now" if found["hangs"] else f"running on port {found['port']}"
     say(f"{found['name']} ({found['device'][:SHORT_DEVICE]}), {state}")
     held = ", ".join(count(found[key], key[:-1]) for key in ("tasks", "documents", "tags"))
     size = sum(found[f"{part}_bytes"] for part in ("database", "wal", "rocksdb", "files")) / 1_000_000

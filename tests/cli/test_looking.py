@@ -311,7 +311,7 @@ def test_a_stopped_device_is_told_and_answers_once_it_goes_on(machine: Machines)
     laptop = machine("laptop")
     running, _ = laptop.up()
     running.process.send_signal(signal.SIGSTOP)
-    assert "does not answer" in laptop.run("status")
+    assert "running, but it does not answer now" in laptop.run("status")
     running.process.send_signal(signal.SIGCONT)
     assert "running on port" in laptop.run("status")
     assert running.end() == 0

@@ -185,7 +185,7 @@ def test_the_reason_why_a_device_is_not_reached_is_below_the_table_and_widens_no
         found = standing.status(laptop)
     (peer,) = found["peers"]
     peer["error"] = "No device answered at 192.168.1.20:7000 (Connection refused); is `edda up` running there?"
-    monkeypatch.setattr(status, "asked", lambda _: found)
+    monkeypatch.setattr(status, "asked", lambda *_, **_named: found)
     *_, row, why = edda("status").stdout.splitlines()
     assert row.split() == ["phone", "not", "connected", "never"]
     assert why == f"phone: {peer['error']}"
