@@ -19,7 +19,7 @@ def simulate(*arguments: str) -> Result:
 
 
 def test_a_seed_that_passes_says_so_with_its_digest() -> None:
-    first, again = simulate("--seed", "3"), simulate("--seed", "3")
+    first, again = simulate("--seed", "21"), simulate("--seed", "21")
     assert first.exit_code == 0
     assert re.fullmatch(r"Held: all devices are proved equal \(.* digest [0-9a-f]{32}\)\.\n", first.stdout)
     assert again.stdout == first.stdout
@@ -41,7 +41,7 @@ def test_a_range_of_seeds_in_json_is_a_list_of_verdicts() -> None:
 
 def test_a_failure_prints_the_command_that_repeats_it_and_shrinks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edda_sync.engine.life.Sidecar.doubt", lambda *_: "")
-    failing = next(seed for seed in range(2_000) if run(Tape(seed, backend="memory")).violation is not None)
+    failing = next(seed for seed in range(25, 2_000) if run(Tape(seed, backend="memory")).violation is not None)
     found = simulate("--seeds", f"{failing}-{failing}", "--backend", "memory", "--shrink")
     assert found.exit_code == 1
     again = re.search(r"^Again: edda simulate (.*)$", found.stderr, re.MULTILINE)
@@ -61,11 +61,11 @@ def test_seeds_are_drawn_around_a_story_that_can_be_drawn() -> None:
 
 def test_a_run_is_drawn_as_a_page(tmp_path: Path) -> None:
     page = tmp_path / "run.html"
-    result = simulate("--seed", "3", "--html", str(page))
+    result = simulate("--seed", "21", "--html", str(page))
     assert result.exit_code == 0
     assert str(page) in result.stderr
     text = page.read_text()
-    assert "edda simulate --seed 3" in text
+    assert "edda simulate --seed 21" in text
     assert "<svg" in text
 
 
