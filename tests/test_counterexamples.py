@@ -10,6 +10,7 @@ import edda_sync as edda
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.testing import devices, sync
 from edda_sync.words.errors import NotFoundError
+from edda_sync.words.listed import DELETED
 
 Engines = tuple[StorageEngine, StorageEngine, StorageEngine]
 HOUR_S = 3_600
@@ -228,7 +229,8 @@ def test_counterexample_5_an_edit_unseen_by_a_deletion_with_a_fast_clock_is_foun
     laptop.update_task(edda.Task(id=task_id, title="E"))
     sync_all(three)
     assert task_of(phone, task_id).title == "W"
-    assert [kept.value for conflict in phone.conflicts() for kept in conflict.kept] == ["E"]
+    kept = {conflict.field: [each.value for each in conflict.kept] for conflict in phone.conflicts()}
+    assert kept == {"title": ["E"], DELETED: [True]}
 
 
 def test_counterexample_6_deleted_twice_with_the_edit_known_to_one_is_hidden(three: Engines, clock: Clock) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from edda_sync.demo.machines import ALL, Machine
 from edda_sync.words.errors import EddaError
+from edda_sync.words.listed import DELETED
 
 NAMES: Final = ("laptop", "phone", "tablet")
 LOOK_EVERY_S: Final = 0.2
@@ -246,13 +247,15 @@ class Story:
         found = self.summary
         yield f"Three digests, one content: {next(iter(found['digests'].values()))}"
         for each in found["kept"]:
+            if each["field"] == DELETED:  # the line below tells it
+                continue
             kept = ", ".join(f'"{value}"' for value in sorted(map(str, each["kept"])))
             yield f'One {each["field"]} is shown, "{each["shown"]}"; kept beside it: {kept}'
         yield f"One paragraph: {found['paragraph']}"
         if found["tags_made_of_three"] == 1:
             yield f'The tag "{TAG}", made on all three, is one tag'
         if found["deleted_and_edited_lives"]:
-            yield f'"{TAP}", deleted on one and edited on another, lives'
+            yield f'"{TAP}", deleted on one and edited on another, lives, and is listed'
         yield f"All three proved equal {self._seconds('converging')} after they were started again"
 
     def kill(self) -> None:

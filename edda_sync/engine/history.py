@@ -19,7 +19,7 @@ from edda_sync.engine.dots import text_of
 from edda_sync.ledger.body import operations_of
 from edda_sync.store.seams import Logged, StoreReader
 from edda_sync.words import values
-from edda_sync.words.errors import CorruptError, EddaError, NotFoundError
+from edda_sync.words.errors import CorruptError, EddaError, InvalidValueError, NotFoundError
 from edda_sync.words.listed import Done, History
 from edda_sync.words.model import TEXT_FIELDS
 from edda_sync.workspace.members import cards
@@ -140,9 +140,9 @@ class _Phrases:
     def _cell(self, one: ops.Put, name: str, value: Any) -> str:
         group, _, rest = name.partition(".")
         if group == "tag":
-            return f"{'tagged' if value else 'took off'} #{self.title(_key('tag', rest))}"
+            return f"{'tagged' if value else 'took off'} #{self._named('tag', rest)}"
         if group == "link":
-            return f"{'linked' if value else 'unlinked'} {self.title(_key('document', rest))}"
+            return f"{'linked' if value else 'unlinked'} {self._named('document', rest)}"
         if group == "file":
             return "attached a file" if value else "took a file off"
         if name == TEXT_FIELDS.get(one.kind):
@@ -154,6 +154,13 @@ class _Phrases:
             return f"{name} cleared"
         text = str(shown)
         return f"{name} {text if len(text) <= _VALUE_CHARACTERS_MAX else text[:_VALUE_CHARACTERS_MAX] + '…'}"
+
+    def _named(self, kind: str, member: str) -> str:
+        """Return the title or name of a member of a set; what a cell calls it, if that is no id."""
+        try:
+            return self.title(key_of(kind, values.id_bytes(kind, member)))
+        except InvalidValueError:  # another program wrote it, and nothing shows it
+            return member
 
     def title(self, key: bytes) -> str:
         """Return the title or name of an entity, also of one in the trash; the end of its id if it has none."""
@@ -183,7 +190,3 @@ def units_of(edit: Any) -> tuple[int, int]:
 
 def _makes(one: ops.Operation) -> bool:
     return isinstance(one, ops.Put) and "created_at" in one.cells
-
-
-def _key(kind: str, entity_id: str) -> bytes:
-    return key_of(kind, values.id_bytes(kind, entity_id))

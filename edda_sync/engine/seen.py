@@ -58,6 +58,7 @@ class ReadAt:
 
     def __init__(self) -> None:
         self._noted: list[tuple[Item, Cells]] = []
+        self._own: dict[bytes, tuple[int, set[str]]] = {}  # how many drafts of an entity were looked at, and their cells
 
     @property
     def is_any(self) -> bool:
@@ -76,11 +77,11 @@ class ReadAt:
         if read is None:
             return
         key = key_of(kind_of(read), values.id_bytes("id", read.id))
-        own = {name for draft in drafts.of(key) if isinstance(draft, Put) for name in draft.cells}
-        merging = own | {TEXT_FIELDS[kind_of(read)]}
-        compared = {
-            name: value for name, value in written.items() if name not in merging and not name.startswith("tag.")
-        }
+        first, own = self._own.get(key, (0, {TEXT_FIELDS[kind_of(read)]}))
+        new = drafts.of(key, first)
+        own.update(name for draft in new if isinstance(draft, Put) for name in draft.cells)
+        self._own[key] = first + len(new), own
+        compared = {name: value for name, value in written.items() if name not in own and not name.startswith("tag.")}
         if compared:
             self._noted.append((read, compared))
 

@@ -99,7 +99,7 @@ def test_a_signal_at_any_moment_of_a_command_shows_no_traceback_of_ours(edda: An
         _, said = process.communicate()
         shown = {name for name in re.findall(r"edda_sync/(\S+)\"", said) if "Traceback" in said}
         assert shown <= {"__init__.py", "cli/__init__.py", "cli/command.py"}, said
-        assert "Exception ignored" not in said
+        assert "Exception ignored" not in said or "_get_module_lock" in said, said  # CPython's own, while it imports
         assert process.returncode in (0, 1, 130, -number)
 
 

@@ -45,7 +45,7 @@ def test_the_outcome_is_printed_in_lines_that_name_what_is_kept(tmp_path: Path) 
         'One title is shown, "c"; kept beside it: "a", "b"',
         "One paragraph: The door opens at half past eight.",
         'The tag "urgent", made on all three, is one tag',
-        f'"{TAP}", deleted on one and edited on another, lives',
+        f'"{TAP}", deleted on one and edited on another, lives, and is listed',
         "All three proved equal 1.3 s after they were started again",
     ]
 

@@ -18,6 +18,7 @@ from edda_sync.sync.messages import Earlier
 from edda_sync.testing import devices, pair, replica_of, sync
 from edda_sync.words import limits
 from edda_sync.words.errors import DiskFullError, UsageError
+from edda_sync.words.listed import DELETED
 from edda_sync.words.values import id_text
 from edda_sync.workspace import closing
 from edda_sync.workspace.actor import actor_of, new_life
@@ -296,7 +297,8 @@ def test_tags_that_only_a_segment_showed_are_made_anew_by_whoever_tagged_with_th
     assert {each.name: each.color for each in scene.tablet.tags()} == {"home": "red", "hidden": None}
     sync(scene.laptop, scene.tablet)
     scene.everybody()
-    assert scene.phone.conflicts() == []
+    found = [(each.title, each.field) for each in scene.phone.conflicts()]
+    assert found == [("hidden", DELETED)], "the tablet did not know of the deletion"
 
 
 def test_what_was_made_of_something_that_is_not_here_is_deleted_with_it(scene: Scene) -> None:
