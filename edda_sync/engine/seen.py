@@ -58,7 +58,9 @@ class ReadAt:
 
     def __init__(self) -> None:
         self._noted: list[tuple[Item, Cells]] = []
-        self._own: dict[bytes, tuple[int, set[str]]] = {}  # how many drafts of an entity were looked at, and their cells
+        self._own: dict[
+            bytes, tuple[int, set[str]]
+        ] = {}  # how many drafts of an entity were looked at, and their cells
 
     @property
     def is_any(self) -> bool:
