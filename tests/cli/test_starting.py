@@ -23,7 +23,7 @@ def anew(
     return starting.anew(command, environment, stdin=stdin, stdout=stdout, stderr=stderr)
 
 
-WAYS = pytest.mark.parametrize("start", [starting.start, anew], ids=["parted off", "started anew"])
+WAYS = pytest.mark.parametrize("start", [starting.start, anew], ids=["forked", "started anew"])
 
 
 def ended(start: Start, environment: dict[str, str], *arguments: str, typed: bytes = b"") -> tuple[int, bytes, bytes]:

@@ -1,7 +1,7 @@
 """
 A machine: a store with its own home and state, and the real command ``edda`` on it, in processes of their own.
 
-Its processes are ended when the context ends, whatever happened. They are parted off one that has loaded everything
+Its processes are ended when the context ends, whatever happened. They are forked from one that has loaded everything
 (``tests/cli/starting.py``), unless it is another version's, or has another clock.
 """
 
