@@ -73,9 +73,8 @@ async def test_large_packets_that_vanish_are_noticed_and_smaller_ones_sent_by_ei
                 process.send_signal(signal.SIGINT)
                 said_there, complaints = await asyncio.to_thread(process.communicate)
                 assert process.returncode == 0, complaints
-                lost = [line for line in said_there.splitlines() if f"lost {peer_name}" in line]
-                stalled = [line for line in lost if "ended there" not in line]  # as the first of the two did
-                assert len(stalled) == 1, "one link stalled, and no other one did"
+                lost = said_there.count(f"lost {peer_name}")
+                assert lost == 1 if each is sender else lost in (1, 2), "one link stalled, and the sender ended first"
 
         await asyncio.gather(*(get_through(each, lower=not number) for number, each in enumerate(pairs)))
 
