@@ -145,14 +145,14 @@ class _Phrases:
             return f"{'linked' if value else 'unlinked'} {self._named('document', rest)}"
         if group == "file":
             return "attached a file" if value else "took a file off"
-        if name == TEXT_FIELDS.get(one.kind):
-            return f"{name} cleared" if value is None else f"{name} +{len(value):,}"
-        if name == "parent_id" and value is not None:
-            return f"parent {self.title(key_of('task', value))}"
-        shown = value[0] if name == "status" and isinstance(value, list) else value
-        if shown is None:
+        if value is None:
             return f"{name} cleared"
-        text = str(shown)
+        if name == TEXT_FIELDS.get(one.kind):
+            return f"{name} +{len(value):,}" if isinstance(value, str) else f"{name} (refused)"
+        if name == "parent_id":
+            is_id = isinstance(value, bytes) and len(value) == 16
+            return f"parent {self.title(key_of('task', value))}" if is_id else "parent (refused)"
+        text = str(value[0] if name == "status" and isinstance(value, list) and value else value)
         return f"{name} {text if len(text) <= _VALUE_CHARACTERS_MAX else text[:_VALUE_CHARACTERS_MAX] + '…'}"
 
     def _named(self, kind: str, member: str) -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 import edda_sync as edda
+from edda_sync.crdt import operation as ops
+from edda_sync.engine import history
 from edda_sync.testing import devices, sync
 
 
@@ -50,3 +54,14 @@ def test_the_history_of_a_tag_has_its_renaming() -> None:
         with laptop.begin_transaction() as tx:
             tx.rename_tag("home", "house")
         assert [each.what[0] for each in laptop.history(tag.id).changes] == ["deleted", "made"]
+
+
+@pytest.mark.parametrize("value", [None, True, 7, "words", b"\x01", b"0123456789abcdef", [], ["done", 5], {}], ids=repr)
+@pytest.mark.parametrize(
+    "cell", ["title", "description", "parent_id", "status", "tag.no id", "link.no id", "file.x", "new"]
+)
+def test_what_somebody_wrote_that_is_refused_is_told_too(cell: str, value: object) -> None:
+    """Another program may put anything into a cell; all the history of that item has to be shown nevertheless."""
+    with devices(1, backend="memory") as (laptop,), laptop.store.read() as reader:
+        phrases = history._Phrases(reader)
+        assert [*phrases.of(ops.Put("task", bytes(16), {cell: value}))]
