@@ -74,7 +74,10 @@ async def test_large_packets_that_vanish_are_noticed_and_smaller_ones_sent_by_ei
                 said_there, complaints = await asyncio.to_thread(process.communicate)
                 assert process.returncode == 0, complaints
                 lost = said_there.count(f"lost {peer_name}")
-                assert lost == 1 if each is sender else lost in (1, 2), "one link stalled, and the sender ended first"
+                if each is sender:
+                    assert lost == 1, f"one link stalled, and no other one did: {said_there}"
+                else:  # a new link may take the place of the stalled one, and the sender ends first
+                    assert lost <= 2, said_there
 
         await asyncio.gather(*(get_through(each, lower=not number) for number, each in enumerate(pairs)))
 
