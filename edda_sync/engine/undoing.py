@@ -112,11 +112,16 @@ def _settled(reader: StoreReader, keys: Collection[bytes], dots: Collection[Dot]
     They count as if neither had been: what an undo wrote is not somebody's later work, which an undo of what was before it
     would have to leave. An undo that was taken back, or is to be, does not count.
     """
-    undone, settled = set[Dot](), set[Dot]()
+    undone, settled, restored = set[Dot](), set[Dot](), set[bytes]()
     for position in sorted({each for key in keys for each in reader.mentions.of(key)}, reverse=True):
         logged = reader.log.read(position)
         dot, reason = (logged.actor, logged.seq), changes.decode_header(logged.raw).reason or ""
+        done = [*operations_of(reader, logged)]
+        if dot not in undone:
+            restored.update(key_of(one.kind, one.id) for one in done if isinstance(one, ops.Touch))
         if reason.startswith(UNDO) and dot not in undone and dot not in dots:
+            if any(isinstance(one, ops.Delete) and key_of(one.kind, one.id) in restored for one in done):
+                continue  # who brought the item back later has taken this undo back
             taken = _named(reader, reason)
             undone.update(taken)
             settled.update((dot, *taken) if taken else ())

@@ -143,3 +143,16 @@ def test_a_task_is_not_put_below_itself_again() -> None:
         free = laptop.history(one).changes[0].dot
         laptop.update_task(edda.Task(id=two, parent_id=one))
         assert left(laptop.undo(free)) == {"parent_id": inverse.RING}
+
+
+def test_what_was_brought_back_by_hand_after_an_undo_comes_back_when_a_later_undo_is_undone() -> None:
+    with devices(1, backend="memory") as (laptop,):
+        task = laptop.create_task(edda.Task(title="Milk"))
+        made = laptop.history(task).changes[-1].dot
+        laptop.undo(made)
+        laptop.restore_task(task)
+        again = laptop.undo(made, laptop.history(task).changes[0].dot)
+        assert again.dot is not None
+        assert laptop.query_tasks() == []
+        laptop.undo(again.dot)
+        assert [each.title for each in laptop.query_tasks()] == ["Milk"]
