@@ -84,7 +84,10 @@ INSTALLED = "from edda_sync.cli.command import main; main()"
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_at_any_moment_of_a_command_shows_no_traceback_of_ours(edda: Any, number: signal.Signals) -> None:
-    """While Python itself starts, and reads the first lines of ours, it shows its own traceback; only it can change that."""
+    """While Python itself starts, and reads the first lines of ours, it shows its own traceback; only it can change that.
+
+    So it is with what it says when a signal comes while it frees the lock of an import (`_get_module_lock`).
+    """
     edda("task", "add", "a")
     for moment in range(15):
         process = subprocess.Popen(
@@ -99,7 +102,7 @@ def test_a_signal_at_any_moment_of_a_command_shows_no_traceback_of_ours(edda: An
         _, said = process.communicate()
         shown = {name for name in re.findall(r"edda_sync/(\S+)\"", said) if "Traceback" in said}
         assert shown <= {"__init__.py", "cli/__init__.py", "cli/command.py"}, said
-        assert "Exception ignored" not in said or "_get_module_lock" in said, said  # CPython's own, while it imports
+        assert "Exception ignored" not in re.sub(r"Exception ignored in: <function _get_module_lock", "", said), said
         assert process.returncode in (0, 1, 130, -number)
 
 
