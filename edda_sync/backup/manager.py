@@ -328,7 +328,7 @@ class BackupManager:
         tell("changing everything back")
         tags = [] if only else self.tags_lacking(restored)
         bring_tags(self.storage, tags, _reason(backup))
-        count = len(tags) + make_true(restored, self.storage, self.compare(restored, only), _reason(backup))
+        count = len(tags) + make_true(restored, self.storage, lambda: self.compare(restored, only), _reason(backup))
         return Brought(count, self._bring_files(backup, only, tell))
 
     def lost_files(self, backup: Manifest, only: Collection[str] = ()) -> list[str]:

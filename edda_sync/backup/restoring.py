@@ -8,7 +8,7 @@ newer to the trash. Neither makes the store forget anything: devices that were a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy, deepcopy
 from typing import Final, TypeVar
 
@@ -60,25 +60,34 @@ def bring_back(backup: StorageEngine, store: StorageEngine, found: Sequence[Diff
     return len(wanted)
 
 
-def make_true(backup: StorageEngine, store: StorageEngine, found: Sequence[Difference], reason: str) -> int:
+def make_true(
+    backup: StorageEngine, store: StorageEngine, compare: Callable[[], Sequence[Difference]], reason: str
+) -> int:
     """
     Give every task and document the values of a backup; return how many were changed.
 
     Args:
         backup: A store that holds what the backup holds.
         store: The store.
-        found: The differences between the two.
+        compare: Returns the present differences between the two.
         reason: Why, for the history.
     """
+    found = compare()
     bring_back(backup, store, found, reason)
-    changed = [each for each in found if each.how in (How.CHANGED, How.DELETED)]
-    _complete(backup, store, changed, reason)
     newer = [each for each in found if each.how is How.ONLY_HERE]
     for group in _groups(newer):
         with store.begin_transaction(reason=reason) as tx:
             for each in group:
                 (tx.delete_task if each.kind == "task" else tx.delete_document)(each.id)
-    return len([each for each in found if each.how is How.MISSING]) + len(changed) + len(newer)
+    changed = {(each.kind, each.id) for each in found if each.how is not How.ONLY_HERE}
+    # What leaves the trash shows in others, too: what was put under it, or linked to it, since the backup, is so again.
+    before: list[tuple[str, tuple[str, ...]]] = []
+    while (left := [each for each in compare() if each.how is How.CHANGED]) and before != (
+        before := [(each.id, each.fields) for each in left]
+    ):
+        _complete(backup, store, left, reason)
+        changed |= {(each.kind, each.id) for each in left}
+    return len(changed) + len(newer)
 
 
 def bring_tags(store: StorageEngine, tags: Sequence[Tag], reason: str) -> None:

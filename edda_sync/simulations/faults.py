@@ -183,6 +183,7 @@ def restore_image(sim: Simulation, device: SimulatedDevice, image: Image, *, cop
     """Stop a device, put an image of its folder back, and start it. The sidecar is stored elsewhere, and stays."""
     device.crash(power=False)
     device.disk.put_back(image, sidecar=False, copied=copied)
+    device.remedy = None  # if its store was lost, it has one again, and needs no backup
     sim.put_back(device)
     sim.boot(device)
 

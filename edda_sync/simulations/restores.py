@@ -110,6 +110,8 @@ def lose_store(sim: Simulation, draws: Draws) -> None:
     device = draws.pick("device", devices)
     if sum(each.id == device.id for each in sim.devices) > 1:
         return  # its twin has everything
+    if sim.backups.place.harmed and not _is_founding_kept(sim, device):
+        return
     lose(sim, device, proof=draws.chance("proof", 50))
     if draws.chance("power fails", 20):
         device.lose_power_after(draws.draw("points", POINTS))
@@ -120,6 +122,17 @@ def lose_store(sim: Simulation, draws: Draws) -> None:
             sim.later(AGAIN_S, try_again)
 
     sim.later(draws.seconds("for", *FOR_S), try_again)
+
+
+def _is_founding_kept(sim: Simulation, lost: SimulatedDevice | None = None) -> bool:
+    """
+    Tell whether the change that founded the workspace is on the disk of a device that is not lost.
+
+    Without that change nobody is a member of anything, so if only a backup holds it, the place must not harm that.
+    """
+    founding = {(sim.backups.decoded(each).workspace, 1) for each in sim.backups.made}
+    others = [each for each in sim.honest() if each is not lost and each.remedy is None]
+    return any(not founding.isdisjoint(sim.book.held.get(each.name, {}).values()) for each in others)
 
 
 def lose(sim: Simulation, device: SimulatedDevice, *, proof: bool) -> None:
@@ -318,7 +331,7 @@ def place_loses(sim: Simulation, draws: Draws) -> None:
     """An object at the place vanishes, or a bit of it flips."""
     place = sim.backups.place
     keys = [key for key, held in place.objects.items() if held.sound]
-    if not keys:
+    if not keys or not _is_founding_kept(sim):
         return
     key = draws.pick("key", keys)
     if draws.chance("vanishes", 50):

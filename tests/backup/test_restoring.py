@@ -37,7 +37,7 @@ def test_bringing_back_takes_from_the_trash_and_leaves_the_rest(scene: Scene) ->
 def test_making_it_the_truth_gives_everything_its_values_of_then(scene: Scene) -> None:
     newer = spoil(scene)
     with scene.restored() as proof:
-        assert make_true(proof.engine, scene.laptop, scene.found(proof), "restored") == 4
+        assert make_true(proof.engine, scene.laptop, lambda: scene.found(proof), "restored") == 4
         assert scene.found(proof) == []
     assert shown(scene.laptop) == scene.then
     assert [task.id for task in scene.laptop.trash("task")] == [newer]
@@ -48,7 +48,7 @@ def test_a_device_that_was_away_merges_with_a_restore_as_with_any_changes(scene:
     scene.phone.update_task(edda.Task(id=scene.report, priority=0))
     away = scene.phone.create_task(edda.Task(title="Written while away"))
     with scene.restored() as proof:
-        make_true(proof.engine, scene.laptop, scene.found(proof), "restored")
+        make_true(proof.engine, scene.laptop, lambda: scene.found(proof), "restored")
     sync(scene.laptop, scene.phone)
     report = scene.phone.get_task(scene.report)
     assert report is not None
@@ -64,7 +64,7 @@ def test_many_are_restored_in_several_changes(scene: Scene, monkeypatch: pytest.
     for number in range(5):
         scene.laptop.create_task(edda.Task(title=f"Newer {number}"))
     with scene.restored() as proof:
-        make_true(proof.engine, scene.laptop, scene.found(proof), "restored")
+        make_true(proof.engine, scene.laptop, lambda: scene.found(proof), "restored")
     assert shown(scene.laptop) == scene.then
 
 
@@ -79,6 +79,25 @@ def test_parents_that_have_changed_places_are_as_they_were(scene: Scene) -> None
         manager.make_true(backup, restored)
     tasks = {task.id: task.parent_id for task in laptop.query_tasks(edda.TaskQuery())}
     assert tasks == {scene.milk: scene.report, scene.report: None}
+
+
+def test_what_was_put_under_or_linked_to_something_that_comes_from_the_trash_is_as_it_was(scene: Scene) -> None:
+    """Neither the parent nor the link is shown as long as what they lead to is in the trash, so nothing seems different."""
+    laptop = scene.laptop
+    note = laptop.create_document(edda.Document(title="A note"))
+    bread = laptop.create_task(edda.Task(title="Bread"))
+    manager, backup = backed_up_now(scene)
+    then = shown(laptop)
+    with laptop.begin_transaction() as tx:
+        tx.update_task(edda.Task(id=bread, parent_id=scene.milk))
+        tx.link(bread, note)
+        tx.delete_task(scene.milk)
+        tx.delete_document(note)
+    with manager.restored(backup) as restored:
+        assert {each.id for each in manager.compare(restored)} == {scene.milk, note}
+        assert manager.make_true(backup, restored).items == 3
+        assert manager.compare(restored) == []
+    assert shown(laptop) == then
 
 
 @pytest.mark.parametrize("exactly", [True, False])
