@@ -106,17 +106,21 @@ def is_pending(reader: StoreReader) -> bool:
     return reader.meta.get(EARLY_KEY) is not None
 
 
-def are_below(reader: StoreReader, author: bytes, *past: Mapping[bytes, int]) -> bool:
+def are_below(reader: StoreReader, author: bytes, *past: Mapping[bytes, int], begins: bool) -> bool:
     """
-    Tell whether a change of another device depends on early writes, so that it comes too early itself.
+    Tell whether a change from elsewhere depends on early writes, so that it comes too early itself.
+
+    Its author may be this very device, if a copy of its store began a life of its own, or this store was put back. Then a
+    change that goes on in a life that is here is one more early write, and one that begins a life comes too early.
 
     Args:
         reader: A reader of the store.
         author: The key of the device that made the change.
         past: What the change depends on. Wherever a later early life is, the first one is, because the later continues it.
+        begins: Whether the change begins a life.
     """
     raw = reader.meta.get(EARLY_KEY)
-    if raw is None or changes.decode_birth(raw).public_key == author:
+    if raw is None or (changes.decode_birth(raw).public_key == author and not begins):
         return False
     first = changes.actor_of(raw)
     return any(name in each for name in (first, *names_of(reader).branches(first)) for each in past)

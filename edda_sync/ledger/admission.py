@@ -85,7 +85,7 @@ def check(reader: StoreReader, pasts: Pasts, fold: Fold, workspace: bytes, chang
     else:
         before = pasts.of(reader, head)
         before.update(chains.past_of(place.before))
-    if early.are_below(reader, birth.public_key, before, named):
+    if early.are_below(reader, birth.public_key, before, named, begins=head is None):
         return Admitted.EARLY  # its past is not all here, although what it names is
     deps = before
     if named:

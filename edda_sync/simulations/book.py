@@ -181,8 +181,13 @@ class Book:
         self.read_on(device)
 
     def is_own(self, device: Host, entry: Logged) -> bool:
-        """Tell whether a device itself wrote an entry of its log."""
+        """Tell whether an entry of a device's log is in a life of that device."""
         return entry.actor in self._own[device.name]
+
+    def is_new(self, device: Host, entry: Logged) -> bool:
+        """Tell whether a device has just written an entry. A bundle may bring what a copy of it wrote in the same life."""
+        elsewhere = (held for name, held in self.held.items() if name != device.name)
+        return self.is_own(device, entry) and not any(entry.hash in held for held in elsewhere)
 
     def acknowledge(self, device: Host, own: list[Logged]) -> None:
         """Note that a device acknowledged its own changes."""

@@ -130,9 +130,9 @@ def _is_founding_kept(sim: Simulation, lost: SimulatedDevice | None = None) -> b
 
     Without that change nobody is a member of anything, so if only a backup holds it, the place must not harm that.
     """
-    founding = {(sim.backups.decoded(each).workspace, 1) for each in sim.backups.made}
+    founding = next(iter(sim.book.hashes.values()))  # it is the first that was written
     others = [each for each in sim.honest() if each is not lost and each.remedy is None]
-    return any(not founding.isdisjoint(sim.book.held.get(each.name, {}).values()) for each in others)
+    return any(founding in sim.book.held.get(each.name, ()) for each in others)
 
 
 def lose(sim: Simulation, device: SimulatedDevice, *, proof: bool) -> None:

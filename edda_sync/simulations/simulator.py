@@ -347,7 +347,7 @@ class Simulation:
         entries = self.book.read_on(device)
         self._audience.changed(self.now, device)
         if is_acknowledged:
-            own = [each for each in entries if self.book.is_own(device, each)]
+            own = [each for each in entries if self.book.is_new(device, each)]
             self.book.acknowledge(device, own)
             self._audience.tell("acknowledged", device, own)
         if entries:

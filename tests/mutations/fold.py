@@ -131,7 +131,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "changes built on early writes are taken before the change that these continue",
         "A newcomer holds changes that nobody else can take, and cannot be let in again.",
         "ledger/admission.py",
-        "if early.are_below(reader, birth.public_key, before, named):",
+        "if early.are_below(reader, birth.public_key, before, named, begins=head is None):",
         "if False:",
         ("changes/test_early.py",),
     ),
