@@ -91,8 +91,10 @@ def contents(file: IO[bytes], objects: Objects, unpacking: Unpacking, name: str)
     """
     Return what a bundle holds, once all of it was read and checked.
 
+    Its checksum is compared first: a copy that went wrong may otherwise look like a bundle of somebody else.
+
     Args:
-        file: The bundle, from its beginning.
+        file: The bundle, from its beginning; it can be read twice.
         objects: Opens it.
         unpacking: Checks whose runs they are.
         name: What to call it in errors.
@@ -102,7 +104,10 @@ def contents(file: IO[bytes], objects: Objects, unpacking: Unpacking, name: str)
         BackupKeyError: It cannot be opened with the keys that are here.
         RemoteMismatchError: It belongs to another workspace.
     """
-    headers = []
+    start, headers = file.tell(), list[RunHeader]()
+    for _data in _objects(file, name):
+        pass
+    file.seek(start)
     for data in _objects(file, name):
         try:
             opened = runs.read([objects.open(name_of(data), data, Kind.RUN)])

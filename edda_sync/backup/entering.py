@@ -7,7 +7,7 @@ It opens the lockboxes there, and with the keys in them the backups. :func:`newe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from edda_sync.backup.keys import Keys
 from edda_sync.backup.lockbox import entrances
@@ -18,6 +18,8 @@ from edda_sync.backup.target import Target
 from edda_sync.backup.whose import device_meant, names_in
 from edda_sync.transport.identity import Identity
 from edda_sync.words.errors import BackupError, NotFoundError
+
+_SHOWN_MAX: Final = 10  # backups that an error names
 
 
 class Entered(NamedTuple):
@@ -123,9 +125,16 @@ def chosen(
     if number is not None:
         found = [each for each in place.backups if each.number == number and each.device == backup.device]
         if not found:
-            raise NotFoundError("backup", str(number))
+            raise _no_backup(number, sorted({each.number for each in place.backups if each.device == backup.device}))
         backup = found[-1]
     return place, backup
+
+
+def _no_backup(number: int, there: Sequence[int]) -> NotFoundError:
+    shown, error = ", ".join(map(str, there[-_SHOWN_MAX:])), NotFoundError("backup", str(number))
+    newest = "the newest are" if len(there) > _SHOWN_MAX else "there are"
+    error.args = (f"There is no backup {number} of that device; {newest} {shown}, and --device takes another one's.",)
+    return error
 
 
 def look_into(entered: Entered, backup: Manifest) -> None:

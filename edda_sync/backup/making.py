@@ -22,7 +22,7 @@ from typing import Final
 from edda_sync.backup import image as images
 from edda_sync.backup.imaging import bring, pages_of
 from edda_sync.backup.manifest import Included, Manifest, Ref, ext_of
-from edda_sync.backup.packs import Packs, files_here, read_index, read_pack
+from edda_sync.backup.packs import Packs, files_of, read_index, read_pack
 from edda_sync.backup.proof import Kept, ProofStore, Taken
 from edda_sync.backup.repository import Found, Repository
 from edda_sync.backup.sealed import Kind
@@ -95,8 +95,8 @@ class Making:
         self._continue(own)
         last = self._bring(self._taken_heads())
         if not self._is_proved(last):
-            self._tell("what lies at the target is not what is here: everything is written again")
-            self._proof.begin_anew()
+            self._tell("what lies at the target is not what is here: its changes are written again")
+            self._begin_anew()
             last = self._bring(())
             self._prove(last)
         self._merge_small()
@@ -119,18 +119,28 @@ class Making:
         image = self._proof.kept_image()
         gone = self._repository.missing([each.ref for each in taken] + [*(image.refs if image is not None else ())])
         if not {each.ref for each in taken}.isdisjoint(gone):
-            self._tell("something is missing at the target: everything is written again")
-            self._proof.begin_anew()
+            self._tell("something is missing at the target: its changes are written again")
+            self._begin_anew()
             taken = []
         elif gone:
             self._proof.keep_image(None)
         if not taken:
             self._fetch(own)
 
+    def _begin_anew(self) -> None:
+        """Begin with an empty proof store. The attached files at the target have nothing to do with it."""
+        packed = self._proof.packed()
+        self._proof.begin_anew()
+        self._proof.replace_packed(packed)
+
     def _fetch(self, own: Sequence[Found]) -> None:
         """Make a new proof store of what the newest backup at the target holds, so that this is not written again."""
         newest = next((each.manifest for each in reversed(own) if each.manifest is not None), None)
-        if newest is None or self._repository.missing(newest.runs):
+        if newest is None:
+            return
+        if not self._proof.packed():
+            self._fetch_packed(newest)
+        if self._repository.missing(newest.runs):
             return
         for number, ref in enumerate(newest.runs, 1):
             self._tell(f"reading back {number} of {len(newest.runs)}")
@@ -140,7 +150,6 @@ class Making:
                 raise
             except BackupError:  # it is damaged there: what it held is written again
                 break
-        self._fetch_packed(newest)
         self._fetch_image(newest)
 
     def _fetch_image(self, newest: Manifest) -> None:
@@ -248,21 +257,21 @@ class Making:
 
     def _bring_files(self) -> tuple[int, int]:
         """Bring the attached files that are here to the target; return how many there are, and how many are not here."""
-        files, lacking = files_here(self._engine)
-        packed = self._proof.packed()
-        if not (files or packed):
-            return 0, lacking
+        files, packed = files_of(self._proof.engine, self._engine), self._proof.packed()
+        if not (files.here or packed):
+            return 0, files.lacking
         gone = frozenset(self._repository.missing(ref for each in packed for ref in each.refs))
         whole = [each for each in packed if gone.isdisjoint(each.refs)]
-        packs = Packs(self._repository, (name for each in whole for _, names in each.entries for name in names))
-        for index in packs.bring(self._engine.reading.files.chunks, files):
-            whole.append(index)
-            self._proof.replace_packed(whole)
+        packs = Packs(self._repository, self._engine.reading.files.chunks, whole)
+        if not files.unknown:  # which may need any of them
+            packs.leave_out([*files.here, *files.elsewhere])
+        for _ in packs.bring(files.here):
+            self._proof.replace_packed(packs.indexes)
             self._tell(f"writing attached files: {packs.added_bytes / 1e6:,.0f} MB so far")
-        if whole != packed:
-            self._proof.replace_packed(whole)
+        if packs.indexes != packed:
+            self._proof.replace_packed(packs.indexes)
         self._added += packs.added_bytes
-        return len(files) - packs.damaged, lacking + packs.damaged
+        return len(files.here) - packs.damaged, files.lacking + packs.damaged
 
     def _manifest(
         self,
@@ -289,7 +298,11 @@ class Making:
             *files,
             self._added,
             tuple(devices(last.header.heads)),
-            ext_of(self._proof.imaged(), encrypted=self._engine.reading.is_encrypted()),
+            ext_of(
+                self._proof.imaged(),
+                encrypted=self._engine.reading.is_encrypted(),
+                packed=[each.packs_bytes for each in self._proof.packed()],
+            ),
         )
 
 

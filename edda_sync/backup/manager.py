@@ -135,7 +135,10 @@ class BackupManager:
         ]
 
         def size_of(kept: Sequence[retention.Taken]) -> int:
-            return sum({name: size for each in kept for name, size in own[each.name].sizes.items()}.values())
+            sizes: dict[bytes, int] = {}
+            for name, size in (found for each in kept for found in own[each.name].sizes.items()):
+                sizes[name] = max(size, sizes.get(name, 0))  # one that an older version made leaves packs out
+            return sum(sizes.values())
 
         verdicts = retention.judge(taken, self.config.retention, None, size_of)
         gone = [each.backup.name for each in verdicts if not each.keeps and own[each.backup.name] != spared]

@@ -7,7 +7,7 @@ to what was backed up, or when it last was.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final
 
 import msgspec
@@ -24,6 +24,9 @@ ENCRYPTED: Final = 2
 
 IMAGE: Final = 4
 """In the ext of a manifest: msgpack of an :class:`Imaged`."""
+
+PACKED: Final = 6
+"""In the ext of a manifest: msgpack of a list, how many bytes the packs of each index take. Without packs it is left out."""
 
 NUMBER_DIGITS: Final = 12
 """How many digits a manifest's number has in its key, so that keys are in order."""
@@ -118,6 +121,12 @@ class Manifest(msgspec.Struct, frozen=True, array_like=True):
         return None if held is None else _decode_imaged(held)
 
     @property
+    def packed(self) -> tuple[int, ...]:
+        """How many bytes the packs of each index take; empty if a version made it that did not say so."""
+        held = exts.get(self.ext, PACKED)
+        return () if held is None else _decode_packed(held)
+
+    @property
     def outstanding(self) -> tuple[Included, ...]:
         """The devices that were not proved equal to what this backup holds; none if it is *converged*."""
         return tuple(each for each in self.devices if not each.is_equal)
@@ -129,27 +138,38 @@ class Manifest(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def sizes(self) -> Mapping[bytes, int]:
-        """How many bytes each object takes that it names; an image with its pages, and an index without packs."""
+        """How many bytes each object takes that it names: an image with its pages, and an index with its packs."""
         sizes = {each.object: each.size for each in self.objects}
+        for index, size in zip(self.packs, self.packed, strict=False):
+            sizes[index.object] += size
         if self.image is not None:
             sizes[self.image.ref.object] += self.image.size
         return sizes
 
     @property
     def total_bytes(self) -> int:
-        """The size of all objects that it names, in bytes, without packs; most are shared with other backups."""
+        """The size of all objects that it names, in bytes; most are shared with other backups."""
         return sum(self.sizes.values())
 
 
 _encoder = msgspec.msgpack.Encoder()
 _decode = msgspec.msgpack.Decoder(Manifest).decode
+_decode_packed = msgspec.msgpack.Decoder(tuple[Count, ...]).decode
 _decode_imaged = msgspec.msgpack.Decoder(Imaged).decode
 
 
-def ext_of(image: Imaged | None, *, encrypted: bool) -> Ext:
-    """Return what a manifest says beyond its fields: its image, and whether the store was encrypted on its own disk."""
+def ext_of(image: Imaged | None, *, encrypted: bool, packed: Sequence[int] = ()) -> Ext:
+    """
+    Return what a manifest says beyond its fields.
+
+    Args:
+        image: Its image; None if it has none.
+        encrypted: Whether the store was encrypted on its own disk.
+        packed: How many bytes the packs of each index take.
+    """
     imaged = None if image is None else _encoder.encode(image)
-    return exts.of({ENCRYPTED: b"" if encrypted else None, IMAGE: imaged})
+    sizes = _encoder.encode(tuple(packed)) if packed else None
+    return exts.of({ENCRYPTED: b"" if encrypted else None, IMAGE: imaged, PACKED: sizes})
 
 
 def encode(manifest: Manifest) -> bytes:
@@ -175,7 +195,7 @@ def decode(encoded: bytes, what: str) -> Manifest:
     if not exts.is_canonical(manifest.ext) or not exts.is_understood(manifest.ext, ()):
         raise DamagedBackupError(what, "it holds what only a newer version understands", "update edda-sync")
     try:
-        _ = manifest.image
+        _ = manifest.image, manifest.packed
     except ValueError as error:
-        raise DamagedBackupError(what, f"what it says of its image is malformed: {error}") from None
+        raise DamagedBackupError(what, f"what it says of its image or attached files is malformed: {error}") from None
     return manifest

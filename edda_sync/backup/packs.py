@@ -5,11 +5,15 @@ Packs: the chunks of attached files in a backup. Each chunk is written once, wha
     index := msgpack [[pack, [name...]]...]          which chunks lie in which packs; a pack as [object, size]
 
 Both are sealed objects. A manifest names indexes, and an index names packs. Whoever reads a chunk compares it with its name.
+
+A new backup names no pack of which no attached file needs a chunk. So what was detached lies there as long as a backup from
+before is kept, and is then deleted, as everything that no manifest names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Annotated, Final, NamedTuple
 
 import msgspec
@@ -23,7 +27,7 @@ from edda_sync.files.chunks import Chunks, name_of
 from edda_sync.files.collecting import tree_of
 from edda_sync.segments.run import Hash32
 from edda_sync.store.held import hold
-from edda_sync.words.errors import DamagedBackupError, DamagedFileError, InvalidValueError
+from edda_sync.words.errors import BackupError, DamagedBackupError, DamagedFileError, InvalidValueError
 
 PACK_BYTES: Final = 4 * 1024 * 1024
 PACKS_MAX: Final = 64  # of one index: about 256 MiB, after which a backup that is cut off goes on
@@ -42,6 +46,11 @@ class Indexed(NamedTuple):
     def refs(self) -> tuple[Ref, ...]:
         """The objects: the index itself, and its packs."""
         return (self.ref, *(pack for pack, _ in self.entries))
+
+    @property
+    def packs_bytes(self) -> int:
+        """How many bytes its packs take."""
+        return sum(pack.size for pack, _ in self.entries)
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -131,54 +140,85 @@ def read_pack(repository: Repository, ref: Ref) -> Mapping[bytes, bytes]:
     return held
 
 
+class _Either:
+    """Chunks that are here, and otherwise those in a backup: the list of a file's parts may have rotted here."""
+
+    def __init__(self, here: Chunks, packed: PackedChunks) -> None:
+        self._here, self._packed = here, packed
+
+    def get(self, name: bytes) -> bytes | None:
+        with suppress(DamagedFileError):
+            if (found := self._here.get(name)) is not None:
+                return found
+        return self._packed.get(name)
+
+
 class Packs:
     """
-    Writes packs, and reads each back.
+    Writes packs, and reads each back. Call :meth:`leave_out`, and then :meth:`bring`.
 
     Args:
         repository: Where they go.
-        known: The names of chunks that lie there already.
+        chunks: Where the chunks are here.
+        indexes: What lies there already.
 
     Attributes:
+        indexes: What the next manifest names.
         added_bytes: How much was written.
         damaged: How many files could not be read here.
     """
 
-    def __init__(self, repository: Repository, known: Iterable[bytes]) -> None:
-        self._repository, self._known = repository, set(known)
+    def __init__(self, repository: Repository, chunks: Chunks, indexes: Sequence[Indexed]) -> None:
+        self._repository, self._chunks, self.indexes = repository, chunks, list(indexes)
+        self._either = _Either(chunks, PackedChunks(repository, indexes))
         self.added_bytes = self.damaged = 0
 
-    def bring(self, chunks: Chunks, files: Iterable[File]) -> Iterator[Indexed]:
+    def leave_out(self, attached: Iterable[File]) -> None:
+        """Leave packs out of which no attached file needs a chunk. They stay for the backups that name them."""
+        try:
+            needed = {name for file in attached for name in self._tree(file)} if self.indexes else set()
+        except BackupError:  # a list of parts that is not here cannot be read there: any pack may be needed
+            return
+        left = []
+        for index in self.indexes:
+            entries = [each for each in index.entries if not needed.isdisjoint(each[1])]
+            if len(entries) == len(index.entries):
+                left.append(index)
+            elif entries:
+                left.append(self._index(entries))
+        self.indexes = left
+
+    def bring(self, files: Iterable[File]) -> Iterator[Indexed]:
         """
         Write the chunks of some files that do not lie there yet; yield each index once it and its packs were read back.
 
         Args:
-            chunks: Where they are here.
             files: Files that are complete here.
         """
         entries: list[Entry] = []
-        for pack in self._gathered(chunks, files):
+        for pack in self._gathered(files):
             ref = self._put(Kind.PACK, _encode(pack))
             if read_pack(self._repository, ref) != dict(pack):
                 raise DamagedBackupError("A pack of attached files", "something else was read back than was written")
             entries.append((ref, tuple(name for name, _ in pack)))
             if len(entries) == PACKS_MAX:
-                yield self._index(entries)
+                yield self._added(entries)
                 entries = []
         if entries:
-            yield self._index(entries)
+            yield self._added(entries)
 
-    def _gathered(self, chunks: Chunks, files: Iterable[File]) -> Iterator[list[tuple[bytes, bytes]]]:
+    def _gathered(self, files: Iterable[File]) -> Iterator[list[tuple[bytes, bytes]]]:
+        known = {name for index in self.indexes for _, names in index.entries for name in names}
         pack, size = list[tuple[bytes, bytes]](), 0
         for file in files:
             try:
-                for name in tree_of(chunks, file):
-                    if name in self._known:
+                for name in self._tree(file):
+                    if name in known:
                         continue
-                    chunk = chunks.get(name)
+                    chunk = self._chunks.get(name)
                     if chunk is None:  # it was detached and collected just now
-                        continue
-                    self._known.add(name)
+                        raise DamagedFileError(name.hex())
+                    known.add(name)
                     pack.append((name, chunk))
                     size += len(chunk)
                     if size >= PACK_BYTES:
@@ -188,6 +228,13 @@ class Packs:
                 self.damaged += 1
         if pack:
             yield pack
+
+    def _tree(self, file: File) -> Iterator[bytes]:
+        return tree_of(self._either, file)  # type: ignore[arg-type]  # it only gets chunks
+
+    def _added(self, entries: list[Entry]) -> Indexed:
+        self.indexes.append(index := self._index(entries))
+        return index
 
     def _index(self, entries: list[Entry]) -> Indexed:
         ref = self._put(Kind.INDEX, _encode(entries))
@@ -202,18 +249,45 @@ class Packs:
         return ref
 
 
-def files_here(engine: StorageEngine) -> tuple[list[File], int]:
-    """Return the attached files that are complete in a store, each once, and how many others there are."""
+class Files(NamedTuple):
+    """
+    The attached files that a backup is about, each once.
+
+    Attributes:
+        here: Those that are complete on this device.
+        elsewhere: The others.
+        unknown: How many are attached in a way that only a newer version understands.
+    """
+
+    here: list[File]
+    elsewhere: list[File]
+    unknown: int
+
+    @property
+    def lacking(self) -> int:
+        """How many cannot be in the backup."""
+        return len(self.elsewhere) + self.unknown
+
+
+def files_of(backed_up: StorageEngine, engine: StorageEngine) -> Files:
+    """
+    Return the files that are attached in what a backup holds.
+
+    Args:
+        backed_up: What the backup holds, and nothing that was written since.
+        engine: The store that is backed up, which knows of its files whether they are complete.
+    """
+    with backed_up.store.read() as reader:
+        found = {each.root: each.record for _, each in reader.attachments.scan()}
     with engine.store.read() as reader:
-        found = {each.root: each for _, each in reader.attachments.scan()}
         here = {root for root in found if reader.attachments.holds(root)}
-    files = []
-    for root in sorted(here):
+    files = Files([], [], 0)
+    for root, record in sorted(found.items()):
         try:
-            files.append(decode(found[root].record).file)
-        except InvalidValueError:  # a newer version wrote it
-            continue
-    return files, len(found) - len(files)
+            (files.here if root in here else files.elsewhere).append(decode(record).file)
+        except InvalidValueError:
+            files = files._replace(unknown=files.unknown + 1)
+    return files
 
 
 def lacking_here(

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from edda_sync.backup.manifest import Manifest
-from edda_sync.words.errors import NotFoundError, UsageError
+from edda_sync.words.errors import NotFoundError, UsageError, shown
+from edda_sync.words.limits import SHORT_DEVICE_CHARACTERS
+
+_NAMED_MAX: Final = 10  # devices that an error names
 
 
 def device_meant(names: Mapping[str, str], reference: str) -> str:
@@ -24,9 +28,13 @@ def device_meant(names: Mapping[str, str], reference: str) -> str:
     if not found and reference:
         found = [device for device in names if device.startswith(reference.lower())]
     if not found:
-        raise NotFoundError("device", reference)
+        error = NotFoundError("device", reference)  # `edda devices` needs a store, and there may be none yet
+        known = sorted(name or device[:SHORT_DEVICE_CHARACTERS] for device, name in names.items())[:_NAMED_MAX]
+        named = f"those that are known here are {', '.join(known)}" if known else "no other device is known here"
+        error.args = (f"There is no device {shown(reference)} here; {named}.",)
+        raise error
     if len(found) > 1:
-        ids = ", ".join(sorted(device[:12] for device in found))
+        ids = ", ".join(sorted(device[:SHORT_DEVICE_CHARACTERS] for device in found))
         raise UsageError(f"{len(found)} devices are called {reference} ({ids}): type the beginning of an id.")
     return found[0]
 

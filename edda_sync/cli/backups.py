@@ -28,7 +28,7 @@ from edda_sync.cli.common import (
 from edda_sync.cli.existing import existing
 from edda_sync.engine.opening import has_store
 from edda_sync.words import exits, values
-from edda_sync.words.errors import BackupError, TargetError, UsageError
+from edda_sync.words.errors import BackupError, NotFoundError, TargetError, UsageError
 from edda_sync.words.units import size_in_words
 
 if TYPE_CHECKING:
@@ -155,17 +155,27 @@ def verify(number: int | None, everything: bool, name: str | None, maker: str | 
         raise UsageError("Name a backup or say --all, not both.")
     with existing() as store:
         found: list[dict[str, Any]] = []
+        absent: list[NotFoundError] = []
         targets = targets_of(store, name)
         for target in targets:
             try:
                 for each in _verified(store, target, number, maker, everything=everything, as_json=as_json):
                     found.append({"target": target.name, **each})
+                continue
             except TargetError as error:  # it may also go away while it is read
                 if len(targets) == 1:
                     raise
-                found.append({"target": target.name, "number": None, "holds": False, "error": str(error)})
-                if not as_json:
-                    note(safe_line(str(error)))
+                why = str(error)
+            except NotFoundError as error:
+                absent.append(error)
+                if len(absent) == len(targets):
+                    raise
+                if number is not None or maker is not None:  # each place has backups and numbers of its own
+                    continue
+                why = str(error)
+            found.append({"target": target.name, "number": None, "holds": False, "error": why})
+            if not as_json:
+                note(safe_line(why))
         if as_json:
             print_json(found)
     if not all(each["holds"] for each in found):
@@ -180,9 +190,9 @@ def _verified(
     there = manager.backups()
     troubles = [str(each) for each in manager.troubles(there)]
     listed = [each.manifest for each in there if each.manifest is not None]
-    if maker is not None or (not everything and (listed or not troubles)):
+    if maker is not None or not (troubles or listed) or (listed and not everything):
         device = device_named(store, listed, maker)
-        listed = manager.of(device) if everything else [manager.find(number, device)]
+        listed = manager.of(device) if everything and listed else [manager.find(number, device)]
     for each in troubles:
         yield {"number": None, "holds": False, "error": each}
         if not as_json:

@@ -186,8 +186,8 @@ def _backup(noted: Answer) -> str:
     if noted["outstanding"]:
         before = f", since the last converged one of {when(noted['converged_at'])}" if noted["converged_at"] else ""
         said.append(f"without the latest of {', '.join(map(safe_line, noted['outstanding']))}{before}")
-    if noted["verified_at"]:
-        said.append(f"last verified {when(noted['verified_at'])}")
+    is_later = (noted["verified_at"] or "") > noted["made_at"]
+    said.append(f"last verified {when(noted['verified_at'])}" if is_later else "verified as it was made")
     if noted["failed"]:
         said.append(f"the last attempt failed: {noted['failed']}")
     return f"backups: {'; '.join(said)}"

@@ -27,6 +27,7 @@ class Place:
         puts: The keys that were written, in order.
         allows: How many more objects may be written, before the target refuses.
         modified_s: Its clock.
+        on_put: Is called once, after the next object was written.
     """
 
     name = "place"
@@ -36,6 +37,7 @@ class Place:
         self.puts: list[str] = []
         self.allows = 1 << 60
         self.modified_s = 0.0
+        self.on_put: Callable[[], object] | None = None
         self._written_s: dict[str, float] = {}
 
     def put(self, key: str, data: bytes) -> None:
@@ -45,6 +47,9 @@ class Place:
         self.held[key] = data
         self._written_s[key] = self.modified_s
         self.puts.append(key)
+        happens, self.on_put = self.on_put, None
+        if happens is not None:
+            happens()
 
     def get(self, key: str) -> bytes:
         try:

@@ -131,7 +131,8 @@ def test_each_damaged_byte_and_each_cut_is_found_before_anything_is_taken(pair: 
         changed = bytearray(data)
         changed[at] ^= 4
         for spoilt in (bytes(changed), data[:at]):
-            with pytest.raises(EddaError):
+            advice = "is no bundle" if at < len(bundle.MAGIC) - 1 else "copy it again"
+            with pytest.raises(EddaError, match="another format" if at == len(bundle.MAGIC) - 1 else advice):
                 contents(phone, spoilt)
     with pytest.raises(DamagedBackupError):
         contents(phone, data + b"x")

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from edda_sync.backup import manifest as manifests
-from edda_sync.backup.manifest import Included, Manifest, Ref
+from edda_sync.backup.manifest import PACKED, Included, Manifest, Ref, ext_of
 from edda_sync.words.errors import DamagedBackupError
 
 MANIFEST = Manifest(
@@ -44,6 +44,16 @@ def test_it_tells_who_is_outstanding_and_how_large_it_is() -> None:
     assert [each.device for each in MANIFEST.outstanding] == ["phone"]
     assert MANIFEST.total_bytes == 1_050
     assert MANIFEST.objects == MANIFEST.runs + MANIFEST.packs
+
+
+def test_the_packs_of_an_index_count_and_a_malformed_size_is_damage() -> None:
+    sized = msgspec.structs.replace(MANIFEST, ext=ext_of(None, encrypted=False, packed=[4_000]))
+    assert manifests.decode(manifests.encode(sized), "It").total_bytes == 5_050
+    assert ext_of(None, encrypted=False) == ()
+    for sizes in (b"", msgspec.msgpack.encode([-1]), msgspec.msgpack.encode(["many"])):
+        malformed = msgspec.structs.replace(MANIFEST, ext=((PACKED, sizes),))
+        with pytest.raises(DamagedBackupError, match="attached files"):
+            manifests.decode(manifests.encode(malformed), "It")
 
 
 def test_a_cut_or_malformed_one_is_damage() -> None:

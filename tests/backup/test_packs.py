@@ -24,12 +24,17 @@ from tests.backup.places import Place, back_up
 SMALL, LARGE = b"a small file", random.Random(1).randbytes(50_000)
 
 
+DAYS_S = 2 * 24 * 3600.0
+KEPT = edda.RetentionPolicy(keep_last=2, daily=0, weekly=0, monthly=0, yearly=0, total_size=1 << 20)
+
+
 @pytest.fixture
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     monkeypatch.setenv("EDDA_KEYRING", "off")
     monkeypatch.setattr(limits, "CHUNK_BYTES", 4_000)
     monkeypatch.setattr(packs, "PACK_BYTES", 10_000)
-    with edda.open(tmp_path / "home", edda.StorageConfig(state_path=tmp_path / "state")) as engine:
+    config = edda.StorageConfig(state_path=tmp_path / "state", backup_config=edda.BackupConfig(retention=KEPT))
+    with edda.open(tmp_path / "home", config) as engine:
         yield Scene(engine)
 
 
@@ -47,15 +52,25 @@ class Scene:
         with self.engine.begin_transaction() as tx:
             tx.attach(self.document, io.BytesIO(content), name=name)
 
+    def detach(self, name: str) -> None:
+        (found,) = (each for each in self.engine.attachments(self.document) if each.name == name)
+        with self.engine.begin_transaction() as tx:
+            tx.detach(self.document, found.id)
+
+    def later(self) -> None:
+        """Let two days pass at the place, whose clock is that of its newest object."""
+        self.place.modified_s += DAYS_S
+        self.manager.repository.put(Kind.RUN, b"later")
+
     def content(self, name: str) -> bytes:
         with self.engine.open_attachment(self.document, name) as stream:
             return stream.read()
 
-    def lose_files(self) -> None:
+    def lose_files(self, count: int = 2) -> None:
         chunks = self.engine.reading.files.chunks
         for name in list(chunks.names()):
             chunks.set_aside(name)
-        assert len(self.engine.reading.files.lose_vanished()) == 2
+        assert len(self.engine.reading.files.lose_vanished()) == count
 
 
 def test_what_is_attached_is_in_the_backup_once_and_proved(scene: Scene) -> None:
@@ -166,3 +181,71 @@ def test_a_file_that_rotted_here_keeps_nothing_else_from_being_backed_up(tmp_pat
         made = back_up(laptop, Place(), tmp_path / "proof").manifest
         assert (made.files, made.files_lacking) == (1, 1)
         assert made.content.hex() == laptop.digest()
+
+
+def test_what_was_detached_stays_with_the_backups_that_have_it_and_goes_with_the_last_of_them(scene: Scene) -> None:
+    first = scene.manager.back_up().manifest
+    scene.detach("large")
+    second = scene.manager.back_up().manifest
+    scene.later()
+    scene.manager.prune()
+    assert [each.error for each in scene.manager.verify([first, second])] == [None, None]
+    assert second.total_bytes < first.total_bytes - len(LARGE) // 2
+    scene.engine.create_document(edda.Document(title="Another"))
+    third = scene.manager.back_up().manifest
+    scene.later()
+    scene.manager.prune()
+    assert scene.place.size() < len(LARGE)
+    scene.lose_files(1)
+    with scene.manager.restored(third) as restored:
+        scene.manager.bring_back(third, restored, ())
+    assert scene.content("small") == SMALL
+
+
+def test_attached_files_count_for_what_all_backups_may_take(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "CHUNK_BYTES", 100_000)
+    for number in range(3):
+        scene.attach(f"film {number}", random.Random(number).randbytes(600_000))
+        made = scene.manager.back_up().manifest
+        scene.detach(f"film {number}")
+        assert made.total_bytes > 600_000
+    assert scene.manager.of() == [made]
+
+
+def test_a_file_that_is_attached_while_a_backup_is_made_is_in_the_next_one(scene: Scene) -> None:
+    scene.place.on_put = lambda: scene.attach("late", b"late")
+    first = scene.manager.back_up().manifest
+    assert first.files == 2
+    assert [each.error for each in scene.manager.verify([first])] == [None]
+    assert scene.manager.back_up().manifest.files == 3
+
+
+def test_no_attached_file_is_written_again_because_changes_are(scene: Scene) -> None:
+    first = scene.manager.back_up().manifest
+    for spoils in (
+        lambda key: scene.place.held.pop(key),  # the next backup misses it
+        lambda key: scene.place.held.update({key: b"?" * len(scene.place.held[key])}),
+    ):
+        newest = scene.manager.find()
+        spoils(next(key for key in scene.place.held if key.endswith(newest.runs[0].object.hex())))
+        (found,) = scene.manager.verify([newest])
+        assert found.error is not None
+        scene.engine.create_document(edda.Document(title="Another"))
+        made = scene.manager.back_up().manifest
+        assert made.packs == first.packs
+        assert made.added_bytes < 5_000
+        assert [each.error for each in scene.manager.verify([made])] == [None]
+
+
+def test_the_packs_of_a_file_whose_content_is_lost_here_stay_also_if_they_cannot_be_read_now(scene: Scene) -> None:
+    first = scene.manager.back_up().manifest
+    scene.lose_files()
+    scene.engine.create_document(edda.Document(title="Another"))
+    second = scene.manager.back_up().manifest
+    assert (second.packs, second.files_lacking) == (first.packs, 2)
+    index = packs.read_index(scene.manager.repository, first.packs[0])
+    for ref, _ in index.entries:
+        key = next(key for key in scene.place.held if key.endswith(ref.object.hex()))
+        scene.place.held[key] = b"?" * ref.size
+    scene.engine.create_document(edda.Document(title="A third"))
+    assert scene.manager.back_up().manifest.packs == first.packs

@@ -74,6 +74,8 @@ def test_the_backup_of_another_device_than_the_last_one_can_be_chosen(
     assert (came.backup.device, came.backup.number) == (lost.identity.device, 2)
     with pytest.raises(NotFoundError, match="There is no device 'tablet'"):
         recover(tmp_path / "third", config, lost.place, CODE, maker="tablet")
+    with pytest.raises(NotFoundError, match="There is no backup 9 of that device; there are 1, 2, and --device"):
+        recover(tmp_path / "third", config, lost.place, CODE, 9, maker="laptop")
 
 
 def test_a_code_makes_a_store_of_the_newest_backup(lost: Lost, config: StorageConfig, tmp_path: Path) -> None:

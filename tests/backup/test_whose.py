@@ -22,8 +22,10 @@ def test_a_device_is_meant_by_its_name_or_the_beginning_of_its_id(reference: str
 
 def test_what_means_no_device_or_several_is_refused() -> None:
     for nothing in ("tablet", ""):
-        with pytest.raises(NotFoundError):
+        with pytest.raises(NotFoundError, match="those that are known here are laptop, phone, phone"):
             device_meant(NAMES, nothing)
+    with pytest.raises(NotFoundError, match="no other device is known"):
+        device_meant({}, "tablet")
     with pytest.raises(UsageError, match=r"2 devices are called phone \(abxy2, cdef3\)"):
         device_meant(NAMES, "phone")
     with pytest.raises(UsageError, match="2 devices"):

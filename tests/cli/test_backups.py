@@ -46,6 +46,9 @@ def test_a_backup_is_made_listed_and_verified_without_anything_being_set_up(edda
     assert "backups: backup 2 at this-disk" in status
     assert "holds everything; last verified" in status
     edda("task", "add", "Buy salt")
+    edda("backup", "now")
+    assert "holds everything; verified as it was made" in edda("status").stdout
+    edda("task", "add", "Buy pepper")
     assert "lacks 1 later change" in edda("status").stdout
 
 
@@ -156,3 +159,23 @@ def test_what_takes_long_says_what_it_does(monkeypatch: pytest.MonkeyPatch, caps
         tell("second")
     assert said.strip() == "first"
     assert capsys.readouterr().err.strip() == "second"
+
+
+def test_verifying_says_at_which_places_there_is_nothing_to_verify(edda: Edda, tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        edda("backup", "target", "add", name, str(tmp_path / name))
+    edda("task", "add", "Buy milk")
+    assert "`edda backup now` makes one" in edda("backup", "verify", "--all", code=3).stderr
+    edda("backup", "now", "--target", "first")
+    for words in (("verify",), ("verify", "--all")):
+        said = edda("backup", *words, code=1)
+        assert "Backup 1 at first" in said.stdout
+        assert "There is no backup of this device at 'second'" in said.stderr
+        told = json.loads(edda("backup", *words, "--json", code=1).stdout)
+        assert [(each["target"], each["holds"]) for each in told] == [("first", True), ("second", False)]
+    edda("task", "add", "Buy bread")
+    edda("backup", "now")
+    edda("backup", "now", "--target", "first")
+    assert "Backup 2 at first" in edda("backup", "verify", "2").stdout  # each place counts for itself
+    assert "There is no backup 3" in edda("backup", "verify", "3", code=3).stderr

@@ -242,3 +242,19 @@ def test_a_name_behind_its_place_is_answered_with_the_right_order(edda: Edda, tm
     said = edda("backup", "target", "add", str(tmp_path), "stick", code=2).stderr
     assert f"`edda backup target add stick {tmp_path}`" in said
     assert edda.json("backup", "target", "list") == []
+
+
+def test_one_place_has_one_name_also_where_its_drive_is_away_or_elsewhere(edda: Edda, tmp_path: Path) -> None:
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    edda("backup", "target", "add", "stick", str(stick))
+    assert "That is the backup target 'stick' already" in edda("backup", "target", "add", "b", str(stick), code=2).stderr
+    stick.rename(tmp_path / "elsewhere")
+    stick.mkdir()  # as an empty mount point
+    edda("backup", "target", "add", "b", str(stick), code=2)
+    assert list(stick.iterdir()) == []
+    said = edda("backup", "target", "add", "b", str(tmp_path / "elsewhere"), code=2).stderr
+    assert "`edda backup target add stick PLACE --force`" in said
+    edda("backup", "target", "add", "stick", str(tmp_path / "elsewhere"), "--force")
+    (found,) = edda.json("backup", "target", "list")
+    assert (found["name"], found["root"]) == ("stick", str(tmp_path / "elsewhere"))

@@ -92,7 +92,7 @@ def add(
         The target; ``proving.told`` says what it lacks.
 
     Raises:
-        UsageError: There is one of this name, or it would lie in the store's own folder or in memory.
+        UsageError: There is one of this name or at this place, or it would lie in the store's own folder or in memory.
         TargetError: It cannot be reached, or does not keep what backups need. Nothing was remembered.
     """
     check_free(home, name, place, force=force)
@@ -101,6 +101,9 @@ def add(
     lacks: tuple[str, ...] = ()
     if place.kind == FOLDER:
         id_ = mark(name, Path(place.root))
+        for each in load(home):
+            if each.name != name and each.id == id_:  # the same drive, where it was not before
+                raise _known(each)
         inner: FolderTarget | ObjectTarget = FolderTarget(name, Path(place.root), id_)
         lacks = (proving.SAME_DISK,) if is_same_disk(home, Path(place.root)) else ()
     else:
@@ -147,16 +150,26 @@ def check_free(home: Path, name: str, place: Place, *, force: bool) -> None:
     Check what can be checked before a person is asked for credentials.
 
     Raises:
-        UsageError: There is a target of this name, or it would lie in the store's own folder or in memory.
+        UsageError: There is a target of this name or at this place, or it would lie in the store's own folder or in memory.
         InvalidValueError: That is no name.
     """
     check_name(name)
     if not force and any(each.name == name for each in load(home)):
         raise _taken(name)
+    for each in load(home):
+        if each.name != name and each.place == place:
+            raise _known(each)
     if place.kind == MEMORY:
         raise UsageError("A target in memory ends with the command that makes it; name a folder or a bucket.")
     if place.kind == FOLDER and _is_within(Path(place.root), home):
         raise UsageError("That folder is in the store's own, and would be lost with it; name another one.")
+
+
+def _known(known: Known) -> UsageError:
+    return UsageError(
+        f"That is the backup target {shown(known.name)} already, and nothing was changed: `edda backup target add "
+        f"{known.name} PLACE --force` gives it a new place or new credentials."
+    )
 
 
 def _taken(name: str) -> UsageError:
