@@ -42,7 +42,7 @@ from edda_sync.segments import run as runs
 from edda_sync.words import values
 from edda_sync.words.config import BackupConfig
 from edda_sync.words.errors import BackupError, DamagedBackupError, NotFoundError, TargetError, shown
-from edda_sync.words.folders import state_folder
+from edda_sync.words.folders import proofs_folder
 from edda_sync.words.listed import Tag
 
 
@@ -85,7 +85,7 @@ class BackupManager:
         self._source = source = Source(storage)
         with storage.store.read() as reader:
             store_id = reader.meta.get(STORE_ID) or b""
-        self.backup_path = state_folder(storage.config) / "proofs" / f"{store_id.hex()}-{target.name}"
+        self.backup_path = proofs_folder(storage.config) / f"{store_id.hex()}-{target.name}"
         self._grounds = grounds
         device = storage.identity.device
         self._noted = Noting(storage, target.name)

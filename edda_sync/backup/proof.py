@@ -106,6 +106,8 @@ class Folder:
             engine.open_store(StorageConfig(state_path=self._path / "state", backend="sqlite"))
             if isinstance(engine.store, SqliteStore):
                 engine.store.on_idle = None  # nobody searches here for words, so none are written
+            if engine.reading.is_encrypted() != (self._keys is not None):  # that of the store has changed meanwhile
+                raise StorageError("The proof store of these backups is not encrypted as the store is.")
             engine.own.use(Identity.create())  # nobody ever sees it: this store signs nothing
         except BaseException:
             engine.close()
@@ -113,7 +115,11 @@ class Folder:
         return engine
 
     def clear(self) -> None:
-        """Remove the folder."""
+        """Remove the folder; if it is plain, and the store is encrypted, what is in it is overwritten."""
+        if self._keys is not None:
+            from edda_sync.engine import plain_copies  # only for encrypted stores
+
+            plain_copies.remove_within(self._path)
         shutil.rmtree(self._path, ignore_errors=True)
 
     @property

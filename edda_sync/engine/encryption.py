@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from edda_sync.engine import backend, files, life
+from edda_sync.engine import backend, files, life, plain_copies
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.opened import STORE_ID
 from edda_sync.files.coding import is_sealed
@@ -272,7 +272,8 @@ def encrypt(home: Path, config: StorageConfig, progress: Progress = lambda _doin
     before = _look(database, keep, lambda reader: files.check_there(config, absolute(home), reader))
     attached = files.chunks_of(config, absolute(home), database, seals=True)
     if before.key is not None:  # what an interrupted run has left, or somebody put there that is plain
-        if not any([_write_anew(database, keep, overwrite=True), recode(attached)]):
+        removed = plain_copies.remove(config, before.store_id)
+        if not any([_write_anew(database, keep, overwrite=True), recode(attached), removed]):
             raise UsageError(
                 f"{database} is encrypted already; nothing was changed. `edda key rotate` replaces its key."
             )
@@ -287,6 +288,7 @@ def encrypt(home: Path, config: StorageConfig, progress: Progress = lambda _doin
     convert(database, None, keys.current.pragma, progress, seal)
     _carry_life(database, before, state)
     _write_anew(database, keep, overwrite=True)
+    plain_copies.remove(config, before.store_id)
     _check_same(database, keep, before)
     return Converted(keys)
 

@@ -104,6 +104,11 @@ def state_folder(config: StorageConfig) -> Path:
     return _named_state(config) or absolute(user_folder("state")) / "lives"
 
 
+def proofs_folder(config: StorageConfig) -> Path:
+    """Return the folder with what proves the backups of stores, beside the sidecars."""
+    return state_folder(config) / "proofs"
+
+
 def backups_folder(config: StorageConfig) -> Path:
     """Return the folder of backups that go to no other place, beside the sidecars."""
     return (_named_state(config) or absolute(user_folder("state"))) / "backups"

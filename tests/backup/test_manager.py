@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 import edda_sync as edda
 from edda_sync.backup import recovery
 from edda_sync.backup.manager import BackupManager
+from edda_sync.engine import encryption
 from edda_sync.engine.engine import StorageEngine
+from edda_sync.words import limits
 from edda_sync.words.config import BackupConfig, RetentionPolicy
 from edda_sync.words.errors import BrokenBackupError, GoneBackupsError, NotFoundError
 from tests.backup.places import Place
@@ -195,6 +198,45 @@ def test_in_an_encrypted_store_what_proves_the_backups_is_encrypted_too(tmp_path
         manager.back_up()
         assert list(manager.backup_path.rglob("edda.db")) != []
         assert files_with(tmp_path, b"Plantedword") == []
+
+
+def test_what_proves_the_backups_of_a_store_that_is_encrypted_or_decrypted_later_becomes_so_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "IMAGE_RUNS_BYTES_MIN", 0)
+    monkeypatch.setattr("edda_sync.backup.image.is_due", lambda *_work: True)
+    plain, place, key_file = (
+        edda.StorageConfig(state_path=tmp_path / "state"),
+        Place(),
+        tmp_path / "stick" / "store.key",
+    )
+    key_file.parent.mkdir()
+    encrypted = plain.changed(
+        encryption_config=edda.EncryptionConfig(key_storage=edda.KeyStorage.FILE, key_file=key_file)
+    )
+
+    def made(config: edda.StorageConfig, title: str) -> None:
+        with edda.open(tmp_path / "home", config) as engine:
+            engine.create_task(edda.Task(title=title))
+            manager = BackupManager(engine, place)
+            assert [each.error for each in manager.verify([manager.back_up().manifest])] == [None]
+
+    made(plain, "Plantedword")
+    assert files_with(tmp_path / "state", b"Plantedword") != []
+    encryption.encrypt(tmp_path / "home", encrypted)
+    assert files_with(tmp_path, b"Plantedword") == []
+    made(encrypted, "Plantedword again")
+    assert files_with(tmp_path, b"Plantedword") == []
+    with edda.open(tmp_path / "plain", plain) as engine:  # as an earlier version left it beside an encrypted store
+        engine.create_task(edda.Task(title="Plantedword"))
+    (kept,) = (tmp_path / "state").rglob("kept")
+    shutil.rmtree(kept)
+    (tmp_path / "plain").rename(kept)
+    made(encrypted, "A third time")
+    assert files_with(tmp_path, b"Plantedword") == []
+    encryption.decrypt(tmp_path / "home", plain)
+    made(plain, "Plantedword at last")
+    assert files_with(kept, b"Plantedword at last") != []
 
 
 def test_the_next_backup_costs_what_is_new_and_the_first_one_and_verifying_cost_what_there_is(tmp_path: Path) -> None:

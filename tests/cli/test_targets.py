@@ -248,7 +248,9 @@ def test_one_place_has_one_name_also_where_its_drive_is_away_or_elsewhere(edda: 
     stick = tmp_path / "stick"
     stick.mkdir()
     edda("backup", "target", "add", "stick", str(stick))
-    assert "That is the backup target 'stick' already" in edda("backup", "target", "add", "b", str(stick), code=2).stderr
+    assert (
+        "That is the backup target 'stick' already" in edda("backup", "target", "add", "b", str(stick), code=2).stderr
+    )
     stick.rename(tmp_path / "elsewhere")
     stick.mkdir()  # as an empty mount point
     edda("backup", "target", "add", "b", str(stick), code=2)

@@ -94,10 +94,11 @@ def plain_files(path: Path) -> list[str]:
     """
     beside = sorted(each for each in path.parent.glob(f"{path.name}?*") if each.is_file())
     aside = [each for each in beside if each.name.startswith(f"{path.name}-wal-aside-")]
-    return [each.name for each in beside if each in aside or _is_plain(each)]
+    return [each.name for each in beside if each in aside or is_plain(each)]
 
 
-def _is_plain(path: Path) -> bool:
+def is_plain(path: Path) -> bool:
+    """Tell whether a file is a plain store."""
     with suppress(OSError), path.open("rb") as file:
         return file.read(16) == b"SQLite format 3\0"
     return False
