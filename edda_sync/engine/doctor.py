@@ -142,6 +142,8 @@ def _follow_chains(reader: StoreReader, engine: StorageEngine) -> int:
     positions = reader.log.positions_after({})
     for position in sorted([*positions, *taken]):
         if position in taken:
+            if not segments.is_whole(reader, taken[position]):
+                raise CorruptError("what this store began with")
             for head in segments.read(segments.parts_of(reader, taken[position])).heads:
                 if head.seq > chains.get(head.actor, (0, b""))[0]:
                     chains[head.actor] = head.seq, head.hash

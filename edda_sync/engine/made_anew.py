@@ -99,7 +99,7 @@ def _from_log(opened: Opened, writing: Writing) -> None:
     except LostStatesError:
         raise
     except CorruptError:
-        if opened.file is None:
+        if opened.file is None or not opened.file.checks.damaged_parts(thorough=True):  # it is the log that is damaged
             raise
         opened.file.checks.forget_damaged()
         writing.rebuild()

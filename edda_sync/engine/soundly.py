@@ -1,5 +1,5 @@
 """
-Soundly: what rots in the rows of a store is made anew while it is read, before anybody sees it.
+Soundly: what rots in the rows of a store is made anew while it is read, before anybody sees it or builds on it.
 
 A store notices rows that are not what was written (``store.sqlite.sums``), and raises an error in their place. Then the rows
 are made anew from the states of their items, which have checksums of their own; if that does not suffice, all tables are
@@ -59,3 +59,12 @@ def soundly(read: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P],
         return read(reading, *args, **named)
 
     return asked
+
+
+def mending(mends: _Mends, write: Callable[[], T]) -> T:
+    """Write, and if what is to be written builds on what rotted, have that made anew and write again."""
+    try:
+        return write()
+    except DamagedRowsError as error:
+        mends.mend(error)
+        return write()

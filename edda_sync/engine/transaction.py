@@ -22,7 +22,7 @@ from edda_sync.engine.pending import Pending, Sight
 from edda_sync.engine.reading import Reading
 from edda_sync.engine.recorded import Recorded
 from edda_sync.engine.seen import ReadAt, check_unchanged
-from edda_sync.engine.soundly import soundly
+from edda_sync.engine.soundly import mending, soundly
 from edda_sync.engine.writing import Writing
 from edda_sync.store.seams import StoreWriter
 from edda_sync.words import values
@@ -294,8 +294,8 @@ class Transaction:
             if self._attaching is not None:
                 self._attaching.settle()
             is_checked = self._attaching is not None or self._read_at.is_any or (self._checked and self._seen)
-            check = self._before if is_checked else None
-            self.dot = self._writing.commit_drafts(self._drafts.listed, self._agent, self._reason, check)
+            check, said = self._before if is_checked else None, (self._agent, self._reason)
+            self.dot = mending(self, lambda: self._writing.commit_drafts(self._drafts.listed, *said, check))
         except BaseException:
             self.state = TransactionState.ABORTED
             self._restore_bases()

@@ -116,6 +116,10 @@ class Entities:
         """Return the record that the store has of an entity, which must have been looked up."""
         return self._before[key]
 
+    def known(self, key: bytes) -> Record | None:
+        """Return the record that the store has of an entity, if it has one and that was looked up."""
+        return self._before.get(key)
+
     def was_visible(self, key: bytes) -> bool:
         """Tell whether the tables show an entity, which must have been looked up."""
         before = self._before[key]

@@ -82,9 +82,9 @@ class Fold:
         waiting: Waiting | None = None,
         write: Callable[[Delta], None] = _refuse_to_write,
     ) -> None:
-        self.reader, self.view = reader, View(reader)
+        self.reader, self.entities = reader, Entities(reader)
+        self.view = View(reader, self.entities.known)
         self.texts = texts
-        self.entities = Entities(reader)
         self.change: Current = NO_CHANGE
         self._write, self._only = write, only
         reads_all = only is None or UNREADABLE in only

@@ -43,12 +43,18 @@ class _Open:
 
 
 class Texts:
-    """The text documents in use; one for each store and process."""
+    """
+    The text documents in use; one for each store and process.
+
+    Attributes:
+        is_comparing: Whether what was read is being compared with its hash; see ``compared``.
+    """
 
     def __init__(self) -> None:
         self._open: OrderedDict[Key, _Open] = OrderedDict()
         self._touched: set[Key] = set()
         self._still = anew.Still()
+        self.is_comparing = False
 
     def committed(self) -> None:
         """Keep what the transaction that has just ended did to documents."""
@@ -128,12 +134,12 @@ class Texts:
             start, dots: Its start and the changes that wrote it, for a text that was never edited here.
 
         Raises:
-            CorruptError: The stored text cannot be read, or there is none and no start.
+            CorruptError: The stored text cannot be read, is not what was written, or there is none and no start.
         """
         if not self._still.holds(view.reader):
             self._open.clear()
         self._touched.add(key)  # before it is caught up, or only looked into: an interrupt may leave it half done
-        found = self._open.get(key)
+        found, is_read = self._open.get(key), False
         stored = view.text(key, since=found.serial if found is not None else -1)
         if found is None or (stored is not None and stored.state):
             from edda_sync.crdt.text.document import TextDocument
@@ -145,7 +151,7 @@ class Texts:
                     TextDocument.start(key[2], start, dots), -1, 0
                 )  # older than the first edit, stored under 0
             else:
-                found = _Open(TextDocument.load(stored.state), stored.serial, 0)
+                found, is_read = _Open(TextDocument.load(stored.state), stored.serial, 0), True
             self._open[key] = found
         if stored is not None and stored.tail:
             from edda_sync.crdt.text import edits
@@ -159,6 +165,10 @@ class Texts:
                     raise CorruptError(f"a stored edit of a text ({refused.reason})") from None
                 found.serial, found.tail = each.serial, found.tail + 1
         self._open.move_to_end(key)
+        if is_read and not self.is_comparing:
+            from edda_sync.fold.compared import compare
+
+            compare(self, view, key, stored.state if stored is not None and not stored.tail else None)
         return found.document
 
     @staticmethod

@@ -8,10 +8,11 @@ visible at once through the same view.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from edda_sync.store.delta import TextAppended, TextSaved, TextWrite
-from edda_sync.store.seams import StoreReader, TailEdit, TextState
+from edda_sync.store.seams import Record, StoreReader, TailEdit, TextState
 
 Key = tuple[bytes, str, bytes]
 """Key of the entity (``entity.key_of``), field, genesis."""
@@ -36,13 +37,14 @@ class View:
 
     Args:
         reader: The store's transaction; for looking only, a reader of the store.
+        known: Returns the record that the store has of an entity, if the fold has looked it up.
 
     Attributes:
         size: Roughly how many bytes are held.
     """
 
-    def __init__(self, reader: StoreReader) -> None:
-        self.reader = reader
+    def __init__(self, reader: StoreReader, known: Callable[[bytes], Record | None] = lambda _: None) -> None:
+        self.reader, self._known = reader, known
         self.size = 0
         self._writes: list[TextWrite] = []
         self._pending: dict[Key, _Pending] = {}
@@ -74,6 +76,14 @@ class View:
         self._of(key).tail.append(TailEdit(self._serial, actor, seq, edit))
         self.size += len(edit)
         return self._serial
+
+    def record(self, entity: bytes) -> Record | None:
+        """Return the record that the store has of an entity, by its key; None if there is none."""
+        return self._known(entity) or self.reader.states.get((entity,)).get(entity)
+
+    def writes_to(self, entity: bytes) -> bool:
+        """Tell whether a text of an entity has edits here that the store does not have yet."""
+        return any(key[0] == entity for key in self._pending)
 
     def _of(self, key: Key) -> _Pending:
         return self._pending.setdefault(key, _Pending())

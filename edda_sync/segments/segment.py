@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Annotated, Any, Final, NamedTuple
@@ -28,7 +29,7 @@ from edda_sync.crdt.frontier import SEQ_MAX
 from edda_sync.segments import stream
 from edda_sync.store.seams import Head, StoreReader
 from edda_sync.words import limits
-from edda_sync.words.errors import RemoteProtocolError
+from edda_sync.words.errors import CorruptError, RemoteProtocolError
 
 VERSION: Final = 2
 MAGIC: Final = b"EDDASEG" + bytes((VERSION,))
@@ -223,6 +224,23 @@ def parts_of(reader: StoreReader, name: bytes) -> Iterator[bytes]:
     while (part := reader.blobs.part(name, number)) is not None:
         yield part
         number += 1
+
+
+@contextmanager
+def ours() -> Iterator[None]:
+    """Say that the segment that a store began with is damaged, where a reader would say that a peer has sent it so."""
+    try:
+        yield
+    except RemoteProtocolError as error:
+        raise CorruptError(f"What this store began with ({error.reason})") from None
+
+
+def is_whole(reader: StoreReader, name: bytes) -> bool:
+    """Tell whether the parts that a store holds of a segment are those that its name, their hash, stands for."""
+    digest = blake2b(digest_size=32)
+    for part in parts_of(reader, name):
+        digest.update(part)
+    return digest.digest() == name
 
 
 def cut(stream: Iterable[bytes]) -> Iterator[bytes]:

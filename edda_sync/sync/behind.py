@@ -115,7 +115,7 @@ class LogBehind:
             if begun is None:
                 return None
             held = {actor: head.seq for actor, head in reader.segments.behind().items()}
-            heads = sorted(segments.read(_parts(reader, begun)).heads)
+            heads = sorted(_heads(reader, begun))
             upto = tuple(Summary(head.actor, head.seq, head.hash[:DEP_HASH_BYTES]) for head in heads)
             return Behind(tuple(frontier.to_pairs(held)), upto)
 
@@ -139,7 +139,7 @@ class LogBehind:
             begun = provisional(reader)
             if begun is None:
                 return frozenset()
-            behind, heads = reader.segments.behind(), segments.read(_parts(reader, begun)).heads
+            behind, heads = reader.segments.behind(), _heads(reader, begun)
             births = (head.birth for head in heads if _held(behind, head.actor) < head.seq)
             keys = {begun.maker, *(changes.decode_birth(birth).public_key for birth in births)}
             return frozenset(map(device_id, keys))
@@ -263,7 +263,7 @@ class LogBehind:
         """Confirm the segment; tell whether what was written on it had to be written again."""
         begun = provisional(tx)
         assert begun is not None, "its log has just become whole"
-        heads = {head.actor: head for head in segments.read(_parts(tx, begun)).heads}
+        heads = {head.actor: head for head in _heads(tx, begun)}
         behind = tx.segments.behind()
         if any(behind[actor].hash != head.hash for actor, head in heads.items()):
             raise _ElsewhereError
@@ -321,11 +321,16 @@ def _is_whole(reader: StoreReader, upto: Frontier) -> bool:
 
 
 def _frontier_of(reader: StoreReader, begun: Provisional) -> Frontier:
-    return {head.actor: head.seq for head in segments.read(_parts(reader, begun)).heads}
+    return {head.actor: head.seq for head in _heads(reader, begun)}
 
 
-def _parts(reader: StoreReader, begun: Provisional) -> Iterable[bytes]:
-    return segments.parts_of(reader, begun.segment)
+def _heads(reader: StoreReader, begun: Provisional) -> Iterable[Head]:
+    """Return a segment's heads. If they rotted, they are those of the log but for the drafts; the root proves it later."""
+    try:
+        return segments.read(segments.parts_of(reader, begun.segment)).heads
+    except RemoteProtocolError:
+        drafted = early.drafted(reader)
+        return [head for head in reader.log.heads().values() if head.actor not in drafted]
 
 
 def _held(heads: Mapping[bytes, Head], actor: bytes) -> int:

@@ -11,7 +11,7 @@ Falling back: what a store does when the log contradicts its segment, or when th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import Final
 
 from edda_sync.changes import change as changes
@@ -26,6 +26,7 @@ from edda_sync.segments import segment as segments
 from edda_sync.store.seams import StoreReader, StoreWriter
 from edda_sync.sync import rewriting
 from edda_sync.sync.merging import open_taken
+from edda_sync.words.errors import CorruptError
 from edda_sync.workspace import closing
 from edda_sync.workspace.actor import actor_of, begin_life, new_life
 from edda_sync.workspace.keys import BIRTH_KEY
@@ -56,8 +57,7 @@ def fall_back(
     drafted = list(rewriting.drafted(tx, early.drafted(tx)))
     wrote_to = (one for each in drafted for one in each.operations if not isinstance(one, Verbatim))
     about = {key_of(one.kind, one.id) for one in wrote_to}
-    entries = segments.read(segments.parts_of(tx, segment)).entries
-    showed = _Showed({entry.key: decode(entry.key[1:], entry.state) for entry in entries if entry.key in about})
+    showed = _Showed(_shown(tx, segment, about))
     wrote, first = actor_of(tx), _first_life(tx)
     early.forget_drafted(tx)
     early.forget(tx)
@@ -79,6 +79,16 @@ def _first_life(tx: StoreReader) -> changes.Birth:
     while birth.parent in lives:
         birth = changes.decode_birth(heads[birth.parent].birth)
     return birth
+
+
+def _shown(tx: StoreReader, segment: bytes, about: Set[bytes]) -> Mapping[bytes, Entity]:
+    """Return what a segment showed of some entities; nothing if it rotted on this disk, as then nothing counts as seen."""
+    try:
+        with segments.ours():
+            entries = segments.read(segments.parts_of(tx, segment)).entries
+            return {entry.key: decode(entry.key[1:], entry.state) for entry in entries if entry.key in about}
+    except CorruptError:
+        return {}
 
 
 class _Showed:

@@ -89,6 +89,8 @@ class Making:
     def _taken(self, known: Mapping[bytes, int]) -> MadeSegment | None:
         with self._store.read() as reader:
             for _, name in reader.segments.merged():
+                if not segments.is_whole(reader, name):
+                    continue  # it rotted on this disk
                 at = {head.actor: head.seq for head in segments.read(segments.parts_of(reader, name)).heads}
                 if frontier.lacking(known, at):
                     return MadeSegment(name, 0.0, sum(1 for _ in segments.parts_of(reader, name)), tuple(at.items()))
@@ -120,7 +122,7 @@ class Making:
         made = made_segment(reader)
         if made is None:
             return None
-        whole = dict(reader.blobs.unreferenced()).get(made.hash) == made.parts
+        whole = dict(reader.blobs.unreferenced()).get(made.hash) == made.parts and segments.is_whole(reader, made.hash)
         fresh = made.folded == anew.times(reader) and 0 <= now_s - made.made_s < limits.SNAPSHOT_KEPT_S_MAX
         goes_on = whole and fresh and missing(reader, frontier.join(known, dict(made.frontier))) is not None
         return made if goes_on else None

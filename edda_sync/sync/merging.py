@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from hashlib import blake2b
 
 import msgspec
 
@@ -104,10 +103,7 @@ class Merging:
         if dict(tx.blobs.unreferenced()).get(name) != parts:
             tx.blobs.drop(name)
             return Taken(0, early=True)
-        digest = blake2b(digest_size=32)
-        for part in segments.parts_of(tx, name):
-            digest.update(part)
-        if digest.digest() != name:
+        if not segments.is_whole(tx, name):
             raise RemoteProtocolError("a segment that is not what its name says")
         opened = segments.read(segments.parts_of(tx, name))
         self._check_signatures(opened)
@@ -190,9 +186,15 @@ def take_into(fold: Fold, opened: Opened) -> None:
 
 
 def open_taken(fold: Fold, name: bytes) -> Mapping[bytes, Head]:
-    """Load the segment that a store began with into a fold of its log; return the segment's heads."""
-    opened = segments.read(segments.parts_of(fold.reader, name))
-    take_into(fold, opened)
+    """
+    Load the segment that a store began with into a fold of its log; return the segment's heads.
+
+    Raises:
+        CorruptError: It rotted on this disk.
+    """
+    with segments.ours():
+        opened = segments.read(segments.parts_of(fold.reader, name))
+        take_into(fold, opened)
     return {head.actor: head for head in opened.heads}
 
 

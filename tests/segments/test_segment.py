@@ -16,7 +16,7 @@ from edda_sync.segments import segment as segments
 from edda_sync.segments.segment import BLOCK_BYTES, Entry, SegmentHeader, Text
 from edda_sync.store.seams import Head
 from edda_sync.words import limits
-from edda_sync.words.errors import RemoteProtocolError
+from edda_sync.words.errors import CorruptError, RemoteProtocolError
 
 HEAD = Head(b"a" * 16, 3, b"h" * 32, b"\x90", b"birth", 3, b"s" * 64)
 HEADER = SegmentHeader(b"m" * 32, b"r" * 32, segments.hash_heads([HEAD]), 1, 2, b"sig")
@@ -265,3 +265,13 @@ def test_a_segment_of_another_version_is_not_read() -> None:
     for version in (0, 1, 3, 255):
         with pytest.raises(RemoteProtocolError, match="unknown version"):
             read([b"EDDASEG" + bytes((version,)) + stream()[8:]])
+
+
+def test_a_segment_of_one_s_own_that_is_damaged_is_nobody_else_s_fault() -> None:
+    with (
+        pytest.raises(CorruptError, match="What this store began with"),
+        segments.ours(),
+    ):
+        read([b"EDDASEG\0"])
+    with segments.ours():
+        read([stream()])

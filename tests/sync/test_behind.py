@@ -17,7 +17,7 @@ from edda_sync.sync.messages import Behind, Earlier, Part, Summary
 from edda_sync.sync.owed import Owed
 from edda_sync.testing import devices, replica_of, sync
 from edda_sync.words import limits
-from edda_sync.words.errors import RemoteProtocolError
+from edda_sync.words.errors import CorruptError, RemoteProtocolError
 from edda_sync.workspace.actor import actor_of
 from tests.sync.copies import Copier, copier
 from tests.sync.network import Network, name_of
@@ -341,6 +341,61 @@ def test_what_one_wrote_on_top_of_a_forged_segment_survives(scene: Scene, lie: C
     other = tablet.get_task(scene.other)
     assert other is not None
     assert other.title == "Other"
+
+
+def rot_segment(engine: StorageEngine) -> None:
+    """Change every part of the segment with which a store began."""
+    engine.store.transact(lambda tx: tx._sql.execute("UPDATE _segment_parts SET part = zeroblob(length(part))"))  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("lie", [None, another_title, another_document])
+def test_what_one_wrote_on_a_segment_that_rotted_survives_whether_it_was_true_or_not(
+    scene: Scene, lie: Callable[[Scene], None] | None
+) -> None:
+    if lie is not None:
+        lie(scene)
+    scene.begin()
+    tablet = scene.tablet
+    mine = tablet.create_task(edda.Task(title="of my own"))
+    tablet.update_task(edda.Task(id=scene.task, status="done"))
+    tablet.edit_text(scene.note, "content", [(0, 0, "my ")])
+    rot_segment(tablet)
+    scene.phone.update_task(edda.Task(id=scene.task, priority=0))
+    assert [each.check for each in doctor.check(tablet) if not each.sound] == ["log"]
+    scene.tell_the_truth()
+    assert forged_by(tablet) == (None if lie is None else name_of(scene.laptop))
+    scene.assert_equal()
+    task, note = tablet.get_task(scene.task), tablet.get_document(scene.note)
+    assert task is not None
+    assert note is not None
+    assert (task.title, task.status, task.priority) == ("Buy milk", "done", 0)
+    assert note.content == "my words and more"
+    assert tablet.get_task(mine) is not None
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_segment_that_rotted_is_given_up_with_what_was_written_on_it_kept(scene: Scene) -> None:
+    scene.begin()
+    tablet = scene.tablet
+    mine = tablet.create_task(edda.Task(title="of my own"))
+    rot_segment(tablet)
+    replica_of(tablet).exchange.behind.give_up()
+    assert is_provisional(tablet) is None
+    assert [each.id for each in tablet.query_tasks(edda.TaskQuery())] == [mine]
+    met(tablet, scene.phone)
+    scene.assert_equal()
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_segment_that_rotted_is_not_passed_on_and_cannot_be_folded(scene: Scene) -> None:
+    scene.begin()
+    making = replica_of(scene.tablet).exchange.making
+    assert making.given({}) is not None
+    rot_segment(scene.tablet)
+    assert making.given({}) is None
+    with pytest.raises(CorruptError, match="What this store began with"):
+        scene.tablet.rebuild()
 
 
 def test_words_typed_into_a_text_that_never_was_are_written_again_under_a_new_life(scene: Scene) -> None:

@@ -117,6 +117,27 @@ def test_a_segment_of_before_somebody_folded_anew_is_not_served_though_nobody_fo
         assert segments.read([making(laptop).part(made.hash, 0) or b""]).header.root == root_of(reader)
 
 
+def test_a_segment_that_rotted_since_it_was_made_is_made_anew(two: Pair) -> None:
+    laptop, _ = two
+    maker = making(laptop)
+    made = maker.made({})
+    assert made is not None
+    assert maker.has({})
+
+    def rot(tx: StoreWriter) -> None:
+        part = tx.blobs.part(made.hash, 0)
+        assert part is not None
+        tx.blobs.drop(made.hash)
+        tx.blobs.keep_part(made.hash, 0, part[:-1] + bytes((part[-1] ^ 1,)))
+
+    laptop.store.transact(rot)
+    assert not maker.has({})
+    again = maker.made({})
+    assert again is not None
+    assert segments.read([maker.part(again.hash, 0) or b""]).header.entities > 0
+    assert maker.has({})
+
+
 def test_nobody_makes_a_segment_of_a_state_that_rotted(two: Pair) -> None:
     laptop, _ = two
 

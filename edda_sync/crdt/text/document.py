@@ -55,6 +55,11 @@ def genesis_id(entity: bytes, field: str, start: str) -> bytes:
     return blake2b(head + start.encode(), digest_size=NAME_BYTES, person=b"edda-genesis").digest()
 
 
+def hash_state(state: bytes) -> bytes:
+    """Return the hash of a text by its state, 32 bytes."""
+    return blake2b(state, digest_size=HASH_BYTES, person=b"edda-text").digest()
+
+
 class TextDocument:
     """
     One text in memory: read it, edit it, and apply edits of others.
@@ -145,7 +150,7 @@ class TextDocument:
     def hash(self) -> bytes:
         """Return the hash of :meth:`state`, 32 bytes."""
         if self._hash is None:
-            self._hash = blake2b(self.state(), digest_size=HASH_BYTES, person=b"edda-text").digest()
+            self._hash = hash_state(self.state())
         return self._hash
 
     def vector(self) -> dict[bytes, int]:
