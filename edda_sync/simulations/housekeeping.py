@@ -82,6 +82,7 @@ class Housekeeping:
         self._device, self._sim, self._damaged = device, sim, damaged
         self._proofs: dict[str, standing.Remembered] = {}
         self._alarm_at: float | None = None  # when the steward is to be asked again
+        self._alarm: object = None  # by which that one is told from earlier ones, which may be due at the same time
         self._seen = -1  # how many writes the disk had taken at the last look
         self._catching_up = False
 
@@ -97,8 +98,8 @@ class Housekeeping:
                 self._later(0.0, lambda order=said: self._perform(order))  # type: ignore[misc]
         deadline = self.steward.next_deadline()
         if deadline is not None and (self._alarm_at is None or deadline < self._alarm_at):
-            self._alarm_at = deadline
-            self._later(max(deadline - self._sim.now, 0.0), lambda: self._awaken(deadline))
+            self._alarm_at, self._alarm = deadline, (alarm := object())
+            self._later(max(deadline - self._sim.now, 0.0), lambda: self._awaken(alarm))
 
     def meet(self) -> None:
         """Read the members again, and trust them."""
@@ -162,9 +163,9 @@ class Housekeeping:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
-    def _awaken(self, at: float) -> None:
-        if at == self._alarm_at:  # otherwise an earlier one was set meanwhile
-            self._alarm_at = None
+    def _awaken(self, alarm: object) -> None:
+        if alarm is self._alarm:  # otherwise an earlier one was set meanwhile
+            self._alarm_at = self._alarm = None
             self.attend()
 
     def _later(self, delay_s: float, work: Callable[[], None]) -> None:
