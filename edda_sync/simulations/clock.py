@@ -8,7 +8,7 @@ from typing import Final
 
 from edda_sync.simulations.violation import Violation
 
-EVENTS_MAX: Final = 500_000  # a run with more events is considered endless; six devices that wait for a day take half of it
+EVENTS_MAX: Final = 500_000  # a run with more is considered endless; six devices that wait for a day have half as many
 
 
 class Clock:
