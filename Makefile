@@ -21,7 +21,7 @@ demo: $(STAMP)
 	@$(BIN)/edda demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 3 --dist worksteal
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 lint: $(STAMP)
 	$(BIN)/ruff check $(CODE)
