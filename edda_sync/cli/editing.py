@@ -22,7 +22,9 @@ from edda_sync.words.files import disk_error
 
 # Nobody reads and leaves a text sooner. An editor with a window of its own returns at once.
 AT_ONCE_S: Final = 1.5
-_MARK: Final = "\ufeff"
+PREFIX: Final = "edda-"  # of the name of an edit's folder
+MARK: Final = ".edda-edits"  # a file in it, until the command has said what became of the text
+_BYTE_ORDER: Final = "\ufeff"
 ALLOW: Final = "--allow-empty"
 allow_empty_option = click.option(ALLOW, is_flag=True, help="Let a text that held something become empty.")
 untag_option = tags_option("--untag", "untags", help="Take a tag off; several with commas, or given again.")
@@ -43,7 +45,8 @@ def edited(text: str, suffix: str, *, is_secret: bool = False) -> Iterator[str]:
 
     If anything goes wrong from then on, in the editor or in the block, the file with the result is kept, and the person
     is told; so is what else the editor left beside it, such as what it had not saved. The file is also kept if the editor
-    returned at once without a change, or with files of its own beside it, because it may still be open in a window.
+    returned at once without a change, or with files of its own beside it, because it may still be open in a window. What
+    an edit left that was cut short is named by the next one.
 
     Raises:
         UsageError: The editor cannot be run.
@@ -51,10 +54,20 @@ def edited(text: str, suffix: str, *, is_secret: bool = False) -> Iterator[str]:
         InvalidValueError: The result is not text, or too long.
         StorageError: The file cannot be written, for the reason in the error.
     """
-    path = _written(text, suffix, _memory() if is_secret else None)
+    from edda_sync.cli import cut_short
+
+    folder = _memory() if is_secret else None
+    for each in cut_short.left(_place(folder)):
+        note(f"An edit that was cut short left {safe_line(str(each))}.")
+    path = _written(text, suffix, folder)
+    with cut_short.marked(path.parent, text.encode()) as held:
+        yield from _edited(path, text, held)
+
+
+def _edited(path: Path, text: str, held: list[int]) -> Iterator[str]:
     began = time.monotonic()
     try:
-        _run_editor(path)
+        _run_editor(path, held)
         at_once = time.monotonic() - began < AT_ONCE_S
         yield _with_former_ends(text, decode_text("the edited text", _result(path)))
     except BaseException:
@@ -109,19 +122,19 @@ def _is_blank(text: str | None) -> bool:
 
 def _with_former_ends(before: str, after: str) -> str:
     """Return an edited text with line ends as it had them: an editor of Windows changes all, and puts a mark in front."""
-    after = after if before.startswith(_MARK) else after.removeprefix(_MARK)
+    after = after if before.startswith(_BYTE_ORDER) else after.removeprefix(_BYTE_ORDER)
     is_changed = "\r" not in before and after.count("\r\n") == after.count("\r") == after.count("\n")
     return after.replace("\r\n", "\n") if is_changed else after
 
 
-def _run_editor(path: Path) -> None:
+def _run_editor(path: Path, held: list[int]) -> None:
     import shlex
     import signal
 
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ("notepad" if os.name == "nt" else "vi")
     shown = safe_line(editor)
     try:
-        code = _ran([*shlex.split(editor), str(path)])
+        code = _ran([*shlex.split(editor), str(path)], held)
     except (OSError, ValueError) as error:  # it is missing, may not be run, or has an unclosed quote
         why = getattr(error, "strerror", None) or error
         raise UsageError(
@@ -136,16 +149,17 @@ def _run_editor(path: Path) -> None:
         raise click.ClickException(f"The editor {shown} took the file away; nothing was changed.")
 
 
-def _ran(command: list[str]) -> int:
+def _ran(command: list[str], held: list[int]) -> int:
     """Run an editor, and return how it ended. Ctrl-C is for the editor, which may go on, and hold what was typed."""
     import signal
     import subprocess
 
     keys = [signal.SIGINT, *([signal.SIGQUIT] if os.name != "nt" else [])]
-    editor = subprocess.Popen(command)
-    former = {each: signal.signal(each, signal.SIG_IGN) for each in keys}
+    former = {each: signal.getsignal(each) for each in keys if signal.getsignal(each) is not signal.SIG_IGN}
     try:
-        return editor.wait()
+        for each in former:
+            signal.signal(each, lambda *_: None)  # before it starts, which a signal ends as the system does
+        return subprocess.Popen(command, pass_fds=() if os.name == "nt" else held).wait()
     finally:
         for each, handler in former.items():
             signal.signal(each, handler)
@@ -159,13 +173,19 @@ def _memory() -> str | None:
     return None
 
 
+def _place(folder: str | None) -> Path:
+    import tempfile
+
+    return Path(folder or tempfile.gettempdir())
+
+
 def _written(text: str, suffix: str, folder: str | None = None) -> Path:
     """Write a text into a new temporary folder that only its owner can read: editors write further files beside it."""
     import tempfile
 
-    path = Path(folder or tempfile.gettempdir())
+    path = _place(folder)
     try:
-        path = Path(tempfile.mkdtemp(prefix="edda-", dir=folder)) / f"text{suffix}"
+        path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder)) / f"text{suffix}"
         path.write_bytes(text.encode())
     except OSError as error:
         if path.name == f"text{suffix}":
@@ -207,8 +227,9 @@ def _is_same(path: Path, text: str) -> bool:
 
 def _others(path: Path, text: str) -> list[Path]:
     """Return what an editor left beside the file that holds something new, such as a swap file; not a copy of the text."""
+    mark = path.with_name(MARK)
     with contextlib.suppress(OSError):
-        return [each for each in path.parent.iterdir() if each != path and _is_new(each, text)]
+        return [each for each in path.parent.iterdir() if each not in (path, mark) and _is_new(each, text)]
     return []
 
 

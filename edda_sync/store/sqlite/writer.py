@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -28,6 +29,8 @@ from edda_sync.store.sqlite.tables import SqliteTablesWriter
 from edda_sync.store.sqlite.unapplied import SqliteUnappliedWriter
 from edda_sync.store.sqlite.uniques import SqliteUniquesWriter
 from edda_sync.words import limits
+
+_PIECE_MS = 100  # of a wait in SQLite, which hears no signal
 
 
 class SqliteWriter:
@@ -72,8 +75,31 @@ class SqliteWriter:
     # --- transactions, and the jobs that share one --------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Begin a transaction."""
-        self._sql.execute("BEGIN IMMEDIATE")
+        """Begin a transaction. It waits for another process in short pieces, so that Ctrl-C is heard between two of them."""
+        deadline = time.monotonic() + limits.BUSY_TIMEOUT_MS / 1000
+        while True:
+            try:
+                return self._begin(_PIECE_MS)
+            except sqlite.OperationalError as error:
+                if not is_busy(error) or time.monotonic() > deadline:
+                    raise
+
+    def begin_at_once(self) -> bool:
+        """Begin a transaction, unless another process is writing at this moment; tell whether it began."""
+        try:
+            self._begin(0)
+        except sqlite.OperationalError as error:
+            if not is_busy(error):
+                raise
+            return False
+        return True
+
+    def _begin(self, patience_ms: int) -> None:
+        self._sql.execute(f"PRAGMA busy_timeout = {patience_ms}")
+        try:
+            self._sql.execute("BEGIN IMMEDIATE")
+        finally:
+            self._sql.execute(f"PRAGMA busy_timeout = {limits.BUSY_TIMEOUT_MS}")
         self._summary.begin()
         (version,) = self._sql.one("PRAGMA data_version")
         if version != self._version:
@@ -81,19 +107,6 @@ class SqliteWriter:
             self._version = version
             self._forget_known()
         self.states.begin()
-
-    def begin_at_once(self) -> bool:
-        """Begin a transaction, unless another process is writing at this moment; tell whether it began."""
-        self._sql.execute("PRAGMA busy_timeout = 0")
-        try:
-            self.begin()
-        except sqlite.OperationalError as error:
-            if not is_busy(error):
-                raise
-            return False
-        finally:
-            self._sql.execute(f"PRAGMA busy_timeout = {limits.BUSY_TIMEOUT_MS}")
-        return True
 
     def commit(self) -> None:
         """Make the transaction durable."""

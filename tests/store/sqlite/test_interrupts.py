@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import threading
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -113,3 +114,26 @@ def test_the_store_can_be_written_and_closed_after_an_interrupt_anywhere(
             store = None
     assert number > 5
     opened.close()
+
+
+def test_ctrl_c_is_heard_while_another_process_writes(tmp_path: Path) -> None:
+    with (
+        closing(SqliteStore(tmp_path / DATABASE_FILE)) as store,
+        closing(sqlite.connect(store.path, isolation_level=None, check_same_thread=False)) as other,
+    ):
+        store.transact(put)
+        other.execute("BEGIN IMMEDIATE")
+        patience = threading.Timer(WAIT_S, other.rollback)
+        patience.start()
+        former = signal.signal(signal.SIGALRM, signal.default_int_handler)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.01)
+            with pytest.raises(KeyboardInterrupt):
+                store.transact(put)
+            assert other.in_transaction, "it came only when the other process had ended"
+        finally:
+            signal.signal(signal.SIGALRM, former)
+            patience.cancel()
+            patience.join()
+        other.rollback()
+        check(store, "a wait")
