@@ -21,7 +21,7 @@ from edda_sync.words.configured import resolved
 from edda_sync.words.errors import EddaError
 from edda_sync.words.folders import socket_path
 from edda_sync.words.resolved import Origin, Resolved
-from edda_sync.words.settings import OTHER_VARIABLES, SETTINGS, VARIABLES, Setting, nearest, no_setting
+from edda_sync.words.settings import OTHER_VARIABLES, SETTINGS, TABLES, VARIABLES, Setting, nearest, no_setting
 
 
 class Key(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.3
@@ -43,12 +43,13 @@ def config() -> None:
 @click.argument("keys", nargs=-1, metavar="[KEY]...", type=Key())
 @json_option
 def show(keys: tuple[str, ...], as_json: bool) -> None:
-    """Show each setting, its value, and where that comes from."""
+    """Show each setting, its value, and where that comes from; or those named, or those of a table, such as cache."""
     for key in keys:
-        if key not in SETTINGS:
+        if key not in SETTINGS and key not in TABLES:
             raise no_setting(key, None)
     found = resolved(home())
-    chosen = [each for key, each in SETTINGS.items() if not keys or key in keys]
+    wanted = (*keys, *(f"{key}." for key in keys if key in TABLES))
+    chosen = [each for key, each in SETTINGS.items() if not keys or key in keys or key.startswith(wanted[len(keys) :])]
     if as_json:
         unknown = [{"variable": name, "nearest": _meant(name) or None} for name in found.unknown]
         print_json({"settings": [_plain(each, found) for each in chosen], "unknown": unknown})

@@ -42,13 +42,11 @@ def create(
     unique: bool,
     where_clause: str | None,
 ) -> None:
-    r"""
+    """
     Make an index. A list that it serves uses it from then on; --explain shows that.
 
-    \b
-      edda index create by-effort metadata.effort
-      edda index create nearby metadata.location --type spatial
-      edda index create tickets metadata.ticket --unique
+    As in `edda index create by-effort metadata.effort`, `edda index create nearby metadata.location --type spatial`, or
+    `edda index create tickets metadata.ticket --unique`.
     """
     named = [each for given in (*column, *columns) for each in _split(given)]
     if not named:

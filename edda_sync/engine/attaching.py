@@ -5,7 +5,7 @@ from __future__ import annotations
 import mimetypes
 import os
 import stat
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from edda_sync.crdt.attachments import CONTENT_TYPE_DEFAULT, AttachmentRecord, e
 from edda_sync.files.storing import Stream, store
 from edda_sync.store.held import hold
 from edda_sync.words import arguments, limits, values
-from edda_sync.words.errors import InvalidValueError, UsageError
+from edda_sync.words.errors import InvalidValueError, StorageError, UsageError
 
 if TYPE_CHECKING:
     from edda_sync.engine.files import Files
@@ -82,9 +82,13 @@ class Attaching:
         """Note, in the transaction of the store, that the files are complete here."""
         hold(tx, self._files_here)
 
-    def close(self) -> None:
-        """Let go of what was added: what nothing refers to is collected later."""
+    def close(self, *, failed: bool = False) -> None:
+        """Let go of what was added. What a transaction has written that ``failed`` is dropped."""
+        written = set[bytes]() if self._adding is None else self._adding.new
         self._open.close()
+        if failed and written:
+            with suppress(StorageError):  # the reason why it failed is told; this rest is collected later
+                self._files.undo(written)
 
 
 def _opener(path: str, flags: int) -> int:

@@ -15,7 +15,7 @@ from edda_sync.files.coding import is_sealed
 from edda_sync.files.collecting import unneeded
 from edda_sync.files.disk import DiskChunks
 from edda_sync.files.reading import Wholeness, wholeness
-from edda_sync.words import limits, values
+from edda_sync.words import values
 
 _CHECK = "attachments"
 
@@ -62,13 +62,8 @@ def _check_rest(engine: StorageEngine, needed: Iterable[File]) -> list[Finding]:
     rest = [kept for name in unneeded(files.chunks, needed) if (kept := files.chunks.kept(name)) is not None]
     findings = []
     if rest:
-        old = sum(kept.size for kept in rest if kept.since_s < files.now() - limits.FILE_GRACE_S)
-        size = sum(kept.size for kept in rest)
-        what = (
-            f"parts that no attachment needs: {len(rest):,}, {_size(size)}; `edda up` frees {_size(old)} of them now, and "
-            "the rest within a day"
-        )
-        findings.append(Finding(_CHECK, True, what))
+        size, freed = sum(kept.size for kept in rest), "`edda up` frees them a day after it first sees that"
+        findings.append(Finding(_CHECK, True, f"parts that no attachment needs: {len(rest):,}, {_size(size)}; {freed}"))
     if not isinstance(files.chunks, DiskChunks):
         return findings
     if aside := files.chunks.set_aside_here():

@@ -168,18 +168,17 @@ class Files:
         return found, FileReader(self.chunks, record.file, record.name, lambda: self._lost(record.root))
 
     def collect(self) -> Collected:
-        """Drop the content that no attachment refers to any more, a day after it was last needed."""
-        from edda_sync.crdt.attachments import decode
-        from edda_sync.files.collecting import Collected, collect
+        """Drop the content that no attachment refers to any more, a day after that was first seen."""
+        from edda_sync.engine.freeing import free
+        from edda_sync.files.collecting import Collected
 
-        if not self.are_kept:
-            return Collected(0, is_whole=True)
-        with self._opened.store.read() as reader:
-            needed = {decode(each.record).file for _, each in reader.attachments.scan()}
-            unneeded = reader.attachments.unneeded()
-        if unneeded:  # should a document refer to one again, it has to be fetched
-            self._opened.store.transact(lambda tx: tx.attachments.release(tx.attachments.unneeded()))
-        return collect(self.chunks, needed, self.now())
+        return free(self._opened.store, self.chunks, self.now()) if self.are_kept else Collected(0, is_whole=True)
+
+    def undo(self, names: Set[bytes]) -> None:
+        """Drop chunks that a transaction has written which failed, unless they are needed all the same."""
+        from edda_sync.engine.freeing import undo
+
+        undo(self._opened.store, self.chunks, names)
 
     @property
     def are_kept(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edda_sync.engine.opening import has_store
-from edda_sync.sealing import keyfile
+from edda_sync.store.sqlite.converting import is_plain
 from edda_sync.words.config import StorageConfig
 from edda_sync.words.errors import UsageError
 
@@ -32,7 +32,7 @@ def check(home: Path, before: StorageConfig, after: StorageConfig) -> None:
             f"The store in {home} says itself what keeps its states, and no setting changes that; nothing was changed: "
             f"`edda store migrate --to {named}` moves them."
         )
-    if after.encryption_config is not None and not keyfile.path_of(before.database(home)).exists():
+    if after.encryption_config is not None and is_plain(before.database(home)):
         raise UsageError(
             f"The store in {home} is not encrypted; nothing was changed: `edda store encrypt` encrypts it, and then this "
             "can be set."
@@ -42,7 +42,7 @@ def check(home: Path, before: StorageConfig, after: StorageConfig) -> None:
             f"The store in {home} belongs to a device that has a name already, and keeps it; nothing was changed."
         )
     for key, old, new in _places(home, before, after):
-        if old != new and _has_content(old) and not _has_content(new):
+        if old != new and _has_content(old) and not _has_moved(old, new):
             raise UsageError(
                 f"{key} would point to {new}, and what it is about lies in {old}; nothing was changed: end every program "
                 "that uses this store, move that there, and set it then."
@@ -57,3 +57,10 @@ def _places(home: Path, before: StorageConfig, after: StorageConfig) -> Iterator
 
 def _has_content(path: Path) -> bool:
     return bool(os.listdir(path)) if path.is_dir() else has_store(path)
+
+
+def _has_moved(old: Path, new: Path) -> bool:
+    """Tell whether what is in one place is in another one, too: the file, or everything in the folder, by name."""
+    if not old.is_dir():
+        return has_store(new)
+    return new.is_dir() and set(os.listdir(old)).issubset(os.listdir(new))

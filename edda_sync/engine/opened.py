@@ -114,7 +114,8 @@ class Opened:
         state, database = state_folder(config), config.database(self.home)
         is_new = not opening.has_store(database)
         if is_new and must_exist:
-            opening.refuse_missing(self.home, database, state)
+            with opening.naming_path(config.database_path):
+                opening.refuse_missing(self.home, database, state)
         if is_new:
             with opening.naming_path(config.database_path):
                 opening.check_reachable(database)
@@ -127,6 +128,9 @@ class Opened:
             if config.database_path is not None:
                 with opening.naming_path(config.database_path):
                     make_folder(database.parent)
+            if config.backend == "rocksdb" and config.rocksdb_path is not None:
+                with opening.naming_path(config.rocksdb_path, "rocksdb_path"):
+                    make_folder(config.rocksdb_path)
             opening.check_not_moved(self.home, database)
             opening.check_not_lost(self.home, database, state, anew=anew)
             if config.encryption_config is not None:

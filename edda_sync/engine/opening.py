@@ -133,12 +133,13 @@ def check_not_moved(home: Path, database: Path) -> None:
 
 
 @contextmanager
-def naming_path(path: Path | None) -> Iterator[None]:
+def naming_path(path: Path | None, key: str = "database_path") -> Iterator[None]:
     """
-    Name the setting if the block finds that no store can be where ``database_path`` points.
+    Name the setting if the block finds that no store, or no folder of it, can be where that points.
 
     Args:
         path: The setting; None if it is not set, and the store's folder was chosen wrongly.
+        key: Its name.
 
     Raises:
         SettingError: In place of a NotAStoreError or NoFolderError.
@@ -150,7 +151,7 @@ def naming_path(path: Path | None) -> Iterator[None]:
             raise
         why = "no folder can be made there" if isinstance(error, NoFolderError) else f"{error.path} is no store"
         advice = f"is {str(path)!r}, and {why}; nothing was touched: choose another path"
-        raise SettingError("database_path", advice, path) from None
+        raise SettingError(key, advice, path) from None
 
 
 def check_not_hidden(database: Path) -> None:

@@ -336,7 +336,7 @@ class Transaction:
     def _release(self) -> None:
         self._sight.close()
         if self._attaching is not None:
-            self._attaching.close()
+            self._attaching.close(failed=self.state is not TransactionState.ACTIVE)
         self._attaching = None
 
     def _restore_bases(self) -> None:

@@ -39,7 +39,12 @@ class Adding(Protocol):
     Adds chunks. None of those that it added or kept is collected before it ends.
 
     Call :meth:`settle` before anything refers to them, and end it after the transaction that does.
+
+    Attributes:
+        new: The names of the chunks that it wrote, since they were not here.
     """
+
+    new: set[bytes]
 
     def add(self, chunk: bytes) -> bytes:
         """

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from edda_sync.crdt.attachments import File
 from edda_sync.files.chunks import Chunks
-from edda_sync.files.tree import decode
+from edda_sync.files.tree import decode, listed
 from edda_sync.words import limits
 from edda_sync.words.errors import DamagedFileError, InvalidValueError
 
@@ -49,6 +49,22 @@ def tree_of(chunks: Chunks, file: File) -> Iterator[bytes]:
         return
     for part in parts:
         yield from tree_of(chunks, File(part.name, part.size, file.depth - 1))
+
+
+def file_of(chunks: Chunks, root: bytes) -> File:
+    """
+    Return the file of a root that no attachment describes any more, by what lies there. Pass it to :func:`tree_of`.
+
+    A small file that has the form of a manifest is taken for one: what it lists is then kept as well, for as long.
+    """
+    try:
+        chunk = chunks.get(root) or b""
+    except DamagedFileError:
+        chunk = b""
+    parts = listed(chunk)
+    if not parts:
+        return File(root, len(chunk), 0)
+    return File(root, sum(part.size for part in parts), 2 if parts[0].size > limits.CHUNK_BYTES else 1)
 
 
 def unneeded(chunks: Chunks, needed: Iterable[File]) -> Iterator[bytes]:

@@ -233,6 +233,7 @@ class DiskAdding:
     def __init__(self, chunks: DiskChunks) -> None:
         self._chunks = chunks
         self._touched: set[Path] = set()
+        self.new: set[bytes] = set()
 
     def add(self, chunk: bytes) -> bytes:
         name = name_of(chunk)
@@ -240,6 +241,7 @@ class DiskAdding:
             if self._chunks.get(name) is not None and self.keep(name):
                 return name
         self._touched.add(self._chunks.put(name, pack(chunk)).parent)
+        self.new.add(name)
         return name
 
     def keep(self, name: bytes) -> bool:

@@ -96,9 +96,12 @@ class MemoryAdding:
 
     def __init__(self, chunks: MemoryChunks) -> None:
         self._chunks = chunks
+        self.new: set[bytes] = set()
 
     def add(self, chunk: bytes) -> bytes:
         name = name_of(chunk)
+        if not self._chunks.has(name):
+            self.new.add(name)
         self._chunks.put(name, pack(chunk))
         return name
 

@@ -59,14 +59,21 @@ def decode(manifest: bytes, file: File) -> list[Part]:
     Raises:
         InvalidValueError: It does not describe this file. Nobody can ever read it.
     """
-    listed = manifest[1:]
-    if manifest[:1] != _FORMAT or len(listed) % _PART.size or len(listed) > _PART.size * limits.MANIFEST_PARTS_MAX:
+    parts = listed(manifest)
+    if parts is None:
         raise InvalidValueError("manifest", "is malformed", file.root.hex())
-    parts = [Part(*fields) for fields in _PART.iter_unpack(listed)]
     most = size_max(file.depth - 1)
     if any(not 0 < part.size <= most for part in parts) or sum(part.size for part in parts) != file.size:
         raise InvalidValueError("manifest", "does not list the bytes of its file", file.root.hex())
     return parts
+
+
+def listed(chunk: bytes) -> list[Part] | None:
+    """Return the parts that a chunk lists if it has the form of a manifest, whatever file it describes; None if not."""
+    rows = chunk[1:]
+    if chunk[:1] != _FORMAT or len(rows) % _PART.size or len(rows) > _PART.size * limits.MANIFEST_PARTS_MAX:
+        return None
+    return [Part(*fields) for fields in _PART.iter_unpack(rows)]
 
 
 def pieces(file: File, get: Callable[[bytes], bytes], at: int = 0) -> Iterator[Piece]:

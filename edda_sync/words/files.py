@@ -21,6 +21,7 @@ from edda_sync.words import limits
 from edda_sync.words.errors import (
     DiskFaultError,
     DiskFullError,
+    InTheWayError,
     LinkError,
     LongPathError,
     ManyFilesError,
@@ -316,4 +317,6 @@ def disk_error(path: Path | str, error: OSError) -> StorageError:
         return ManyFilesError(str(path))
     if error.errno == errno.ELOOP:
         return LinkError(str(path))
+    if error.errno in (errno.EISDIR, errno.ENOTDIR):
+        return InTheWayError(str(path), error.strerror or "something else is there")
     return DiskFaultError(str(path), error.strerror or str(error))

@@ -64,7 +64,9 @@ def make_folder(path: Path) -> None:
     except (FileExistsError, NotADirectoryError):
         raise NotAStoreError(str(path)) from None
     except FileNotFoundError as error:  # this file system takes no folder there
-        raise NoFolderError(str(path), error.strerror or str(error), "choose another one with --home") from None
+        raise NoFolderError(
+            str(path), error.strerror or str(error), "choose another place, with --home or `edda config set`"
+        ) from None
     except OSError as error:
         raise disk_error(path, error) from None
 

@@ -145,7 +145,9 @@ class Choice:
     def _unknown(self, value: str) -> StrEnum:
         from difflib import get_close_matches
 
-        meant = get_close_matches(value.lower().replace("_", "-"), self.names, 1)
+        word = value.lower().replace("_", "-")
+        begun = [name for name in self.names if word and name.startswith(word)]
+        meant = begun if len(begun) == 1 else get_close_matches(word, self.names, 1)
         raise ValueError(f"{self.wanted}; did you mean {meant[0]}?" if meant else self.wanted)
 
     def text(self, value: StrEnum) -> str:

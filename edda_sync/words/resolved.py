@@ -112,7 +112,7 @@ def combine(
 
 def check_paths(home: Path, config: StorageConfig, origins: Mapping[str, Origin] | None = None) -> None:
     """
-    Check that no two parts of a store would be in each other's way.
+    Check that each part of a store can be where it is to be, and that no two would be in each other's way.
 
     Args:
         home: The store's folder, as an absolute path.
@@ -134,6 +134,10 @@ def check_paths(home: Path, config: StorageConfig, origins: Mapping[str, Origin]
         raise refused("state_path", config.state_path, why)
     if config.database_path is config.rocksdb_path is config.file_storage_path is None:
         return  # by default nothing is in the way of anything
+    for key in ("database_path", "rocksdb_path", "file_storage_path"):
+        path: Path | None = getattr(config, key)
+        if path is not None and (why := _is_in_the_way(path, is_folder=key != "database_path")):
+            raise refused(key, path, why)
     folders = {"rocksdb_path": config.rocksdb(home), "file_storage_path": config.files(home)}
     places = {"database_path": config.database(home), **folders, "the store's folder": home}
     for key, folder in folders.items():
@@ -151,3 +155,13 @@ def check_paths(home: Path, config: StorageConfig, origins: Mapping[str, Origin]
 def _is_in(path: Path, folder: Path) -> bool:
     inner, outer = os.path.normpath(path), os.path.normpath(folder)
     return inner == outer or inner.startswith(os.path.join(outer, ""))
+
+
+def _is_in_the_way(path: Path, *, is_folder: bool) -> str:
+    """Return what is on the disk where a file or folder of a store is to be, in words; empty if nothing hinders it."""
+    found = next(each for each in (path, *path.parents) if os.path.lexists(each))
+    if found != path:
+        return "" if found.is_dir() else f"would lie in {found}, which is no folder"
+    if found.is_dir() == is_folder:
+        return ""
+    return "is no folder" if is_folder else "is a folder, and must be a file"

@@ -134,6 +134,9 @@ def nearest(name: str, known: Iterable[str] = SETTINGS) -> str:
 
 def no_setting(key: str, value: object, place: str = "") -> SettingError:
     """Return the error for a key that is none, with the nearest one that is."""
+    if key in TABLES:
+        inner = [each for each in SETTINGS if each.startswith(f"{key}.")]
+        return SettingError(key, f"has no value of its own; its settings are {', '.join(inner)}", value, place)
     meant = nearest(key, [*SETTINGS, *TABLES])
     advice = f"did you mean {meant}?" if meant else "`edda config show` lists those that exist"
     return SettingError(key, f"is no setting; {advice}", value, place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +28,11 @@ def test_every_command_and_group_is_one_of_ours() -> None:
     found = list(all_of(root))
     assert len(found) > len(COMMANDS)
     assert [each.name for each in found if not isinstance(each, Command | Group)] == []
+
+
+def test_no_help_shows_a_mark_that_only_a_library_reads() -> None:
+    shown = {each.name: each.get_help(click.Context(each, info_name=each.name)) for each in all_of(root)}
+    assert {name for name, text in shown.items() if re.search(r"\\|[\b\f\v]|``|:(func|class|meth):", text)} == set()
 
 
 @pytest.mark.parametrize(

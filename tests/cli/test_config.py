@@ -44,6 +44,11 @@ def test_each_setting_is_shown_with_its_value_and_where_that_comes_from(
     assert os.listdir(bare.home) == ["config.toml"], "showing makes no store"
 
 
+def test_the_settings_of_a_table_are_shown_by_its_name(bare: Any) -> None:
+    shown = rows(bare, "backup.encryption", "name")
+    assert list(shown) == [*[key for key in SETTINGS if key.startswith("backup.encryption.")], "name"]
+
+
 def test_a_program_gets_numbers_and_where_they_come_from(bare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     bare("config", "set", "cache.max_size", "64 MB")
     monkeypatch.setenv("EDDA_CACHE_TTL", "600")
@@ -90,6 +95,7 @@ def test_a_variable_that_wins_is_named(bare: Any, monkeypatch: pytest.MonkeyPatc
         (("set", "bakend", "sqlite"), "bakend is no setting; did you mean backend?"),
         (("unset", "zzz"), "zzz is no setting; `edda config show` lists those that exist."),
         (("show", "cach.ttl"), "cach.ttl is no setting; did you mean cache.ttl?"),
+        (("set", "files", "5"), "files has no value of its own; its settings are files.always_below."),
         (
             ("set", "backend", "rocks"),
             "backend is 'rocks', and must be sqlite, rocksdb or memory; did you mean rocksdb?",
@@ -104,6 +110,15 @@ def test_what_is_wrong_is_said_in_one_sentence(bare: Any, args: tuple[str, ...],
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not bare.home.exists()
+
+
+def test_a_path_at_which_there_can_be_no_such_thing_is_refused(bare: Any) -> None:
+    assert (
+        "'/', and is a folder, and must be a file; choose" in bare("config", "set", "database_path", "/", code=2).stderr
+    )
+    for key in ("rocksdb_path", "file_storage_path"):
+        assert "and is no folder; choose another one." in bare("config", "set", key, __file__, code=2).stderr
+    assert not (bare.home / "config.toml").exists()
 
 
 def test_a_store_that_is_here_is_not_left_behind(edda: Any, tmp_path: Path) -> None:

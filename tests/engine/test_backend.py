@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from rocksdict import Options, Rdict
 
-from edda_sync.engine import backend, doctor
+from edda_sync.engine import backend, doctor, migrating
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.engine import open as open_store
 from edda_sync.words import limits
-from edda_sync.words.config import ROCKSDB_FOLDER, StorageConfig
-from edda_sync.words.errors import LockedStatesError, LostStatesError, UsageError
+from edda_sync.words.config import ROCKSDB_FOLDER, StorageBackend, StorageConfig
+from edda_sync.words.errors import LockedStatesError, LostStatesError, NoFolderError, SettingError, UsageError
 from edda_sync.words.model import Document, Task
 from edda_sync.words.query import TaskQuery
 
@@ -70,6 +70,18 @@ def test_a_configuration_that_names_another_backend_is_refused_with_what_to_do(
         open_store(home, StorageConfig(backend=named))  # type: ignore[arg-type]
     with open_store(home) as store:
         assert sound(store)
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_anything_is(home: Path) -> None:
+    with pytest.raises(SettingError, match="no folder can be made there") as caught:
+        open_store(home, StorageConfig(backend="rocksdb", rocksdb_path=Path("/proc/nowhere")))
+    assert caught.value.key == "rocksdb_path"
+    assert not (home / "edda.db").exists()
+    open_store(home).close()
+    with pytest.raises(NoFolderError, match="choose another place"):
+        migrating.migrate(home, StorageConfig(rocksdb_path=Path("/proc/nowhere")), StorageBackend.ROCKSDB)
+    with open_store(home) as store:
+        store.create_task(Task(title="it is as it was"))
 
 
 def test_two_processes_write_and_read_beside_each_other(home: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Literal
 
@@ -107,22 +108,49 @@ def test_a_damaged_file_is_never_shown_and_is_set_aside(tmp_path: Path) -> None:
 
 def test_what_nothing_refers_to_is_collected_after_a_day_and_the_trash_keeps_its_files(tmp_path: Path) -> None:
     clock = Clock()
+    clock.now_s = time.time()
     with StorageEngine(tmp_path / "home", now=clock) as store:
         store.initialize()
         kept, trashed, detached = document(store, "kept"), document(store, "trashed"), document(store, "detached")
         store.delete_document(trashed)
+        long_ago_s = clock.now_s - 365 * limits.FILE_GRACE_S
+        for path in chunks_of(tmp_path / "home"):
+            os.utime(path, (long_ago_s, long_ago_s))
         store.transact(lambda tx: tx.detach(detached, "detached"))
-        before = {path: path.stat().st_mtime for path in chunks_of(tmp_path / "home")}
-        for path in before:
-            os.utime(path, (clock.now_s, clock.now_s))
-        clock.now_s += limits.FILE_GRACE_S - 10
+        assert store.reading.files.collect().dropped == 0, (
+            "it was attached long ago, and is needed no more since just now"
+        )
+        clock.now_s += limits.FILE_GRACE_S - 60
         assert store.reading.files.collect().dropped == 0
-        clock.now_s += 20
+        clock.now_s += 120
         assert store.reading.files.collect() == (3, True)  # two chunks and the manifest of what was detached
         store.restore_document(trashed)
         for made, name in ((kept, "kept"), (trashed, "trashed")):
             assert store.open_attachment(made, name).read() == name.encode() + CONTENT
         assert store.attachments(detached) == []
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "memory"])
+def test_what_was_detached_by_mistake_is_there_when_that_is_undone(
+    tmp_path: Path, backend: Literal["sqlite", "memory"]
+) -> None:
+    clock = Clock()
+    clock.now_s = time.time() - 365 * limits.FILE_GRACE_S
+    with StorageEngine(tmp_path / "home", now=clock) as store:
+        store.initialize(StorageConfig(backend=backend))
+        made = document(store, "a", "b")
+        attachment = store.attachments(made)[0].id
+        for path in chunks_of(tmp_path / "home"):
+            os.utime(path, (clock.now_s, clock.now_s))
+        clock.now_s = time.time()
+        store.transact(lambda tx: tx.detach(made, attachment))
+        for _ in range(2):
+            assert store.reading.files.collect().dropped == 0
+        store.undo()
+        assert [each.here for each in store.attachments(made)] == [True, True]
+        clock.now_s += 2 * limits.FILE_GRACE_S
+        assert store.reading.files.collect().dropped == 0
+        assert store.open_attachment(made, attachment).read() == b"a" + CONTENT
 
 
 def test_nothing_is_collected_while_a_transaction_attaches(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,13 @@ from edda_sync.engine import doctor, standing
 from edda_sync.fold import fold
 from edda_sync.ledger import ledger
 from edda_sync.store.seams import Claim, StoreWriter
+from edda_sync.store.sqlite.schema import SPECIFICATION
 from edda_sync.testing import Talk, devices, sync
 from edda_sync.words import limits, values
 from edda_sync.words.errors import ClashError, ExistsError, InvalidValueError, LimitError, NotFoundError
 from edda_sync.words.indexes import IndexType
 from tests.costs import GROWS, SIZE, STAYS, Counter, Work
+from tests.store.samples import text_id
 
 LONG = "x" * 3_000
 MADE: list[tuple[str, list[str], IndexType, str | None]] = [
@@ -132,6 +136,30 @@ def ids(store: edda.StorageEngine, query: edda.TaskQuery) -> list[str]:
 def test_a_query_uses_the_index_that_serves_it(filled: edda.StorageEngine, index: str, query: edda.TaskQuery) -> None:
     for way in filled.reading.explain(query):
         assert index in way.indexes, way.steps
+
+
+SPECIFIED: dict[
+    str, edda.TaskQuery | edda.DocumentQuery | str
+] = {  # by index: what asks for it, in the product or in SQL
+    "idx_tasks_status_priority": Q(status="blocked", priority=0),
+    "idx_tasks_created_at": Q(order="created_at", limit=5),
+    "idx_tasks_parent_id": Q(parent=text_id(1)),
+    "idx_documents_doc_type": edda.DocumentQuery(doc_type="spec"),
+    "idx_task_documents_document_id": Q(document=text_id(1)),
+    "idx_task_documents_task_id": "SELECT document_id, relationship_type FROM task_documents WHERE task_id = 'x'",
+    "idx_entity_tags_entity": "SELECT * FROM entity_tags WHERE entity_type = 'task' AND entity_id = 'x'",
+}
+
+
+def test_each_index_of_the_specification_is_used(filled: edda.StorageEngine) -> None:
+    assert set(SPECIFIED) == set(re.findall(r"CREATE INDEX (\w+)", SPECIFICATION))
+    with closing(filled.sql()) as tables:
+        for index, query in SPECIFIED.items():
+            if isinstance(query, str):
+                steps = [row[3] for row in tables.execute(f"EXPLAIN QUERY PLAN {query}")]
+                assert any(f"USING INDEX {index} " in step for step in steps), (index, steps)
+            else:
+                assert all(index in way.indexes for way in filled.reading.explain(query)), index
 
 
 def test_a_query_by_index_finds_what_a_scan_finds(filled: edda.StorageEngine, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 import edda_sync as edda
 from edda_sync.engine import moving
+from edda_sync.sealing import keyfile
 from edda_sync.words.config import (
     EncryptionConfig,
     KeyDerivationFunction,
@@ -58,6 +59,15 @@ def test_a_plain_store_is_encrypted_before_settings_say_so(home: Path) -> None:
     moving.check(home.parent / "new", USUAL, after)
 
 
+def test_a_key_file_that_an_attempt_to_encrypt_has_left_does_not_make_a_plain_store_an_encrypted_one(
+    home: Path,
+) -> None:
+    keyfile.path_of(home / "edda.db").write_text("{}")
+    after = StorageConfig(encryption_config=EncryptionConfig(kdf=KeyDerivationFunction.SCRYPT))
+    with pytest.raises(UsageError, match="`edda store encrypt` encrypts it, and then this can be set"):
+        moving.check(home, USUAL, after)
+
+
 def test_a_policy_is_set_for_a_store_that_is_encrypted(tmp_path: Path) -> None:
     home, key = tmp_path / "sealed", EncryptionConfig(key_storage=KeyStorage.FILE, key_file=tmp_path / "stick.key")
     edda.open(home, StorageConfig(encryption_config=key)).close()
@@ -87,5 +97,8 @@ def test_attached_files_are_not_left_behind(home: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="file_storage_path would point to"):
         moving.check(home, USUAL, after)
     (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "other").write_bytes(b"of somebody else")
+    with pytest.raises(UsageError, match="file_storage_path would point to"):
+        moving.check(home, USUAL, after)
     (home / "files" / "chunk").rename(tmp_path / "files" / "chunk")
     moving.check(home, USUAL, after)

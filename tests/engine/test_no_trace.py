@@ -7,6 +7,7 @@ Then each of these raises, one after another, at its first call.
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -76,6 +77,7 @@ DEEDS: dict[str, Deed] = {
         edda.Document(id=ids["document"], title=f"t {n}", content=f"c {n}")
     ),
     "DeleteDocument": lambda tx, ids, _: tx.delete_document(ids["document"]),
+    "Attach": lambda tx, ids, n: tx.attach(ids["document"], io.BytesIO(b"content %d" % n), name="a"),
 }
 
 
@@ -98,7 +100,8 @@ def everything(store: StorageEngine, ids: dict[str, str]) -> tuple[object, ...]:
     """What is on disk and what readers see, through the cache as well."""
     tables = tuple(tuple(store.table(name)) for name in TABLES)
     read = store.get_task(ids["task"]), store.get_document(ids["document"]), store.get_task(ids["parent"])
-    return store.digest(), tables, store.counts(), store.frontier(), store.waiting(), store.conflicts(), read
+    files = tuple(store.reading.files.chunks.names()), tuple(store.attachments(ids["document"]))
+    return store.digest(), tables, store.counts(), store.frontier(), store.waiting(), store.conflicts(), read, files
 
 
 def committed(store: StorageEngine, deed: Deed, ids: dict[str, str], number: int, steps: Steps) -> edda.Transaction:

@@ -111,7 +111,7 @@ def test_any_text_is_read_back_as_it_was_typed_or_refused(
     ("key", "typed", "why"),
     [
         ("bakend", "sqlite", "did you mean backend?"),
-        ("cache", "1", "is no setting"),
+        ("cache", "1", "has no value of its own; its settings are cache.max_size, cache.ttl, cache.eviction_policy"),
         ("cache.max_size", "many", "is 'many', and must be a size"),
         ("connection_pool_size", "0", "is 0, and must be a whole number from 1 to 64"),
         ("connection_pool_size", "eight", "is 'eight', and must be a whole number"),

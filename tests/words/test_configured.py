@@ -139,8 +139,8 @@ def test_a_store_is_not_begun_anew_where_a_setting_points_when_it_lies_elsewhere
 @pytest.mark.parametrize(
     ("place", "why"),
     [
-        ("file/notes.db", "file is no store; nothing was touched: choose another path"),
-        ("folder", "folder is no store; nothing was touched"),
+        ("file/notes.db", "file, which is no folder; choose another one"),
+        ("folder", "is a folder, and must be a file; choose another one"),
         ("text", "text is no store; nothing was touched"),
         ("/proc/nowhere/notes.db", "no folder can be made there; nothing was touched"),
     ],

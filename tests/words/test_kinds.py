@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edda_sync.words import kinds
-from edda_sync.words.config import BackupFrequency, EvictionPolicy
+from edda_sync.words.config import BackupFrequency, EncryptionAlgorithm, EvictionPolicy
 from edda_sync.words.kinds import Choice, Duration, Flag, Interval, Kind, Line, Location, Size, Whole
 
 WHOLE, SIZE, DURATION = Whole(1, 64), Size(0, 2**40), Duration(1.0, 86_400.0)
@@ -87,3 +87,9 @@ def test_a_mistyped_choice_names_the_nearest_one() -> None:
         CHOICE.take("fif0")
     with pytest.raises(ValueError, match=r"^lru, lfu, fifo or ttl$"):
         CHOICE.take("random")
+    for typed, meant in (("aes", "aes-256-gcm"), ("XCHACHA", "xchacha20-poly1305"), ("chacha", "chacha20-poly1305")):
+        with pytest.raises(ValueError, match=f"; did you mean {meant}"):
+            Choice(EncryptionAlgorithm).take(typed)
+    for typed in ("", "poly"):
+        with pytest.raises(ValueError, match=r"poly1305$"):
+            Choice(EncryptionAlgorithm).take(typed)

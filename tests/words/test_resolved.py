@@ -106,12 +106,19 @@ def test_unknown_variables_are_told_and_no_error(home: Path) -> None:
         ('rocksdb_path = ".."', "rocksdb_path", "would contain"),
         ('database_path = "files/notes.db"', "database_path", "would lie in file_storage_path"),
         ('database_path = "identity.key"', "database_path", "is the name of another file of the store"),
+        ('database_path = "folder"', "database_path", "is a folder, and must be a file"),
+        ('rocksdb_path = "file"', "rocksdb_path", "is no folder"),
+        ('file_storage_path = "file/files"', "file_storage_path", "would lie in "),
+        ('rocksdb_path = "nothing/states"', "rocksdb_path", "nothing, which is no folder"),
         ('state_path = "lives"', "state_path", "must be outside the store's folder"),
     ],
 )
 def test_a_path_that_would_not_be_honoured_is_refused_with_the_reason(
     home: Path, text: str, key: str, why: str
 ) -> None:
+    (home / "folder").mkdir()
+    (home / "file").touch()
+    (home / "nothing").symlink_to("/nowhere")
     with pytest.raises(SettingError) as caught:
         resolve(written(home, text), {})
     assert caught.value.key == key

@@ -2,15 +2,15 @@
 Moving states from one backend to the other.
 
 Everything happens in one transaction of SQLite's: the states are copied, the copy is read back and compared with what was
-copied, and only then the store says that they are there. If this ends anywhere before, the store is as it was. What is
-left of RocksDB's folder then has its name among the named values, and is removed by the next attempt.
+copied, and only then the store says that they are there. If this ends anywhere before, the store is as it was. RocksDB's
+folder, whose name is among the named values, is removed then; after a kill, the next attempt removes it.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,7 +23,8 @@ from edda_sync.store.sqlite.schema import ROCKS_TABLES, SETTLED_TABLE
 from edda_sync.store.sqlite.states import BACKEND_KEY
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.store.sqlite.writer import SqliteWriter
-from edda_sync.words.errors import CorruptError
+from edda_sync.words.errors import CorruptError, StorageError
+from edda_sync.words.folders import make_folder
 
 if TYPE_CHECKING:
     from edda_sync.store.rocks.sealed import Code
@@ -48,6 +49,7 @@ def to_rocksdb(store: SqliteStore, keeping: RocksKeeping) -> int:
         CorruptError: What was copied is not what was there; nothing was changed.
         StorageError: It cannot be written; nothing was changed.
     """
+    make_folder(keeping.folder)
     tidy(store, keeping)
     name = f"states-{os.urandom(8).hex()}"
     path = keeping.folder / name
@@ -67,7 +69,12 @@ def to_rocksdb(store: SqliteStore, keeping: RocksKeeping) -> int:
         tx.meta.drop(LEFT_KEY)
         return int(count)
 
-    return store.transact(move)
+    try:
+        return store.transact(move)
+    except BaseException:
+        with suppress(StorageError):  # the reason why it failed is told; this is removed later
+            tidy(store, keeping)
+        raise
 
 
 def to_sqlite(store: SqliteStore) -> int:

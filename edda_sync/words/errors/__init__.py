@@ -33,6 +33,7 @@ All errors of edda-sync, as one tree. Each says whose fault it is, what happened
     │   ├── KeyringError           a secret in the system's keyring cannot be had now (what, service, name, why)
     │   ├── StoreKeyError          the key of an encrypted store cannot be had, or is another one (path, why, advice)
     │   ├── NoFolderError          a folder cannot be made where it should be (path, detail)
+    │   ├── InTheWayError          a folder is where a file should be, or the other way round (path, detail)
     │   ├── LongPathError          a path is longer than SQLite or the system takes (path, detail)
     │   ├── ManyFilesError         too many files are open (path)
     │   ├── LinkError              a symbolic link lies where a file of ours goes (path)
@@ -139,6 +140,7 @@ from edda_sync.words.errors.storage import (
     FalseFileError,
     FileNotHereError,
     ForkedStatesError,
+    InTheWayError,
     KeyringError,
     LinkedStoreError,
     LinkError,
@@ -191,6 +193,7 @@ __all__ = [
     "FileNotHereError",
     "ForkedStatesError",
     "GoneBackupsError",
+    "InTheWayError",
     "InTrashError",
     "InvalidValueError",
     "KeyringError",

@@ -130,6 +130,16 @@ class NoFolderError(StorageError):
         super().__init__(f"The folder {path} cannot be made ({detail}); nothing was written: {advice}.")
 
 
+class InTheWayError(StorageError):
+    """A folder is where a file should be, or a file where a folder should be. Nothing was written."""
+
+    def __init__(self, path: str, detail: str) -> None:
+        self.path, self.detail = path, detail
+        super().__init__(
+            f"{path} cannot be used ({detail}); nothing was written: move what is in the way, or name another place."
+        )
+
+
 class LongPathError(StorageError):
     """A path is longer than SQLite or the system takes. Nothing was made."""
 
@@ -176,8 +186,8 @@ class NotPrivateError(StorageError):
     def __init__(self, path: str) -> None:
         self.path = path
         super().__init__(
-            f"{path} can be read by others, and its permissions cannot be changed; it was not used: let its owner run "
-            "`chmod go-rwx` on it, or move the folder to a disk that keeps permissions."
+            f"{path} can be read by others; it was not used: let its owner run `chmod go-rwx` on it, or, if that does not "
+            "help, move the folder to a disk that keeps permissions."
         )
 
 

@@ -15,8 +15,9 @@ from edda_sync.engine.engine import open as open_store
 from edda_sync.store.rocks import database, moving
 from edda_sync.store.seams import StoreReader
 from edda_sync.words.config import ROCKSDB_FOLDER, StorageBackend, StorageConfig
-from edda_sync.words.errors import CorruptError, UsageError
+from edda_sync.words.errors import CorruptError, StorageError, UsageError
 from edda_sync.words.model import Document, Task
+from tests.mounting import mount
 
 KINDS = (StorageBackend.SQLITE, StorageBackend.ROCKSDB)
 
@@ -104,6 +105,7 @@ def test_a_copy_that_differs_changes_nothing(
         patched.setattr(moving, "_differ", lambda *_of: iter((False, True)))
         with pytest.raises(CorruptError):
             migrating.migrate(home, StorageConfig(), moved[0])
+    assert len(folders(home)) == (moved[0] == StorageBackend.SQLITE), "what was copied takes no room any more"
     assert said(home) == moved[1]
     migrating.migrate(home, StorageConfig(), moved[0])
     assert said(home) == moved[1]
@@ -120,6 +122,21 @@ def test_every_difference_of_a_copy_is_seen(home: Path, monkeypatch: pytest.Monk
         patched.setattr(database, "settle", wrong)
         with pytest.raises(CorruptError, match="What was copied into"):
             migrating.migrate(home, StorageConfig(), StorageBackend.ROCKSDB)
+    assert sound(home)
+
+
+@pytest.mark.parametrize("room_bytes", [0, 20_000, 60_000])
+def test_a_full_disk_changes_nothing_and_what_was_copied_takes_no_room(
+    home: Path, tmp_path: Path, room_bytes: int, request: pytest.FixtureRequest
+) -> None:
+    before, disk = fill(home, StorageBackend.SQLITE), tmp_path / "disk"
+    disk.mkdir()
+    mount("-t", "tmpfs", "-o", f"size={room_bytes + 4096}", "tmpfs", str(disk))
+    request.addfinalizer(lambda: subprocess.run(["umount", "--lazy", str(disk)], check=True))
+    with pytest.raises(StorageError, match="is full"):
+        migrating.migrate(home, StorageConfig(rocksdb_path=disk / "states"), StorageBackend.ROCKSDB)
+    assert list((disk / "states").glob("*")) == []
+    assert said(home) == before
     assert sound(home)
 
 

@@ -46,6 +46,7 @@ MADE: list[EddaError] = [
     errors.StoreKeyError("/home/ada/edda.db", "its key file is missing", "put it back"),
     errors.LostIdentityError("/home/a/notes"),
     errors.NoFolderError("/proc/notes", "No such file or directory", "choose another one with --home"),
+    errors.InTheWayError("/home/a/key", "Is a directory"),
     errors.LongPathError("/home/a/notes", "600 bytes, and at most 504 are possible"),
     errors.ManyFilesError("/home/a/notes/edda.db"),
     errors.LinkError("/home/a/notes/edda.db"),
