@@ -43,7 +43,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "a setting that leaves the store behind is written",
         "No command finds the store any more.",
         "engine/moving.py",
-        "if old != new and _has_content(old) and not _has_content(new):",
+        "if old != new and _has_content(old) and not _has_moved(old, new):",
         "if False:",
         ("engine/test_moving.py",),
     ),
