@@ -168,3 +168,13 @@ def test_an_unknown_bug_is_a_mistake_in_the_command(capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit, match="2"):
         hunting.main(["--bug", "nobody planted this"])
     assert "no planted bug called 'nobody planted this'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("note", [True, False])
+def test_a_hunt_of_some_bugs_is_noted_where_this_is_asked_for(monkeypatch: pytest.MonkeyPatch, *, note: bool) -> None:
+    found = [Found(bug.name, 3, 7, 1, "seen") for bug in BUGS[:2]]  # the second is of an earlier hunt
+    monkeypatch.setattr(hunting, "conduct", lambda *_, **__: State(("abc1234", 5, 9), found, 1.5))
+    rows: list[str] = []
+    monkeypatch.setattr("edda_sync.simulations.evidence.append", lambda _section, row: rows.append(row))
+    assert hunting.main(["--bug", BUGS[0].name, *(["--note"] if note else [])]) == 0
+    assert [("1 of 1" in each, f"{BUGS[0].name} 3 (1)" in each) for each in rows] == ([(True, True)] if note else [])
