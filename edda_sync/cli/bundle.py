@@ -93,35 +93,52 @@ def show(path: Path, as_json: bool) -> None:
 
 
 @bundle.command("import")
-@click.argument("path", metavar="FILE", type=FilePath())
-def import_(path: Path) -> None:
-    """Take the changes of a bundle. What is already here is passed over, so it may be done twice."""
-    from edda_sync.backup import bundle as bundles
+@click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=FilePath())
+def import_(paths: tuple[Path, ...]) -> None:
+    """
+    Take the changes of bundles. What is already here is passed over, so it may be done twice.
+
+    Several are taken in the order that they need. If one of them is damaged, none is taken.
+    """
     from edda_sync.backup.source import Source
-    from edda_sync.engine import standing
-    from edda_sync.engine.exchanged import exchanged, held
 
     with existing() as store:
         source = Source(store)
-        contents = _contents(source, path)
-        fresh = _new(source, contents)
-        say(_sentence(store, path, contents, fresh))
-        before, known = held(store), standing.names(store)
-        with Progress("Importing", max(fresh, 1)) as progress, path.open("rb") as file:
-            came = bundles.take(
-                file, source.objects, source.unpacking, safe_line(str(path)), lambda so_far: progress(so_far.applied)
-            )
-        found = exchanged(store, before, {})
-        say(_came(found["came"]))
-        if joined := [name for device, name in standing.names(store).items() if device not in known]:
-            say(f"New in this workspace: {', '.join(map(safe_line, joined))}.")
-        if found["new_conflicts"]:
-            say(f"{count(found['new_conflicts'], 'field')} in conflict now; `edda conflicts` shows them.")
-        if came.apart:
-            note(
-                "It holds changes of a device that differ from those that are here, which this bundle alone cannot settle: "
-                "connect the two devices once."
-            )
+        waiting = {path: _contents(source, path) for path in paths}
+        while waiting:
+            path = next((each for each, held in waiting.items() if _follows(source, held)), next(iter(waiting)))
+            _take(store, source, path, waiting.pop(path))
+
+
+def _follows(source: Source, held: Contents) -> bool:
+    """Tell whether all that a bundle continues is here."""
+    ours = source.exchange.frontier()
+    return all(ours.get(name, 0) >= seq for name, seq, _ in held.since)
+
+
+def _take(store: StorageEngine, source: Source, path: Path, contents: Contents) -> None:
+    from edda_sync.backup import bundle as bundles
+    from edda_sync.engine import standing
+    from edda_sync.engine.exchanged import exchanged, held
+
+    fresh = _new(source, contents)
+    say(_sentence(store, path, contents, fresh))
+    before, known = held(store), standing.names(store)
+    with Progress("Importing", max(fresh, 1)) as progress, path.open("rb") as file:
+        came = bundles.take(
+            file, source.objects, source.unpacking, safe_line(str(path)), lambda so_far: progress(so_far.applied)
+        )
+    found = exchanged(store, before, {})
+    say(_came(found["came"]))
+    if joined := [name for device, name in standing.names(store).items() if device not in known]:
+        say(f"New in this workspace: {', '.join(map(safe_line, joined))}.")
+    if found["new_conflicts"]:
+        say(f"{count(found['new_conflicts'], 'field')} in conflict now; `edda conflicts` shows them.")
+    if came.apart:
+        note(
+            "It holds changes of a device that differ from those that are here, which this bundle alone cannot settle: "
+            "connect the two devices once."
+        )
 
 
 def _since(store: StorageEngine, source: Source, since: str | None) -> tuple[Heads, str]:
@@ -157,6 +174,8 @@ def _since(store: StorageEngine, source: Source, since: str | None) -> tuple[Hea
 def _contents(source: Source, path: Path) -> Contents:
     from edda_sync.backup import bundle as bundles
 
+    if path.is_dir():
+        raise UsageError(f"{safe_line(str(path))} is a folder: name the bundles in it.")
     if not path.is_file():
         raise UsageError(
             f"There is no file {safe_line(str(path))}: `edda bundle export FILE` makes a bundle, on another device."

@@ -108,3 +108,21 @@ def test_a_bundle_of_strangers_brings_nothing(two: Pair, another_edda: Callable[
 def test_since_something_that_is_neither_device_nor_file_says_so(two: Pair, tmp_path: Path) -> None:
     said = two[0]("bundle", "export", str(tmp_path / "x.edda"), "--since", "nobody", code=2).stderr
     assert "nobody is no device of this workspace, and no file" in said
+
+
+def test_several_are_taken_in_the_order_that_they_need_and_none_if_one_is_damaged(two: Pair, tmp_path: Path) -> None:
+    laptop, phone = two
+    sticks = [str(tmp_path / f"{number}.edda") for number in range(4)]
+    for number, stick in enumerate(sticks):
+        laptop("task", "add", f"Task {number}")
+        laptop("bundle", "export", stick, *(["--since", sticks[number - 1]] if number else []))
+    whole = Path(sticks[3]).read_bytes()
+    Path(sticks[3]).write_bytes(whole[:-1] + bytes((whole[-1] ^ 1,)))
+    before = phone.json("status")["digest"]
+    assert "copy it again" in phone("bundle", "import", *reversed(sticks), code=1).stderr
+    assert "import an earlier bundle first" in phone("bundle", "import", sticks[2], sticks[1], code=1).stderr
+    assert phone.json("status")["digest"] == before
+    Path(sticks[3]).write_bytes(whole)
+    phone("bundle", "import", *reversed(sticks), sticks[0])
+    assert phone.json("status")["digest"] == laptop.json("status")["digest"]
+    assert "is a folder: name the bundles in it" in phone("bundle", "import", str(tmp_path), code=2).stderr
