@@ -13,6 +13,7 @@ from edda_sync.cli import times
 from edda_sync.cli.columns import print_table
 from edda_sync.cli.commands import Command
 from edda_sync.cli.common import (
+    configuration,
     count,
     damaged_parts,
     database,
@@ -32,7 +33,7 @@ from edda_sync.engine import missing
 from edda_sync.engine.life import COPIED
 from edda_sync.words import limits
 from edda_sync.words.addresses import host_port
-from edda_sync.words.errors import damage_sentence
+from edda_sync.words.errors import EddaError, damage_sentence
 from edda_sync.words.folders import socket_path
 from edda_sync.words.units import size_in_words
 
@@ -67,11 +68,22 @@ def status(as_json: bool) -> None:
     found["hangs"] = hangs
     found["damaged"] = known(database(), found.get("damaged") or ())
     found.pop("done", None)
+    found["backups_only_here"] = _only_here() if found.get("backups") else None
     found["to_bring"] = [str(folder) for folder in asides.outstanding(home())]
     if as_json:
         print_json(found)
     else:
         _print_status(found)
+
+
+def _only_here() -> str | None:
+    """Return what to tell of backups that all lie on the store's own disk."""
+    from edda_sync.backup.targets.known import only_here  # only where there are backups
+
+    try:
+        return only_here(home(), configuration())
+    except EddaError as error:
+        return str(error)
 
 
 def asked(what: str, *, quietly: bool = False, hanging: Answer | None = None) -> Answer | None:
@@ -115,6 +127,8 @@ def _print_status(found: Answer) -> None:
         say(f"encrypted: its key is {safe_line(found['encryption']['key'])}")
     for each in found["backups"]:
         say(_backup(each))
+    if found["backups_only_here"]:
+        say(f"backups: {safe_line(found['backups_only_here'])}")
     if found["to_bring"]:
         say(f"outstanding: {asides.sentence([safe_line(each) for each in found['to_bring']])}")
     if sentence := files_missing(found.get("files", {})):

@@ -71,6 +71,25 @@ def edda_day(edda: Edda) -> str:
     return found[:10]
 
 
+def test_status_says_that_backups_on_this_disk_help_against_mistakes_only(edda: Edda, tmp_path: Path) -> None:
+    edda("task", "add", "Buy milk")
+    assert "mistakes" not in edda("status").stdout
+    assert edda.json("status")["backups_only_here"] is None
+    edda("backup", "now")
+    said = edda("status").stdout
+    assert "on this disk: that helps against mistakes, and not against a lost disk; `edda backup target add" in said
+    (tmp_path / "stick").mkdir()
+    edda("backup", "target", "add", "stick", str(tmp_path / "stick"))
+    assert str(tmp_path / "stick") in edda.json("status")["backups_only_here"]
+    targets_file = edda.home / KNOWN_FILE
+    known = json.loads(targets_file.read_text())
+    known["targets"][0]["lacks"] = []  # as of a drive
+    targets_file.write_text(json.dumps(known))
+    assert "mistakes" not in edda("status").stdout
+    targets_file.write_text("damaged")
+    assert "is damaged" in edda("status").stdout
+
+
 def test_a_folder_that_is_missing_is_made_on_this_disk_only_if_told(edda: Edda, tmp_path: Path) -> None:
     stick = tmp_path / "mount point" / "backups"
     stick.parent.mkdir()
