@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from edda_sync.backup.manifest import Manifest
+from edda_sync.crdt.records import told_apart
 from edda_sync.words.errors import NotFoundError, UsageError, shown
 from edda_sync.words.limits import SHORT_DEVICE_CHARACTERS
 
@@ -29,7 +30,8 @@ def device_meant(names: Mapping[str, str], reference: str) -> str:
         found = [device for device in names if device.startswith(reference.lower())]
     if not found:
         error = NotFoundError("device", reference)  # `edda devices` needs a store, and there may be none yet
-        known = sorted(name or device[:SHORT_DEVICE_CHARACTERS] for device, name in names.items())[:_NAMED_MAX]
+        called = {device: name or device[:SHORT_DEVICE_CHARACTERS] for device, name in names.items()}
+        known = sorted(told_apart(called).values())[:_NAMED_MAX]
         named = f"those that are known here are {', '.join(known)}" if known else "no other device is known here"
         error.args = (f"There is no device {shown(reference)} here; {named}.",)
         raise error

@@ -9,7 +9,7 @@ import click
 from edda_sync.cli.commands import Group
 from edda_sync.cli.common import home, note, safe_line, say
 from edda_sync.cli.secrets import Doing, chosen, key_options, nobody_else
-from edda_sync.engine import encryption, migrating
+from edda_sync.engine import aside, encryption, migrating
 from edda_sync.store.sqlite.converting import plain_files
 from edda_sync.words.config import StorageBackend
 from edda_sync.words.configured import configured
@@ -38,7 +38,7 @@ def encrypt(keyring: bool, passphrase: bool, key_file: Path | None) -> None:
     note(
         f"Keep {done.file.name} with {done.keys.database.name}, also in backups: nobody can read the store without both."
     )
-    if plain := plain_files(done.keys.database):
+    if plain := plain_files(done.keys.database, aside.outstanding(home())):
         note(f"These files are from before, are not encrypted, and are yours to delete: {safe_line(', '.join(plain))}.")
 
 

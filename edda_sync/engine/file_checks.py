@@ -8,6 +8,7 @@ from typing import Final
 
 from sqlcipher3 import dbapi2 as sqlite
 
+from edda_sync.engine import aside
 from edda_sync.store.sqlite import converting, damage, migrations, schema, shape
 from edda_sync.store.sqlite.keyed import damaged_pages
 from edda_sync.store.sqlite.store import SqliteStore
@@ -65,7 +66,7 @@ def _check_encryption(store: SqliteStore) -> Finding:
             "the first 16 bytes of edda.db are damaged, and not used; `edda key rotate --store --data` writes them anew"
         )
         return Finding("encryption", False, what)
-    plain = converting.plain_files(store.path)
+    plain = converting.plain_files(store.path, aside.outstanding(store.path.parent))
     left = f"; plain, and yours to delete: {some(plain)}" if plain else ""
     return Finding("encryption", True, f"every page is what was encrypted; the key is {store.keys.kept}{left}")
 

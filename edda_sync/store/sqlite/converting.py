@@ -17,7 +17,7 @@ Source: https://www.zetetic.net/sqlcipher/sqlcipher-api/#sqlcipher_export, and h
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from itertools import zip_longest
 from pathlib import Path
@@ -87,14 +87,20 @@ def convert(
                 raise
 
 
-def plain_files(path: Path) -> list[str]:
+def plain_files(path: Path, needed: Collection[Path] = ()) -> list[str]:
     """
-    Return the names of the files beside an encrypted store that are, or may be, plain: journals that were put aside, and
-    copies from before a migration.
+    Return the names of the files beside an encrypted store that are, or may be, plain: journals that were put aside, copies
+    from before a migration, and stores in folders there, such as one that a join has put aside.
+
+    Args:
+        path: The store's file.
+        needed: Folders there whose stores nobody may delete yet.
     """
     beside = sorted(each for each in path.parent.glob(f"{path.name}?*") if each.is_file())
     aside = [each for each in beside if each.name.startswith(f"{path.name}-wal-aside-")]
-    return [each.name for each in beside if each in aside or is_plain(each)]
+    kept = {each.name for each in needed}
+    within = sorted(each for each in path.parent.glob(f"*/{path.name}") if each.parent.name not in kept)
+    return [str(each.relative_to(path.parent)) for each in [*beside, *within] if each in aside or is_plain(each)]
 
 
 def is_plain(path: Path) -> bool:

@@ -186,3 +186,10 @@ def test_plain_files_beside_an_encrypted_store_are_named(path: Path) -> None:
     Path(f"{path}-wal-aside-1").write_bytes(b"a journal")
     Path(f"{path}.version-2").write_bytes(path.read_bytes())
     assert plain_files(path) == ["edda.db-wal-aside-1", "edda.db.version-1"]
+    for folder, begins in (("left-1", b"SQLite format 3\0"), ("left-2", b"anything else")):
+        (path.parent / folder).mkdir()
+        (path.parent / folder / path.name).write_bytes(begins)
+    assert plain_files(path) == ["edda.db-wal-aside-1", "edda.db.version-1", f"left-1/{path.name}"]
+    assert f"left-1/{path.name}" not in plain_files(path, [path.parent / "left-1"]), (
+        "its content is still to be brought"
+    )
