@@ -192,7 +192,7 @@ def _find(
         )  # fmt: skip
         if finding.answered(store, query, conditions, as_json=as_json):
             return
-        listed = finding.latest(store.query_documents, query)
+        listed = store.query_documents(query)
         found = limiting.cut(
             listed, limit, "documents", lambda: store.count(finding.all_of(query)), everything=unlimited
         )

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from edda_sync.cli import times
 from edda_sync.cli.commands import TYPED, Command
 from edda_sync.cli.common import note, print_json, safe_line, said_if_long, say, tags_option
 from edda_sync.words import values
@@ -143,26 +142,6 @@ def note_unknown(store: StorageEngine, no_tags: Sequence[str]) -> None:
     for name in no_tags:
         if values.tag_id(name) not in known:
             note(f"There is no tag {safe_line(name)}, so nothing was left out: -WORD leaves out what carries a tag.")
-
-
-def latest(find: Callable[[Q], list[I]], query: Q) -> list[I]:
-    """
-    Return what a query finds, but what a wrong clock put into the future leads no list of the latest: it comes last.
-
-    Args:
-        find: Carries out a query.
-        query: The query, without ranges of the time of its order. Behind a cursor, times count as they are.
-    """
-    order = query.order or ""
-    if order not in ("updated_at", "created_at") or query.descending == isinstance(query, DocumentQuery) or query.after:
-        return find(query)
-    before, since = order.replace("_at", "_before"), order.replace("_at", "_from")
-    ahead: Any = times.clock().now + times.FUTURE
-    found = find(replace(query, **{before: ahead}))
-    if query.limit is None or len(found) < query.limit:
-        left = None if query.limit is None else query.limit - len(found)
-        found += find(replace(query, **{since: ahead}, limit=left))
-    return found
 
 
 def all_of(query: Query) -> Query:

@@ -98,7 +98,7 @@ def _list(words: tuple[str, ...], usual: tuple[str, ...], given: dict[str, Any])
             text = query.text
             if finding.answered(store, query, given, as_json=as_json):
                 return
-            listed = finding.latest(store.query_tasks, query)
+            listed = store.query_tasks(query)
             found = limiting.cut(
                 listed, limit, "tasks", lambda: store.count(finding.all_of(query)), everything=unlimited
             )

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 from edda_sync.cli.columns import NOTHING
 from edda_sync.cli.common import on_terminal
+from edda_sync.words.limits import FUTURE_S
 
 if TYPE_CHECKING:
     from edda_sync.words.dates import Clock
-
-
-FUTURE = datetime.timedelta(minutes=5)  # clocks that are so far apart may both be right
 
 
 def clock() -> Clock:
@@ -33,7 +31,10 @@ def short(moment: str | None) -> str:
 
 def past(moment: str) -> str:
     """Return a time that should be over, for a list. A person is told if it is not, since a clock was wrong then."""
-    ahead = on_terminal() and moment > (datetime.datetime.now(datetime.UTC) + FUTURE).isoformat()
+    ahead = (
+        on_terminal()
+        and moment > (datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=FUTURE_S)).isoformat()
+    )
     return f"{short(moment)} (a wrong clock)" if ahead else short(moment)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from edda_sync.engine.items import item_of_row, tag_names
@@ -101,6 +101,7 @@ class Answer:
     Args:
         plan: The query.
         watch: Is told of it.
+        as_of_now: Returns a plan in which what is in the future now comes last.
 
     Attributes:
         ids: What is in it: in a limited query also the rows that its offset skips.
@@ -108,8 +109,8 @@ class Answer:
         reads: How often the query was run.
     """
 
-    def __init__(self, plan: Plan, watch: Watch) -> None:
-        self.plan, self.watch = plan, watch
+    def __init__(self, plan: Plan, watch: Watch, as_of_now: Callable[[Plan], Plan] = lambda plan: plan) -> None:
+        self.plan, self.watch, self._as_of_now = plan, watch, as_of_now
         self.ids: set[str] = set()
         self.names: frozenset[Named] = frozenset()
         self.reads = 0
@@ -122,7 +123,7 @@ class Answer:
 
     def read(self, reader: StoreReader) -> None:
         """Run the query."""
-        plan = self.plan
+        plan = self._as_of_now(self.plan)
         wide = plan._replace(limit=min(plan.limit + plan.offset, limits.QUERY_LIMIT_MAX), offset=0)
         rows = matching(reader, wide)
         self.ids = {row[0] for row in rows}
@@ -172,13 +173,14 @@ class Answer:
             return is_inside
         if self.plan.limit + self.plan.offset == 0:
             return False
-        return self._last is None or not is_after(self.plan.order, self._last, seen.columns)
+        plan = self._as_of_now(self.plan)
+        return self._last is None or not is_after(plan.order, self._last, seen.columns, plan.ahead)
 
     def _fits(self, seen: Seen) -> bool:
         if not seen.columns:
             return False
         is_among = self._allowed is None or seen.id in self._allowed
-        return matches(self.plan, seen.columns, {tag for tag, _ in seen.tags}, is_among)
+        return matches(self._as_of_now(self.plan), seen.columns, {tag for tag, _ in seen.tags}, is_among)
 
     def _moves(self, seen: Seen) -> bool:
         """Tell whether a change makes other rows count, or this one for other reasons than its own row."""

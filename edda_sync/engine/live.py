@@ -41,6 +41,7 @@ class LiveQueries:
         store: The store.
         feed: Says what this process committed.
         snapshot: Opens a reader of a state in which every text is up to date.
+        as_of_now: Returns a plan in which what is in the future now comes last.
         beside: Whether a thread looks at what changed; otherwise somebody calls :meth:`attend`, as the simulator does.
 
     Attributes:
@@ -53,10 +54,12 @@ class LiveQueries:
         store: Store,
         feed: Feed,
         snapshot: Callable[[], AbstractContextManager[StoreReader]],
+        as_of_now: Callable[[Plan], Plan] = lambda plan: plan,
         *,
         beside: bool = True,
     ) -> None:
         self._store, self._feed, self._snapshot, self._beside = store, feed, snapshot, beside
+        self._as_of_now = as_of_now
         self._lock = threading.Lock()
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
@@ -85,7 +88,7 @@ class LiveQueries:
             InvalidValueError: A condition is not acceptable.
         """
         made = Watch(self._close)
-        self._begin(Answer(plan(query), made))
+        self._begin(Answer(plan(query), made, self._as_of_now))
         return made
 
     def watch_conflicts(self) -> ConflictWatch:

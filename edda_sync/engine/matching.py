@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from edda_sync.store.seams.edges import among
+from edda_sync.words.ahead import future, in_turn
 from edda_sync.words.fitting import matches, occurrences, sorting
+from edda_sync.words.limits import QUERY_LIMIT_MAX
 from edda_sync.words.model import COLUMNS
 from edda_sync.words.order import in_order
 from edda_sync.words.query import Plan, Row, whole
@@ -42,10 +44,10 @@ def with_rows(reader: StoreReader, plan: Plan, others: Mapping[str, Row]) -> lis
         others: The replacing rows, by id.
     """
     if not others:
-        return reader.tables.rows(plan)
+        return _stored(reader, plan)
     # These rows may move others out of the page, or leave it. So read enough rows, and cut the page afterwards.
     wide = plan._replace(limit=plan.limit + plan.offset + len(others), offset=0)
-    found = [row for row in reader.tables.rows(wide) if row[0] not in others]
+    found = [row for row in _stored(reader, wide) if row[0] not in others]
     names = COLUMNS[plan.kind]
     allowed = among(reader.edges, plan)
     tags = reader.edges.tags_of(plan.kind, list(others))
@@ -56,8 +58,19 @@ def with_rows(reader: StoreReader, plan: Plan, others: Mapping[str, Row]) -> lis
             matching.append((occurrences(plan, columns) if plan.words else 0, row))
     matching.sort(key=lambda each: -each[0])
     column = sorting(plan, lambda row, name: row[names.index(name)])
-    ordered = in_order(plan.order, found + [row for _, row in matching], column)
+    ordered = in_order(plan.order, found + [row for _, row in matching], column, plan.ahead)
     return ordered[plan.offset : plan.offset + plan.limit]
+
+
+def _stored(reader: StoreReader, plan: Plan) -> list[Row]:
+    """Return the rows of a query as they are in the tables, what is in the future last if the query asks for that."""
+    if plan.ahead is None or not reader.tables.rows(future(plan)):
+        return reader.tables.rows(plan._replace(ahead=None))
+    wanted, found = min(plan.limit + plan.offset, QUERY_LIMIT_MAX), list[Row]()
+    for part in in_turn(plan):
+        if len(found) < wanted:
+            found += reader.tables.rows(part._replace(limit=wanted - len(found), offset=0))
+    return found[plan.offset :]
 
 
 def count_with(reader: StoreReader, plan: Plan, others: Mapping[str, Row]) -> int:

@@ -21,6 +21,7 @@ from edda_sync.fold.view import View
 from edda_sync.store.seams import Row, StoreReader
 from edda_sync.store.seams.edges import among
 from edda_sync.words import values
+from edda_sync.words.ahead import as_of
 from edda_sync.words.errors import NotFoundError
 from edda_sync.words.fitting import reached, sorting
 from edda_sync.words.model import TEXT_FIELDS, Item, Task, remember_base
@@ -51,10 +52,13 @@ class Pending:
         reader: The state.
         drafts: The drafts; more may be added later.
         look: Called with each entity that is read.
+        checked: Checks a query, and returns it as a plan.
     """
 
-    def __init__(self, reader: StoreReader, drafts: Drafts, look: Look) -> None:
-        self.reader, self._drafts, self._look = reader, drafts, look
+    def __init__(
+        self, reader: StoreReader, drafts: Drafts, look: Look, checked: Callable[[Query], Plan] = plan
+    ) -> None:
+        self.reader, self._drafts, self._look, self._checked = reader, drafts, look, checked
         self._made: dict[bytes, _Made] = {}  # items with drafts applied; nobody else has these objects
         self._taken_back = 0
 
@@ -106,7 +110,7 @@ class Pending:
 
     def query(self, query: Query) -> list[Item]:
         """Return the tasks or documents that meet a query, in its order."""
-        checked = plan(query)
+        checked = self._checked(query)
         kind, reader = checked.kind, self.reader
         pending = self._drafts.ids(kind)
         left_out = {values.id_text(entity) for entity in pending}
@@ -126,7 +130,7 @@ class Pending:
         ]
         if not pending and not self._draws_edges(checked):
             return found
-        ordered = in_order(checked.order, found, sorting(checked, getattr))
+        ordered = in_order(checked.order, found, sorting(checked, getattr), checked.ahead)
         return ordered[checked.offset : checked.offset + checked.limit]
 
     def count(self, query: Query) -> int:
@@ -263,8 +267,11 @@ class Sight:
         """Return the state, which stays the same until :meth:`close`."""
         if self._pending is None:
             self._opened = self._reading.snapshot()
-            self._pending = Pending(self._opened.__enter__(), self._drafts, self._look)
+            self._pending = Pending(self._opened.__enter__(), self._drafts, self._look, self._plan)
         return self._pending
+
+    def _plan(self, query: Query) -> Plan:
+        return as_of(plan(query), self._reading.now())
 
     def close(self) -> None:
         """Release the state."""

@@ -23,6 +23,7 @@ from edda_sync.engine.opened import Opened
 from edda_sync.engine.referring import meant, shortest
 from edda_sync.engine.soundly import Stored, Writes, soundly
 from edda_sync.words import arguments, values
+from edda_sync.words.ahead import as_of
 from edda_sync.words.errors import (
     DamagedRowsError,
     DiskFaultError,
@@ -60,13 +61,8 @@ class Reading:
         now: Wall clock, in seconds since 1970.
     """
 
-    def __init__(
-        self,
-        opened: Opened,
-        writes: Callable[[], Writes],
-        now: Callable[[], float],
-    ) -> None:
-        self._opened, self._writes, self._now = opened, writes, now
+    def __init__(self, opened: Opened, writes: Callable[[], Writes], now: Callable[[], float]) -> None:
+        self._opened, self._writes, self.now = opened, writes, now
         self._cached: CachedItems | None = None
         self._counting = threading.Lock()
         self._queries, self._query_s = 0, 0.0
@@ -76,7 +72,7 @@ class Reading:
         """The attachments of documents."""
         from edda_sync.engine.files import Files  # rarely needed
 
-        return Files(self._opened, self._now, self.mend)
+        return Files(self._opened, self.now, self.mend)
 
     @contextmanager
     def snapshot(self) -> Iterator[StoreReader]:
@@ -149,7 +145,7 @@ class Reading:
     def query(self, query: Query) -> list[Item]:
         """Return the tasks or documents that meet a query, in the query's order."""
         began = time.perf_counter()
-        checked = plan(query)
+        checked = as_of(plan(query), self.now())
         if checked.words:
             self.index_texts()
         with self.snapshot() as reader:
@@ -340,7 +336,7 @@ class Reading:
         from edda_sync.workspace import lives
 
         with _STORED, self._opened.store.read() as reader:
-            return lives.copies(reader, int(self._now() * 1000))
+            return lives.copies(reader, int(self.now() * 1000))
 
     # --- soundness ----------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from edda_sync.engine.writing import Writing
 from edda_sync.fold.texts import Texts
 from edda_sync.ledger.ledger import Ledger
 from edda_sync.words import limits, values
+from edda_sync.words.ahead import as_of
 from edda_sync.words.errors import DamagedRowsError
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class WriteSide:
         now: Callable[[], float],
         random: Callable[[int], bytes],
     ) -> None:
-        self._opened, self._reading = opened, reading
+        self._opened, self._reading, self._now = opened, reading, now
         self.ledger = Ledger(Texts())
         self.writing = Writing(opened, own, self.ledger, now, random)
 
@@ -73,7 +74,9 @@ class WriteSide:
 
         with self._making:
             if self._live is None:
-                self._live = LiveQueries(self._opened.store, self.ledger.feed, self._reading.snapshot)
+                self._live = LiveQueries(
+                    self._opened.store, self.ledger.feed, self._reading.snapshot, lambda plan: as_of(plan, self._now())
+                )
             return self._live
 
     def end_watching(self) -> None:

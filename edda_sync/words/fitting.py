@@ -48,7 +48,7 @@ def matches(plan: Plan, row: Mapping[str, Any], tag_ids: Collection[str], among:
         return False
     if plan.near is not None and not _is_near(plan.near, row):
         return False
-    if plan.after is not None and not is_after(plan.order, plan.after, row):
+    if plan.after is not None and not is_after(plan.order, plan.after, row, plan.ahead):
         return False
     return not plan.words or occurrences(plan, row) > 0
 

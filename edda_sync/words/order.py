@@ -51,14 +51,24 @@ def title_key(title: str) -> str:
     return f"{split.translate(_BASE)}\1{split}\1{title}"
 
 
-def in_order(order: Order, rows: list[R], column: Callable[[R, str], Any]) -> list[R]:
-    """Return rows in an order; ``column`` reads one value of a row. For relevance, the given order is kept."""
+def in_order(order: Order, rows: list[R], column: Callable[[R, str], Any], ahead: str | None = None) -> list[R]:
+    """
+    Return rows in an order. For relevance, the given order is kept.
+
+    Args:
+        order: The order.
+        rows: The rows.
+        column: Reads one value of a row.
+        ahead: From when on a time is in the future, and comes last; None for as it is.
+    """
     if order[0][0] == "relevance":
         return rows
     for name, descending in reversed(order):
         rows.sort(key=lambda row: _comparable(name, column(row, name)), reverse=descending)
         if name == "due_date":
             rows.sort(key=lambda row: column(row, name) is None)
+    if ahead is not None:
+        rows.sort(key=lambda row: column(row, order[0][0]) >= ahead)
     return rows
 
 
@@ -76,8 +86,12 @@ def place_of(order: Order, row: Mapping[str, Any]) -> Place:
     return tuple([row[name] for name, _ in order])
 
 
-def is_after(order: Order, place: Place, row: Mapping[str, Any]) -> bool:
-    """Tell whether a row comes after a place."""
+def is_after(order: Order, place: Place, row: Mapping[str, Any], ahead: str | None = None) -> bool:
+    """Tell whether a row comes after a place; ``ahead`` as in :func:`in_order`."""
+    if ahead is not None:
+        is_ahead = row[order[0][0]] >= ahead
+        if is_ahead != (place[0] >= ahead):
+            return bool(is_ahead)
     for (name, descending), at, value in zip(order, place, place_of(order, row), strict=True):
         if value == at:
             continue

@@ -60,7 +60,7 @@ class TaskQuery:
         place: The path where tasks say their place: an object with the numbers ``lat`` and ``lon``.
         order: One of ``urgent`` (by priority, due date with none last, age; the default), ``created_at``, ``updated_at``,
             ``due_date``, ``title``, ``priority``, ``relevance`` (needs ``text``), ``distance`` (the default with ``near``).
-        descending: Whether to reverse the order.
+        descending: Whether to reverse the order. A time in the future, from a wrong clock, never leads.
         limit: How many tasks to find at most.
         offset: How many tasks to skip first.
         after: A cursor from :func:`cursor`: only tasks behind that place in the order, while others come and go.
@@ -170,6 +170,7 @@ class Plan(NamedTuple):
         after: A place in the order; only rows behind it are found.
         near: How far a row's place may be from another one; None for rows with or without a place.
         without: Ranges in which a column must not be, as in ``ranges``, both of whose ends are given.
+        ahead: From when on a time of the order is in the future, and comes last; None for as it is. See :mod:`.ahead`.
     """
 
     kind: str
@@ -189,6 +190,7 @@ class Plan(NamedTuple):
     after: Place | None = None
     near: Near | None = None
     without: tuple[tuple[str, str, str], ...] = ()
+    ahead: str | None = None
 
 
 def pages(read: Callable[[Plan], Sequence[Row]], kind: str, size: int) -> Iterator[Sequence[Row]]:
