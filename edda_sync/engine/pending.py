@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 from copy import deepcopy
 from dataclasses import replace
@@ -24,7 +24,7 @@ from edda_sync.words import values
 from edda_sync.words.ahead import as_of
 from edda_sync.words.errors import NotFoundError
 from edda_sync.words.fitting import reached, sorting
-from edda_sync.words.model import TEXT_FIELDS, Item, Task, remember_base
+from edda_sync.words.model import COLUMNS, TEXT_FIELDS, Item, Task, remember_base
 from edda_sync.words.order import in_order
 from edda_sync.words.query import Plan, Query, TaskQuery, plan, whole
 
@@ -95,6 +95,43 @@ class Pending:
         if row is None:
             return None
         return item_of_row(kind, row, tag_names(self.reader, kind, [entity_id])[entity_id])
+
+    def tag(self, tag: str, *, deleted: bool = False) -> Row | None:
+        """
+        Return the row of a tag, without when it was made; None if there is none.
+
+        Args:
+            tag: Its id.
+            deleted: Whether a tag counts that the drafts delete.
+        """
+        key = key_of("tag", values.id_bytes("id", tag))
+        if self._drafts.is_deleted(key) and not deleted:
+            return None
+        row = self.reader.tables.row("tag", tag)
+        cells = {
+            name: value for each in self._drafts.of(key) if isinstance(each, Put) for name, value in each.cells.items()
+        }
+        if row is None and not cells:
+            name = next(
+                (name for *_, names in self._drafted_tags() for name in names if values.tag_id(name) == tag), None
+            )
+            return None if name is None else (tag, name, None, None)
+        told = dict(zip(COLUMNS["tag"], row or (tag, None, None, None), strict=False)) | cells
+        return tuple(told[name] for name in ("id", "name", "color", "description"))
+
+    def carriers(self, tag: str) -> list[tuple[str, str]]:
+        """Return kind and id of each task or document that carries a tag."""
+        drafted = list(self._drafted_tags())
+        changed = {(kind, entity) for kind, entity, _ in drafted}
+        stored = [each for each in self.reader.edges.carriers(tag) if each not in changed]
+        return stored + [(kind, entity) for kind, entity, names in drafted if tag in map(values.tag_id, names)]
+
+    def _drafted_tags(self) -> Iterator[tuple[str, str, Collection[str]]]:
+        """Yield kind, id and the names of the tags of each task and document that has drafts."""
+        for kind in TEXT_FIELDS:
+            for entity in self._drafts.ids(kind):
+                item = self.item(kind, entity)
+                yield kind, values.id_text(entity), (item.tags or ()) if item is not None else ()
 
     def text(self, kind: str, entity: bytes) -> str:
         """

@@ -202,30 +202,30 @@ class Transaction:
     def create_tag(self, name: str, color: str | None = None, description: str | None = None) -> str:
         """Create a tag, or set the properties of an existing one; return its id."""
         name = values.line("name", name)
-        existing = self._view().reader.tables.row("tag", values.tag_id(name))
+        existing = self._view().tag(values.tag_id(name), deleted=True)
         return self._active().create_tag(name, color, description, existing)
 
     @soundly
     def delete_tag(self, name: str) -> None:
         """Delete a tag. Nothing carries it any more, unless somebody uses it concurrently."""
         tag_id = values.tag_id(values.line("name", name))
-        if self._view().reader.tables.row("tag", tag_id) is None:
+        if self._view().tag(tag_id) is None:
             raise NotFoundError("tag", name)
         self._active().add(Delete("tag", values.id_bytes("id", tag_id)))
 
     @soundly
     def rename_tag(self, name: str, new_name: str) -> str:
         """Rename a tag in one change: create the new tag, give it to all carriers of the old one; return the new id."""
-        reader, drafts = self._view().reader, self._active()
+        view, drafts = self._view(), self._active()
         old_id, new_id = values.tag_id(values.line("name", name)), values.tag_id(values.line("name", new_name))
-        row = reader.tables.row("tag", old_id)
+        row = view.tag(old_id)
         if row is None:
             raise NotFoundError("tag", name)
         if old_id == new_id:  # only its case or its Unicode composition changes
             drafts.add(Put.of("tag", values.id_bytes("id", old_id), {"name": new_name}))
             return new_id
         self.create_tag(new_name, row[2], row[3])
-        drafts.rename_tag(old_id, new_id, new_name, reader.edges.carriers(old_id))
+        drafts.rename_tag(old_id, new_id, new_name, view.carriers(old_id))
         return new_id
 
     def link(self, task_id: TaskId, document_id: DocumentId, relationship_type: str = "reference") -> None:

@@ -182,7 +182,13 @@ class _Merger:
         text = before.text if any(name in TEXTS for name in left) else after.text
         memory = replace(after, hashes=hashes, text=text)
         if not (taken or merged) and memory.hashes == before.hashes:  # only where it lies may be new
-            memory = replace(known, source=memory.source) if known else Memory() if before is each.before else memory
+            memory = (
+                replace(known, source=known.source or memory.source)
+                if known
+                else Memory()
+                if before is each.before
+                else memory
+            )
         return _Outcome(taken, merged, tuple(left), memory, known)
 
     def _remembered(self, each: Imported, cells: Cells, known: Memory | None) -> Memory:

@@ -196,3 +196,46 @@ def test_any_query_in_a_transaction_finds_what_it_finds_after_the_commit(
         for query, seen in zip(queries, before, strict=True):
             assert [item.id for item in store.reading.query(query)] == seen
             assert store.count(replace(query, limit=None)) >= len(seen)
+
+
+def tags_and_carried(store: StorageEngine, task: str) -> tuple[list[tuple[str, str | None]], set[str]]:
+    found = store.get_task(task)
+    assert found is not None
+    return [(each.name, each.color) for each in store.reading.tags()], set(found.tags or ())
+
+
+def test_a_transaction_renames_a_tag_that_it_created(store: StorageEngine) -> None:
+    with store.begin_transaction() as tx:
+        tx.create_tag("draft", color="red")
+        task = tx.create_task(edda.Task(title="t", tags={"draft"}))
+        tx.rename_tag("draft", "final")
+        assert tx.get_task(task).tags == {"final"}
+    assert tags_and_carried(store, task) == ([("final", "red")], {"final"})
+
+
+def test_a_transaction_renames_a_tag_that_only_its_drafts_use_and_back_again(store: StorageEngine) -> None:
+    task = store.create_task(edda.Task(title="t"))
+    with store.begin_transaction() as tx:
+        tx.add_tag(task, "one")
+        for old, new in (("one", "two"), ("two", "three"), ("three", "one")):
+            tx.rename_tag(old, new)
+    assert tags_and_carried(store, task) == ([("one", None)], {"one"})
+
+
+def test_a_transaction_renames_a_tag_of_what_it_edited_and_of_what_it_did_not(store: StorageEngine) -> None:
+    edited, other, bare = (store.create_task(edda.Task(title=each, tags={"old"})) for each in "abc")
+    with store.begin_transaction() as tx:
+        tx.update_task(edda.Task(id=edited, title="edited"))
+        tx.remove_tag(bare, "old")
+        tx.rename_tag("old", "new")
+    assert [store.get_task(each).tags for each in (edited, other, bare)] == [{"new"}, {"new"}, set()]
+
+
+def test_a_transaction_deletes_a_tag_that_it_created_and_then_has_none(store: StorageEngine) -> None:
+    with store.begin_transaction() as tx:
+        tx.create_tag("draft")
+        tx.delete_tag("draft")
+        for again in (lambda: tx.delete_tag("draft"), lambda: tx.rename_tag("draft", "other")):
+            with pytest.raises(NotFoundError):
+                again()
+    assert store.reading.tags() == []

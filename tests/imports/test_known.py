@@ -8,7 +8,7 @@ import pytest
 
 from edda_sync import imports
 from edda_sync.engine.engine import StorageEngine
-from edda_sync.imports import markdown
+from edda_sync.imports import markdown, sidecar
 from edda_sync.testing import devices, sync
 from edda_sync.words import values
 from edda_sync.words.errors import UsageError
@@ -133,3 +133,16 @@ def test_a_folder_is_the_same_through_a_link(store: StorageEngine, tmp_path: Pat
     bring(store, notes)
     write(notes, a="# B\n")
     assert bring(store, tmp_path / "alias").updated == 1
+
+
+def test_where_a_known_file_lies_is_no_change_of_its_document(store: StorageEngine, tmp_path: Path) -> None:
+    first, second = write(tmp_path / "first", a="# A\n", b="# B\n"), write(tmp_path / "second", a="# A\n", b="# B\n")
+    bring(store, first)
+    found, frontier = store.query_documents(), store.frontier()
+    lines = [
+        sidecar.line(markdown.exported(each.metadata["markdown.path"], each.id, "", each.content or ""))
+        for each in found
+    ]
+    (second / sidecar.NAME).write_bytes(b"".join(lines))
+    assert [bring(store, each).unchanged for each in (second, first, second)] == [2, 2, 2]
+    assert store.frontier() == frontier
