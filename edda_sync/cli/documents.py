@@ -188,7 +188,7 @@ def _find(
         query = DocumentQuery(
             doc_type=conditions["doc_types"] or None, content_type=conditions["content_types"] or None,
             task=linked_from, text=conditions["text"], order=order[0], descending=conditions["reverse"] != order[1],
-            limit=None if shown is None else shown + 1, **finding.shared(conditions),
+            no_text=conditions.get("no_text", ()), limit=None if shown is None else shown + 1, **finding.shared(conditions),
         )  # fmt: skip
         if finding.answered(store, query, conditions, as_json=as_json):
             return
@@ -215,6 +215,7 @@ def _with_words(given: dict[str, Any], words: tuple[str, ...]) -> dict[str, Any]
     return given | {
         "text": text, "order": order, "task": given["task"] or asked.task, "doc_types": (*given["doc_types"], *asked.types),
         "tags": (*given["tags"], *asked.tags), "no_tags": (*given["no_tags"], *asked.no_tags),
+        "no_text": asked.no_words,
     }  # fmt: skip
 
 

@@ -114,11 +114,17 @@ class FilterCommand(Command):
             elif word in takes:
                 read += [word, *islice(rest, 1)]
             else:
-                is_tag = word[:1] == "-" and word[1:2] not in ("", "-") and word != "-h"
-                read.append(f"no-tag:{word[1:]}" if is_tag else word)
+                is_condition = word[:1] == "-" and word[1:2] not in ("", "-") and word != "-h"
+                read.append(_turned(word) if is_condition else word)
         found = super().parse_args(ctx, read)
         ctx.meta[TYPED] = list(args)
         return found
+
+
+def _turned(word: str) -> str:
+    from edda_sync.words import filters  # a plain list has no conditions
+
+    return filters.turned(word)
 
 
 def statuses(given: Sequence[tuple[str, ...]]) -> tuple[str, ...] | None:
@@ -141,7 +147,8 @@ def note_unknown(store: StorageEngine, no_tags: Sequence[str]) -> None:
     known = {each.id for each in store.tags()}
     for name in no_tags:
         if values.tag_id(name) not in known:
-            note(f"There is no tag {safe_line(name)}, so nothing was left out: -WORD leaves out what carries a tag.")
+            meant = "-WORD leaves out what carries a tag, and -text:WORD what holds a word."
+            note(f"There is no tag {safe_line(name)}, so nothing was left out: {meant}")
 
 
 def all_of(query: Query) -> Query:

@@ -147,7 +147,7 @@ def _query(
         parent=parent if parent is None else "" if parent == NONE else items.whole_id(store, "task", parent),
         under=_named(store, "task", under), document=_named(store, "document", document),
         due_from=due and due.start, due_before=due and due.end, due_except=due.holes if due else (), has_due=has_due,
-        text=text, near=given["near"], within=given["within"],
+        text=text, no_text=() if asked is None else asked.no_words, near=given["near"], within=given["within"],
         order=order and order[0], descending=given["reverse"] != bool(order and order[1]),
         limit=None if shown is None else shown + 1, **shared,
     )  # fmt: skip

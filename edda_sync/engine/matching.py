@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from edda_sync.store.seams.edges import among
-from edda_sync.words.ahead import future, in_turn
 from edda_sync.words.fitting import matches, occurrences, sorting
 from edda_sync.words.limits import QUERY_LIMIT_MAX
 from edda_sync.words.model import COLUMNS
@@ -29,7 +28,7 @@ def count(reader: StoreReader, plan: Plan) -> int:
 
 def _waiting(reader: StoreReader, plan: Plan) -> dict[str, Row]:
     """Return the rows that a query's words are not yet looked up in, by id."""
-    waiting = reader.tables.unindexed_of(plan.kind) if plan.words else ()
+    waiting = reader.tables.unindexed_of(plan.kind) if plan.words or plan.no_words else ()
     shown = ((each, reader.tables.row(plan.kind, each)) for each in waiting)
     return {each: row for each, row in shown if row is not None}
 
@@ -64,7 +63,11 @@ def with_rows(reader: StoreReader, plan: Plan, others: Mapping[str, Row]) -> lis
 
 def _stored(reader: StoreReader, plan: Plan) -> list[Row]:
     """Return the rows of a query as they are in the tables, what is in the future last if the query asks for that."""
-    if plan.ahead is None or not reader.tables.rows(future(plan)):
+    if plan.ahead is None:
+        return reader.tables.rows(plan)
+    from edda_sync.words.ahead import future, in_turn  # only where the latest come first
+
+    if not reader.tables.rows(future(plan)):
         return reader.tables.rows(plan._replace(ahead=None))
     wanted, found = min(plan.limit + plan.offset, QUERY_LIMIT_MAX), list[Row]()
     for part in in_turn(plan):

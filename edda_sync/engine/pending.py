@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from copy import deepcopy
 from dataclasses import replace
@@ -21,10 +21,9 @@ from edda_sync.fold.view import View
 from edda_sync.store.seams import Row, StoreReader
 from edda_sync.store.seams.edges import among
 from edda_sync.words import values
-from edda_sync.words.ahead import as_of
 from edda_sync.words.errors import NotFoundError
 from edda_sync.words.fitting import reached, sorting
-from edda_sync.words.model import COLUMNS, TEXT_FIELDS, Item, Task, remember_base
+from edda_sync.words.model import TAG_COLUMNS, TEXT_FIELDS, Item, Task, remember_base
 from edda_sync.words.order import in_order
 from edda_sync.words.query import Plan, Query, TaskQuery, plan, whole
 
@@ -61,6 +60,8 @@ class Pending:
         self.reader, self._drafts, self._look, self._checked = reader, drafts, look, checked
         self._made: dict[bytes, _Made] = {}  # items with drafts applied; nobody else has these objects
         self._taken_back = 0
+        self._mentioning: dict[str, dict[tuple[str, str], None]] = {}  # what drafts tag or untag, by tag
+        self._looked_through = 0  # drafts, for it
 
     def item(self, kind: str, entity: bytes) -> Item | None:
         """Return a task or document; None if there is none, or it is in the trash."""
@@ -96,42 +97,43 @@ class Pending:
             return None
         return item_of_row(kind, row, tag_names(self.reader, kind, [entity_id])[entity_id])
 
-    def tag(self, tag: str, *, deleted: bool = False) -> Row | None:
-        """
-        Return the row of a tag, without when it was made; None if there is none.
-
-        Args:
-            tag: Its id.
-            deleted: Whether a tag counts that the drafts delete.
-        """
-        key = key_of("tag", values.id_bytes("id", tag))
-        if self._drafts.is_deleted(key) and not deleted:
+    def tag(self, tag: str) -> Row | None:
+        """Return the row of a tag, without when it was made; None if there is none."""
+        if self._drafts.is_deleted(key_of("tag", values.id_bytes("id", tag))):
             return None
+        made = self.made_tag(tag)
+        if made is not None:
+            return made
+        carrying = (self.item(kind, values.id_bytes("id", each)) for kind, each in self.carriers(tag))
+        names = (name for item in carrying if item is not None for name in item.tags or ())
+        return next(((tag, name, None, None) for name in names if values.tag_id(name) == tag), None)
+
+    def made_tag(self, tag: str) -> Row | None:
+        """Return the row of a tag that was made as such, and not only used, even if the drafts delete it; as :meth:`tag`."""
         row = self.reader.tables.row("tag", tag)
-        cells = {
-            name: value for each in self._drafts.of(key) if isinstance(each, Put) for name, value in each.cells.items()
-        }
-        if row is None and not cells:
-            name = next(
-                (name for *_, names in self._drafted_tags() for name in names if values.tag_id(name) == tag), None
-            )
-            return None if name is None else (tag, name, None, None)
-        told = dict(zip(COLUMNS["tag"], row or (tag, None, None, None), strict=False)) | cells
-        return tuple(told[name] for name in ("id", "name", "color", "description"))
+        for draft in self._drafts.of(key_of("tag", values.id_bytes("id", tag))):
+            if isinstance(draft, Put):
+                told = dict(zip(TAG_COLUMNS, row or (tag, None, None, None), strict=False)) | draft.cells
+                row = tuple(told[name] for name in TAG_COLUMNS[:4])
+        return row
 
     def carriers(self, tag: str) -> list[tuple[str, str]]:
         """Return kind and id of each task or document that carries a tag."""
-        drafted = list(self._drafted_tags())
-        changed = {(kind, entity) for kind, entity, _ in drafted}
-        stored = [each for each in self.reader.edges.carriers(tag) if each not in changed]
-        return stored + [(kind, entity) for kind, entity, names in drafted if tag in map(values.tag_id, names)]
+        for draft in self._drafts.listed[self._looked_through :]:
+            if isinstance(draft, Put):
+                for name in draft.cells:
+                    if name.startswith("tag."):
+                        self._mentioning.setdefault(name[4:], {})[draft.kind, values.id_text(draft.id)] = None
+        self._looked_through = len(self._drafts.listed)
+        may_carry = dict.fromkeys(self.reader.edges.carriers(tag)) | self._mentioning.get(tag, {})
+        return [each for each in may_carry if self._carries(*each, tag)]
 
-    def _drafted_tags(self) -> Iterator[tuple[str, str, Collection[str]]]:
-        """Yield kind, id and the names of the tags of each task and document that has drafts."""
-        for kind in TEXT_FIELDS:
-            for entity in self._drafts.ids(kind):
-                item = self.item(kind, entity)
-                yield kind, values.id_text(entity), (item.tags or ()) if item is not None else ()
+    def _carries(self, kind: str, entity_id: str, tag: str) -> bool:
+        entity = values.id_bytes("id", entity_id)
+        if not self._drafts.of(key_of(kind, entity)):
+            return True
+        item = self.item(kind, entity)
+        return item is not None and tag in map(values.tag_id, item.tags or ())
 
     def text(self, kind: str, entity: bytes) -> str:
         """
@@ -304,11 +306,8 @@ class Sight:
         """Return the state, which stays the same until :meth:`close`."""
         if self._pending is None:
             self._opened = self._reading.snapshot()
-            self._pending = Pending(self._opened.__enter__(), self._drafts, self._look, self._plan)
+            self._pending = Pending(self._opened.__enter__(), self._drafts, self._look, self._reading.plan)
         return self._pending
-
-    def _plan(self, query: Query) -> Plan:
-        return as_of(plan(query), self._reading.now())
 
     def close(self) -> None:
         """Release the state."""

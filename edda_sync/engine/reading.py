@@ -23,7 +23,6 @@ from edda_sync.engine.opened import Opened
 from edda_sync.engine.referring import meant, shortest
 from edda_sync.engine.soundly import Stored, Writes, soundly
 from edda_sync.words import arguments, values
-from edda_sync.words.ahead import as_of
 from edda_sync.words.errors import (
     DamagedRowsError,
     DiskFaultError,
@@ -34,7 +33,7 @@ from edda_sync.words.errors import (
     UsageError,
 )
 from edda_sync.words.model import TABLES, Item
-from edda_sync.words.query import Query, Row, plan
+from edda_sync.words.query import Plan, Query, Row, as_of, plan
 
 if TYPE_CHECKING:
     from edda_sync.crdt.frontier import Frontier
@@ -145,8 +144,8 @@ class Reading:
     def query(self, query: Query) -> list[Item]:
         """Return the tasks or documents that meet a query, in the query's order."""
         began = time.perf_counter()
-        checked = as_of(plan(query), self.now())
-        if checked.words:
+        checked = self.plan(query)
+        if checked.words or checked.no_words:
             self.index_texts()
         with self.snapshot() as reader:
             found = matching(reader, checked)
@@ -156,10 +155,14 @@ class Reading:
             self._queries, self._query_s = self._queries + 1, self._query_s + time.perf_counter() - began
         return items
 
+    def plan(self, query: Query) -> Plan:
+        """Check a query. See ``ahead.as_of``."""
+        return as_of(plan(query), self.now)
+
     def count(self, query: Query) -> int:
         """Return how many tasks or documents meet a query's conditions; its limit, offset and place do not matter."""
         checked = plan(query)
-        if checked.words:
+        if checked.words or checked.no_words:
             self.index_texts()
         with self.snapshot() as reader:
             return count(reader, checked)

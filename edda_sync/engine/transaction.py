@@ -202,7 +202,7 @@ class Transaction:
     def create_tag(self, name: str, color: str | None = None, description: str | None = None) -> str:
         """Create a tag, or set the properties of an existing one; return its id."""
         name = values.line("name", name)
-        existing = self._view().tag(values.tag_id(name), deleted=True)
+        existing = self._view().made_tag(values.tag_id(name))
         return self._active().create_tag(name, color, description, existing)
 
     @soundly

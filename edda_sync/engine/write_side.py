@@ -19,8 +19,8 @@ from edda_sync.engine.writing import Writing
 from edda_sync.fold.texts import Texts
 from edda_sync.ledger.ledger import Ledger
 from edda_sync.words import limits, values
-from edda_sync.words.ahead import as_of
 from edda_sync.words.errors import DamagedRowsError
+from edda_sync.words.query import Query, as_of
 
 if TYPE_CHECKING:
     from edda_sync.engine.live import LiveQueries
@@ -54,7 +54,7 @@ class WriteSide:
         now: Callable[[], float],
         random: Callable[[int], bytes],
     ) -> None:
-        self._opened, self._reading, self._now = opened, reading, now
+        self._opened, self._reading = opened, reading
         self.ledger = Ledger(Texts())
         self.writing = Writing(opened, own, self.ledger, now, random)
 
@@ -75,7 +75,10 @@ class WriteSide:
         with self._making:
             if self._live is None:
                 self._live = LiveQueries(
-                    self._opened.store, self.ledger.feed, self._reading.snapshot, lambda plan: as_of(plan, self._now())
+                    self._opened.store,
+                    self.ledger.feed,
+                    self._reading.snapshot,
+                    lambda plan: as_of(plan, self._reading.now),
                 )
             return self._live
 

@@ -1,36 +1,17 @@
 """
 Times in the future, which a wrong clock wrote: where the latest come first, they come last, and lead no list.
 
-A plan names in ``ahead`` the moment from which on a time is in the future. Start with :func:`as_of`; a store is asked for
-each plan of :func:`in_turn`.
+A plan names in ``ahead`` the moment from which on a time is in the future (:func:`.query.as_of`). A store is asked for each
+plan of :func:`in_turn`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
-
-from edda_sync.words import values
-from edda_sync.words.limits import FUTURE_S
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edda_sync.words.query import Plan
-
-_CLOCKED: Final = ("created_at", "updated_at")  # orders by what a clock said
-
-
-def as_of(plan: Plan, now: float) -> Plan:
-    """
-    Return a plan in which what is in the future comes last, if the latest come first.
-
-    Args:
-        plan: The checked query.
-        now: Wall clock, in seconds since 1970.
-    """
-    column, descending = plan.order[0]
-    if not descending or column not in _CLOCKED:
-        return plan
-    return plan._replace(ahead=values.time_of(int((now + FUTURE_S) * 1000)))
 
 
 def future(plan: Plan) -> Plan:
@@ -39,7 +20,7 @@ def future(plan: Plan) -> Plan:
     return plan._replace(
         equal=(), ranges=((column, plan.ahead, None),), tag_ids=(), linked_from=None, words=(),
         order=((column, descending), ("id", descending)), limit=1, offset=0, any_tag_ids=(), no_tag_ids=(), linked_to=None,
-        under=None, where=(), after=None, near=None, without=(), ahead=None,
+        under=None, where=(), after=None, near=None, without=(), ahead=None, no_words=(),
     )  # fmt: skip
 
 

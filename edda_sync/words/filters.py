@@ -17,13 +17,14 @@ Each word is a condition, and all must hold. What is none of the forms below is 
 ``type:note``                a document of this type, or of one of several
 ``sort:due``                 in this order; ``sort:-due`` reverses it
 ``text:overdue``             looks for a word that would mean something else
+``-text:milk``               does not hold the word; ``no-text:milk`` says it too
 ===========================  ===========================================================================
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from edda_sync.words import dates, limits, spans, values
@@ -43,9 +44,11 @@ _KEYS: Final = {
     "tag": "tags", "no-tag": "no_tags", "due": "due", "due.before": "due.before", "due.after": "due.after",
     "status": "status", "priority": "priority", "prio": "priority", "pri": "priority", "p": "priority", "parent": "parent",
     "under": "under", "document": "document", "doc": "document", "sort": "sort", "order": "sort", "text": "text",
+    "no-text": "no_text",
 }  # fmt: skip
 _DOCUMENT_KEYS: Final = {
     "tag": "tags", "no-tag": "no_tags", "task": "task", "type": "types", "sort": "sort", "order": "sort", "text": "text",
+    "no-text": "no_text",
 }  # fmt: skip
 # patterns; to compile one takes a while
 _KEYED: Final = r"([A-Za-z.-]+):(.*)"
@@ -70,6 +73,7 @@ class Filter(NamedTuple):
         types: The types of documents of which one must hold; empty for any.
         sort: A name of an order, maybe with ``-`` before it.
         words: Words to look for.
+        no_words: Words that must not be found.
     """
 
     statuses: tuple[str, ...] | None = None
@@ -86,6 +90,7 @@ class Filter(NamedTuple):
     types: tuple[str, ...] = ()
     sort: str | None = None
     words: tuple[str, ...] = ()
+    no_words: tuple[str, ...] = ()
 
 
 def read(typed: Sequence[str], clock: Clock, kind: str = "task") -> Filter:
@@ -146,6 +151,14 @@ def order(field: str, text: str, known: Sequence[str]) -> tuple[str, bool]:
     return name, text.startswith("-")
 
 
+def turned(word: str) -> str:
+    """Return what a dash before a condition means: ``no-tag:work`` for ``-work``, ``no-text:milk`` for ``-text:milk``."""
+    if len(word) == 1 or word[:1] != "-" or " " in word.partition(":")[0]:
+        return word
+    key = word[1:].partition(":")[0].lower()
+    return f"no-{word[1:]}" if ":" in word and (key in _KEYS or key in _DOCUMENT_KEYS) else f"no-tag:{word[1:]}"
+
+
 # --- one word ---------------------------------------------------------------------------------------------------------
 
 
@@ -153,20 +166,15 @@ def _with(found: Filter, word: str, clock: Clock, kind: str = "task") -> Filter:
     """Return a filter with the condition of a word."""
     if len(word) > 1 and word[0] in "+#" and " " not in word:
         return found._replace(tags=(*found.tags, *values.names(word[1:])))
-    if len(word) > 1 and word[0] == "-" and " " not in word:
-        return found._replace(no_tags=(*found.no_tags, *values.names(word[1:])))
+    word = turned(word)
     if kind == "task" and word.lower() == "overdue":
         return _due(found, spans.overdue(clock), clock)._replace(overdue=True)
     if kind == "task" and (match := re.fullmatch(_COMPARED, word)) is not None:
         return _due(found, _compared(match[1], match[2], clock), clock)
     match = re.fullmatch(_KEYED, word)
-    keys, others = (_KEYS, _DOCUMENT_KEYS) if kind == "task" else (_DOCUMENT_KEYS, _KEYS)
-    key = None if match is None else keys.get(match[1].lower())
-    if match is not None and key is None and match[1].lower() in others:
-        other = "documents" if kind == "task" else "tasks"
-        raise InvalidValueError(word, f"is a condition of {other}; text:{word} looks for it as a word")
-    if match is not None and key is None and (meant := _meant(match[1].lower(), keys)):
-        raise InvalidValueError(word, f"names no condition; did you mean {meant}:? text:{word} looks for it as a word")
+    key = None if match is None else (_KEYS if kind == "task" else _DOCUMENT_KEYS).get(match[1].lower())
+    if match is not None and key is None:
+        _refuse_nearly(word, match[1].lower(), kind)
     if match is None or key is None:
         return found._replace(words=(*found.words, word))
     value = match[2]
@@ -177,11 +185,20 @@ def _with(found: Filter, word: str, clock: Clock, kind: str = "task") -> Filter:
     return _keyed(found, key, value, clock)
 
 
-def _meant(key: str, keys: Iterable[str]) -> str:
-    """Return the key that may have been meant by one that there is not; empty if none is near."""
+def _refuse_nearly(word: str, key: str, kind: str) -> None:
+    """Refuse what is nearly a condition, and not meant to be a word."""
     from difflib import get_close_matches  # only for a mistake
 
-    return next(iter(get_close_matches(key, [*keys], 1, 0.8)), "")
+    keys, others, other = (_KEYS, _DOCUMENT_KEYS, "documents") if kind == "task" else (_DOCUMENT_KEYS, _KEYS, "tasks")
+    plain = key.removeprefix("no-")
+    if plain != key and plain in {**keys, **others}:
+        why = "cannot be asked for; a dash stands before a tag, as in -work, or before text:, as in -text:milk"
+        raise InvalidValueError(f"-{plain}:", why)
+    if key in others:
+        raise InvalidValueError(word, f"is a condition of {other}; text:{word} looks for it as a word")
+    meant = next(iter(get_close_matches(key, [*keys], 1, 0.8)), "")
+    if meant:
+        raise InvalidValueError(word, f"names no condition; did you mean {meant}:? text:{word} looks for it as a word")
 
 
 def _keyed(found: Filter, key: str, value: str, clock: Clock) -> Filter:
@@ -202,8 +219,10 @@ def _keyed(found: Filter, key: str, value: str, clock: Clock) -> Filter:
         return found._replace(priorities=(*found.priorities, *_priorities(value)))
     if key == "types":
         return found._replace(types=(*found.types, *value.split(",")))
-    if key == "text":
-        return found._replace(words=(*found.words, value))
+    if key in ("text", "no_text"):
+        name = "words" if key == "text" else "no_words"
+        changed = {name: (*getattr(found, name), value)}
+        return found._replace(**changed)
     changed = {key: value}
     return found._replace(**changed)
 

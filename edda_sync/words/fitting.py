@@ -6,7 +6,7 @@ A store in SQL says the same as a statement (``store.sqlite.queries``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edda_sync.words.order import is_after
@@ -14,6 +14,7 @@ from edda_sync.words.query import Plan
 
 if TYPE_CHECKING:
     from edda_sync.words.paths import Condition
+    from edda_sync.words.phrases import Phrase
     from edda_sync.words.places import Near
 
 
@@ -49,6 +50,8 @@ def matches(plan: Plan, row: Mapping[str, Any], tag_ids: Collection[str], among:
     if plan.near is not None and not _is_near(plan.near, row):
         return False
     if plan.after is not None and not is_after(plan.order, plan.after, row, plan.ahead):
+        return False
+    if plan.no_words and any(_occur(each, plan, row) for each in plan.no_words):
         return False
     return not plan.words or occurrences(plan, row) > 0
 
@@ -95,6 +98,10 @@ def reached(task: str, children: Callable[[str], Iterable[str]]) -> set[str]:
 
 def occurrences(plan: Plan, row: Mapping[str, Any]) -> int:
     """Return how often the words of a plan occur in a row; 0 unless each of them does."""
+    return _occur(plan.words, plan, row)
+
+
+def _occur(asked: Sequence[Phrase], plan: Plan, row: Mapping[str, Any]) -> int:
     from edda_sync.words.phrases import occurrences  # rarely needed
 
-    return occurrences(plan.words, (row["title"], row["description" if plan.kind == "task" else "content"] or ""))
+    return occurrences(asked, (row["title"], row["description" if plan.kind == "task" else "content"] or ""))

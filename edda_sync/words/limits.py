@@ -182,9 +182,7 @@ RENAMED_EVERY_S = 3_600.0  # so long a device announces itself under one name, b
 DISCOVERY_KEYS_MAX = 4
 # People are told of clocks that differ by more; clocks that the network sets differ by less than 1 s.
 CLOCKS_APART_S = 120.0
-FUTURE_S = (
-    300.0  # a time that is further ahead was written by a wrong clock; clocks that are so far apart may both be right
-)
+FUTURE_S = 300.0  # what is further ahead was written by a wrong clock; two that are so far apart may both be right
 HEARD_AGAIN_S = 0.5  # how long a machine waits for its own multicast, which comes back at once
 SELF_CALL_S = 2.0  # how long it waits for its own port to answer: packets to it go no further than its own kernel
 CLOCK_POLL_S = 5.0  # how soon a device notices that its machine's clock was set

@@ -55,6 +55,7 @@ class TaskQuery:
         text: Words that the title or description must contain, each as a whole word, or with a final ``*`` as the beginning
             of a word; ``"quoted words"`` must stand side by side. Parts of words will do in scripts without spaces between
             words. See :mod:`edda_sync.words.folding`.
+        no_text: One such text or several, none of which may be found.
         near: Latitude and longitude, in degrees, of a place from which tasks may be ``within`` so many metres.
         within: How far they may be; None for any distance.
         place: The path where tasks say their place: an object with the numbers ``lat`` and ``lon``.
@@ -88,6 +89,7 @@ class TaskQuery:
     updated_before: When | None = None
     where: Where = ()
     text: str | None = None
+    no_text: str | Sequence[str] = ()
     near: tuple[float, float] | None = None
     within: float | None = None
     place: str = "metadata.location"
@@ -121,6 +123,7 @@ class DocumentQuery:
     updated_before: When | None = None
     where: Where = ()
     text: str | None = None
+    no_text: str | Sequence[str] = ()
     order: str = "updated_at"
     descending: bool = False
     limit: int | None = None
@@ -161,6 +164,7 @@ class Plan(NamedTuple):
         tag_ids: Ids of tags that the entity must carry.
         linked_from: Id of a task that must link to the document; None for any.
         words: Words and phrases that must occur.
+        no_words: The same several times; of none of these may all occur.
         order: Column names, each with True for descending. NULLs come last in both directions. The last one is ``id``.
         any_tag_ids, no_tag_ids: Ids of tags of which the entity must carry one, and none. Nothing is asked if
             there are none.
@@ -191,6 +195,7 @@ class Plan(NamedTuple):
     near: Near | None = None
     without: tuple[tuple[str, str, str], ...] = ()
     ahead: str | None = None
+    no_words: tuple[tuple[Phrase, ...], ...] = ()
 
 
 def pages(read: Callable[[Plan], Sequence[Row]], kind: str, size: int) -> Iterator[Sequence[Row]]:
@@ -220,7 +225,7 @@ def plan(query: Query) -> Plan:
     """
     arguments.of_type("query", query, (TaskQuery, DocumentQuery), "an edda.TaskQuery or an edda.DocumentQuery")
     task = isinstance(query, TaskQuery)
-    words = () if query.text is None else _phrases(query.text)
+    words = () if query.text is None else _phrases("text", query.text)
     order = _order(query, task, bool(words))
     equal: list[tuple[str, tuple[str | int | None, ...]]] = []
     ranges = [_range(query, "created"), _range(query, "updated")]
@@ -263,12 +268,21 @@ def plan(query: Query) -> Plan:
         after=_place(query, order),
         near=_near(query),
         without=_without(query),
+        no_words=tuple([_phrases("no_text", each) for each in several("no_text", query.no_text)]),
     )
 
 
 def whole(plan: Plan) -> Plan:
     """Return the plan that finds all rows that meet a plan's conditions."""
     return plan._replace(limit=limits.QUERY_LIMIT_MAX, offset=0, after=None)
+
+
+def as_of(plan: Plan, now: Callable[[], float]) -> Plan:
+    """Return a plan in which the future (by ``now``, in seconds since 1970) comes last, if the latest come first."""
+    column, descending = plan.order[0]
+    if not descending or not column.endswith("_at"):
+        return plan
+    return plan._replace(ahead=values.time_of(int((now() + limits.FUTURE_S) * 1000)))
 
 
 def cursor(query: Query, item: Item) -> str:
@@ -359,10 +373,10 @@ def _moment(field: str, value: When | None) -> str | None:
     return None if value is None else values.time(field, value)
 
 
-def _phrases(text: str) -> tuple[Phrase, ...]:
+def _phrases(field: str, text: str) -> tuple[Phrase, ...]:
     from edda_sync.words.phrases import phrases  # rarely needed
 
-    return phrases("text", text)
+    return phrases(field, text)
 
 
 def _order(query: Query, task: bool, has_words: bool) -> Order:

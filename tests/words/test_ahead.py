@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +11,10 @@ import pytest
 import edda_sync as edda
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.words import limits, order
-from edda_sync.words.ahead import as_of, in_turn
+from edda_sync.words.ahead import in_turn
+from edda_sync.words.model import Item
 from edda_sync.words.order import in_order, is_after
-from edda_sync.words.query import plan
+from edda_sync.words.query import as_of, plan
 
 NOW, YEAR_2100 = 1_800_000_000.0, 4_102_444_800.0
 LATEST = edda.TaskQuery(order="updated_at", descending=True)
@@ -49,8 +50,8 @@ def clocked(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Clocked]
     store.close()
 
 
-def titles(found: list[edda.Task] | list[edda.Document]) -> list[str]:
-    return [each.title for each in found]
+def titles(found: Sequence[Item]) -> list[str]:
+    return [str(each.title) for each in found]
 
 
 def test_what_a_wrong_clock_put_into_the_future_leads_no_list_of_the_latest(clocked: Clocked) -> None:
@@ -111,8 +112,8 @@ def test_only_orders_by_a_clock_with_the_latest_first_are_changed() -> None:
         edda.TaskQuery(order="due_date", descending=True),
         edda.TaskQuery(order="updated_at"),
     ):
-        assert as_of(plan(query), NOW) == plan(query)
-    with_ahead = as_of(plan(LATEST), NOW)
+        assert as_of(plan(query), lambda: NOW) == plan(query)
+    with_ahead = as_of(plan(LATEST), lambda: NOW)
     assert with_ahead.ahead is not None
     first, second = in_turn(with_ahead)
     assert (first.ranges, second.ranges) == (

@@ -55,6 +55,11 @@ FRIDAY, SATURDAY = When(date(2026, 11, 27)), When(date(2026, 11, 28))
         ("doc:3f9a1c", Filter(document="3f9a1c")),
         ("sort:-due", Filter(sort="-due")),
         ("text:overdue", Filter(words=("overdue",))),
+        ("-text:milk", Filter(no_words=("milk",))),
+        ("-text:oat milk", Filter(no_words=("oat milk",))),
+        ("no-text:milk", Filter(no_words=("milk",))),
+        ("-tag:work", Filter(no_tags=("work",))),
+        ("-re:invent", Filter(no_tags=("re:invent",))),
         ("re:invent", Filter(words=("re:invent",))),
         ("https://example.org", Filter(words=("https://example.org",))),
         ("10:30", Filter(words=("10:30",))),
@@ -166,3 +171,12 @@ def test_a_condition_of_the_other_kind_is_refused(word: str, kind: str, said: st
     with pytest.raises(InvalidValueError) as caught:
         filters.read([word], NOON, kind)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "typed", ["-status:done", "-due:week", "-priority:0", "-type:note", "no-parent:none", "-SORT:due"]
+)
+@pytest.mark.parametrize("kind", ["task", "document"])
+def test_a_condition_that_cannot_be_turned_round_is_refused_and_not_taken_for_a_tag(typed: str, kind: str) -> None:
+    with pytest.raises(InvalidValueError, match=r"cannot be asked for.*-text:milk"):
+        filters.read([typed], NOON, kind)

@@ -55,7 +55,9 @@ class MemoryTables(Facet):
         found: list[tuple[int, Row]] = []
         for entity, row in self._tables[TABLE[plan.kind]].items():
             columns = dict(zip(names, row, strict=True))
-            if plan.words:  # search what is indexed: a row that waits for the index is found by its former words
+            if (
+                plan.words or plan.no_words
+            ):  # search what is indexed: a row that waits for the index is found by its former words
                 columns |= indexed.get((plan.kind, entity), {"title": "", "description": "", "content": ""})
             tags = [tag for tag, _ in tagged.get((plan.kind, entity), ())]
             if matches(plan, columns, tags, allowed is None or entity in allowed):

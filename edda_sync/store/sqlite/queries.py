@@ -93,7 +93,7 @@ def select_near(plan: Plan) -> tuple[str, list[Any]] | None:
     if narrow or plan.limit + plan.offset > _NEAR_LIMIT or is_most_urgent(plan):
         return None
     others = [column for column, *_ in plan.ranges if column != plan.order[0][0]]
-    conditional = bool(equal or others or plan.without or _has_tags(plan))
+    conditional = bool(equal or others or plan.without or _has_tags(plan) or plan.no_words)
     found = _first_of_order(plan, NEAR if conditional else plan.limit + plan.offset)
     if found is None:
         return None
@@ -214,6 +214,12 @@ def _conditions(plan: Plan, carries: str = _IS_ONE, *, listed: bool = False) -> 
             condition, values = paths.where(each, f"{plan.kind}s.")
             conditions.append(condition)
             parameters += values
+    for words in plan.no_words:
+        from edda_sync.store.sqlite import paths  # rarely needed
+
+        search = _SEARCH.format(plan.kind)
+        conditions.append(f"{plan.kind}s.rowid NOT IN (SELECT rowid FROM {search} WHERE {search} MATCH ?)")
+        parameters.append(paths.matching(words))
     if plan.near is not None:
         from edda_sync.store.sqlite import indexing  # rarely needed
 
@@ -252,7 +258,7 @@ def is_most_urgent(plan: Plan) -> bool:
     """
     equal = dict(plan.equal)
     active = equal.keys() <= {"status", "priority"} and set(equal.get("status", ())) == _ACTIVE
-    others = _has_tags(plan) or _is_listed(plan) or plan.words or plan.where
+    others = _has_tags(plan) or _is_listed(plan) or plan.words or plan.no_words or plan.where
     return plan.kind == "task" and plan.order == _URGENT and active and not others
 
 
