@@ -104,7 +104,7 @@ def _identity(conflict: Conflict) -> object:
 
 def _sentence(conflicts: Sequence[Conflict]) -> str:
     if len(conflicts) > 1:
-        return f"{len(conflicts):,} new conflicts; `edda conflicts` shows them"
+        return f"{len(conflicts):,} new conflicts; `edda conflicts` shows them and how to settle them"
     (one,) = conflicts
     short_id = one.id.replace("-", "")[-limits.SHORT_ID_CHARACTERS_MIN :]
     named = f"{one.kind} {short_id}, {safe_line(one.title)}"
@@ -112,7 +112,7 @@ def _sentence(conflicts: Sequence[Conflict]) -> str:
         DELETED: f"{named}, was deleted on one device and edited on another, and is still there",
         RENAMED: f"{named}, was renamed on two devices at once, and is two tags now",
     }.get(one.field, f"{safe_line(one.field)} of {named}, was written on two devices at once")
-    return f"new conflict: {what}; `edda conflicts show {short_id}` shows it"
+    return f"new conflict: {what}; `edda conflicts show {short_id}` shows it and how to settle it"
 
 
 def _fields(conflict: Conflict) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from edda_sync.engine.engine import StorageEngine
 from edda_sync.testing import devices, sync
 from edda_sync.words.errors import StorageError
 from edda_sync.words.model import Task
+from tests.cli.processes import Machine
 
 
 class Running:
@@ -92,11 +94,11 @@ def test_each_conflict_that_arises_is_told_once_and_those_before_are_not(two: St
         end = task.replace("-", "")[-6:]
         assert await log.lines.get() == (
             f"new conflict: title of task {end}, {title(two, task)}, was written on two devices at once; "
-            f"`edda conflicts show {end}` shows it"
+            f"`edda conflicts show {end}` shows it and how to settle it"
         )
         await asyncio.to_thread(two[0].update_task, Task(id=task, priority=0))
         await asyncio.to_thread(collide, two, "One", "Two")
-        assert await log.lines.get() == "2 new conflicts; `edda conflicts` shows them"
+        assert await log.lines.get() == "2 new conflicts; `edda conflicts` shows them and how to settle them"
 
     told(two, follow)
 
@@ -153,6 +155,31 @@ def test_a_conflict_whose_item_is_renamed_is_not_told_again(two: Stores) -> None
         two[0].update_task(Task(id=task, title="Big tent"))
         sync(*two)
         await asyncio.to_thread(collide, two, "One", "Two")
-        assert await log.lines.get() == "2 new conflicts; `edda conflicts` shows them"
+        assert await log.lines.get() == "2 new conflicts; `edda conflicts` shows them and how to settle them"
 
     told(two, follow)
+
+
+def test_a_running_device_says_a_conflict_in_one_line_whose_command_leads_to_its_end(
+    pair: tuple[Machine, Machine],
+) -> None:
+    laptop, phone = pair
+    (task,) = laptop.json("task", "list")
+    laptop.run("task", "edit", task["id"], "--title", "Buy oat milk")
+    phone.run("task", "edit", task["id"], "--title", "Buy soy milk")
+    running, place = laptop.up(terminal=True)
+    said = phone.run("sync", "--at", place)
+    line = running.wait_for("new conflict: ").string
+    command = re.search(r"`edda (conflicts show \w+)` shows it and how to settle it$", line)
+    assert command is not None, line
+    assert "title of task" in line
+    assert "1 new conflict" in said
+    assert "conflicts: 1 kept; `edda conflicts` shows them" in laptop.run("status")
+    keep = re.search(r"to show the other: edda (.*)", laptop.run(*command[1].split()))
+    assert keep is not None
+    kept = laptop.json("conflicts")[0]["kept"][0]["value"]
+    laptop.run(*keep[1].split())
+    assert laptop.json("task", "show", task["id"])["title"] == kept
+    assert "conflicts" not in laptop.run("status")
+    running.end()
+    assert sum("conflict" in each for each in running.lines) == 1
