@@ -28,13 +28,16 @@ from typing import Final
 
 from edda_sync.simulations import evidence
 from tests.mutations import (
+    asking,
     backups,
     device,
     encryption,
     files,
     fold,
+    imports,
     indexes,
     live,
+    overlaps,
     rocks,
     sealed,
     settings,
@@ -45,7 +48,8 @@ from tests.mutations.mutant import Mutant
 
 MUTANTS: Final = (
     *sync.MUTANTS, *store.MUTANTS, *fold.MUTANTS, *device.MUTANTS, *settings.MUTANTS, *encryption.MUTANTS, *backups.MUTANTS,
-    *sealed.MUTANTS, *live.MUTANTS, *files.MUTANTS, *indexes.MUTANTS, *rocks.MUTANTS,
+    *sealed.MUTANTS, *live.MUTANTS, *files.MUTANTS, *indexes.MUTANTS, *rocks.MUTANTS, *imports.MUTANTS, *asking.MUTANTS,
+    *overlaps.MUTANTS,
 )  # fmt: skip
 ROOT: Final = Path(__file__).parents[1]
 TESTS_S_MAX: Final = 300  # for the tests of one mutant: an endless run counts as noticed

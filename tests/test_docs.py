@@ -208,7 +208,7 @@ def test_protocol_has_the_operations_and_the_numbers_of_a_headers_ext() -> None:
     assert codes == {kind.__struct_config__.tag for kind in get_args(Operation)}
     numbers = {int(row[0]): row[1] for row in table(PROTOCOL, "number")[1:]}
     known = {"wall": change.WALL, "agent": change.AGENT, "birth": change.BIRTH, "reason": change.REASON}
-    known |= {"parts": change.PARTS, "again": change.AGAIN}
+    known |= {"parts": change.PARTS, "again": change.AGAIN, "undone": change.UNDONE}
     assert numbers == {number: name for name, number in known.items()}
 
 

@@ -13,6 +13,7 @@ Stornetta 1991, "How to time-stamp a digital document").
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Annotated, Final
@@ -39,12 +40,16 @@ BIRTH: Final = 3  # in an actor's first change: see Birth
 REASON: Final = 4  # why, UTF-8
 PARTS: Final = 5  # hashes of the body's parts, 32 bytes each, if it has more than one
 AGAIN: Final = 6  # the beginning of the hash of this device's change that this one repeats
+UNDONE: Final = 8  # what an undo takes back, if its reason has no room for that: see ``undone``
 WHY: Final = 2  # in a birth's ext: why a new life began, UTF-8
 _UNDERSTOOD: Final = frozenset((WALL, BIRTH, PARTS))
 
 Hash = Annotated[bytes, msgspec.Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]
 Dep = tuple[Actor, Seq, Annotated[bytes, msgspec.Meta(min_length=DEP_HASH_BYTES, max_length=DEP_HASH_BYTES)]]
 """``(actor, seq, hash)``: a change that another one depends on, with the first 16 bytes of its hash."""
+
+Said = Callable[..., Ext]
+"""What gives a header's ext, once ``birth`` and ``parts`` are known."""
 
 _encoder = msgspec.msgpack.Encoder(order="sorted")
 
@@ -141,6 +146,11 @@ class Header(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
         return exts.get(self.ext, AGAIN)
 
     @property
+    def undone(self) -> bytes | None:
+        """What an undo takes back, if its reason does not name all of it; ``undone.decode`` reads it."""
+        return exts.get(self.ext, UNDONE)
+
+    @property
     def birth(self) -> Birth | None:
         """How the actor began. Only an actor's first change has it."""
         raw = exts.get(self.ext, BIRTH) if self.seq == 1 else None
@@ -212,10 +222,11 @@ def header_ext(
     agent: str | None = None,
     reason: str | None = None,
     again: bytes | None = None,
+    undone: bytes | None = None,
 ) -> Ext:
     """Return the ext of a header at this version's level. The arguments are the properties of :class:`Header`."""
     wall = wall_ms.to_bytes(8, "big")
-    if agent is None and birth is None and reason is None and again is None and not parts:
+    if agent is None and birth is None and reason is None and again is None and undone is None and not parts:
         return ((WALL, wall),)  # the usual case
     return exts.of(
         {
@@ -225,8 +236,17 @@ def header_ext(
             REASON: None if reason is None else reason.encode(),
             PARTS: b"".join(parts) or None,
             AGAIN: again,
+            UNDONE: undone,
         }
     )
+
+
+def ext_again(header: Header, again: bytes | None, *, birth: Birth | None = None, parts: tuple[bytes, ...] = ()) -> Ext:
+    """Return the ext of a header that says once more what another one says."""
+    return header_ext(
+        header.wall_ms, birth=birth, parts=parts, agent=header.agent, reason=header.reason, again=again,
+        undone=header.undone,
+    )  # fmt: skip
 
 
 def encode_header(header: Header) -> bytes:

@@ -247,8 +247,8 @@ def _carry_out(parts: _Parts, planned: _Planned, agent: str | None, reason: str 
             found = planned(tx)
             if not found.drafts:
                 return found, None
-            why = undoing.reason_of(found.dots, reason, limits.REASON_CODE_POINTS_MAX)
-            return found, parts.writing.commit(tx, found.drafts, why, agent)
+            why, undone = undoing.said_of(found.dots, reason)
+            return found, parts.writing.commit(tx, found.drafts, why, agent, undone)
 
         found, dot = parts.store.transact(work)
         if dot is not None:

@@ -12,6 +12,8 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from edda_sync.changes import change as changes
+from edda_sync.changes import undone
+from edda_sync.changes.change import Header
 from edda_sync.changes.drafts import Draft
 from edda_sync.changes.past import Pasts
 from edda_sync.crdt import operation as ops
@@ -25,13 +27,14 @@ from edda_sync.fold.inverse import Around, Did, Side, inverse
 from edda_sync.ledger import looking_back
 from edda_sync.ledger.body import operations_of
 from edda_sync.store.seams import StoreReader
+from edda_sync.words import limits
 from edda_sync.words.errors import EddaError, NotFoundError, UsageError
 from edda_sync.words.listed import TakenBack
 from edda_sync.workspace.actor import meta_of
 from edda_sync.workspace.keys import BIRTH_KEY
 
 UNDO: Final = "undo of "
-"""How the reason of an undo begins, followed by the names of what it undoes, as far as there is room."""
+"""How the reason of an undo begins, followed by the names of what it undoes, or by their number if there is no room."""
 
 _KINDS: Final = ("task", "document", "tag")
 
@@ -112,18 +115,18 @@ def _settled(reader: StoreReader, keys: Collection[bytes], dots: Collection[Dot]
     They count as if neither had been: what an undo wrote is not somebody's later work, which an undo of what was before it
     would have to leave. An undo that was taken back, or is to be, does not count.
     """
-    undone, settled, restored = set[Dot](), set[Dot](), set[bytes]()
+    done_with, settled, restored = set[Dot](), set[Dot](), set[bytes]()
     for position in sorted({each for key in keys for each in reader.mentions.of(key)}, reverse=True):
         logged = reader.log.read(position)
-        dot, reason = (logged.actor, logged.seq), changes.decode_header(logged.raw).reason or ""
+        dot, header = (logged.actor, logged.seq), changes.decode_header(logged.raw)
         done = [*operations_of(reader, logged)]
-        if dot not in undone:
+        if dot not in done_with:
             restored.update(key_of(one.kind, one.id) for one in done if isinstance(one, ops.Touch))
-        if reason.startswith(UNDO) and dot not in undone and dot not in dots:
+        if is_undo(header) and dot not in done_with and dot not in dots:
             if any(isinstance(one, ops.Delete) and key_of(one.kind, one.id) in restored for one in done):
                 continue  # who brought the item back later has taken this undo back
-            taken = _named(reader, reason)
-            undone.update(taken)
+            taken = _named(reader, header)
+            done_with.update(taken)
             settled.update((dot, *taken) if taken else ())
     return settled
 
@@ -199,11 +202,14 @@ def _units(one: ops.Edit) -> tuple[int, int]:
         return 0, 0
 
 
-def reason_of(dots: Sequence[Dot], why: str | None, room: int) -> str:
-    """Return the reason of an undo: what it undoes, and why if that was said."""
-    said = f": {why}" if why else ""
+def said_of(dots: Sequence[Dot], why: str | None) -> tuple[str, bytes | None]:
+    """Return the reason of an undo, with what it undoes, and why; and what it undoes once more if there is no room."""
+    said, room = f": {why}" if why else "", limits.REASON_CODE_POINTS_MAX
     text = f"{UNDO}{', '.join(named(dots))}{said}"
-    return text if len(text) <= room else f"{UNDO}{len(dots):,} changes{said}"[:room]
+    if len(text) <= room:
+        return text, None
+    encoded = undone.encode(dots)
+    return f"{UNDO}{len(dots):,} changes{said}"[: room + -len(encoded or b"") // 4], encoded
 
 
 def last_of(reader: StoreReader, actors: Collection[bytes], agent: str | None) -> Dot:
@@ -218,27 +224,35 @@ def last_of(reader: StoreReader, actors: Collection[bytes], agent: str | None) -
     Raises:
         NotFoundError: There is none.
     """
-    undone = set[Dot]()
+    taken = set[Dot]()
     for position in reversed(reader.log.positions_after({})):
         logged = reader.log.read(position)
         if logged.actor not in actors:
             continue
         header = changes.decode_header(logged.raw)
-        if header.agent != agent or (logged.actor, logged.seq) in undone:
+        if header.agent != agent or (logged.actor, logged.seq) in taken:
             continue
         keys = reader.mentions.entities_at([position])
         if not any(kind_and_id(key)[0] in _KINDS for key in keys):
             continue
-        if not (header.reason or "").startswith(UNDO):
+        if not is_undo(header):
             return logged.actor, logged.seq
-        undone.update(_named(reader, header.reason or ""))
+        taken.update(_named(reader, header))
     raise NotFoundError("change", "of this device" if agent is None else f"by {agent}")
 
 
-def _named(reader: StoreReader, reason: str) -> list[Dot]:
-    """Return the changes that the reason of an undo names."""
-    found = list[Dot]()
-    for each in reason.removeprefix(UNDO).partition(":")[0].split(", "):
+def is_undo(header: Header) -> bool:
+    """Tell whether a change takes others back."""
+    return (header.reason or "").startswith(UNDO)
+
+
+def _named(reader: StoreReader, header: Header) -> list[Dot]:
+    """Return the changes that an undo names, in its reason or beside it."""
+    found, heads = list[Dot](), reader.log.heads()
+    for actor, first, last in undone.decode(header.undone or b""):
+        if actor in heads and last <= heads[actor].seq:
+            found += [(actor, seq) for seq in range(first, last + 1)]
+    for each in (header.reason or "").removeprefix(UNDO).partition(":")[0].split(", "):
         try:
             found += dots_of(reader, each)
         except EddaError:  # somebody else wrote a reason that begins like this

@@ -135,17 +135,27 @@ class Writing:
         return None
 
     def commit(
-        self, tx: StoreWriter, drafts: Sequence[Draft], reason: str | None, agent: str | None = None
+        self,
+        tx: StoreWriter,
+        drafts: Sequence[Draft],
+        reason: str | None,
+        agent: str | None = None,
+        undone: bytes | None = None,
     ) -> Dot | None:
         """Make one change of drafts, inside a transaction of the store, in a life that may go on."""
         self.live(tx)
-        return self.write(tx, drafts, reason, agent)
+        return self.write(tx, drafts, reason, agent, undone)
 
     def write(
-        self, tx: StoreWriter, drafts: Sequence[Draft], reason: str | None, agent: str | None = None
+        self,
+        tx: StoreWriter,
+        drafts: Sequence[Draft],
+        reason: str | None,
+        agent: str | None = None,
+        undone: bytes | None = None,
     ) -> Dot | None:
         """Make one change of drafts, in the present life."""
-        dot = self._ledger.commit(tx, drafts, int(self.now() * 1000), agent, reason)
+        dot = self._ledger.commit(tx, drafts, int(self.now() * 1000), agent, reason, undone)
         if dot is not None:
             self.note_written(tx.log.heads()[dot[0]])
         return dot

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from edda_sync.changes import change as changes
 from edda_sync.changes import early
 from edda_sync.changes.chains import NOBODY, Chains, Place, keep_names, names_of
-from edda_sync.changes.change import DEP_HASH_BYTES, NO_HASH, Change, Dep, Header
+from edda_sync.changes.change import DEP_HASH_BYTES, NO_HASH, Change, Dep, Header, Said
 from edda_sync.changes.drafts import Draft, Put, Verbatim
 from edda_sync.changes.past import Pasts, added
 from edda_sync.crdt import ext as exts
@@ -94,6 +94,7 @@ class Ledger:
         wall_ms: int,
         agent: str | None = None,
         reason: str | None = None,
+        undone: bytes | None = None,
     ) -> Dot | None:
         """
         Turn drafts into this device's next change; return its dot, or None if they change nothing.
@@ -102,7 +103,7 @@ class Ledger:
             tx: A transaction of the store.
             drafts: The drafts, in order.
             wall_ms: Wall time in milliseconds since 1970.
-            agent, reason: Who asks for the change, and why.
+            agent, reason, undone: Who asks for the change, why, and what it takes back, if the reason does not say it.
 
         Raises:
             NotFoundError: A draft names something that is not here.
@@ -110,7 +111,8 @@ class Ledger:
             LimitError: The change would be too large.
         """
         wall_ms = min(max(wall_ms, 0), limits.WALL_MS_MAX)
-        return self._write(tx, drafts, self._next(tx, wall_ms), wall_ms, agent, reason)
+        said = partial(changes.header_ext, wall_ms, agent=agent, reason=reason, undone=undone)
+        return self._write(tx, drafts, self._next(tx, wall_ms), wall_ms, said)
 
     def write_again(
         self, tx: StoreWriter, drafts: Sequence[Draft | Verbatim], former: Change, *, seen: bool, last: bool = True
@@ -134,8 +136,8 @@ class Ledger:
         if not seen:
             head, before = self._own(tx)
             base = head, before, before, ()
-        again = former.hash[:DEP_HASH_BYTES] if last else None
-        return self._write(tx, drafts, base, header.wall_ms, header.agent, header.reason, merging=True, again=again)
+        said = partial(changes.ext_again, header, former.hash[:DEP_HASH_BYTES] if last else None)
+        return self._write(tx, drafts, base, header.wall_ms, said, merging=True)
 
     def _write(
         self,
@@ -143,11 +145,9 @@ class Ledger:
         drafts: Sequence[Draft | Verbatim],
         base: _Base,
         wall_ms: int,
-        agent: str | None,
-        reason: str | None,
+        said: Said,
         *,
         merging: bool = False,
-        again: bytes | None = None,
     ) -> Dot | None:
         head, past, deps, changed = base
         actor, seq = actor_of(tx), 1 if head is None else head.seq + 1
@@ -175,7 +175,7 @@ class Ledger:
             return None
         whole, parts = body.end()
         content = changes.hash_parts(parts) if parts else changes.hash_part(whole)
-        ext = changes.header_ext(wall_ms, birth=birth, parts=parts, agent=agent, reason=reason, again=again)
+        ext = said(birth=birth, parts=parts)
         previous = NO_HASH if head is None else head.hash
         header = Header(changes.LEVEL, actor, seq, changed, body.operations, body.size, content, previous, ext)
         change = Change(header, changes.encode_header(header), whole)

@@ -30,6 +30,7 @@ CHANGE_BYTES_MAX = 32 * 1024 * 1024  # one transaction's body (wire): the same, 
 FRONT_CODE_POINTS_MAX = 64 * 1024  # of a Markdown text in which its title is looked for: 30 ms of parsing
 BULK_ITEMS_MAX = 500  # items that an import writes in one transaction: a device takes it in less than 100 ms
 BULK_CODE_POINTS_MAX = 1024 * 1024  # of their texts: the same
+UNDONE_BYTES_MAX = 6 * 1024  # what a large undo names beside its reason, which is so much shorter (wire): 3,000 ranges
 HEADER_BYTES_MAX = 64 * 1024  # one change's header (wire): 256 part hashes and 1,000 dependencies fit
 DEPS_MAX = 1_000  # new dependencies of one change of ours: more are spread over empty changes before it
 PART_BYTES_MAX = 512 * 1024  # one part of a change's body (wire): fits a frame with room for framing

@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 
 import edda_sync as edda
-from edda_sync.engine import history, undoing
+from edda_sync.changes import undone
+from edda_sync.engine import dots, history, undoing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.store.composed import ComposedReader, over
 from edda_sync.testing import devices, sync
+from edda_sync.words import limits
 from edda_sync.words.errors import NotFoundError, UsageError
 
 
@@ -26,16 +28,16 @@ def test_one_undo_after_another_goes_further_back_and_the_undo_of_an_undo_brings
         for title in ("Two", "Three"):
             laptop.update_task(edda.Task(id=task, title=title))
         titles = []
-        undone = []
+        undos = []
         for _ in range(2):
-            undone.append(laptop.undo().dot)
+            undos.append(laptop.undo().dot)
             read = laptop.get_task(task)
             assert read is not None
             titles.append(read.title)
         assert titles == ["Two", "One"]
-        assert undone[0] is not None
-        assert undone[1] is not None
-        laptop.undo(undone[1], undone[0])
+        assert undos[0] is not None
+        assert undos[1] is not None
+        laptop.undo(undos[1], undos[0])
         read = laptop.get_task(task)
         assert read is not None
         assert read.title == "Three"
@@ -135,8 +137,61 @@ class _Begun:
         return [(1, b"segment")]
 
 
-def test_what_is_told_of_many_changes_fits_into_a_reason() -> None:
-    dots = [(bytes(16), seq) for seq in range(1, 100, 2)]
-    assert undoing.reason_of(dots, "because", 200) == "undo of 50 changes: because"
-    assert undoing.reason_of([(bytes(16), seq) for seq in range(1, 100)], None, 200).endswith("-1..99")
-    assert undoing.reason_of(dots[:1], None, 200) == f"undo of {bytes(16).hex()}-1"
+def test_what_an_undo_takes_back_is_said_in_its_reason_or_beside_it() -> None:
+    actor = bytes(16)
+    assert undoing.said_of([(actor, 1)], None) == (f"undo of {actor.hex()}-1", None)
+    assert undoing.said_of([(actor, seq) for seq in range(1, 100)], "because") == (
+        f"undo of {actor.hex()}-1..99: because",
+        None,
+    )
+    odd = [(actor, seq) for seq in range(1, 200, 2)]
+    said, beside = undoing.said_of(odd, "because")
+    assert said == "undo of 100 changes: because"
+    assert beside is not None
+    assert undone.decode(beside) == [(actor, seq, seq) for _, seq in odd]
+    assert undoing.said_of([(actor, seq) for seq in range(1, 40_000, 2)], None) == ("undo of 20,000 changes", None)
+    long, beside = undoing.said_of([(actor, seq) for seq in range(1, 6_000, 2)], "w" * limits.REASON_CODE_POINTS_MAX)
+    assert beside is not None
+    assert len(beside) + 4 * len(long) <= 4 * limits.REASON_CODE_POINTS_MAX, "a header has room for both"
+
+
+def test_the_undo_of_so_many_changes_that_its_reason_cannot_name_them_is_known_for_what_it_took_back() -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        task = laptop.create_task(edda.Task(title="Milk"))
+        for number in range(60):
+            with laptop.begin_transaction(agent="bot") as tx:
+                tx.update_task(edda.Task(id=task, title=f"Milk {number}"))
+            laptop.update_task(edda.Task(id=task, priority=number % 5))
+        sync(laptop, phone)
+        done = phone.revert("bot", "2000-01-01")
+        assert len(done.of) == 60
+        sync(laptop, phone)
+        (reverted, *_) = laptop.history(task, limit=1).changes
+        assert reverted.reason == "undo of 60 changes"
+        with laptop.store.read() as reader:
+            for dot in (named_dot for name in done.of for named_dot in dots.dots_of(reader, name)):
+                found = undoing.plan(reader, [dot])
+                assert not found.drafts, "it was taken back already"
+            assert undoing.plan(reader, [dots.dot_of(reader, reverted.dot)]).drafts
+        read = laptop.get_task(task)
+        assert read is not None
+        assert (read.title, read.priority) == ("Milk", 4)
+        laptop.undo(reverted.dot)
+        read = laptop.get_task(task)
+        assert read is not None
+        assert read.title == "Milk 59"
+
+
+def test_a_large_undo_is_not_taken_back_by_the_next_one() -> None:
+    with devices(1, backend="memory") as (laptop,):
+        task = laptop.create_task(edda.Task(title="Milk"))
+        names = []
+        for number in range(60):
+            laptop.update_task(edda.Task(id=task, title=f"Milk {number}"))
+            names.append(laptop.history(task, limit=1).changes[0].dot)
+            laptop.update_task(edda.Task(id=task, priority=number % 5))
+        laptop.undo(*names)
+        first = laptop.undo()
+        assert first.items[0].fields == ("priority",)
+        second = laptop.undo()
+        assert second.items[0].fields == ("priority",), "the title was taken back already"

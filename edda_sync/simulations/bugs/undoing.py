@@ -45,7 +45,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         "Whoever undoes twice takes the last change back twice, and not the one before it.",
         (29,),
         "engine.undoing:last_of",
-        'undone.update(_named(reader, header.reason or ""))',
+        "taken.update(_named(reader, header))",
         "pass",
     ),
     one(
