@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import random
+import re
 import subprocess
 import sys
+import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -221,3 +225,45 @@ def test_sql_beside_another_process_that_writes_loses_no_lock(tmp_path: Path) ->
     assert (done.returncode, done.stdout) == (0, "301 0\n"), done.stderr
     with edda.open(tmp_path / "home") as store, closing(store.sql()) as tables:
         assert tables.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+PAGES = Path(__file__).resolve().parents[4] / "shared" / "data" / "documents"
+PARTS = {  # what a person types of a page in a language: parts of runs of characters, or words without their marks
+    "ja": r"(?=([\u3041-\u30ff\u3400-\u9fff]{2}))",
+    "el": r"([^\W\d_a-zA-Z]{3,})",
+    "ar": r"([^\W\d_a-zA-Z]{3,})",
+    "hi": r"([\u0900-\u097f]{3,})",
+}
+VOWELS = re.compile("[\u0300-\u036f\u064b-\u0652]")
+EACH = 20  # pages of a language; `make whole` takes all of them
+
+
+def typed(text: str) -> str:
+    """Return a text as people type it who leave out accents of Greek and vowel signs of Arabic."""
+    return unicodedata.normalize("NFC", VOWELS.sub("", unicodedata.normalize("NFD", text)))
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not PAGES.exists(), reason="the real data does not lie beside this checkout")
+def test_parts_of_words_of_real_pages_are_found_and_nothing_else(store: edda.StorageEngine, whole: bool) -> None:
+    draw, pages = random.Random(1), dict[str, tuple[str, str]]()
+    with store.begin_transaction() as tx:
+        for language in PARTS:
+            paths = sorted((PAGES / f"tldr-{language}").rglob("*.md"))
+            for path in paths if whole else draw.sample(paths, EACH):
+                made = tx.create_document(edda.Document(title=path.name, content=path.read_text("utf-8")))
+                pages[made] = language, path.read_text("utf-8")
+    asked, missed, without, seen = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    for page, (language, text) in pages.items():
+        parts = re.findall(PARTS[language], text)
+        for part in draw.sample(parts, min(3, len(parts))):
+            word = part if language == "hi" else typed(part)
+            found = {each.id for each in store.query_documents(edda.DocumentQuery(text=word, limit=None))}
+            asked[language] += 1
+            missed[language] += page not in found
+            seen[language] += len(found)
+            without[language] += sum(word not in typed(pages[each][1]) and part not in pages[each][1] for each in found)
+    assert min(asked.values()) > 2 * EACH
+    assert missed["ja"] == 0, "98 % is what has to be found of two characters inside Japanese words"
+    assert all(missed[language] <= asked[language] / 50 for language in PARTS), missed
+    assert all(without[language] <= seen[language] / 50 for language in ("ja", "el", "ar")), without
