@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -233,9 +234,14 @@ def _in_file(config: EncryptionConfig, database: Path, key_id: bytes, random: Ra
             f"{path} would lie beside the store, where whoever copies the store copies its key; nothing was changed: name a "
             "file on another disk, or in another folder that is not backed up with the store."
         )
-    if path.exists() and path.stat().st_size:
-        line = _read(path).split()
-        if len(line) != 3 or line[0] != _LINE_MARK:
+    try:
+        line = _read(path).split() if path.exists() and path.stat().st_size else None
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be the key file ({error.strerror}); nothing was changed: name another file."
+        ) from None
+    if line is not None:
+        if len(line) != 3 or line[0] != _LINE_MARK or not _ID.fullmatch(line[1]):
             raise UsageError(
                 f"{path} is there already and holds something else; nothing was changed: name another file."
             )
@@ -246,10 +252,16 @@ def _in_file(config: EncryptionConfig, database: Path, key_id: bytes, random: Ra
     return kept, key
 
 
+_ID: Final = re.compile(f"[0-9a-f]{{{2 * KEY_ID_BYTES}}}")
+
+
 def _read(path: Path) -> str:
+    """Return what a file holds, and make it private if that begins like a key. Any other file is somebody else's."""
     with path.open("rb") as file:
-        mend_open_file(path, file.fileno())
-        return file.read(1_024).decode("ascii", errors="replace").strip()
+        line = file.read(1_024).decode("ascii", errors="replace").strip()
+        if line.startswith(_LINE_MARK):
+            mend_open_file(path, file.fileno())
+        return line
 
 
 def _line(key_id: bytes, key: bytes) -> str:

@@ -43,9 +43,17 @@ def path(field: str, value: object) -> Path:
         raise InvalidValueError(field, f"must be a path (text, or a pathlib.Path), not {_named(value)}", value)
     if value == "":
         raise InvalidValueError(field, "is empty; name a file or folder", value)
-    if "\0" in os.fsdecode(value):
-        raise InvalidValueError(field, "has a NUL character, which no path can have", value)
+    if not can_be_path(os.fsdecode(value)):
+        raise InvalidValueError(field, "has a NUL character, or half of one, which no path can have", value)
     return Path(value)
+
+
+def can_be_path(text: str) -> bool:
+    """Tell whether the operating system can be asked for a path."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def function(field: str, value: T) -> T:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from edda_sync.words import units, values
+from edda_sync.words.arguments import can_be_path
 from edda_sync.words.errors import InvalidValueError
 
 
@@ -225,7 +226,7 @@ class Location:
         return text
 
     def take(self, value: Any) -> Path:
-        if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
+        if not isinstance(value, str | Path) or not str(value) or not can_be_path(str(value)):
             raise ValueError
         return Path(value)
 

@@ -103,10 +103,24 @@ def test_a_file_with_a_key_serves_a_second_store_and_other_files_are_left_alone(
     first = wrapping.new(in_file(path), database, os.urandom)
     assert wrapping.new(in_file(path), database, os.urandom) == first
     other = tmp_path / "other"
+    for text in ("my diary", f"{' '.join(path.read_text().split()[:1])} no-id a2V5"):
+        other.write_text(text)
+        other.chmod(0o644)
+        with pytest.raises(UsageError, match="holds something else"):
+            wrapping.new(in_file(other), database, os.urandom)
+        assert other.read_text() == text
     other.write_text("my diary")
+    other.chmod(0o644)
     with pytest.raises(UsageError, match="holds something else"):
         wrapping.new(in_file(other), database, os.urandom)
-    assert other.read_text() == "my diary"
+    assert stat.S_IMODE(other.stat().st_mode) == 0o644, "it is private only if it is a key"
+
+
+@pytest.mark.parametrize("name", ["folder", "x" * 300])
+def test_what_can_be_no_file_is_refused(database: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UsageError, match="cannot be the key file"):
+        wrapping.new(in_file(tmp_path / name), database, os.urandom)
 
 
 def test_a_file_beside_the_store_or_without_a_folder_is_refused(database: Path, tmp_path: Path) -> None:

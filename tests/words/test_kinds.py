@@ -40,7 +40,7 @@ BAD: list[tuple[Kind, list[Any]]] = [
     (DURATION, [0, 86_401, True, "1 month", timedelta(days=2), float("nan"), float("inf"), -1, None, "2 days"]),
     (CHOICE, ["LRU", "", 1, None, "lruu"]),
     (FLAG, [1, 0, "true", None]),
-    (LOCATION, ["", "a\0b", 1, None, b"a"]),
+    (LOCATION, ["", "a\0b", "\ud800", 1, None, b"a"]),
     (LINE, ["", " ", "a\nb", "x" * 201, 1, None, "\udcff"]),
     (INTERVAL, ["hourly", "", 0, "2 days", True, None]),
 ]
