@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -21,7 +22,7 @@ from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.words.errors import DiskFullError, NewerStoreError
 from edda_sync.words.model import Task
 from tests.mounting import mount
-from tests.store.sqlite import versions
+from tests.store.sqlite import kinds, versions
 
 NEXT = schema.Migration("more", ("ALTER TABLE tasks ADD COLUMN estimate TEXT", "CREATE TABLE _more (number INTEGER)"))
 BROKEN = schema.Migration("broken", (*NEXT.statements, "CREATE TABLE _more (number INTEGER)"))
@@ -93,6 +94,21 @@ def test_a_migrated_store_has_the_same_schema_as_a_new_one(version: int, tmp_pat
     listed = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
     with open_store(home), open_store(tmp_path / "new"):
         assert look(home / "edda.db", listed) == look(tmp_path / "new" / "edda.db", listed)
+
+
+@pytest.mark.parametrize("kind", kinds.KINDS)
+@pytest.mark.parametrize("version", range(kinds.FIRST, schema.VERSION + 1))
+def test_a_store_of_every_kind_and_version_opens_with_all_that_it_held_and_can_be_written(
+    kind: str, version: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, said = kinds.unpack(kind, version, tmp_path)
+    monkeypatch.setenv("EDDA_KEY_FILE", str(tmp_path / kinds.KEY))
+    with open_store(home) as store:
+        assert json.loads(json.dumps(kinds.says(store))) == said
+        assert all(each.sound for each in doctor.check(store))
+        store.create_task(Task(title="written by a later version"))
+        store.rebuild()
+        assert all(each.sound for each in doctor.check(store))
 
 
 # --- one migration more -----------------------------------------------------------------------------------------------

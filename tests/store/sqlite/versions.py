@@ -1,8 +1,8 @@
 """
 Stores of every version, as that version wrote them: ``versions/1.tar.zst`` and so on, each a store's folder.
 
-``python -m tests.store.sqlite.versions`` adds one of the present version, if there is none yet. What is there is never made
-anew: somebody may have such a store.
+``python -m tests.store.sqlite.versions`` adds one of the present version, if there is none yet, and those of ``kinds``.
+What is there is never made anew: somebody may have such a store.
 """
 
 from __future__ import annotations
@@ -33,7 +33,12 @@ def known() -> list[int]:
 
 def unpack(version: int, folder: Path) -> tuple[Path, dict[str, Any]]:
     """Write a version's store into a folder; return the store's home, and what it said of itself when it was written."""
-    packed = zstandard.ZstdDecompressor().decompress((FOLDER / f"{version}.tar.zst").read_bytes(), 64 << 20)
+    return unpack_file(FOLDER / f"{version}.tar.zst", folder)
+
+
+def unpack_file(path: Path, folder: Path) -> tuple[Path, dict[str, Any]]:
+    """Write a store that :func:`pack` has packed into a folder; see :func:`unpack`."""
+    packed = zstandard.ZstdDecompressor().decompress(path.read_bytes(), 64 << 20)
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
         archive.extractall(folder, filter="data")
     return folder / "home", json.loads((folder / SAID).read_text())
@@ -97,5 +102,8 @@ def make() -> None:
 
 
 if __name__ == "__main__":
+    from tests.store.sqlite import kinds
+
     FOLDER.mkdir(exist_ok=True)
     make()
+    kinds.make()
