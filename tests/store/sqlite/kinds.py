@@ -92,7 +92,8 @@ def make() -> None:
             continue
         with tempfile.TemporaryDirectory() as folder:
             home, key = Path(folder) / "home", Path(folder) / KEY
-            sealed = algorithm and EncryptionConfig(algorithm=algorithm, key_storage=KeyStorage.FILE, key_file=key)
+            made = EncryptionConfig(key_storage=KeyStorage.FILE, key_file=key)
+            sealed = None if algorithm is None else made.changed(algorithm=algorithm)
             config = StorageConfig(backend=backend, encryption_config=sealed, state_path=Path(folder) / "state")
             with open_store(home, config) as store:
                 fill(store)
