@@ -235,7 +235,8 @@ def entrances(target: Target, identity: Identity) -> list[Entrance]:
         there = "no backup there was sealed for it" if roots else "no backup lies there"
         raise BackupKeyError(
             f"What lies at the backup target {target.name}",
-            f"{there}: use the device, or the newest recovery code, of the workspace whose backups these are",
+            f"{there}: use the device, or the newest recovery code, of the workspace whose backups these are; those of an "
+            "encrypted store need the code: `edda backup restore --recovery`",
         )
     return found
 

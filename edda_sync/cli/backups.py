@@ -61,6 +61,8 @@ def now(name: str | None, wait_s: float | None, as_json: bool) -> None:
     is set, and a device was not proved equal to it; it is made all the same.
     """
     from edda_sync.backup.targets.known import only_here
+    from edda_sync.cli.recovery import NO_CODE
+    from edda_sync.workspace import codes
 
     policy = configuration().backup_config
     if wait_s and has_store(database()):
@@ -88,8 +90,12 @@ def now(name: str | None, wait_s: float | None, as_json: bool) -> None:
                 _say_made(target, result.manifest, is_new=result.is_new)
         if as_json:
             print_json(made)
-        elif (told_once := only_here(home(), store.config)) is not None:
-            note(told_once)
+        else:
+            with store.snapshot() as reader:
+                has_code = bool(codes.current(reader))
+            for said in (only_here(home(), store.config), None if has_code else NO_CODE):
+                if said is not None:
+                    note(said)
     if is_failed:
         raise SystemExit(exits.FAILED)
     if not is_enough:

@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 
 ASKED_BACK: Final = 2  # words
 COLUMNS: Final = 3
+NO_CODE: Final = (
+    "There is no recovery code: once all devices are gone, or the store of the last one if it is encrypted, nobody can open "
+    "the backups; `edda backup recovery new` makes one."
+)
 QUIET_MODULES: Final = 4  # around a QR code, as its standard has it
 
 

@@ -129,6 +129,10 @@ def _print_status(found: Answer) -> None:
         say(_backup(each))
     if found["backups_only_here"]:
         say(f"backups: {safe_line(found['backups_only_here'])}")
+    if found["backups"] and not found.get("recovery_code", True):  # an `edda up` from before this does not say so
+        from edda_sync.cli.recovery import NO_CODE
+
+        say(f"backups: {NO_CODE}")
     if found["to_bring"]:
         say(f"outstanding: {asides.sentence([safe_line(each) for each in found['to_bring']])}")
     if sentence := files_missing(found.get("files", {})):

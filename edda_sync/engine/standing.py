@@ -128,6 +128,7 @@ def facts(engine: StorageEngine) -> Facts:
         "backend": backend.name(engine.store),
         "files": files(engine),
         "backups": _backups(engine),
+        "recovery_code": _has_code(engine),
         **_segment(engine),
         **_admission(engine),
         "conflicts": len(engine.conflicts()),
@@ -135,6 +136,12 @@ def facts(engine: StorageEngine) -> Facts:
         **engine.counts(),
         **sizes(engine.config, engine.home),
     }
+
+
+def _has_code(engine: StorageEngine) -> bool:
+    """Tell whether a recovery code opens the backups of this workspace."""
+    with engine.store.read() as reader:
+        return bool(codes.current(reader))
 
 
 def _backups(engine: StorageEngine) -> list[Facts]:

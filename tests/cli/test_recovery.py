@@ -206,3 +206,15 @@ def test_a_person_who_mistypes_a_word_is_asked_again(edda: Edda, tmp_path: Path)
     assert "word 1, 'abandno' (abandon?)" in printed
     assert "Word 8 and on" in printed
     assert "It opens 1 backup at stick" in printed
+
+
+def test_who_has_backups_and_no_code_is_told_what_that_means_on_the_day(edda: Edda) -> None:
+    edda("task", "add", "Buy milk")
+    assert "recovery code" not in edda("status").stdout
+    for said in (edda("backup", "now").stderr, edda("status").stdout):
+        assert "There is no recovery code: once all devices are gone" in said
+        assert "`edda backup recovery new` makes one" in said
+    edda("backup", "recovery", "new")
+    for said in (edda("backup", "now").stderr, edda("status").stdout):
+        assert "There is no recovery code" not in said
+    assert edda.json("status")["recovery_code"] is True
