@@ -14,13 +14,14 @@ Making a backup: what is new since the last one goes to the target, is read back
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from edda_sync.backup import image as images
 from edda_sync.backup.imaging import bring, pages_of
+from edda_sync.backup.inner import Inner
 from edda_sync.backup.manifest import Included, Manifest, Ref, ext_of
 from edda_sync.backup.packs import Packs, files_of, read_index, read_pack
 from edda_sync.backup.proof import Kept, ProofStore, Taken
@@ -101,7 +102,7 @@ class Making:
             self._prove(last)
         self._merge_small()
         self._bring_image()
-        files = self._bring_files()
+        files = self._bring_files(own)
         manifest = self._manifest(own, last, files, devices)
         before = next((each.manifest for each in reversed(own) if each.manifest is not None), None)
         if before is not None and _says_the_same(before, manifest):
@@ -117,7 +118,8 @@ class Making:
         """Begin anew, if the target lacks something that the proof store was made of."""
         taken = self._proof.taken()
         image = self._proof.kept_image()
-        gone = self._repository.missing([each.ref for each in taken] + [*(image.refs if image is not None else ())])
+        objects: dict[Ref, Sequence[Ref]] = {each.ref: [each.ref] for each in taken}
+        gone = self._gone(own, objects if image is None else {**objects, image.ref: image.refs})
         if not {each.ref for each in taken}.isdisjoint(gone):
             self._tell("something is missing at the target: its changes are written again")
             self._begin_anew()
@@ -126,6 +128,29 @@ class Making:
             self._proof.keep_image(None)
         if not taken:
             self._fetch(own)
+
+    def _gone(self, own: Sequence[Found], objects: Mapping[Ref, Sequence[Ref]]) -> frozenset[Ref]:
+        """
+        Return which objects the target lacks, or may lack before a manifest names them.
+
+        Args:
+            own: The manifests of this device.
+            objects: The objects that a manifest is to name, each with those that it names in turn, and with itself.
+        """
+        manifests = [each.manifest for each in own if each.manifest is not None]
+        outer = {ref for each in manifests for ref in each.objects}
+        wanted = [ref for each in objects.values() for ref in each]
+        named = {ref.object for each, refs in objects.items() if each in outer for ref in refs}
+        gone = self._repository.missing(wanted, named)
+        inner = Inner(self._repository)
+        for each in manifests if gone else ():  # packs may also be named by an index that is not the one of `objects`
+            try:
+                named |= {ref.object for ref in inner.of(each)}
+            except TargetError:
+                raise
+            except BackupError:  # what it names is looked for all the same
+                continue
+        return frozenset(self._repository.missing(wanted, named) if gone else ())
 
     def _begin_anew(self) -> None:
         """Begin with an empty proof store. The attached files at the target have nothing to do with it."""
@@ -255,12 +280,12 @@ class Making:
         proof.keep_image(Kept(ref, image, runs))
         self._added += ref.size + image.pages_bytes
 
-    def _bring_files(self) -> tuple[int, int]:
+    def _bring_files(self, own: Sequence[Found]) -> tuple[int, int]:
         """Bring the attached files that are here to the target; return how many there are, and how many are not here."""
         files, packed = files_of(self._proof.engine, self._engine), self._proof.packed()
         if not (files.here or packed):
             return 0, files.lacking
-        gone = frozenset(self._repository.missing(ref for each in packed for ref in each.refs))
+        gone = self._gone(own, {each.ref: each.refs for each in packed})
         whole = [each for each in packed if gone.isdisjoint(each.refs)]
         packs = Packs(self._repository, self._engine.reading.files.chunks, whole)
         if not files.unknown:  # which may need any of them

@@ -30,7 +30,7 @@ from edda_sync.store.held import hold
 from edda_sync.words.errors import BackupError, DamagedBackupError, DamagedFileError, InvalidValueError
 
 PACK_BYTES: Final = 4 * 1024 * 1024
-PACKS_MAX: Final = 64  # of one index: about 256 MiB, after which a backup that is cut off goes on
+PACKS_MAX: Final = 64  # of one index: about 256 MiB
 
 Entry = tuple[Ref, tuple[Hash32, ...]]
 """A pack, and the names of the chunks in it."""
@@ -196,14 +196,15 @@ class Packs:
             files: Files that are complete here.
         """
         entries: list[Entry] = []
+        most = 1  # at first, so that a backup over a link that breaks again and again gets on each time
         for pack in self._gathered(files):
             ref = self._put(Kind.PACK, _encode(pack))
             if read_pack(self._repository, ref) != dict(pack):
                 raise DamagedBackupError("A pack of attached files", "something else was read back than was written")
             entries.append((ref, tuple(name for name, _ in pack)))
-            if len(entries) == PACKS_MAX:
+            if len(entries) == most:  # as far as this, a backup that is cut off goes on
                 yield self._added(entries)
-                entries = []
+                entries, most = [], min(2 * most, PACKS_MAX)
         if entries:
             yield self._added(entries)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Final, NamedTuple
@@ -123,10 +123,25 @@ class Repository:
         for ref in refs:
             self.target.delete(f"{self._root}objects/{ref.object.hex()}")
 
-    def missing(self, refs: Iterable[Ref]) -> list[Ref]:
-        """Return which objects are not there, or have another size, according to the target's list."""
-        there = {each.key.rpartition("/")[2]: each.size for each in self.target.list(f"{self._root}objects/")}
-        return [ref for ref in refs if there.get(ref.object.hex()) != ref.size]
+    def missing(self, refs: Iterable[Ref], named: Container[bytes] | None = None) -> list[Ref]:
+        """
+        Return which objects are not there, or have another size, according to the target's list.
+
+        Args:
+            refs: The objects.
+            named: The names of those that a manifest names. Of others, those count as missing, too, which another device may
+                delete before a backup that is made now names them: see :meth:`drop`.
+        """
+        there = {each.key.rpartition("/")[2]: each for each in self.target.list(f"{self._root}objects/")}
+        old_s = max((each.modified_s for each in there.values()), default=0.0) - _GRACE_S / 2
+
+        def is_missing(ref: Ref) -> bool:
+            found = there.get(ref.object.hex())
+            if found is None or found.size != ref.size:
+                return True
+            return named is not None and ref.object not in named and found.modified_s < old_s
+
+        return [ref for ref in refs if is_missing(ref)]
 
     # --- manifests ----------------------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ class Place:
     Attributes:
         held: Its objects.
         puts: The keys that were written, in order.
+        written_s: When each of them was written, by its clock.
         allows: How many more objects may be written, before the target refuses.
         modified_s: Its clock.
         on_put: Is called once, after the next object was written.
@@ -38,14 +39,14 @@ class Place:
         self.allows = 1 << 60
         self.modified_s = 0.0
         self.on_put: Callable[[], object] | None = None
-        self._written_s: dict[str, float] = {}
+        self.written_s: dict[str, float] = {}
 
     def put(self, key: str, data: bytes) -> None:
         if not self.allows:
             raise TargetError(self.name, "no space is left", "make room there")
         self.allows -= 1
         self.held[key] = data
-        self._written_s[key] = self.modified_s
+        self.written_s[key] = self.modified_s
         self.puts.append(key)
         happens, self.on_put = self.on_put, None
         if happens is not None:
@@ -60,7 +61,7 @@ class Place:
     def list(self, prefix: str, after: str = "") -> Iterator[Listed]:
         for key in sorted(self.held):
             if key.startswith(prefix) and key > after:
-                yield Listed(key, len(self.held[key]), self._written_s.get(key, self.modified_s))
+                yield Listed(key, len(self.held[key]), self.written_s.get(key, self.modified_s))
 
     def delete(self, key: str) -> None:
         self.held.pop(key, None)
