@@ -88,6 +88,7 @@ class Book:
         self._read: dict[str, set[int]] = {}
         self._gaps: set[str] = set()  # devices whose logs began with a segment, so that older changes may come later
         self._own: dict[str, set[bytes]] = {}
+        self._lives: dict[str, bytes] = {}  # the present ones
         self._words = 0
 
     def word(self) -> str:
@@ -119,7 +120,8 @@ class Book:
             )
             entries = [reader.log.read(position) for position in new]
             own = self._own.setdefault(device.name, set())
-            own.add(actor_of(reader))
+            own.add(life := actor_of(reader))
+            self._lives[device.name] = life
         read.update(new)
         held = self.held.setdefault(device.name, {})
         entries = [e._replace(actor=decode_header(e.raw).actor) for e in entries if e.hash not in held]
@@ -185,9 +187,13 @@ class Book:
         return entry.actor in self._own[device.name]
 
     def is_new(self, device: Host, entry: Logged) -> bool:
-        """Tell whether a device has just written an entry. A bundle may bring what a copy of it wrote in the same life."""
+        """
+        Tell whether a device has just written an entry that its log has got.
+
+        A backup may bring back what it wrote in an earlier life, and a bundle what a copy of it wrote in this one.
+        """
         elsewhere = (held for name, held in self.held.items() if name != device.name)
-        return self.is_own(device, entry) and not any(entry.hash in held for held in elsewhere)
+        return entry.actor == self._lives[device.name] and not any(entry.hash in held for held in elsewhere)
 
     def acknowledge(self, device: Host, own: list[Logged]) -> None:
         """Note that a device acknowledged its own changes."""

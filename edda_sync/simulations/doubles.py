@@ -114,7 +114,10 @@ def _go_on(device: SimulatedDevice, new: Identity) -> None:
 
 
 def carry_bundle(sim: Simulation, device: SimulatedDevice) -> None:
-    """Carry a bundle from a device to all that do not know it, as a person does after a split."""
+    """Carry a bundle from a device to all that do not know it, as a person does after a split, once that device runs."""
+    if not device.is_awake:
+        sim.later(TOLD_S, lambda: carry_bundle(sim, device))
+        return
     strangers = [each for each in sim.honest() if each is not device and each.is_awake and not each.trusts(device)]
     if not strangers:
         return

@@ -99,8 +99,8 @@ class Unpacking:
             self._exchange.forks.take_evidence(message.items)
         elif isinstance(message, Changes):
             taken = self._changes(message, found)
-            if taken.apart and (self._learns() or self._proves(message, taken.apart)):
-                taken = self._changes(message, found)
+            while taken.apart and (self._learns() or self._proves(message, taken.apart)):
+                taken = self._changes(message, found)  # what comes now may be a chain that forks, too
             found.is_early = taken.early
             found.apart |= taken.apart.keys()
         elif isinstance(message, Part):

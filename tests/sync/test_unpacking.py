@@ -78,6 +78,27 @@ def test_a_fork_is_proved_by_the_runs_that_show_it(pair: Pair, tmp_path: Path) -
         assert laptop.digest() == phone.digest() == twin.digest()
 
 
+def test_a_store_with_forks_of_forks_gives_all_of_them_in_one_run(tmp_path: Path) -> None:
+    """Each fork is proved once its chain is here, and another chain, which forks as well, comes only then."""
+    with devices(3, backend="memory") as (laptop, phone, tablet), copier(tmp_path) as copy:
+        first, second = copy(laptop), copy(phone)
+        for number, each in enumerate((laptop, first, phone, second)):
+            each.create_task(edda.Task(title=f"Task {number}"))
+        for each in (laptop, phone, first, second) * 3:
+            sync(tablet, each)
+        third = copy(tablet)
+        for number, each in enumerate((tablet, third), 4):
+            each.create_task(edda.Task(title=f"Task {number}"))
+        for each in (laptop, third) * 3:
+            sync(phone, each)
+            sync(phone, tablet)
+        assert {task.title for task in phone.query_tasks(edda.TaskQuery())} == {f"Task {number}" for number in range(6)}
+        with newcomers(tmp_path, "memory") as new:
+            watch = new(phone)
+            unpack(watch, pack(phone))
+            assert watch.digest() == phone.digest()
+
+
 def test_a_run_of_another_workspace_is_refused(pair: Pair) -> None:
     with devices(1, backend="memory") as (stranger,), pytest.raises(RemoteMismatchError, match="another workspace"):
         unpack(pair[0], pack(stranger))

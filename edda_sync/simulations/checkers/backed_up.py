@@ -96,7 +96,7 @@ class BackedUp(Checker):
             if seen.maker in devices and manifest.number >= getattr(last.get(seen.maker), "number", 0):
                 last[seen.maker] = manifest
         for name, manifest in last.items():
-            if not self._is_there(devices[name], manifest) and not self.sim.backups.place.harmed:
+            if not self._is_there_or_a_later(devices[name], manifest) and not self.sim.backups.place.harmed:
                 self.fail(devices[name], f"its last backup, {manifest.number}, is not at the place any more")
         for device in self.sim.honest():
             for found in self._repository(device).own():
@@ -170,6 +170,11 @@ class BackedUp(Checker):
 
     def _is_there(self, device: SimulatedDevice, manifest: Manifest) -> bool:
         return any(each.manifest == manifest for each in self._repository(device).own())
+
+    def _is_there_or_a_later(self, device: SimulatedDevice, manifest: Manifest) -> bool:
+        """Tell whether a backup lies at the place, or one that took its place just before power failed."""
+        later = [each.manifest for each in self._repository(device).own() if each.manifest is not None]
+        return any(each == manifest or each.number > manifest.number for each in later)
 
     def _harmed(self, manifest: Manifest) -> bool:
         """Tell whether the place has lost or damaged something of a backup."""
