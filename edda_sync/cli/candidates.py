@@ -13,6 +13,7 @@ from edda_sync.cli.common import Settings, opened, safe_line
 from edda_sync.words.config import absolute
 from edda_sync.words.errors import EddaError
 from edda_sync.words.query import DocumentQuery, TaskQuery
+from edda_sync.words.values import STATUSES
 
 if TYPE_CHECKING:
     from edda_sync.engine.engine import StorageEngine
@@ -28,7 +29,7 @@ def ids(ctx: click.Context, kind: str, incomplete: str) -> list[CompletionItem]:
             tasks = store.query_tasks(TaskQuery(order="updated_at", descending=True, limit=SHOWN_MAX))
             titles = {each.id: each.title for each in tasks}
         else:
-            documents = store.query_documents(DocumentQuery(order="updated_at", descending=True, limit=SHOWN_MAX))
+            documents = store.query_documents(DocumentQuery(order="updated_at", limit=SHOWN_MAX))
             titles = {each.id: each.title for each in documents}
         typed = incomplete.lower()
         return [
@@ -38,6 +39,15 @@ def ids(ctx: click.Context, kind: str, incomplete: str) -> list[CompletionItem]:
         ]
 
     return _asked(ctx, found)
+
+
+def conditions(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    """Return the conditions of a list that begin with what is typed: tags behind + or -, and statuses."""
+    if incomplete[:1] in ("+", "-", "#") and incomplete[1:2] != "-":
+        return [CompletionItem(incomplete[0] + each.value) for each in tags(ctx, incomplete[1:])]
+    if incomplete.startswith("status:"):
+        return [CompletionItem(f"status:{each}") for each in STATUSES if each.startswith(incomplete[7:])]
+    return []
 
 
 def tags(ctx: click.Context, incomplete: str) -> list[CompletionItem]:

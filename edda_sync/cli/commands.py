@@ -96,6 +96,11 @@ class Group(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find a command, like click does."""
         name = str(args[0])
+        if name == "help" and not ctx.resilient_parsing and self.get_command(ctx, name) is None:
+            if len(args) > 1:
+                return self.resolve_command(ctx, [*args[1:], "--help"])
+            click.echo(ctx.get_help())
+            ctx.exit()
         if self.get_command(ctx, name) is None and not name.startswith("-") and not ctx.resilient_parsing:
             from edda_sync.cli import hints
 

@@ -26,6 +26,8 @@ def complete(param: click.Parameter) -> None:
         param.type = Completing(param.type, "ids")
     elif any(name in _FILES for name in names):
         param.type = Completing(param.type, "files")
+    elif "words" in names:
+        param.type = Completing(param.type, "conditions")
     elif any(name in _TAGS for name in names):
         param.type = Completing(param.type, "tags")
 
@@ -36,7 +38,7 @@ class Completing(click.ParamType):  # type: ignore[type-arg]  # generic only sin
 
     Args:
         inner: The type.
-        what: ``ids``, ``tags`` or ``files``.
+        what: ``ids``, ``tags``, ``conditions`` or ``files``.
     """
 
     def __init__(self, inner: Any, what: str) -> None:
@@ -63,8 +65,8 @@ class Completing(click.ParamType):  # type: ignore[type-arg]  # generic only sin
             return []
         from edda_sync.cli import candidates
 
-        if self._what == "tags":
-            return candidates.tags(ctx, incomplete)
+        if self._what in ("tags", "conditions"):
+            return {"tags": candidates.tags, "conditions": candidates.conditions}[self._what](ctx, incomplete)
         words = f"{param.name} {param.metavar or ''}".lower()
         if "document" in words or "task" in words or "parent" in words:
             kinds = ["document" if "document" in words else "task"]

@@ -9,6 +9,7 @@ import click
 
 from edda_sync.cli import times
 from edda_sync.cli.common import NONE
+from edda_sync.words.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from edda_sync.words.dates import Clock, When
@@ -37,6 +38,8 @@ class Day(click.ParamType):  # type: ignore[type-arg]  # generic only since clic
 
         if self._or_none and value == NONE:
             return NONE
+        if self._or_none and not str(value).strip():
+            raise InvalidValueError("date" if param is None else param.opts[0], f"is empty; `{NONE}` takes a date away")
         return dates.read("date" if param is None else param.opts[0], str(value), self._clock())
 
 

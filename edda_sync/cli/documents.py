@@ -200,7 +200,8 @@ def _find(
         total = 0 if found else store.counts()["documents"]
         answer = items.listed(store, found) if as_json else None
         shorts = store.reading.short_ids("document", [] if as_json else [each.id for each in found])
-    none = items.none_shown("document", total, limit, asked=finding.typed())
+        hint = "" if found or as_json else finding.nearly(store, query)
+    none = items.none_shown("document", total, limit, asked=finding.typed(), hint=hint)
     _print_documents(found, shorts, answer, none, conditions["text"])
 
 
@@ -244,6 +245,8 @@ def show(id: str, moment: str | None, as_json: bool) -> None:
         if as_json:
             items.print_item(store, found) if moment is None else earlier.print_as_json(found)
             return
+        if moment is None and on_terminal():
+            items.note_kept(store, found)
     if on_terminal():
         items.print_fields(found, leave_out=("content",))
         say(f"\n{found.content or ''}")
@@ -353,7 +356,8 @@ def rm(ids: tuple[str, ...]) -> None:
                 tx.delete_document(each.id)
 
         write(store, work)
-    note(f"Moved {count(len(doomed), 'document')} to the trash.")
+        shorts = store.reading.short_ids("document", [each.id for each in doomed])
+    note(f"Moved {count(len(doomed), 'document')} to the trash{items.way_back('doc restore', shorts.values())}.")
 
 
 @doc.command("restore")

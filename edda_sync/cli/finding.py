@@ -151,6 +151,19 @@ def note_unknown(store: StorageEngine, no_tags: Sequence[str]) -> None:
             note(f"There is no tag {safe_line(name)}, so nothing was left out: {meant}")
 
 
+def nearly(store: StorageEngine, query: Query) -> str:
+    """Return what to say of an empty list whose words find something, or look like conditions; as the end of a sentence."""
+    words = (query.text or "").split()
+    keys = [word.partition(":")[0] for word in words if re.fullmatch(r"[A-Za-z.-]+:[^/\s].*", word)]
+    if keys:
+        return f"; {keys[0]}: is no condition, so it was looked for as a word"
+    if not words or any(word[-1] in '*"' for word in words):
+        return ""
+    begun = " ".join(f"{word}*" for word in words)
+    found = store.count(replace(all_of(query), text=begun))
+    return f"; {begun} finds {found:,} that begin{'s' if found == 1 else ''} so" if found else ""
+
+
 def all_of(query: Query) -> Query:
     """Return the query for all rows that meet the conditions of a query."""
     return replace(query, limit=None, after=None)

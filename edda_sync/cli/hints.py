@@ -27,6 +27,24 @@ VERBS: Final[Mapping[str, tuple[str, ...]]] = {
 PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     "task rename": ("task edit ID --title TEXT",),
     "task reopen": ("task edit ID --status open",),
+    "task undone": ("task edit ID --status open",),
+    "task uncomplete": ("task edit ID --status open",),
+    "task stop": ("task edit ID --status open",),
+    "task undo": ("undo", "task restore ID"),
+    "doc undo": ("undo", "doc restore ID"),
+    "tag undo": ("undo",),
+    "task annotate": ("task edit ID",),
+    "task count": ("task list --count",),
+    "task next": ("task list",),
+    "task export": ("export FILE",),
+    "task import": ("import taskwarrior FILE",),
+    "task log": ("history ID",),
+    "doc log": ("history ID",),
+    "log": ("history",),
+    "blame": ("history ID",),
+    "clone": ("join CODE",),
+    "remote": ("devices",),
+    "diff": ("history", "conflicts"),
     "task tag": ("task edit ID --tag NAME",),
     "task link": ("link TASK DOCUMENT",),
     "doc rename": ("doc edit ID --title TEXT",),
@@ -171,8 +189,6 @@ def command(place: str, name: str, known: Mapping[str, Iterable[str]]) -> list[s
     """
     word = name.casefold()
     behind = f"{place} " if place else ""
-    if word == "help":
-        return [f"{behind}--help"]
     phrase = PHRASES.get(f"{place} {word}".strip())
     if phrase is not None:
         return list(phrase)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SHORT = 8  # hex digits of a life in a list
 _WHOLE = re.compile(rf"\b([0-9a-f]{{{SHORT}}})[0-9a-f]{{24}}-")  # the name of a change in a reason
+PHRASE_MAX = 60  # characters of a phrase in a row: a title may have 500
 WHAT_MAX = 6  # phrases in one row; --json has all
 
 
@@ -67,7 +68,8 @@ def meant(store: StorageEngine, reference: str) -> tuple[str, str]:
     if not found:
         raise NotFoundError("task or document", reference)
     if len(found) > 1:
-        raise AmbiguousIdError(reference, [whole for _, whole in found])
+        shorts = [store.reading.short_ids(kind, [whole])[whole] for kind, whole in found]
+        raise AmbiguousIdError(reference, [whole for _, whole in found], shorts)
     return found[0]
 
 
@@ -103,7 +105,7 @@ def _print(found: History, shown: int | None, limit: int | None, as_json: bool) 
 
 
 def _what(done: Done) -> str:
-    cut = done.what[:WHAT_MAX]
+    cut = [each if len(each) <= PHRASE_MAX else f"{each[:PHRASE_MAX]}…" for each in done.what[:WHAT_MAX]]
     return ", ".join([*cut, f"{len(done.what) - len(cut):,} more"] if len(cut) < len(done.what) else cut)
 
 

@@ -20,7 +20,7 @@ from edda_sync.words.errors import (
     UsageError,
     command_of,
 )
-from edda_sync.words.model import UNSET, Document, Item, Task
+from edda_sync.words.model import UNSET, Document, Item, Task, kind_of
 from edda_sync.words.query import TaskQuery
 
 if TYPE_CHECKING:
@@ -253,6 +253,21 @@ def _deleted_below(store: StorageEngine, restored: list[str]) -> list[str]:
         above.update(found)
         left += found
     return left
+
+
+def note_kept(store: StorageEngine, item: Item) -> None:
+    """Say of which fields of a task or document other values are kept beside what is shown."""
+    fields = dict.fromkeys(each.field for each in store.conflicts() if (each.kind, each.id) == (kind_of(item), item.id))
+    if fields:
+        short = store.reading.short_ids(kind_of(item), [item.id])[item.id]
+        note(f"Other values are kept ({safe_line(', '.join(fields))}); `edda conflicts show {short}` shows them.")
+
+
+def way_back(command: str, ids: Collection[str], *, several: bool = False) -> str:
+    """Return how to bring back what went to the trash, as the end of a sentence; nothing if it is too much to type."""
+    if len(ids) > LISTED_MAX:
+        return ""
+    return f"; `{' '.join(['edda', command, *ids])}` brings {'them' if several or len(ids) > 1 else 'it'} back"
 
 
 def none_shown(

@@ -209,6 +209,7 @@ def _ask(held: Holdings) -> bool:
     )
     if held.kept:
         note(_not_brought(held))
+    note("Without them, this device joins with what is there only. Ctrl-C leaves all as it is.")
     return click.confirm("Bring them along?", err=True)
 
 

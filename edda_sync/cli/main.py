@@ -175,6 +175,8 @@ def _usage(error: click.UsageError) -> str:
             if name in option.opts:
                 behind = " ".join(filter(None, (name, option.metavar, place.removeprefix("edda").strip())))
                 return f"{name} stands before the command, as in `edda {behind}`."
+        if name == "--json" and error.ctx.parent is None:
+            return "--json stands behind the command, as in `edda task list --json`."
         takes_words = any(isinstance(each, click.Argument) for each in error.ctx.command.params)
         if takes_words and not re.fullmatch(r"--[a-z][a-z-]*", name):  # edda has no short options
             words = error.ctx.command.collect_usage_pieces(error.ctx)[-1]

@@ -7,7 +7,18 @@ import click
 from edda_sync.cli import taking_back
 from edda_sync.cli.columns import NOTHING, print_table
 from edda_sync.cli.commands import Group
-from edda_sync.cli.common import TagName, can_ask, json_option, note, opened, print_json, safe_line, say, write
+from edda_sync.cli.common import (
+    TagName,
+    can_ask,
+    json_option,
+    note,
+    on_terminal,
+    opened,
+    print_json,
+    safe_line,
+    say,
+    write,
+)
 from edda_sync.words import model, values
 from edda_sync.words.errors import UsageError
 
@@ -23,12 +34,16 @@ def tag() -> None:
 @click.option("--description", metavar="TEXT", help="What it stands for.")
 def add(name: str, color: str | None, description: str | None) -> None:
     """
-    Make a tag and print its id, or set what an existing one looks like.
+    Make a tag, or set what an existing one looks like.
 
     A deleted tag comes back on all that carried it.
     """
     with opened(make=True) as store:
-        say(write(store, lambda tx: tx.create_tag(name, color, description)))
+        tag_id = write(store, lambda tx: tx.create_tag(name, color, description))
+    if on_terminal():
+        note(f"The tag {safe_line(name)} is there; `edda task edit ID --tag NAME` or `edda doc edit` puts it on.")
+    else:
+        say(tag_id)
 
 
 @tag.command("list")

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from edda_sync.cli import items, times
-from edda_sync.cli.common import NONE, note, parse_object, read_text, tags_option
+from edda_sync.cli.common import NONE, note, parse_object, read_text, safe_line, tags_option
 from edda_sync.cli.days import EXAMPLES, Day
 from edda_sync.words import values
-from edda_sync.words.errors import UsageError
+from edda_sync.words.errors import InvalidValueError, UsageError
 from edda_sync.words.model import UNSET, Task
 
 if TYPE_CHECKING:
     from edda_sync.engine.engine import StorageEngine
     from edda_sync.engine.transaction import Transaction
+
+
+class _Priority(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.3
+    """A priority, by its number."""
+
+    name = "priority"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ARG002 - click's
+        """Return it."""
+        try:
+            return values.priority(int(value) if str(value).isdecimal() else value)
+        except InvalidValueError as error:
+            raise InvalidValueError("--priority", f"{error.why}, and not {value!r}", value) from None
 
 
 def options(*, new: bool) -> Callable[[Any], Any]:
@@ -34,7 +47,10 @@ def options(*, new: bool) -> Callable[[Any], Any]:
             help=f"{EXAMPLES}; `none` for none.",
         ),
         click.option(
-            "--priority", type=int, metavar="0-4", help=f"0 is most urgent{'; 2 unless you say so' if new else ''}."
+            "--priority",
+            type=_Priority(),
+            metavar="0-4",
+            help=f"0 is most urgent{'; 2 unless you say so' if new else ''}.",
         ),
         click.option(
             "--status",
@@ -81,6 +97,25 @@ def note_due(fields: dict[str, Any]) -> None:
         from edda_sync.words import dates  # only for what has dates
 
         note(f"Due {dates.spoken(fields['due'], times.clock())}.")
+
+
+_OPTIONS: Final = {"due": "due", "pri": "priority", "priority": "priority", "tag": "tag", "parent": "parent"}
+
+
+def note_unparsed(words: Sequence[str], short: str) -> None:
+    """Say which words of a title look like fields: other programs take them for these, and here options do."""
+    kept, options = list[str](), list[str]()
+    for word in words:
+        key, _, value = word.partition(":")
+        if len(word) > 1 and word[0] in "+#" and " " not in word:
+            options.append(f"--tag {word[1:]}")
+        elif value and " " not in word and key.lower() in _OPTIONS:
+            options.append(f"--{_OPTIONS[key.lower()]} {value}")
+        else:
+            kept.append(word)
+    if kept and options and len(words) > 1:
+        meant = " ".join([f'--title "{" ".join(kept)}"', *options])
+        note(f"The title has all of these words. If some are fields: `edda task edit {short} {safe_line(meant)}`.")
 
 
 def joined(title: str, description: str | None) -> str:

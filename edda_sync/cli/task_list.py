@@ -106,13 +106,14 @@ def _list(words: tuple[str, ...], usual: tuple[str, ...], given: dict[str, Any])
             total = 0 if found else store.counts()["tasks"]
         answer = items.listed(store, found) if as_json else []
         shorts = store.reading.short_ids("task", [] if as_json else [each.id for each in found])
+        nearly = "" if found or as_json or given["trash"] else finding.nearly(store, query)
     if as_json:
         print_json(answer)
     elif found:
         _print(found, shorts, text)
     else:
         active_only = not (everything or given["trash"] or given["statuses"] or (asked and asked.statuses) or not usual)
-        hint = "; --all looks at those that are done too" if active_only else ""
+        hint = nearly or ("; --all looks at those that are done too" if active_only else "")
         note(items.none_shown("task", total, limit, trash=given["trash"], asked=finding.typed(), hint=hint))
 
 

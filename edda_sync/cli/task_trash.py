@@ -36,8 +36,8 @@ def rm(ids: tuple[str, ...], recursive: bool) -> None:
         write(store, work)
         orphans = 0 if recursive else sum(each.parent_id in found for each in below.values())
         shorts = store.reading.short_ids("task", found)
-    back = " ".join(["edda task restore", *(["--recursive"] if recursive and below else []), *shorts.values()])
-    hint = f"; `{back}` brings {'it' if len(doomed) == 1 else 'them'} back" if len(found) <= items.LISTED_MAX else ""
+    restore = "task restore --recursive" if recursive and below else "task restore"
+    hint = items.way_back(restore, shorts.values(), several=len(doomed) > 1)
     note(f"Moved {count(len(doomed), 'task')} to the trash{hint}.")
     if orphans:
         note(

@@ -53,6 +53,7 @@ def add(title: tuple[str, ...], as_json: bool, **fields: Any) -> None:
         else:
             items.say_id(store, "task", task_id)
             task_fields.note_due(fields)
+            task_fields.note_unparsed(title, store.reading.short_ids("task", [task_id])[task_id])
 
 
 @task.command("show")
@@ -75,6 +76,7 @@ def show(id: str, moment: str | None, as_json: bool) -> None:
         documents = [(link, store.get_document(link.document_id)) for link in store.links(task_id=found.id)]
         shorts = store.reading.short_ids("task", [each.id for each in subtasks])
         shorts |= store.reading.short_ids("document", [link.document_id for link, _ in documents])
+        items.note_kept(store, found)
     for subtask in subtasks:
         say(f"subtask: {shorts[subtask.id]} {subtask.status} {subtask.title}")
     for link, document in documents:

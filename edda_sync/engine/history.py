@@ -18,7 +18,7 @@ from edda_sync.crdt.state import entity_of
 from edda_sync.engine.dots import text_of
 from edda_sync.ledger.body import operations_of
 from edda_sync.store.seams import Logged, StoreReader
-from edda_sync.words import values
+from edda_sync.words import dates, values
 from edda_sync.words.errors import CorruptError, EddaError, InvalidValueError, NotFoundError
 from edda_sync.words.listed import Done, History
 from edda_sync.words.model import TEXT_FIELDS
@@ -152,6 +152,8 @@ class _Phrases:
         if name == "parent_id":
             is_id = isinstance(value, bytes) and len(value) == 16
             return f"parent {self.title(key_of('task', value))}" if is_id else "parent (refused)"
+        if name == "due_date" and isinstance(value, str) and dates.is_day(value):
+            return f"{name} {value[:10]}"
         text = str(value[0] if name == "status" and isinstance(value, list) and value else value)
         return f"{name} {text if len(text) <= _VALUE_CHARACTERS_MAX else text[:_VALUE_CHARACTERS_MAX] + '…'}"
 

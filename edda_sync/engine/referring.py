@@ -13,6 +13,8 @@ from edda_sync.words import limits, values
 from edda_sync.words.errors import AmbiguousIdError, NotFoundError
 from edda_sync.words.query import DocumentQuery, TaskQuery, plan
 
+_SHOWN_MAX = 4  # ids in an error
+
 
 def meant(reader: StoreReader, kind: str, reference: str) -> str:
     """
@@ -43,7 +45,7 @@ def meant(reader: StoreReader, kind: str, reference: str) -> str:
     if not found:
         raise NotFoundError(kind, reference)
     if len(found) > 1:
-        raise AmbiguousIdError(reference, found)
+        raise AmbiguousIdError(reference, found, [shortest(reader, kind, each) for each in found[:_SHOWN_MAX]])
     return found[0]
 
 

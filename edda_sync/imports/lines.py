@@ -48,6 +48,18 @@ def importer_of(line: bytes) -> str:
     return "beads" if is_issue else ""
 
 
+def other_format(first: bytes) -> str:
+    """Return which import takes a file that begins so, if it is none of plain lines of text; empty if it may be that."""
+    start = first.removeprefix(b"\xef\xbb\xbf").strip()
+    if start.upper() == b"BEGIN:VCALENDAR":
+        return "ics"
+    if start.upper().startswith(b"TYPE,CONTENT,"):
+        return "todoist"
+    if start == b"[" or (start.startswith((b'{"', b'[{"')) and start.endswith((b"}", b"},", b"}]"))):
+        return importer_of(first) or "taskwarrior"
+    return ""
+
+
 def why(error: Exception) -> str:
     """Return what to tell a person about a line that cannot be imported."""
     if isinstance(error, RecursionError):

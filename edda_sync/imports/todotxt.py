@@ -15,11 +15,11 @@ from collections import Counter
 from typing import IO, Final
 
 from edda_sync.imports.kept import Mapped
-from edda_sync.imports.lines import why
+from edda_sync.imports.lines import other_format, why
 from edda_sync.imports.moments import moment
 from edda_sync.imports.source import Imported, Refused, Source, title_from
 from edda_sync.words import values
-from edda_sync.words.errors import InvalidValueError
+from edda_sync.words.errors import InvalidValueError, UsageError
 from edda_sync.words.model import Task
 
 KEY: Final = "todotxt"
@@ -35,12 +35,21 @@ _IDENTITY: Final = ("uuid", "id")
 
 
 def parse(lines: IO[bytes]) -> Source:
-    """Return the tasks of a file. A line that cannot be read is refused, and the others are returned."""
+    """
+    Return the tasks of a file. A line that cannot be read is refused, and the others are returned.
+
+    Raises:
+        UsageError: The file is of another program, whose every line would be a task.
+    """
     items: list[Imported] = []
     refused: list[Refused] = []
     seen: Counter[str] = Counter()
     for number, raw in enumerate(lines, 1):
         where = f"line {number:,}"
+        if number == 1 and (other := other_format(raw)):
+            raise UsageError(
+                f"This is no todo.txt; nothing was imported: it looks like what `edda import {other}` takes."
+            )
         try:
             line = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
             if line:

@@ -33,7 +33,10 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 _FROM_TODAY: Final = {"yesterday": -1, "today": 0, "tomorrow": 1, "eod": 0}
 # patterns; to compile one takes a while
 _STEP: Final = r"([+-])\s*(\d{1,5})\s*([a-z]+)"
-_IN: Final = r"in\s+(\d{1,5})\s+([a-z]+)"
+_IN: Final = r"in\s+(\d{1,5}|an?)\s+([a-z]+)"
+_AGO: Final = r"(\d{1,5}|an?)\s+([a-z]+)\s+ago"
+_END_OF: Final = r"\bend of (?:the )?(?=(?:day|week|month|quarter|year)\b)([dwmqy])[a-z]+"
+_NO_DAY: Final = r"(\d{4})-(\d\d)-(\d\d)"
 _CLOCK: Final = (
     r"(?:(.*?)(?:\s+at\s+|\s+|,\s*))??(?:at\s+)?"
     r"(?:([01]?\d|2[0-3]):([0-5]\d)|(1[0-2]|0?[1-9])(?::([0-5]\d))?\s*([ap])m)"
@@ -101,6 +104,7 @@ def read(field: str, text: str, clock: Clock) -> When:
         InvalidValueError: It is no date or time, or means two.
     """
     said = " ".join(text.split()).lower()
+    said = re.sub(_END_OF, r"eo\1", re.sub(r"\bnoon\b", "12:00", said))
     try:
         found = _day(said, clock) or _stepped(said, clock) or _timed(said, clock) or _iso(text.strip(), clock)
         found = found or _written_out(field, said, text, clock)
@@ -109,7 +113,8 @@ def read(field: str, text: str, clock: Clock) -> When:
             return found
     except (ValueError, ArithmeticError):
         pass
-    raise InvalidValueError(field, f"{text[:_QUOTED_MAX]!r} {HELP}", text)
+    why = f"is no day of the calendar: it {HELP}" if re.fullmatch(_NO_DAY, said) else HELP
+    raise InvalidValueError(field, f"{text[:_QUOTED_MAX]!r} {why}", text)
 
 
 def read_past(field: str, text: str, clock: Clock) -> When:
@@ -189,6 +194,8 @@ def _day(said: str, clock: Clock) -> When | None:
         return When(today + ((weekday - today.weekday() - 1) % 7 + 1) * _DAY)
     if said.startswith("next ") and (weekday := _weekday(said[5:])) is not None:  # of the week after this one
         return When(today + (7 - today.weekday() + weekday) * _DAY)
+    if said.startswith("last ") and (weekday := _weekday(said[5:])) is not None:  # the one before today
+        return When(today - ((today.weekday() - weekday - 1) % 7 + 1) * _DAY)
     make = _ENDS.get(said.replace("-", " "))
     return None if make is None else When(make(today))
 
@@ -215,13 +222,13 @@ _ENDS: Final[dict[str, Callable[[date], date]]] = {
 
 
 def _stepped(said: str, clock: Clock) -> When | None:
-    """Read a distance from now: ``+3d``, ``in 2 weeks``."""
-    match = re.fullmatch(_STEP, said)
-    sign, number, word = match.groups() if match else ("+", *(_groups(_IN, said) or ("", "")))
+    """Read a distance from now: ``+3d``, ``in 2 weeks``, ``an hour ago``."""
+    match, ago = re.fullmatch(_STEP, said), _groups(_AGO, said)
+    sign, number, word = match.groups() if match else ("-" if ago else "+", *(ago or _groups(_IN, said) or ("", "")))
     unit = _UNITS.get(word) or _UNITS.get(word.removesuffix("s"))
     if not unit:
         return None
-    amount = int(sign + number)
+    amount = int(f"{sign}1" if number in ("a", "an") else sign + number)
     if unit in ("hours", "minutes"):
         moment = clock.now.replace(second=0, microsecond=0) + timedelta(**{unit: amount})
         return When(clock.local(moment).date(), moment)

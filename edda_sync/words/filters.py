@@ -193,7 +193,7 @@ def _refuse_nearly(word: str, key: str, kind: str) -> None:
     plain = key.removeprefix("no-")
     if plain != key and plain in {**keys, **others}:
         why = "cannot be asked for; a dash stands before a tag, as in -work, or before text:, as in -text:milk"
-        raise InvalidValueError(f"-{plain}:", why)
+        raise InvalidValueError(f"-{plain}", why)
     if key in others:
         raise InvalidValueError(word, f"is a condition of {other}; text:{word} looks for it as a word")
     meant = next(iter(get_close_matches(key, [*keys], 1, 0.8)), "")

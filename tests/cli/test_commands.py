@@ -91,3 +91,20 @@ def test_a_group_lists_the_whole_first_sentence_of_each_command(edda: Any) -> No
         assert listed.strip() != ""
         assert [line for line in listed.splitlines() if line.endswith("...")] == []
     assert "its title and description in your editor." in edda("task", "--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "of"),
+    [(["help"], "edda [OPTIONS]"), (["help", "task", "add"], "edda task add"), (["task", "help"], "edda task [OPTIONS]"),
+     (["task", "help", "list"], "edda task list"), (["help", "import", "ics"], "edda import ics")],
+)  # fmt: skip
+def test_help_may_be_asked_for_by_its_name(edda: Any, args: list[str], of: str) -> None:
+    assert edda(*args).stdout.startswith(f"Usage: {of}")
+
+
+def test_help_for_what_there_is_not_suggests_what_there_is(edda: Any) -> None:
+    assert "Did you mean `edda task`?" in edda("help", "tasks", code=2).stderr
+
+
+def test_an_option_of_all_commands_is_said_to_stand_behind_them(edda: Any) -> None:
+    assert "`edda task list --json`" in edda("--json", "task", "list", code=2).stderr

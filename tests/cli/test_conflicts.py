@@ -13,7 +13,7 @@ from edda_sync.testing import devices, sync
 from edda_sync.words.config import StorageConfig
 from edda_sync.words.model import Document, Task
 from edda_sync.words.query import DocumentQuery, TaskQuery
-from tests.cli.processes import Machine
+from tests.cli.processes import Machine, on_a_terminal
 
 
 @pytest.fixture
@@ -175,3 +175,13 @@ def test_all_places_of_a_text_are_dismissed_without_a_number(places: Any) -> Non
     edda("conflicts", "dismiss", "Dose", "content")
     assert edda.json("conflicts") == []
     assert edda.json("doc", "show", "Dose")["content"] == before
+
+
+def test_what_is_shown_says_that_other_values_are_kept_beside_it(places: Any) -> None:
+    over_document, store = places
+    (document,) = store.query_documents()
+    code, printed = on_a_terminal(store.home, "doc", "show", document.id)
+    assert code == 0
+    assert f"Other values are kept (content); `edda conflicts show {document.id[-6:]}` shows them." in printed
+    store.create_task(Task(title="calm"))
+    assert "kept" not in over_document("task", "show", "calm").stderr

@@ -163,3 +163,14 @@ def test_a_document_of_a_wrong_clock_leads_no_list_and_is_marked(edda: Any) -> N
     assert [each["title"] for each in edda.json("doc", "list", "--limit", "1")] == ["two"]
     _, printed = on_a_terminal(edda.home, "doc", "list")
     assert printed.count("(a wrong clock)") == 1
+
+
+def test_a_document_in_the_trash_is_named_with_the_way_back(edda: Any, tmp_path: Path) -> None:
+    (tmp_path / "note.md").write_text("# Note\n")
+    document = edda.id_of("doc", "add", str(tmp_path / "note.md"))
+    said = edda("doc", "rm", document).stderr
+    back = said.partition("`edda ")[2].partition("`")[0]
+    assert back.startswith("doc restore ")
+    assert said.endswith("brings it back.\n")
+    edda(*back.split())
+    assert [each["id"] for each in edda.json("doc", "list")] == [document]

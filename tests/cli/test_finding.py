@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -132,3 +133,23 @@ def test_a_list_in_json_has_the_links_that_each_item_has(edda: Any) -> None:
     assert [each["links"] for each in edda.json("task", "list") if each["title"] == "alone"] == [[]]
     edda("doc", "rm", document)
     assert [each["links"] for each in edda.json("doc", "list", "--trash")] == [[]]
+
+
+def test_an_empty_list_says_which_words_nearly_find_something(edda: Any, tmp_path: Path) -> None:
+    edda("task", "add", "Shipment of milk")
+    (tmp_path / "note.md").write_text("# Shipping\n")
+    edda("doc", "add", str(tmp_path / "note.md"))
+    assert "shi* finds 1 that begins so" in edda("task", "list", "shi").stderr
+    assert "shi* finds 1 that begins so" in edda("doc", "search", "shi").stderr
+    assert "project: is no condition" in edda("task", "list", "project:x").stderr
+    for nothing in ("zebra", "shi*", "https://x.y"):
+        assert not {"finds", "condition"} & set(edda("task", "search", nothing).stderr.split())
+    assert edda.json("task", "list", "shi") == []
+
+
+def test_a_dash_before_text_leaves_out_what_holds_the_word(edda: Any) -> None:
+    for title in ("Oat milk", "Soy milk", "Bread"):
+        edda("task", "add", title)
+    assert [each["title"] for each in edda.json("task", "list", "milk", "-text:soy")] == ["Oat milk"]
+    assert edda("task", "list", "--", "-text:milk").stdout.split()[-1] == "Bread"
+    assert "cannot be asked for" in edda("task", "list", "-status:done", code=2).stderr

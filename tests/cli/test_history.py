@@ -29,3 +29,12 @@ def test_a_tag_has_a_history_and_what_is_not_there_has_none(edda: Any) -> None:
     edda("history", "--tag", "nope", code=3)
     edda("history", "nope", code=3)
     edda("history", "Milk", "--tag", "home", code=2)
+
+
+def test_a_day_is_shown_as_that_day_and_a_long_title_is_cut(edda: Any) -> None:
+    task = edda.id_of("task", "add", "long " * 90, "--due", "2026-12-24")
+    assert "due_date 2026-12-24," in edda("history", task).stdout
+    whole = edda("history").stdout
+    assert "made task long long" in whole
+    assert max(map(len, whole.splitlines())) < 200
+    assert len(edda.json("history")["changes"][0]["what"][0]) > 400

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.cli.processes import on_a_terminal
+
 
 def test_tags_are_made_listed_renamed_and_deleted(edda: Any) -> None:
     task_id = edda.id_of("task", "add", "a", "--tag", "work")
@@ -37,3 +39,12 @@ def test_a_tag_that_has_the_new_name_already_is_told_so(edda: Any) -> None:
     edda("tag", "add", "home")
     assert edda("tag", "rename", "home", "home").stderr == "The tag is called home already.\n"
     assert edda("tag", "rename", "home", "Home").stderr == "Renamed the tag home to Home.\n"
+
+
+def test_a_person_is_told_how_to_use_a_new_tag_and_a_program_its_id(edda: Any) -> None:
+    code, printed = on_a_terminal(edda.home, "tag", "add", "home")
+    assert code == 0
+    assert "The tag home is there; `edda task edit ID --tag NAME`" in printed
+    (made,) = edda.json("tag", "list")
+    assert made["id"] not in printed
+    assert edda("tag", "add", "home").stdout == made["id"] + "\n"

@@ -46,3 +46,23 @@ def test_an_answer_says_what_a_due_date_was_taken_for(edda: Any) -> None:
     assert edda("task", "edit", "a", "--due", "2027-W10").stderr == "Changed due date: a\nDue Monday 2027-03-08.\n"
     assert edda("task", "add", "b", "--due", "none").stderr == ""
     assert edda("task", "add", "c", "--due", "friday", "--json").stderr == ""
+
+
+def test_words_of_a_title_that_look_like_fields_are_told_with_what_sets_these(edda: Any) -> None:
+    added = edda("task", "add", "Pay", "rent", "due:friday", "+money", "#home", "pri:1", "re:bill")
+    said = '--title "Pay rent re:bill" --due friday --tag money --tag home --priority 1`'
+    assert said in added.stderr
+    short = added.stderr.split("edda task edit ")[1].split()[0]
+    assert edda.json("task", "show", short)["title"] == "Pay rent due:friday +money #home pri:1 re:bill"
+    for plain in (["Pay rent due:friday"], ["Read", "C++"], ["Meet", "at", "10:30"], ["+1", "#2"]):
+        assert "some are fields" not in edda("task", "add", *plain).stderr
+
+
+def test_a_priority_that_is_none_is_refused_with_those_that_there_are(edda: Any) -> None:
+    for wrong in ("high", "9", "-1", "1.5", ""):
+        refused = edda("task", "add", "x", "--priority", wrong, code=2).stderr
+        assert refused.startswith("--priority: must be a whole number from 0 (most urgent) to 4, and not")
+
+
+def test_an_empty_due_date_is_refused_with_what_takes_one_away(edda: Any) -> None:
+    assert "`none` takes a date away" in edda("task", "add", "x", "--due", " ", code=2).stderr

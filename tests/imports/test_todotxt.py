@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import io
 
+import pytest
+
 from edda_sync import imports
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.imports import todotxt
+from edda_sync.words.errors import UsageError
 from edda_sync.words.query import TaskQuery
 
 SAMPLE = """\
@@ -60,3 +63,23 @@ def test_a_line_that_is_no_text_is_refused_and_the_others_are_taken() -> None:
     source = todotxt.parse(io.BytesIO(b"\xef\xbb\xbfa\r\n\xff\n\nb\n"))
     assert [each.item.title for each in source.items] == ["a", "b"]
     assert [(each.name, each.why) for each in source.refused] == [("line 2", "is not UTF-8 text")]
+
+
+@pytest.mark.parametrize(
+    ("text", "takes"),
+    [
+        ('[\n{"id":1,"description":"x"}\n]\n', "taskwarrior"),
+        ('[{"description":"x"}]\n', "taskwarrior"),
+        ('{"id": "bd-1", "title": "x"}\n', "beads"),
+        ("BEGIN:VCALENDAR\r\nVERSION:2.0\r\n", "ics"),
+        ("\ufeffTYPE,CONTENT,PRIORITY\ntask,x,1\n", "todoist"),
+    ],
+)
+def test_a_file_of_another_program_is_refused_with_what_takes_it(text: str, takes: str) -> None:
+    with pytest.raises(UsageError, match=f"`edda import {takes}` takes"):
+        parse(text)
+
+
+@pytest.mark.parametrize("line", ["[ ] call Anna", "[draft] {x}", "{idea} tidy", "TYPE the letter", "Begin:again"])
+def test_a_task_may_begin_with_any_sign(line: str) -> None:
+    assert len(parse(line).items) == 1

@@ -147,9 +147,9 @@ class NotTaggedError(NotFoundError):
 class AmbiguousIdError(LocalError):
     """A short id, or a title, fits several entities."""
 
-    def __init__(self, reference: str, candidates: Sequence[str]) -> None:
+    def __init__(self, reference: str, candidates: Sequence[str], shorts: Sequence[str] = ()) -> None:
         self.reference, self.candidates = reference, list(candidates)
-        shorts = ", ".join(candidate[-12:] for candidate in self.candidates[:4])
+        shown_ids = ", ".join(shorts[:4] or [candidate[-12:] for candidate in self.candidates[:4]])
         several = " and others" if len(self.candidates) > 4 else ""
         digits, ids = reference.replace("-", "").lower(), [each.replace("-", "") for each in self.candidates]
         begins = all(each.startswith(digits) for each in ids)
@@ -157,7 +157,7 @@ class AmbiguousIdError(LocalError):
         if all(each.endswith(digits) for each in ids):
             advice = "type more of its end"
         many = f"{len(self.candidates)} or more" if len(self.candidates) >= limits.CANDIDATES_MAX else len(candidates)
-        super().__init__(f"{shown(reference)} fits {many} items ({shorts}{several}); {advice}.")
+        super().__init__(f"{shown(reference)} fits {many} items ({shown_ids}{several}); {advice}.")
 
 
 class ConflictError(LocalError):

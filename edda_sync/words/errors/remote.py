@@ -144,7 +144,7 @@ class PairingError(EddaError):
 
     def __init__(self, reason: str, *, nobody_asked: bool = False) -> None:
         self.reason = reason
-        then = "Ask for a new code with `edda invite`"
+        then = "`edda invite` on the device that invites shows a new code"
         if nobody_asked:
             then = (
                 "A code that a device has tried already, or that is older than five minutes, is good no more: ask for a new "
