@@ -73,6 +73,7 @@ def attach(document: str, files: tuple[str, ...], name: str | None, content_type
         note(f"Attached to {found.title}: {safe_line(each.name)} ({size_in_words(each.size)})")
         if each.name in known:
             note(f"{safe_line(each.name)} was attached before; both are kept, and `edda doc files` shows their ids.")
+        known.add(each.name)
 
 
 def type_of(name: str) -> str:
@@ -87,11 +88,13 @@ def source_of(file: str) -> Path | BinaryIO:
     Return what to attach for an argument: a path, or stdin for ``-``.
 
     Raises:
-        UsageError: It is a folder.
+        UsageError: It is a folder, or empty.
     """
     if file == "-":
         return sys.stdin.buffer
     path = Path(file)
+    if not file:
+        raise UsageError("FILE is empty; name the file to attach.")
     if path.is_dir():
         raise UsageError(f"{safe_line(file)} is a folder; attach the files in it, or an archive of it.")
     return path

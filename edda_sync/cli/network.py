@@ -8,7 +8,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
 
 # --- up ---------------------------------------------------------------------------------------------------------------
+
+MET_S: Final = 10.0  # by when a device that has started has usually met those that are there
 
 
 @click.command("up", cls=Command)
@@ -136,6 +138,7 @@ async def _up(
         await device.__aenter__()
     gc.freeze()  # these objects stay: to scan them again would cause pauses of 15 to 40 ms
     footprint.give_back()
+    loop.call_later(MET_S, footprint.give_back)  # what the first talks needed, too
     try:
         if fresh:
             log.noted(made_sentence())

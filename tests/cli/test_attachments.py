@@ -108,10 +108,16 @@ def test_a_name_never_decides_where_a_byte_is_written(edda: Any, made: str, fold
     assert not (tmp_path / "escaped").exists()
 
 
-def test_several_files_of_one_name_are_told_apart_by_id(edda: Any, made: str) -> None:
+def test_several_files_of_one_name_are_told_apart_by_id(edda: Any, made: str, folder: Path) -> None:
     edda("attach", made, "-", "--name", "a", stdin=b"1")
     assert "both are kept" in edda("attach", made, "-", "--name", "a", stdin=b"2").stderr
     assert "with its id" in edda("doc", "save", made, "a", code=2).stderr
+    for number in "12":
+        (folder / number).mkdir()
+        (folder / number / "b").write_text(number)
+    assert edda("attach", made, "1/b", "2/b").stderr.count("b was attached before") == 1
+    edda("doc", "detach", made, edda.json("doc", "files", made)[-1]["id"])
+    edda("doc", "detach", made, "b")
     assert "2 files are attached" in edda("doc", "save", made, code=2).stderr
     ids = [each["id"] for each in edda.json("doc", "files", made)]  # of one millisecond, in any order
     assert sorted(edda("doc", "save", made, each, "--to", "-").stdout for each in ids) == ["1", "2"]
@@ -119,6 +125,7 @@ def test_several_files_of_one_name_are_told_apart_by_id(edda: Any, made: str) ->
 
 def test_what_cannot_be_attached_says_why(edda: Any, made: str, folder: Path) -> None:
     assert "is a folder" in edda("attach", made, str(folder), code=2).stderr
+    assert "FILE is empty" in edda("attach", made, "", code=2).stderr
     assert "--name" in edda("attach", made, "-", code=2, stdin=b"x").stderr
     (folder / "a").write_text("a")
     assert "one by one" in edda("attach", made, "a", "a", "--name", "b", code=2).stderr
