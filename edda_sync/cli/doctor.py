@@ -28,9 +28,11 @@ from edda_sync.engine.file_checks import Finding
 from edda_sync.words import exits
 from edda_sync.words.errors import WAYS_BACK, CorruptError, DamagedStoreError, UsageError
 
-_NO_DAMAGE = frozenset(("identity", "lives", "missing"))  # findings that are not about what is written wrongly
+# findings that are not about what is written wrongly in the store itself; each says what to do
+_NO_DAMAGE = frozenset(("identity", "lives", "missing", "attachments"))
 _CALLED = dict.fromkeys(("log", "membership"), "the log of changes") | {
-    "file": "its file"
+    "file": "its file",
+    "encryption": "its file",
 }  # what other commands call damage; tables otherwise
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ def doctor(rebuild: bool, network: bool, as_json: bool) -> None:
         if rebuilt is not None:
             say(f"rebuilt  tables: {rebuilt}")
         for each in findings:
-            say(f"{'sound  ' if each.sound else 'DAMAGED'}  {each.check}: {each.detail}")
+            say(f"{'sound  ' if each.sound else 'DAMAGED'}  {each.check}: {safe_line(each.detail)}")
         if outstanding:
             say(f"to do    outstanding: {outstanding}")
     damaged = {each.check for each in findings if not each.sound}

@@ -73,7 +73,7 @@ def _check_rest(engine: StorageEngine, needed: Iterable[File]) -> list[Finding]:
         findings.append(Finding(_CHECK, True, what))
     if files.chunks.coding.seals and (plain := sum(not is_sealed(digits) for digits in files.chunks.files())):
         what = f"parts in {files.chunks.folder} that are not encrypted: {plain:,}; `edda store encrypt` seals them"
-        findings.append(Finding("encryption", False, what))
+        findings.append(Finding(_CHECK, False, what))
     return findings
 
 

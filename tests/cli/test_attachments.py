@@ -154,6 +154,19 @@ def test_a_vanished_file_says_so_and_writes_nothing(edda: Any, made: str, folder
     assert "not here" in edda("doc", "files", made).stdout
 
 
+def test_a_vanished_file_is_no_damage_of_the_store_and_its_name_is_shown_safely(edda: Any, made: str) -> None:
+    edda("attach", made, "-", "--name", "\u202ea", stdin=b"x")
+    shutil.rmtree(edda.home / "files")
+    done = edda("doctor", code=1)
+    assert (
+        "DAMAGED  attachments: vanished from this disk, fetch or attach the file again: \\u202ea of the document"
+        in done.stdout
+    )
+    assert "--rebuild" not in done.stderr, "it would not bring the file back"
+    assert "damaged" not in edda("task", "add", "Buy milk").stderr
+    assert edda("doctor", "--rebuild", code=1).stderr == ""
+
+
 @pytest.mark.parametrize(
     ("size", "words"),
     [

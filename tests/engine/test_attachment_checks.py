@@ -104,7 +104,7 @@ def test_what_is_plain_in_an_encrypted_store_is_found_and_sealed(tmp_path: Path)
         made = document(store, "a")
         with DiskChunks(home / "files").adding() as adding:
             adding.add(b"put there by somebody")
-        assert [(each.check, each.sound) for each in check_attachments(store)][-1] == ("encryption", False)
+        assert [(each.check, each.sound) for each in check_attachments(store)][-1] == ("attachments", False)
     encryption.encrypt(home, StorageConfig(encryption_config=config_of(home / "edda.db")))
     with open_store(home) as store:
         assert {each.sound for each in check_attachments(store)} == {True}
