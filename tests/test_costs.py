@@ -220,6 +220,67 @@ def conflicts(size: int, here: StorageEngine, there: StorageEngine) -> Act:
     return here.conflicts
 
 
+def lose_deletions(size: int, here: StorageEngine, there: StorageEngine) -> list[str]:
+    """Delete tasks on one device while another one edits them, before they meet."""
+    made = tasks(here, size)
+    sync(here, there)
+    one_change(here, made, lambda tx, task: tx.delete_task(task))()
+    one_change(there, made, retitle)()
+    return made
+
+
+def take_lost_deletions(size: int, here: StorageEngine, there: StorageEngine) -> Act:
+    lose_deletions(size, here, there)
+    return lambda: sync(here, there)
+
+
+def list_lost_deletions(size: int, here: StorageEngine, there: StorageEngine) -> Act:
+    made = lose_deletions(size, here, there)
+    sync(here, there)
+    assert len(here.conflicts()) == len(made)
+    return here.conflicts
+
+
+def answer_lost_deletions(size: int, here: StorageEngine, there: StorageEngine) -> Act:
+    made = lose_deletions(size, here, there)
+    sync(here, there)
+    return one_change(here, made, lambda tx, task: tx.delete_task(task))
+
+
+def dispute(size: int, here: StorageEngine, there: StorageEngine, places: int) -> Act:
+    """Replace words of texts on two devices at once."""
+    made = [here.create_document(edda.Document(title="D", content="word and " * places)) for _ in range(size)]
+    sync(here, there)
+    for engine, word in ((here, "1"), (there, "2")):
+        edits = [(len("word and ") * number, len("word"), word) for number in reversed(range(places))]
+        with engine.begin_transaction() as tx:
+            for each in made:
+                tx.edit_text(each, "content", edits)
+    sync(here, there)
+    assert len(here.conflicts()) == size * places
+    return here.conflicts
+
+
+def list_disputed_texts(size: int, here: StorageEngine, there: StorageEngine) -> Act:
+    return dispute(size, here, there, 1)
+
+
+def list_places_of_one_text(size: int, here: StorageEngine, there: StorageEngine) -> Act:
+    return dispute(1, here, there, size)
+
+
+def list_a_place_that_was_typed_into(size: int, here: StorageEngine, there: StorageEngine) -> Act:
+    made = here.create_document(edda.Document(title="D", content="10 mg"))
+    sync(here, there)
+    for engine, digit in ((here, "1"), (there, "2")):
+        engine.edit_text(made, "content", [(0, 2, "")])
+        for _ in range(size):
+            engine.edit_text(made, "content", [(0, 0, digit)])
+    sync(here, there)
+    assert len(here.conflicts()) == 1
+    return here.conflicts
+
+
 @cases(
     Case("create, in one change", create_in_one_change),
     Case("create, one by one", create_one_by_one),
@@ -251,6 +312,12 @@ def conflicts(size: int, here: StorageEngine, there: StorageEngine) -> Act:
     Case("list the trash", trash),
     Case("doctor", check),
     Case("list conflicts", conflicts, size=400, devices=2),
+    Case("take deletions that edits have undone", take_lost_deletions, devices=2),
+    Case("list deletions that edits have undone", list_lost_deletions, devices=2),
+    Case("delete again what edits have brought back", answer_lost_deletions, devices=2),
+    Case("list disputed texts", list_disputed_texts, size=40, devices=2),
+    Case("list the disputed places of one text", list_places_of_one_text, devices=2),
+    Case("list a disputed place that was typed into", list_a_place_that_was_typed_into, devices=2),
 )
 def test_twice_as_much_is_less_than_two_and_a_half_times_the_work(case: Case) -> None:
     once, twice = measured(case, case.size), measured(case, 2 * case.size)
@@ -293,6 +360,13 @@ def move_beside_rings(size: int, here: StorageEngine, there: StorageEngine) -> A
     return lambda: reparent(here, [(task, parent)])
 
 
+def retitle_beside_lost_deletions(size: int, here: StorageEngine, there: StorageEngine) -> Act:
+    lose_deletions(size, here, there)
+    sync(here, there)
+    (task,) = tasks(here, 1)
+    return one_change(here, [task], retitle)
+
+
 def take_a_title(size: int, here: StorageEngine, there: StorageEngine) -> Act:
     made = tasks(here, size)
     sync(here, there)
@@ -320,6 +394,7 @@ def take_a_title(size: int, here: StorageEngine, there: StorageEngine) -> Act:
     Case("edit a title beside many rings of parents", retitle_beside_rings, devices=2),
     Case("edit a title beside one ring of parents", retitle_beside_a_ring, devices=2),
     Case("move a task beside many rings of parents", move_beside_rings, devices=2),
+    Case("edit a title beside many deletions that edits have undone", retitle_beside_lost_deletions, devices=2),
     Case("take a title", take_a_title, devices=2),
 )  # fmt: skip
 def test_the_rest_of_a_store_makes_no_work(case: Case) -> None:

@@ -7,6 +7,8 @@ as needed: people who settle a place have mostly just heard of the others.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 
@@ -15,7 +17,7 @@ from edda_sync.changes.chains import Chains
 from edda_sync.changes.past import Pasts
 from edda_sync.crdt import operation as ops
 from edda_sync.crdt.entity import Entity
-from edda_sync.crdt.frontier import Dot, Frontier
+from edda_sync.crdt.frontier import SEQ_MAX, Dot, Frontier
 from edda_sync.crdt.operation import Operation
 from edda_sync.crdt.text import edits
 from edda_sync.crdt.text.clients import NAME_BYTES
@@ -24,7 +26,9 @@ from edda_sync.crdt.text.units import units
 from edda_sync.store.seams import StoreReader
 from edda_sync.words.errors import RefusedTextError
 
-HEADERS: Final = 64  # headers that are read at once
+HEADERS: Final = 64  # headers of a chain that are read at once, a block
+_Block = dict[bytes, list[tuple[int, int]]]
+"""By actor: which header of a block names which of its changes, in order."""
 
 
 class NotHereError(LookupError):
@@ -41,8 +45,9 @@ class Knowing:
 
     def __init__(self, reader: StoreReader) -> None:
         self._reader, self._chains, self._pasts = reader, Chains(reader), Pasts()
-        self._named: dict[Dot, Frontier] = {}  # by change: what the headers that were read for it named last
-        self._from: dict[Dot, int] = {}  # the first of these headers
+        self._blocks: dict[tuple[bytes, int], _Block] = {}
+        self._cut: set[tuple[bytes, int]] = set()  # blocks whose beginning is not here
+        self._ends: dict[tuple[bytes, int, bytes], int | None] = {}  # what was named last up to the end of a block
         self._through: dict[Dot, Frontier] = {}
 
     def knows(self, one: Dot, other: Dot) -> bool:
@@ -66,31 +71,59 @@ class Knowing:
             self._through[dot] = self._pasts.through(self._reader, dot)
         return self._through[dot]
 
-    def _latest(self, dot: Dot, actor: bytes) -> int:
+    def _latest(self, dot: Dot, other: bytes) -> int:
         """Return the last change of another actor that a change knew; 0 if it knew none."""
         while True:
-            named, first = self._named.setdefault(dot, {}), self._from.get(dot, dot[1] + 1)
-            while actor not in named and first > 1:
-                first = self._read(dot[0], max(1, first - HEADERS), first - 1, named)
-                self._from[dot] = first
-            if actor in named:
-                return named[actor]
+            found = self._named_until(*dot, other)
+            if found is not None:
+                return found
             birth = changes.decode_birth(self._reader.log.heads()[dot[0]].birth)
             if birth.parent is None:
                 return 0
             dot = birth.parent, birth.parent_seq
-            if dot[0] == actor:
+            if dot[0] == other:
                 return dot[1]
 
-    def _read(self, actor: bytes, first: int, last: int, named: Frontier) -> int:
-        """Note what some headers of a chain name, if no later one named it; return the first seq."""
-        headers = self._reader.log.headers(actor, first, last)
-        if len(headers) <= last - first:
-            raise NotHereError(f"Changes {first:,} to {last:,} are not here.")
-        for raw in reversed(headers):
-            for name, seq, _ in changes.decode_header(raw).deps:
-                named.setdefault(name, seq)
-        return first
+    def _named_until(self, actor: bytes, seq: int, other: bytes) -> int | None:
+        """Return which change of another actor the headers of a chain named last, up to one of them; None if none did."""
+        if seq > self._reader.log.heads()[actor].seq:
+            raise NotHereError(f"Change {seq:,} is not here.")
+        number, passed, found = (seq - 1) // HEADERS, list[int](), None
+        block = self._block(actor, number)
+        if at := bisect_right(block.get(other, ()), (seq, SEQ_MAX)):
+            return block[other][at - 1][1]
+        while number and found is None:  # what was passed once is not looked through again
+            self._check_whole(actor, number)
+            number -= 1
+            if (actor, number, other) in self._ends:
+                found = self._ends[actor, number, other]
+                break
+            passed.append(number)
+            if steps := self._block(actor, number).get(other):
+                found = steps[-1][1]
+        if found is None:
+            self._check_whole(actor, number)
+        self._ends.update(((actor, each, other), found) for each in passed)
+        return found
+
+    def _check_whole(self, actor: bytes, number: int) -> None:
+        if (actor, number) in self._cut:
+            raise NotHereError(f"Changes before {(number + 1) * HEADERS:,} are not here.")
+
+    def _block(self, actor: bytes, number: int) -> _Block:
+        """Return what some headers of a chain name; each header is read once."""
+        known = self._blocks.get((actor, number))
+        if known is None:
+            known = self._blocks[actor, number] = defaultdict(list)
+            first = number * HEADERS + 1
+            last = min(first + HEADERS - 1, self._reader.log.heads()[actor].seq)
+            headers = self._reader.log.headers(actor, first, last)
+            if len(headers) <= last - first:  # a segment stands for those before
+                self._cut.add((actor, number))
+            for header in map(changes.decode_header, headers):
+                for name, seq, _ in header.deps:
+                    known[name].append((header.seq, seq))
+        return known
 
 
 class TextLog:

@@ -29,6 +29,8 @@ from edda_sync.crdt.text.runs import Run
 from edda_sync.crdt.text.sequence import TextSequence
 
 _WHOLE: Final = 0  # seq of what is named as a whole: a rewrite, or the start
+Latest = dict[int, int]
+"""Of some changes, the last one of each author, which knows all that the earlier ones know."""
 
 
 class Log(Protocol):
@@ -66,7 +68,7 @@ class Overlap(NamedTuple):
 class _Place:
     position: int
     runs: list[Run]  # its units
-    sharers: set[Who]
+    sharers: Latest
     end: tuple[int, int]  # the index of its last run among all, and how many units of that run are in it
     deletions: list[tuple[Who, Range]] = field(default_factory=list)
 
@@ -110,14 +112,14 @@ class _Finder:
             if run.name in shared:
                 at[run.name].append((run.clock, index))
             before.append(before[-1] + len(run.text or ""))
-        sharers: dict[int, set[Who]] = defaultdict(set)  # by the index of a run
+        sharers: dict[int, Latest] = defaultdict(dict)  # by the index of a run
         for each in at.values():
             each.sort()
         for who, (name, clock, size) in self._deleted(shared):
             for _, index in at[name][bisect_right(at[name], (clock, len(runs))) - 1 :]:
                 if runs[index].clock >= clock + size:
                     break
-                sharers[index].add(who)
+                _join(sharers[index], [who])
         found: list[_Place] = []
         for index in sorted(sharers):
             if not found or index > found[-1].end[0]:
@@ -126,11 +128,11 @@ class _Finder:
         return found
 
     def _reach(
-        self, runs: Sequence[Run], before: Sequence[int], sharers: dict[int, set[Who]], index: int, found: list[_Place]
+        self, runs: Sequence[Run], before: Sequence[int], sharers: dict[int, Latest], index: int, found: list[_Place]
     ) -> None:
         """Find the place of a run with shared units. It becomes a part of the last one if it reaches that."""
         last = found[-1].end if found else (-1, 0)
-        among, left = set(sharers[index]), list[Run]()
+        among, left = dict(sharers[index]), list[Run]()
         ended = False
         at = index - 1
         while at >= 0 and not ended and at >= last[0]:
@@ -138,7 +140,7 @@ class _Finder:
                 if at == last[0] and piece.clock < runs[at].clock + last[1]:
                     ended = True
                     break
-                if piece.text is not None and self._saw(among, self._by(piece.name, piece.clock)[0]):
+                if piece.text is not None and self._saw(among.items(), self._by(piece.name, piece.clock)[0]):
                     at, ended = -2, True
                     break
                 left.append(piece)
@@ -146,11 +148,11 @@ class _Finder:
         is_joined = bool(found) and at > -2 and (ended or at < last[0])
         if is_joined:
             place = found.pop()
-            among |= place.sharers
+            _join(among, place.sharers.items())
         right, end = [runs[index]], (index, runs[index].size)
         for at in range(index + 1, len(runs)):
-            among |= sharers.get(at, set())
-            taken = self._take_right(runs[at], among, right)
+            _join(among, sharers.get(at, {}).items())
+            taken = self._take_right(runs[at], among.items(), right)
             end = (at, taken) if taken else end
             if taken < runs[at].size:
                 break
@@ -228,7 +230,7 @@ class _Finder:
 
     def overlap(self, place: _Place) -> Overlap | None:
         """Return the overlap at a place; None if it is settled, or all made the same of it."""
-        sharers = sorted(place.sharers)
+        sharers = sorted(place.sharers.items())
         sides = [one for one in sharers if not any(two != one and self._knows(two, one) for two in sharers)]
         if len(sides) < 2:
             return None
@@ -236,7 +238,7 @@ class _Finder:
         groups = self._groups(atoms, sides)
         if not any(group.is_open for group in groups):
             return None
-        read = Readings(self, [group.changes for group in groups])
+        read = Readings(self, [_last(group.changes) for group in groups])
         atoms, position = read.trimmed(atoms, place.position)
         readings = [read.of(number, atoms) for number in range(len(groups))]
         shown = "".join(atom.text or "" for atom in atoms)
@@ -266,7 +268,7 @@ class _Finder:
         is_open = [met[number] | 1 << number != every for number in range(len(sides))]
         if not any(is_open):
             return []
-        settling = [who for who, _ in joints]
+        settling = _last([who for who, _ in joints])
         last = [each for each in joints if not self._saw(settling, each[0])]
         groups = [_Group([who], any(is_open[number] for number in known)) for who, known in last]
         for number, each in enumerate(followers):
@@ -348,6 +350,18 @@ class _Finder:
     def knows(self, group: Iterable[Who], other: Who) -> bool:
         """Tell whether one of some changes is another change, or depends on it."""
         return any(each == other or self._knows(each, other) for each in group)
+
+
+def _join(latest: Latest, changes: Iterable[Who]) -> None:
+    for author, seq in changes:
+        latest[author] = max(latest.get(author, _WHOLE), seq)
+
+
+def _last(changes: Iterable[Who]) -> list[Who]:
+    """Return the last one of each author."""
+    latest: Latest = {}
+    _join(latest, changes)
+    return [*latest.items()]
 
 
 def _blank(texts: Sequence[str]) -> int:
