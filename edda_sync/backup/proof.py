@@ -106,13 +106,20 @@ class Folder:
             engine.open_store(StorageConfig(state_path=self._path / "state", backend="sqlite"))
             if isinstance(engine.store, SqliteStore):
                 engine.store.on_idle = None  # nobody searches here for words, so none are written
-            if engine.reading.is_encrypted() != (self._keys is not None):  # that of the store has changed meanwhile
+            if not self._is_encrypted_as_wanted(engine):  # the store was encrypted, or its key replaced, meanwhile
                 raise StorageError("The proof store of these backups is not encrypted as the store is.")
             engine.own.use(Identity.create())  # nobody ever sees it: this store signs nothing
         except BaseException:
             engine.close()
             raise
         return engine
+
+    def _is_encrypted_as_wanted(self, engine: StorageEngine) -> bool:
+        if self._keys is None or not isinstance(engine.store, SqliteStore) or engine.store.keys is None:
+            return engine.reading.is_encrypted() == (self._keys is not None)
+        from edda_sync.store.sqlite.rekeying import key_in_use  # only for encrypted stores
+
+        return key_in_use(engine.store) == engine.store.keys.data.current
 
     def clear(self) -> None:
         """Remove the folder; if it is plain, and the store is encrypted, what is in it is overwritten."""

@@ -239,6 +239,27 @@ def test_what_proves_the_backups_of_a_store_that_is_encrypted_or_decrypted_later
     assert files_with(kept, b"Plantedword at last") != []
 
 
+def test_what_proves_the_backups_gets_the_new_data_key_with_the_next_backup(tmp_path: Path) -> None:
+    key_file = tmp_path / "stick" / "store.key"
+    key_file.parent.mkdir()
+    wanted = edda.EncryptionConfig(key_storage=edda.KeyStorage.FILE, key_file=key_file)
+    config = edda.StorageConfig(state_path=tmp_path / "state", encryption_config=wanted)
+    with edda.open(tmp_path / "home", config) as engine:
+        engine.create_task(edda.Task(title="Buy milk"))
+        manager = BackupManager(engine, Place())
+        kept = manager.backup_path / "kept" / "edda.db"
+        manager.back_up()
+        first = kept.stat().st_ino
+        engine.create_task(edda.Task(title="Buy bread"))
+        manager.back_up()
+        assert kept.stat().st_ino == first
+        keys = encryption.EncryptionManager(engine).rotate_data_key()
+        engine.create_task(edda.Task(title="Buy salt"))
+        made = manager.back_up().manifest
+        assert kept.read_bytes()[:16] == keys.current.salt
+        assert [each.error for each in manager.verify([made])] == [None]
+
+
 def test_the_next_backup_costs_what_is_new_and_the_first_one_and_verifying_cost_what_there_is(tmp_path: Path) -> None:
     counter, first, later, verified = Counter(), list[Work](), list[Work](), list[Work]()
     with counter.watching():
