@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import NamedTuple
 
-from edda_sync.backup import retention
 from edda_sync.backup.comparing import Difference, differences, tags_lacking
 from edda_sync.backup.devices import included
 from edda_sync.backup.inner import Inner
@@ -25,6 +23,7 @@ from edda_sync.backup.occupying import FOR_A_TIME, occupied
 from edda_sync.backup.packs import PackedChunks, bring_here, lacking_here, read_index
 from edda_sync.backup.previewing import preview
 from edda_sync.backup.proof import Folder, Ground, ProofStore
+from edda_sync.backup.pruning import judged
 from edda_sync.backup.repository import Found, Repository
 from edda_sync.backup.restoring import bring_back, bring_tags, make_true
 from edda_sync.backup.sealed import Kind
@@ -41,7 +40,7 @@ from edda_sync.engine.standing import Remembered
 from edda_sync.segments import run as runs
 from edda_sync.words import values
 from edda_sync.words.config import BackupConfig
-from edda_sync.words.errors import BackupError, DamagedBackupError, NotFoundError, TargetError, shown
+from edda_sync.words.errors import BackupError, NotFoundError, TargetError, shown
 from edda_sync.words.folders import proofs_folder
 from edda_sync.words.listed import Tag
 
@@ -110,10 +109,22 @@ class BackupManager:
             if self._noted.now().is_distrusted:
                 proof.begin_anew()
             making = Making(storage, self.repository, proof, source.packing, tell)
-            made = making.make(lambda heads: included(storage, source.exchange, heads, self._remembered()))
+            devices = lambda heads: included(storage, source.exchange, heads, self._remembered())  # noqa: E731
+            try:
+                made = making.make(devices)
+            except TargetError:  # if the place is full, what need not be kept may make room
+                if not self._makes_room(spared):
+                    raise
+                made = making.make(devices)
             self.repository.keep_keys(storage, made.manifest)
             self.prune(spared, made.manifest)
         return made
+
+    def _makes_room(self, spared: Manifest | None) -> bool:
+        try:
+            return self.prune(spared) > 0
+        except BackupError:
+            return False
 
     def prune(self, spared: Manifest | None = None, made: Manifest | None = None) -> int:
         """
@@ -123,41 +134,21 @@ class BackupManager:
             spared: One that is kept all the same.
             made: The newest one, which a target that lists late may not list yet.
         """
-        there = self.repository.own()
-        own = {each.key: each.manifest for each in there if each.manifest is not None}
-        if made is not None and made not in own.values():
-            own[""] = made
-        taken = [
-            retention.Taken(
-                key, datetime.fromtimestamp(each.made_ms / 1_000, UTC), each.total_bytes, not each.outstanding
-            )
-            for key, each in own.items()
-        ]
-
-        def size_of(kept: Sequence[retention.Taken]) -> int:
-            sizes: dict[bytes, int] = {}
-            for name, size in (found for each in kept for found in own[each.name].sizes.items()):
-                sizes[name] = max(size, sizes.get(name, 0))  # one that an older version made leaves packs out
-            return sum(sizes.values())
-
-        verdicts = retention.judge(taken, self.config.retention, None, size_of)
-        gone = [each.backup.name for each in verdicts if not each.keeps and own[each.backup.name] != spared]
-        kept = len(own) - len(gone)
-        newest = next(reversed(own.values()))
-        gone += [  # nobody can read them, and as long as they are there, nothing of what lies there may be deleted
-            each.key for each in there if isinstance(each.error, DamagedBackupError) and each.number < newest.number
-        ]
-        self._noted.note(  # first: otherwise, if this ends now, backups seem to be missing
-            number=newest.number,
-            made_ms=newest.made_ms,
-            changes=sum(seq for _, seq, _ in newest.heads),
-            checked_ms=int(self.storage.writing.now() * 1_000),
-            kept=kept,
-            outstanding=tuple(each.name for each in newest.outstanding),
-            converged_ms=max((each.made_ms for each in own.values() if not each.outstanding), default=0),
-        )
+        pruned = judged(self.repository.own(), self.config.retention, spared, made)
+        facts: dict[str, object] = {"kept": pruned.kept}
+        if made is not None:
+            newest = pruned.own[-1]
+            facts |= {
+                "number": newest.number,
+                "made_ms": newest.made_ms,
+                "changes": sum(seq for _, seq, _ in newest.heads),
+                "checked_ms": int(self.storage.writing.now() * 1_000),
+                "outstanding": tuple(each.name for each in newest.outstanding),
+                "converged_ms": max((each.made_ms for each in pruned.own if not each.outstanding), default=0),
+            }
+        self._noted.note(**facts)  # first: otherwise, if this ends now, backups seem to be missing
         known = () if made is None else (made,)
-        return self.repository.drop(gone, self.storage.writing.now(), Inner(self.repository).of, known)
+        return self.repository.drop(pruned.gone, self.storage.writing.now(), Inner(self.repository).of, known)
 
     def backups(self) -> list[Found]:
         """Return the backups of all devices of the workspace at this target, the oldest first."""

@@ -172,7 +172,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "a backup that is being restored is let go",
         "A restore that is given again finds its backup no more.",
-        "backup/manager.py",
+        "backup/pruning.py",
         "and own[each.backup.name] != spared",
         "",
         ("backup/test_manager.py",),
