@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,6 +125,50 @@ def test_no_reader_sees_an_older_state_than_one_that_was_acknowledged_while_thre
         for thread in readers:
             thread.join()
         assert wrong == []
+
+
+WRITER = """
+import sys
+import edda_sync as edda
+home, task, count = sys.argv[1:]
+with edda.open(home) as store:
+    for title in range(1, int(count) + 1):
+        store.update_task(edda.Task(id=task, title=str(title)))
+        print(title, flush=True)
+"""
+
+
+def test_what_another_process_has_acknowledged_is_seen_by_the_next_read(store: StorageEngine) -> None:
+    task, mine = store.create_task(edda.Task(title="0")), store.create_task(edda.Task(title="0"))
+    over, stale, reads = threading.Event(), list[tuple[int, int]](), 0
+
+    def write() -> None:
+        number = 0
+        while not over.is_set():
+            number += 1
+            store.update_task(edda.Task(id=mine, title=str(number)))
+
+    def shown() -> int:
+        found = store.get_task(task)
+        assert found is not None
+        return int(found.title)
+
+    beside = threading.Thread(target=write)
+    beside.start()
+    try:
+        command = [sys.executable, "-c", WRITER, str(store.home), task, "60"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                for _ in range(3):
+                    reads += 1
+                    if (found := shown()) < int(line):
+                        stale.append((int(line), found))
+    finally:
+        over.set()
+        beside.join()
+    assert reads == 180
+    assert stale == []
 
 
 def test_a_transaction_reads_its_snapshot_and_not_the_cache(store: StorageEngine) -> None:
