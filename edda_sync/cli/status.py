@@ -96,7 +96,7 @@ def asked(what: str, *, quietly: bool = False, hanging: Answer | None = None) ->
         hanging: What to return if it does not answer.
     """
     if not os.path.exists(socket_path(home())):
-        return None
+        return _unheard(hanging)
     import asyncio
 
     from edda_sync.device import control
@@ -105,10 +105,24 @@ def asked(what: str, *, quietly: bool = False, hanging: Answer | None = None) ->
         with nullcontext() if quietly else Waiting("Asking the running device"):
             return asyncio.run(control.answered(home(), {"do": what}))
     except ConnectionError:
-        return None
+        return _unheard(hanging)
     except TimeoutError:
         note("The device that runs here does not answer (`edda up` was stopped, or hangs); the store says this:")
         return hanging
+
+
+def _unheard(hanging: Answer | None) -> Answer | None:
+    """Return what to do without an answer, and say so if a device runs all the same."""
+    if not os.path.exists(home() / "run"):  # nobody ever ran a device here
+        return None
+    from edda_sync.device.locked import is_running
+
+    if not is_running(home()):
+        return None
+    note(
+        "The device that runs here cannot be asked (`edda up` begins, ends, or was stopped then); the store says this:"
+    )
+    return hanging
 
 
 def _print_status(found: Answer) -> None:

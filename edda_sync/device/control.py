@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import json
 import os
 import socket
@@ -20,16 +19,15 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from edda_sync.device.locked import LOCK_FILE, lock
 from edda_sync.engine import opening
 from edda_sync.words import limits
 from edda_sync.words.config import StorageConfig, absolute
 from edda_sync.words.errors import EddaError, UsageError
-from edda_sync.words.files import disk_error, mend_file, open_file
+from edda_sync.words.files import disk_error
 from edda_sync.words.folders import make_folder, socket_path
 from edda_sync.words.process import Owner, held
 
-LOCK_FILE: Final = "edda.lock"
-HOLDER_BYTES_MAX: Final = 200  # how much is read of who holds the lock
 LINE_BYTES_MAX: Final = 1024 * 1024
 
 Answer = dict[str, Any]
@@ -52,7 +50,7 @@ def only_runner(home: Path, config: StorageConfig | None = None) -> Iterator[Non
     """
     home = absolute(home)
     is_new = not home.exists()
-    fd = _locked(home / "run" / LOCK_FILE, home)
+    fd = lock(home / "run" / LOCK_FILE, home)
     try:
         with contextlib.suppress(OSError):  # a full disk is no reason not to run
             os.ftruncate(fd, 0)
@@ -75,36 +73,12 @@ def _file_locked(config: StorageConfig | None) -> Iterator[None]:
     path = config.database_path
     with opening.naming_path(path):
         make_folder(path.parent)
-    fd = _locked(path.with_name(f"{path.name}-lock"), path)
+    fd = lock(path.with_name(f"{path.name}-lock"), path)
     try:
         with held(fd):
             yield
     finally:
         os.close(fd)
-
-
-def _locked(path: Path, what: Path) -> int:
-    """Return an open descriptor of a lock, which this process holds; ``what`` is what it stands for."""
-    folder = path.parent
-    if path.name == LOCK_FILE:
-        mend_file(folder)
-    while True:
-        make_folder(folder)
-        fd = open_file(path)
-        try:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise UsageError(
-                    f"Another edda is syncing {what} already{_holder(fd)}; stop it first, or use commands beside it."
-                ) from None
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(fd), path.stat()):
-                    return fd
-        except BaseException:
-            os.close(fd)
-            raise
-        os.close(fd)  # whoever held it before took it away, since nothing had come of its folder
 
 
 def _leave_no_trace(home: Path) -> None:
@@ -115,12 +89,6 @@ def _leave_no_trace(home: Path) -> None:
             (folder / LOCK_FILE).unlink()
             folder.rmdir()
             home.rmdir()
-
-
-def _holder(fd: int) -> str:
-    """Return the holder of a lock, in brackets; empty if it did not write who it is."""
-    said = os.pread(fd, HOLDER_BYTES_MAX, 0).decode(errors="replace")
-    return f" ({said})" if said.startswith("process ") else ""
 
 
 def _is_private(folder: Path) -> bool:

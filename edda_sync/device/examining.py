@@ -131,7 +131,7 @@ async def _port(store: StorageEngine, running: Mapping[str, Any] | None) -> Asyn
     async with server:
         port = own.getsockname()[1]
         which = "is free" if last else "can be opened, as an example"
-        yield port, Step("port", True, f"TCP port {port} {which}; nothing listens, since `edda up` does not run")
+        yield port, Step("port", True, f"TCP port {port} {which}; nothing listens until `edda up` runs")
 
 
 async def _firewall(addresses: Sequence[str], port: int, running: Mapping[str, Any] | None) -> Step:

@@ -7,8 +7,8 @@ written through one. It contains no secrets.
 
 from __future__ import annotations
 
+import errno
 import os
-import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from edda_sync.words import limits
 from edda_sync.words.errors import ConfigFileError, SettingError, UnreadableError
-from edda_sync.words.files import disk_error
+from edda_sync.words.files import disk_error, opener
 from edda_sync.words.kinds import Location
 from edda_sync.words.section import take
 from edda_sync.words.settings import SETTINGS, TABLES, no_setting
@@ -48,10 +48,7 @@ def read(path: Path) -> str | None:
         StorageError: The disk failed.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe would wait for its writer
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise IsADirectoryError
+        with open(path, "rb", opener=opener) as file:
             raw = file.read(limits.CONFIG_BYTES_MAX + 1)
     except FileNotFoundError:
         if os.path.islink(path):
@@ -62,9 +59,9 @@ def read(path: Path) -> str | None:
         return None
     except PermissionError:
         raise UnreadableError(str(path)) from None
-    except IsADirectoryError:
-        raise ConfigFileError(str(path), "is no ordinary file", "move it away") from None
     except OSError as error:
+        if error.errno == errno.EINVAL:
+            raise ConfigFileError(str(path), "is no ordinary file", "move it away") from None
         raise disk_error(path, error) from None
     if len(raw) > limits.CONFIG_BYTES_MAX:
         why = f"is longer than {limits.CONFIG_BYTES_MAX:,} bytes, the most that is read"

@@ -116,7 +116,12 @@ def opener(path: str, flags: int) -> int:
     Raises:
         OSError: It cannot be opened, or is no ordinary file.
     """
-    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, PRIVATE)
+    try:
+        descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, PRIVATE)
+    except OSError as error:
+        if error.errno in (errno.ENXIO, errno.ENODEV):  # a socket, a pipe to write to, or a device that is not there
+            raise OSError(errno.EINVAL, "it is no ordinary file", path) from None
+        raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "it is no ordinary file", path)

@@ -143,4 +143,5 @@ def absolute(path: arguments.SomePath) -> Path:
     try:
         return path.expanduser().absolute()
     except (OSError, RuntimeError) as error:
-        raise UsageError(f"{path} cannot be found from here ({error}); name it from the root on.") from None
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"{path} cannot be found from here ({why}); name it from the root on.") from None

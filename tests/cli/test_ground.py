@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import shutil
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -98,6 +100,22 @@ def test_a_folder_that_may_not_be_looked_at_is_told_as_that_by_readers_and_write
             assert done.stderr.startswith(f"{edda.home / 'edda.db'} cannot be read; nothing was touched"), args
     finally:
         edda.home.chmod(0o700)
+
+
+@pytest.mark.parametrize("name", ["edda.db", "identity.json", "identity.key", "config.toml"])
+def test_a_socket_in_the_place_of_a_file_is_called_no_file_and_the_disk_is_not_blamed(
+    machine: Machines, name: str
+) -> None:
+    laptop = machine("laptop")
+    laptop.run("init")
+    (laptop.home / name).unlink(missing_ok=True)
+    with contextlib.chdir(laptop.home), socket.socket(socket.AF_UNIX) as made:
+        made.bind(name)
+    ended = laptop.start("up", "--no-discovery")
+    assert ended.wait() in (1, 2)
+    said = "".join(ended.lines)
+    assert "no ordinary file" in said or "not an edda store" in said
+    assert (laptop.home / name).is_socket()
 
 
 @pytest.mark.parametrize("name", ["edda.db", "identity.json", "identity.key", "config.toml", "run", "run/edda.lock"])

@@ -19,6 +19,7 @@ from sqlcipher3 import dbapi2 as sqlite
 
 import edda_sync
 from edda_sync.cli.main import root
+from edda_sync.device.control import only_runner
 from edda_sync.engine import doctor
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.store.seams import StoreWriter
@@ -305,6 +306,16 @@ def test_a_command_that_needs_the_running_device_says_that_it_hangs(
         refused = edda(*args, code=2)
     assert "does not answer (`edda up` was stopped, or hangs); nothing was done: let it go on" in refused.stderr
     assert limits.DEVICE_ANSWER_S <= 2
+
+
+def test_a_device_that_begins_or_was_stopped_before_it_could_be_asked_is_not_called_none(edda: Any) -> None:
+    with only_runner(edda.home):
+        for args in (("status",), ("devices",)):
+            answered = edda(*args)
+            assert "cannot be asked (`edda up` begins, ends, or was stopped then)" in answered.stderr
+            assert "laptop" in answered.stdout
+        assert "running, but it does not answer now" in edda("status").stdout
+    assert "not running" in edda("status").stdout
 
 
 def test_a_stopped_device_is_told_and_answers_once_it_goes_on(machine: Machines) -> None:

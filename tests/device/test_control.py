@@ -207,12 +207,12 @@ def test_a_folder_that_was_made_for_the_lock_alone_is_taken_away_again(home: Pat
 def test_a_lock_that_was_taken_away_meanwhile_is_made_anew(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def open_and_lose(path: Path) -> int:
         fd = open_file(path)
-        monkeypatch.setattr("edda_sync.device.control.open_file", open_file)
+        monkeypatch.setattr("edda_sync.device.locked.open_file", open_file)
         path.unlink()  # as the holder before does at its end
         path.parent.rmdir()
         return fd
 
-    monkeypatch.setattr("edda_sync.device.control.open_file", open_and_lose)
+    monkeypatch.setattr("edda_sync.device.locked.open_file", open_and_lose)
     with only_runner(home), pytest.raises(UsageError), only_runner(home):
         raise AssertionError("two hold the lock")
 

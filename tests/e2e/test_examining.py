@@ -73,7 +73,7 @@ def test_before_any_device_ran_everything_works_but_nobodys_clock_is_known(pair:
     assert {name: each["ok"] for name, each in steps.items()} == dict.fromkeys(STEPS, True) | {"clock": None}
     assert pair.place.address in steps["interface"]["detail"]
     assert steps["multicast"]["detail"] == f"passes on {INTERFACE}"
-    assert "nothing listens, since `edda up` does not run" in steps["port"]["detail"]
+    assert "nothing listens until `edda up` runs" in steps["port"]["detail"]
 
 
 async def test_beside_a_running_device_a_wrong_clock_is_what_fails(pair: Pair) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -122,6 +124,11 @@ def pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
+def endpoint(path: Path) -> None:
+    with contextlib.chdir(path.parent), socket.socket(socket.AF_UNIX) as made:  # its name must be short
+        made.bind(path.name)
+
+
 def dangling(path: Path) -> None:
     path.symlink_to(path.parent / "nowhere.toml")
 
@@ -146,6 +153,7 @@ def long(path: Path) -> None:
     ("make", "advice"),
     [
         (folder, "is no ordinary file; nothing was opened or changed: move it away."),
+        (endpoint, "is no ordinary file; nothing was opened or changed: move it away."),
         (pipe, "is no ordinary file; nothing was opened or changed: move it away."),
         (dangling, "where nothing is; nothing was opened or changed: put the file there, or take the link away."),
         (utf16, "is not UTF-8 text (byte 0); nothing was opened or changed: save it in that encoding."),
