@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING
 
 from edda_sync.cli.common import configuration, database, home, opened, safe_line
 from edda_sync.engine.opening import has_identity, has_store, refuse_missing
-from edda_sync.words.errors import NoStoreError
+from edda_sync.store.sqlite.opening import check_file
+from edda_sync.words.errors import EddaError, NoStoreError
 from edda_sync.words.folders import state_folder
 
 if TYPE_CHECKING:
     from edda_sync.engine.engine import StorageEngine
 
 
-def no_store() -> NoStoreError:
-    """Return the error for what makes no sense where no store was ever made."""
+def no_store() -> EddaError:
+    """Return the error for what makes no sense where no store was ever made, or where nobody may look for one."""
+    try:
+        check_file(database())
+    except EddaError as error:
+        return error
     return NoStoreError(
         safe_line(str(home())),
         "with a recovery code, type `edda backup restore --recovery`; if another device is left, `edda invite` there and "

@@ -148,7 +148,7 @@ def _telling_where() -> Iterator[None]:
 
 def _left() -> set[Path]:
     """Return the folders of all stores that were put aside."""
-    return {file.parent for file in home().glob(f"{asides.PREFIX}*/{DATABASE_FILE}")}
+    return {file.parent for file in asides.held(home(), DATABASE_FILE)}
 
 
 def _go_on(ctx: click.Context, at: tuple[str, int] | None) -> None:

@@ -49,7 +49,7 @@ def only_runner(home: Path, config: StorageConfig | None = None) -> Iterator[Non
         ReadOnlyError, DiskFullError: The lock file cannot be created.
     """
     home = absolute(home)
-    is_new = not home.exists()
+    is_new = not os.path.exists(home)
     fd = lock(home / "run" / LOCK_FILE, home)
     try:
         with contextlib.suppress(OSError):  # a full disk is no reason not to run

@@ -53,6 +53,14 @@ def done(aside: Path) -> None:
         raise disk_error(aside / NOTE_FILE, error) from None
 
 
+def held(home: Path, name: str) -> list[Path]:
+    """Return the files of a name in the folders of stores that were put aside, in order; none where nobody may look."""
+    try:
+        return sorted(home.glob(f"{PREFIX}*/{name}"))
+    except OSError:
+        return []
+
+
 def outstanding(home: Path) -> dict[Path, bytes]:
     """
     Return the folders of the stores that are still to be brought along, oldest first, each with the id of the workspace into
@@ -62,7 +70,7 @@ def outstanding(home: Path) -> dict[Path, bytes]:
         home: The folder of the store that took their place.
     """
     found: dict[Path, bytes] = {}
-    for note in sorted(home.glob(f"{PREFIX}*/{NOTE_FILE}")):
+    for note in held(home, NOTE_FILE):
         if (note.parent / DATABASE_FILE).exists():  # otherwise the store was not moved
             with suppress(OSError):
                 found[note.parent] = note.read_bytes()[:_ID_BYTES]

@@ -40,7 +40,7 @@ _RETRY_S: Final = 0.01
 
 def has_identity(home: Path) -> bool:
     """Tell whether the folder has, or had, a device. ``transport.identity`` checks whether the key is complete."""
-    return any((home / name).exists() for name in (NOTE_FILE, KEY_FILE))
+    return any(os.path.exists(home / name) for name in (NOTE_FILE, KEY_FILE))  # False also where nobody may look
 
 
 def has_store(database: Path) -> bool:
@@ -209,7 +209,7 @@ def _left(home: Path, database: Path) -> list[str]:
 
 def _identity(home: Path) -> list[str]:
     """Return the names of the files of a device's identity."""
-    return [name for name in (NOTE_FILE, KEY_FILE) if (home / name).exists()]
+    return [name for name in (NOTE_FILE, KEY_FILE) if os.path.exists(home / name)]
 
 
 def _signs(home: Path, database: Path, state: Path, *, anew: bool) -> list[str]:
@@ -221,13 +221,13 @@ def _signs(home: Path, database: Path, state: Path, *, anew: bool) -> list[str]:
     if not (unwritten or known or remembered):
         return []
     names = _identity(home) if known else []
-    return [path.name for path in (database, journal) if path.exists()] + names
+    return [path.name for path in (database, journal) if os.path.exists(path)] + names
 
 
 def _is_filled(database: Path) -> bool:
     """Tell whether a file has content, or gets it soon: another process may be creating the store."""
     deadline = time.monotonic() + limits.MAKING_S
-    while database.exists() and time.monotonic() < deadline:
+    while os.path.exists(database) and time.monotonic() < deadline:
         if _size(database) > 0:
             return True
         time.sleep(_RETRY_S)

@@ -173,11 +173,14 @@ def mend_file(path: Path | str) -> bool:
     Raises:
         LinkError: A symbolic link is in its place.
         NotPrivateError: Others can read it, and that cannot be changed.
+        StorageError: It cannot be looked at.
     """
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
         return False
+    except OSError as error:
+        raise disk_error(path, error) from None
     if stat.S_ISLNK(mode):
         raise LinkError(str(path))
     if mode & _OTHERS:

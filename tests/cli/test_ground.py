@@ -139,6 +139,18 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for_and_stays(machine: Mach
     assert path.is_fifo()
 
 
+@pytest.mark.parametrize(
+    "args",
+    [
+        "init", "task list", "status", "backup now", "backup list", "backup restore", "bundle show b", "join 11-1111-1111",
+        "store encrypt", "store migrate --to rocksdb", "sync", "config set name x",
+    ],
+)  # fmt: skip
+def test_a_folder_that_cannot_even_be_looked_for_is_not_called_empty(edda: Edda, tmp_path: Path, args: str) -> None:
+    said = edda("--home", str(tmp_path / ("d" * 300)), *args.split(), code=1).stderr
+    assert "is too long (File name too long); nothing was made: choose a shorter one." in said
+
+
 def test_a_path_that_sqlite_does_not_take_is_told_with_its_length_before_anything_is_made(tmp_path: Path) -> None:
     fits = tmp_path / "a"
     while len(os.fsencode(fits / "edda.db")) < limits.STORE_PATH_BYTES_MAX:
