@@ -142,7 +142,8 @@ def look(store: Store) -> list[tuple[bool, str]]:
             return [
                 (False, "what is in RocksDB is not under the store's newest key: `edda store encrypt` finishes that")
             ]
-    held = f"{count:,} {'state' if count == 1 else 'states'} in RocksDB, each as it was written"
+    where = "in RocksDB" if folders(store) else "for RocksDB, all still waiting in the SQLite file until there are more"
+    held = f"{count:,} {'state' if count == 1 else 'states'} {where}, each as it was written"
     fault = keeping.fault
     return [(True, held if fault is None else f"{held}; what was written lately waits: {fault}")]
 

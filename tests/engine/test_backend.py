@@ -72,6 +72,16 @@ def test_a_configuration_that_names_another_backend_is_refused_with_what_to_do(
         assert sound(store)
 
 
+def test_the_doctor_says_whether_states_are_in_rocksdb_yet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SETTLED_QUIET_BYTES", 10**6)
+    with open_store(home, StorageConfig(backend="rocksdb")) as store:
+        fill(store)
+        assert "for RocksDB, all still waiting in the SQLite file" in backend.look(store.store)[0][1]
+        assert not (home / ROCKSDB_FOLDER).exists()
+        store.store.settle()  # type: ignore[attr-defined]  # of a store in a file
+        assert "states in RocksDB, each as it was written" in backend.look(store.store)[0][1]
+
+
 def test_a_folder_that_cannot_be_made_is_refused_before_anything_is(home: Path) -> None:
     with pytest.raises(SettingError, match="no folder can be made there") as caught:
         open_store(home, StorageConfig(backend="rocksdb", rocksdb_path=Path("/proc/nowhere")))
