@@ -11,7 +11,8 @@ Source: RFC 5545, iCalendar.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from edda_sync.imports.kept import Mapped
@@ -51,7 +52,8 @@ def parse(lines: IO[bytes]) -> Source:
     from icalendar import Calendar
 
     try:
-        calendars = Calendar.from_ical(lines.read(), multiple=True)
+        with _tolerant():
+            calendars = Calendar.from_ical(lines.read(), multiple=True)
     except (ValueError, LookupError) as error:
         raise UsageError(f"This is no iCalendar file ({str(error)[:200]}); nothing was imported.") from None
     if not calendars:
@@ -76,6 +78,18 @@ def parse(lines: IO[bytes]) -> Source:
     return Source(KEY, parents_first(list(items.values()), _task), refused, left_out)
 
 
+@contextmanager
+def _tolerant() -> Iterator[None]:
+    """Let icalendar keep a value that it cannot read, which would otherwise fail the whole file, but for events."""
+    from icalendar import Component
+
+    before, Component.ignore_exceptions = Component.ignore_exceptions, True
+    try:
+        yield
+    finally:
+        Component.ignore_exceptions = before
+
+
 def _imported(part: Component) -> Imported:
     uid, recurrence = str(part.get("UID", "")).strip(), part.get("RECURRENCE-ID")
     if not uid:
@@ -97,7 +111,7 @@ def _imported(part: Component) -> Imported:
     for each in part.subcomponents:
         mapped.keep(_free(mapped, str(each.name)), each.to_ical().decode(errors="replace"), called=str(each.name))
     for name, problem in part.errors:
-        mapped.keep(_free(mapped, f"unreadable {name}"), str(problem))
+        mapped.keep(_free(mapped, f"unreadable {name or 'line'}"), str(problem))
     return Imported(uid[:40], task, mapped.kept, mapped.nearly, changed_at=_moment(part.get("LAST-MODIFIED")))
 
 
@@ -113,8 +127,8 @@ def _free(mapped: Mapped, name: str) -> str:
 def _written(value: Any) -> str:
     """Return a value with its parameters, as the file has it."""
     params = getattr(value, "params", None)
-    told = value.to_ical() if hasattr(value, "to_ical") else str(value).encode()
-    shown: str = told.decode(errors="replace")
+    told = value.to_ical() if hasattr(value, "to_ical") else str(value)
+    shown: str = told.decode(errors="replace") if isinstance(told, bytes) else told  # a place or a time of day is text
     return f"{params.to_ical().decode(errors='replace')}:{shown}" if params else shown
 
 
@@ -183,7 +197,10 @@ _FIELDS: Final[dict[str, Callable[[Mapped, Any], bool]]] = {
 
 
 def _moment(value: Any) -> str | None:
-    return moment(getattr(value, "dt", None))
+    try:
+        return moment(getattr(value, "dt", None))
+    except ValueError:  # what icalendar could not read tells this only when it is asked
+        return None
 
 
 def _is_plain(value: Any) -> bool:

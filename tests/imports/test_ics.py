@@ -120,3 +120,47 @@ def test_a_changed_task_of_a_series_is_another_task_and_another_file_is_refused(
     for text in ("", "hello\n", "BEGIN:VCALENDAR\nBEGIN:VTODO\n"):
         with pytest.raises(UsageError, match="no iCalendar"):
             parse(text)
+
+
+def task_with(line: str) -> str:
+    return (
+        f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:x\nBEGIN:VTODO\nUID:u\nSUMMARY:Task\n{line}\nEND:VTODO\n"
+        "BEGIN:VTODO\nUID:other\nSUMMARY:Other\nEND:VTODO\nEND:VCALENDAR\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "kept"),
+    [
+        ("GEO:52.5;13.4", "GEO", "52.5;13.4"),
+        ("X-AT;VALUE=TIME:080000", "X-AT", "VALUE=TIME:080000"),
+        ("X-OFF;VALUE=UTC-OFFSET:+0100", "X-OFF", "VALUE=UTC-OFFSET:+0100"),
+        ("RRULE:FREQ=WEEKLY", "RRULE", "FREQ=WEEKLY"),
+        ("ATTENDEE;CN=Ana:mailto:ana@example.org", "ATTENDEE", "CN=Ana:mailto:ana@example.org"),
+        ("URL:http://example.org", "URL", "http://example.org"),
+    ],
+)
+def test_what_no_field_holds_is_kept_as_it_is_written_whatever_type_it_has(line: str, name: str, kept: str) -> None:
+    found = parse(task_with(line))
+    assert found.items[0].item.metadata[f"ics.{name}"] == kept
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [("DUE:soon", "soon"), ("DUE;VALUE=DATE:20261332", "20261332"), ("PRIORITY:high", "high"), ("PERCENT-COMPLETE:x", "x"),
+     ("RRULE:FREQ=NEVER", "NEVER"), ("DURATION:long", "long"), ("CREATED:99999999T000000Z", "99999999T000000"),
+     ("COMPLETED:never", "never"), ("LAST-MODIFIED:once", "once"), ("GEO:here", "here"),
+     ("BEGIN:VALARM\nTRIGGER:bang\nEND:VALARM", "TRIGGER:bang"), ("no colon", "no colon"), ("X;LANG:odd", "X;LANG:odd")],
+)  # fmt: skip
+def test_a_value_that_cannot_be_read_refuses_neither_its_task_nor_the_file(line: str, kept: str) -> None:
+    found = parse(task_with(line))
+    assert [each.item.title for each in found.items] == ["Task", "Other"]
+    assert found.refused == []
+    assert kept in str(found.items[0].item.metadata)
+
+
+def test_icalendar_reads_other_files_as_before() -> None:
+    from icalendar import Component
+
+    parse(task_with("DUE:soon"))
+    assert not Component.ignore_exceptions
