@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from edda_sync.imports import moments
 from edda_sync.imports.kept import Mapped
-from edda_sync.imports.lines import is_exported, loaded, why
+from edda_sync.imports.lines import is_exported, loaded, other_format, why
 from edda_sync.imports.order import parents_first
 from edda_sync.imports.source import Imported, Refused, Source, title_from
 from edda_sync.words import limits, values
@@ -61,12 +61,16 @@ def parse(lines: Iterable[bytes]) -> Source:
     Return the tasks of lines of JSON, parents first; a line that holds no issue is refused, and the others stand.
 
     Raises:
-        UsageError: They are an export of edda's own.
+        UsageError: They are an export of another program, or of edda itself.
     """
     issues: dict[str, tuple[str, dict[str, Any]]] = {}
     refused = []
     for number, line in enumerate(lines, 1):
         where = f"line {number:,}"
+        if number == 1 and not line.startswith(b"{") and (other := other_format(line)):
+            raise UsageError(
+                f"This is no export of Beads; nothing was imported: it looks like what `edda import {other}` takes."
+            )
         try:
             issue = _issue_of(loaded(line, number))
             if issue is None:

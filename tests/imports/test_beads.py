@@ -7,6 +7,7 @@ import pytest
 from edda_sync import imports
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.imports import beads
+from edda_sync.words.errors import UsageError
 from edda_sync.words.query import TaskQuery
 from tests.imports.sources import FIRST, ISSUES, Issue, comparable, counts, merge, needs_data, task_of, told_back
 
@@ -194,3 +195,12 @@ def test_parents_come_first_and_a_ring_of_parents_is_cut(store: StorageEngine) -
 def test_an_invisible_title_counts_as_none(store: StorageEngine) -> None:
     merge(store, {**FIRST, "title": " \u200b\u2800"})
     assert task_of(store, "bd-1").title == "(untitled)"
+
+
+@pytest.mark.parametrize(
+    ("first", "takes"),
+    [(b"[\n", "taskwarrior"), (b"BEGIN:VCALENDAR\r\n", "ics"), (b"TYPE,CONTENT,PRIORITY\n", "todoist")],
+)
+def test_a_file_of_another_program_is_refused_with_what_takes_it(first: bytes, takes: str) -> None:
+    with pytest.raises(UsageError, match=f"`edda import {takes}` takes"):
+        beads.parse([first, b"{}\n"])
