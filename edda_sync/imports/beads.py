@@ -67,10 +67,9 @@ def parse(lines: Iterable[bytes]) -> Source:
     refused = []
     for number, line in enumerate(lines, 1):
         where = f"line {number:,}"
-        if number == 1 and not line.startswith(b"{") and (other := other_format(line)):
-            raise UsageError(
-                f"This is no export of Beads; nothing was imported: it looks like what `edda import {other}` takes."
-            )
+        if number == 1 and b"{" not in line[:4] and (other := other_format(line)):  # a byte order mark may be before it
+            why_not = "This is no export of Beads; nothing was imported"
+            raise UsageError(f"{why_not}: it looks like what `edda import {other}` takes.")
         try:
             issue = _issue_of(loaded(line, number))
             if issue is None:
