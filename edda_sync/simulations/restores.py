@@ -149,10 +149,10 @@ def restore(sim: Simulation, device: SimulatedDevice) -> None:
     """Restore a device whose store is lost, and start it. If no backup can be opened, it joins again as it is."""
     try:
         done = _restored(sim, device)
+        if not done and not _joined_again(sim, device):
+            return
     except TargetError as error:
         sim.note("no restore", device, why=type(error).__name__)
-        return
-    if not done and not _joined_again(sim, device):
         return
     device.remedy = None
     sim.put_back(device)
