@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from edda_sync.cli.common import safe_line
 from edda_sync.cli.happenings import LINE_EVERY_S
-from edda_sync.cli.log import Log
+from edda_sync.cli.log import Line, Log
 from edda_sync.engine.inbox import Inbox, keys_of
 from edda_sync.engine.watched import ConflictWatch
 from edda_sync.words import limits
@@ -60,7 +60,9 @@ class Arising:
                 await self._woken.wait()
                 self._woken.clear()
                 if found := await self._look():
-                    self._log.said(_sentence(found), "conflict", conflicts=[_fields(each) for each in found])
+                    self._log.happened(
+                        Line(_sentence(found), "conflict", {"conflicts": [_fields(each) for each in found]})
+                    )
                 await asyncio.sleep(LINE_EVERY_S)
         finally:
             end()

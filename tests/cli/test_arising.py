@@ -11,7 +11,7 @@ import pytest
 
 from edda_sync.cli import arising
 from edda_sync.cli.arising import Arising
-from edda_sync.cli.log import Log
+from edda_sync.cli.log import Line, Log
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.testing import devices, sync
 from edda_sync.words.errors import StorageError
@@ -42,10 +42,10 @@ class Told(Log):
         super().__init__()
         self.lines: asyncio.Queue[str] = asyncio.Queue()
 
-    def said(self, text: str, event: str, **fields: Any) -> None:
-        assert event == "conflict"
-        assert {*fields} == {"conflicts"}
-        self.lines.put_nowait(text)
+    def happened(self, line: Line) -> None:
+        assert line.event == "conflict"
+        assert {*line.fields} == {"conflicts"}
+        self.lines.put_nowait(line.text)
 
     def noted(self, text: str) -> None:
         self.lines.put_nowait(text)
@@ -173,6 +173,7 @@ def test_a_running_device_says_a_conflict_in_one_line_whose_command_leads_to_its
     command = re.search(r"`edda (conflicts show \w+)` shows it and how to settle it$", line)
     assert command is not None, line
     assert "title of task" in line
+    assert re.search(r"\d\d:\d\d:\d\d\S* new conflict", line), "it happened just now, as what is told around it"
     assert "1 new conflict" in said
     assert "conflicts: 1 kept; `edda conflicts` shows them" in laptop.run("status")
     keep = re.search(r"to show the other: edda (.*)", laptop.run(*command[1].split()))
