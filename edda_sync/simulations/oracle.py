@@ -22,8 +22,9 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from edda_sync.simulations import oracle_texts, oracle_uniques
+from edda_sync.simulations import oracle_places, oracle_texts, oracle_uniques
 from edda_sync.simulations.oracle_log import TEXTS, OracleLog, Place, Stamp, Thing, Write, value_of
+from edda_sync.simulations.oracle_places import Edited
 from edda_sync.simulations.oracle_uniques import Clashing, Definition
 from edda_sync.store.seams import Logged
 from edda_sync.words import values
@@ -166,25 +167,48 @@ class Oracle:
         value = self.visible(thing, column, DEFAULTS.get(column))
         return value[0] if isinstance(value, list) else value  # a status may contain its time of completion
 
-    def _text(self, thing: Thing) -> Any:
+    def places(self) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
+        """Return the texts of which a place may be listed as a conflict, and those of which one must be, as id and cell."""
+        may, must = set[tuple[str, str]](), set[tuple[str, str]]()
+        for thing in self._log.things.values():
+            shown = None if thing.hidden or thing.kind not in TEXTS else self._edited(thing)
+            if shown is None:
+                continue
+            by_change: dict[bytes, list[bytes]] = {}
+            for write, edit in shown[1]:
+                by_change.setdefault(write.change, []).append(edit)
+            changes = [(self._log.changes[digest], edits) for digest, edits in by_change.items()]
+            edited = [Edited(each.hash, each.past, each.actor, tuple(edits)) for each, edits in changes]
+            found = oracle_places.judged(shown[0], edited)
+            where = values.id_text(thing.name), TEXTS[thing.kind]
+            if found[0] or self._is_forked(shown[1]):
+                may.add(where)
+            if found[1] and not self._is_forked(shown[1]):
+                must.add(where)
+        return may, must
+
+    def _edited(self, thing: Thing) -> tuple[bytes, list[tuple[Write, bytes]]] | None:
+        """Return the name of the text that is shown, with its edits; None if it was never edited."""
         cell = TEXTS[thing.kind]
         siblings = self._log.siblings(thing, cell)
-        if not siblings:
+        text = value_of(thing, cell, max(siblings, key=lambda write: write.stamp)) if siblings else None
+        if text is None or not any(write.edit is not None and write.value == text for write in siblings):
             return None
-        shows = max(siblings, key=lambda write: write.stamp)
-        text = value_of(thing, cell, shows)
-        if not any(write.edit is not None and write.value == text for write in siblings):
-            return shows.value
-        writes = thing.writes[cell]
-        starts = [write.value for write in writes if write.edit is None and value_of(thing, cell, write) == text]
-        edits = [
-            (self._log.changes[write.change].actor, write.edit)
-            for write in writes
-            if write.edit is not None and write.value == text
-        ]
-        if any(actor in self._log.forked for actor, _ in edits):
+        return text, [(each, each.edit) for each in thing.writes[cell] if each.edit is not None and each.value == text]
+
+    def _is_forked(self, edits: Iterable[tuple[Write, bytes]]) -> bool:
+        return any(self._log.changes[write.change].actor in self._log.forked for write, _ in edits)
+
+    def _text(self, thing: Thing) -> Any:
+        cell = TEXTS[thing.kind]
+        edited = self._edited(thing)
+        if edited is None:
+            return self.visible(thing, cell)
+        text, edits = edited
+        if self._is_forked(edits):
             return UNTOLD
-        return oracle_texts.read(text, starts[0], edits)
+        starts = [w.value for w in thing.writes[cell] if w.edit is None and value_of(thing, cell, w) == text]
+        return oracle_texts.read(text, starts[0], [(self._log.changes[w.change].actor, edit) for w, edit in edits])
 
     def _metadata(self, thing: Thing) -> dict[str, str]:
         cells = [cell for cell in thing.writes if cell.startswith("metadata.")]

@@ -34,7 +34,7 @@ def read(genesis: bytes, start: str, edits: Iterable[tuple[bytes, bytes]]) -> st
         start: The string that it starts with.
         edits: Author and bytes of each accepted edit, in causal order.
     """
-    told = [_Told(genesis, author, encoded) for author, encoded in edits]
+    told = [Told(genesis, author, encoded) for author, encoded in edits]
     names = sorted({genesis, *(name for each in told for name in each.names)})
     clients = {name: rank for rank, name in enumerate(names, start=1)}
     document: Doc[YText] = Doc(client_id=clients[genesis])
@@ -45,13 +45,13 @@ def read(genesis: bytes, start: str, edits: Iterable[tuple[bytes, bytes]]) -> st
     return str(root)
 
 
-class _Told:
+class Told:
     """One edit. Its units are named by its author; in a rewrite of the whole text, by a hash of text and edit."""
 
     def __init__(self, genesis: bytes, author: bytes, encoded: bytes) -> None:
-        self._listed, self._clock, self._blocks, self._deletions = msgspec.msgpack.decode(encoded)
+        self._listed, self._clock, self.blocks, self.deletions = msgspec.msgpack.decode(encoded)
         own = author
-        if self._clock is None and self._blocks:
+        if self._clock is None and self.blocks:
             own = blake2b(genesis + encoded, digest_size=16, person=b"edda-rewrite").digest()
         self.names: Sequence[bytes] = (own, genesis, *self._listed)
 
@@ -59,15 +59,15 @@ class _Told:
         """Return the edit as an update of Yjs."""
         numbers = [clients[name] for name in self.names]
         out = bytearray()
-        if self._blocks:
-            out += _number(1) + _number(len(self._blocks)) + _number(numbers[_OWN]) + _number(self._clock or 0)
-            for left, right, text in self._blocks:
+        if self.blocks:
+            out += _number(1) + _number(len(self.blocks)) + _number(numbers[_OWN]) + _number(self._clock or 0)
+            for left, right, text in self.blocks:
                 out += _block(numbers, left, right, text)
         else:
             out += _number(0)
-        out += _number(len({index for index, _, _ in self._deletions}))
-        for index in dict.fromkeys(index for index, _, _ in self._deletions):
-            spans = [(clock, length) for of, clock, length in self._deletions if of == index]
+        out += _number(len({index for index, _, _ in self.deletions}))
+        for index in dict.fromkeys(index for index, _, _ in self.deletions):
+            spans = [(clock, length) for of, clock, length in self.deletions if of == index]
             out += _number(numbers[index]) + _number(len(spans))
             for clock, length in spans:
                 out += _number(clock) + _number(length)

@@ -56,7 +56,7 @@ def titles(oracle: Oracle) -> list[str]:
     return sorted(task["title"] for task in oracle.tasks().values())
 
 
-def edit(actor: bytes, start: str, position: int, inserted: str) -> list[Any]:
+def edit(actor: bytes, start: str, position: int, inserted: str, deleted: int = 0) -> list[Any]:
     genesis = genesis_id(T, "description", start)
-    made = TextDocument.start(genesis, start, [(A, 1)]).edit((actor, 1), {A: 1}, [(position, 0, inserted)])
+    made = TextDocument.start(genesis, start, [(A, 1)]).edit((actor, 1), {A: 1}, [(position, deleted, inserted)])
     return [EDIT, "task", T, "description", genesis, edits.encode(made)]

@@ -233,8 +233,8 @@ class ViewOfTheLog(Checker):
 class Meaning(Checker):
     """
     What is shown is what the definitions give: the last informed write, the greatest stamp of concurrent ones, deletions,
-    texts letter by letter, and the cells in conflict (Convergence compares the places of texts). Nonsense has no effect,
-    even if it is well signed, and is listed.
+    texts letter by letter, the cells in conflict, and which texts have places in conflict (Convergence compares the places).
+    Nonsense has no effect, even if it is well signed, and is listed.
     """
 
     number = 12
@@ -269,6 +269,12 @@ class Meaning(Checker):
         listed = {(each.id, each.field) for each in device.running.conflicts() if each.position is None}
         if listed != oracle.conflicts():
             self.fail(device, f"lists {sorted(listed)} as conflicts, and they are {sorted(oracle.conflicts())}")
+        placed = {(each.id, each.field) for each in device.running.conflicts() if each.position is not None}
+        may, must = oracle.places()
+        if not must <= placed <= may:
+            self.fail(
+                device, f"lists places of {sorted(placed)}, and not of {sorted(must - placed)}; {sorted(may)} have any"
+            )
 
     def _compare(self, device: SimulatedDevice, what: str, shows: Mapping[str, Any], means: Mapping[str, Any]) -> None:
         for name in sorted(shows.keys() | means.keys()):
