@@ -12,6 +12,7 @@ import pytest
 from edda_sync.backup.manifest import Manifest, Ref
 from edda_sync.changes.change import Birth, encode_birth, hash_part
 from edda_sync.crdt import cells
+from edda_sync.crdt.text import overlaps
 from edda_sync.crdt.text.document import TextDocument
 from edda_sync.engine import history
 from edda_sync.engine.answer import Answer
@@ -544,6 +545,18 @@ def conflicts_that_nobody_is_told_of(sim: Simulation, patch: Patch) -> None:
     sim.at(LATE_S, lambda: patch.setattr(StorageEngine, "conflicts", lambda _: []))
 
 
+def places_that_nobody_is_told_of(sim: Simulation, patch: Patch) -> None:
+    made: list[str] = []
+    sim.at(3, lambda: made.append(sim.devices[0].running.create_document(Document(title="D", content="10 mg"))))
+    for device, dose in zip(sim.devices, ("15", "20"), strict=True):
+        sim.at(5, partial(_dose, device, made, dose))
+    sim.at(LATE_S, lambda: patch.setattr(overlaps, "overlaps", lambda *_: []))
+
+
+def _dose(device: SimulatedDevice, made: list[str], dose: str) -> None:
+    device.running.edit_text(made[0], "content", [(0, 2, dose)])
+
+
 def conflicts_of_one_device(sim: Simulation, patch: Patch) -> None:
     sim.at(LATE_S, lambda: patch.setattr(StorageEngine, "conflicts", lambda engine: [id(engine)]))
 
@@ -649,6 +662,7 @@ MORE: tuple[tuple[str, Plant], ...] = (
     ("Meaning", an_edit_without_effect),
     ("Meaning", a_deletion_of_what_is_yet_to_come),
     ("Meaning", conflicts_that_nobody_is_told_of),
+    ("Meaning", places_that_nobody_is_told_of),
     ("Authority", a_segment_by_a_stranger),
     ("ViewOfTheLog", damage_without_rot),
     ("UniqueDots", other_parts_than_named),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+import edda_sync as edda
+from edda_sync.simulations.oracle import Oracle
+from edda_sync.testing import devices, sync
 from edda_sync.words import values
 from tests.simulations.histories import A, B, C, D, History, T, edit, put
 
@@ -53,3 +56,20 @@ def test_a_text_that_was_never_edited_has_no_places() -> None:
     history = History()
     history.make(A, 1, put(T, title="t", description=START))
     assert history.means().places() == (NOWHERE, NOWHERE)
+
+
+def test_what_devices_list_is_what_the_oracle_says() -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        disputed, apart = (
+            laptop.create_document(edda.Document(title="D", content="The dose is 10 mg today")) for _ in "12"
+        )
+        sync(laptop, phone)
+        for store, dose, place in ((laptop, "15", (0, 3, "A")), (phone, "20", (18, 5, "now"))):
+            store.update_document(edda.Document(id=disputed, content=f"The dose is {dose} mg today"))
+            store.edit_text(apart, "content", [place])
+        sync(laptop, phone)
+        with phone.store.read() as reader:
+            logged = [reader.log.read(position) for position in reader.log.positions_after({})]
+        listed = {(each.id, each.field) for each in phone.conflicts()}
+        assert Oracle([(each, each.body) for each in logged]).places() == (listed, listed)
+        assert listed == {(disputed, "content")}
