@@ -7,6 +7,7 @@ Each function is an action that only plays have.
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from typing import Final
 
 from edda_sync.backup import bundle
@@ -114,13 +115,16 @@ def _go_on(device: SimulatedDevice, new: Identity) -> None:
 
 
 def carry_bundle(sim: Simulation, device: SimulatedDevice) -> None:
-    """Carry a bundle from a device to all that do not know it, as a person does after a split, once that device runs."""
-    if not device.is_awake:
+    """Carry a bundle from a device to all that do not know it, as a person does after a split, until all have taken it."""
+    strangers = [each for each in sim.honest() if each is not device and not each.trusts(device)]
+    awake = [each for each in strangers if each.is_awake]
+    if device.is_awake and awake:
+        _carry(sim, device, awake)
+    if any(not each.trusts(device) for each in strangers):  # it sleeps, or its disk is full
         sim.later(TOLD_S, lambda: carry_bundle(sim, device))
-        return
-    strangers = [each for each in sim.honest() if each is not device and each.is_awake and not each.trusts(device)]
-    if not strangers:
-        return
+
+
+def _carry(sim: Simulation, device: SimulatedDevice, strangers: Iterable[SimulatedDevice]) -> None:
     file = io.BytesIO()
 
     def export(engine: StorageEngine) -> None:
