@@ -8,7 +8,7 @@ life of its own, and every device gets it. So after healing, no two devices that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from edda_sync.crdt.frontier import Dot, Frontier, join
@@ -24,8 +24,19 @@ def is_over(sim: Driver) -> bool:
     if any(device.replica is not None and device.replica.exchange.is_damaged for device in devices):
         return False  # if a device runs twice, no session at this moment may be able to tell
     first = sim.book.frontier(devices[0])
-    same = all(sim.book.frontier(device) == first for device in devices[1:])
+    same = all(sim.book.frontier(device) == first for device in devices[1:]) and not _differ(devices)
     return same and not any(believers(sim)) and all(stands(sim, device) for device in devices)
+
+
+def _differ(devices: Sequence[Host]) -> bool:
+    """Tell whether two devices hold different chains under one name: a split, say, that nobody has heard of yet."""
+    found: dict[bytes, bytes] = {}
+    for device in devices:
+        with device.running.store.read() as reader:
+            for name, head in reader.log.heads().items():
+                if found.setdefault(name, head.hash) != head.hash:
+                    return True
+    return False
 
 
 def believers(sim: Driver) -> list[Host]:
