@@ -51,6 +51,8 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     "doc mv": ("doc edit ID --title TEXT",),
     "doc tag": ("doc edit ID --tag NAME",),
     "doc link": ("link TASK DOCUMENT",),
+    "doc attach": ("attach DOCUMENT FILE",),
+    "task attach": ("attach DOCUMENT FILE", "link TASK DOCUMENT"),
     "doc import": ("import markdown PATH",),
     "doc export": ("export --format markdown DIR",),
     "tag edit": ("tag add NAME --color COLOR",),

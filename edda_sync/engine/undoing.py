@@ -28,7 +28,7 @@ from edda_sync.ledger import looking_back
 from edda_sync.ledger.body import operations_of
 from edda_sync.store.seams import StoreReader
 from edda_sync.words import limits
-from edda_sync.words.errors import EddaError, NotFoundError, UsageError
+from edda_sync.words.errors import EddaError, NothingToUndoError, UsageError
 from edda_sync.words.listed import TakenBack
 from edda_sync.workspace.actor import meta_of
 from edda_sync.workspace.keys import BIRTH_KEY
@@ -222,7 +222,7 @@ def last_of(reader: StoreReader, actors: Collection[bytes], agent: str | None) -
         agent: The agent; None for a person.
 
     Raises:
-        NotFoundError: There is none.
+        NothingToUndoError: There is none.
     """
     taken = set[Dot]()
     for position in reversed(reader.log.positions_after({})):
@@ -238,7 +238,7 @@ def last_of(reader: StoreReader, actors: Collection[bytes], agent: str | None) -
         if not is_undo(header):
             return logged.actor, logged.seq
         taken.update(_named(reader, header))
-    raise NotFoundError("change", "of this device" if agent is None else f"by {agent}")
+    raise NothingToUndoError(agent)
 
 
 def is_undo(header: Header) -> bool:

@@ -54,7 +54,7 @@ def test_an_undo_without_a_name_is_of_whoever_asks() -> None:
         assert laptop.undo(agent="bot", dry_run=True).items[0].fields == ("priority",)
         assert phone.undo(dry_run=True).items[0].fields == ("title",)
         assert laptop.undo(dry_run=True).items[0].title == "Oat milk"
-        with pytest.raises(NotFoundError, match="by robot"):
+        with pytest.raises(NotFoundError, match="nothing to take back: no agent 'robot' wrote"):
             laptop.undo(agent="robot")
         assert laptop.history(task, limit=1).changes[0].agent is None, "a dry run writes nothing"
 

@@ -11,6 +11,7 @@ All errors of edda-sync, as one tree. Each says whose fault it is, what happened
     │   ├── ClashError             a unique index forbids it (index, kind, columns, other, item)
     │   ├── NotFoundError          no such task, document, tag or device (kind, reference)
     │   │   ├── InTrashError       it was deleted, and can come back (kind, reference)
+    │   │   ├── NothingToUndoError nobody here wrote what is not taken back already (agent)
     │   │   ├── NotLinkedError     a task and a document have no link (reference, document)
     │   │   └── NotTaggedError     a task or document does not carry a tag (kind, reference, tag)
     │   ├── AmbiguousIdError       a short id or a title fits several (reference, candidates)
@@ -105,6 +106,7 @@ from edda_sync.words.errors.local import (
     NestedError,
     NoStoreError,
     NotFoundError,
+    NothingToUndoError,
     NotLinkedError,
     NotTaggedError,
     OutdatedError,
@@ -225,6 +227,7 @@ __all__ = [
     "NotPrivateError",
     "NotReachableError",
     "NotTaggedError",
+    "NothingToUndoError",
     "OutdatedError",
     "OwnKeyError",
     "PairingError",

@@ -124,6 +124,18 @@ class InTrashError(NotFoundError):
         self.args = (f"The {kind} {shown(reference)} is in the trash; `{restore}` brings it back.",)
 
 
+class NothingToUndoError(NotFoundError):
+    """On this device nobody, or this agent, wrote anything that is not taken back."""
+
+    def __init__(self, agent: str | None = None) -> None:
+        super().__init__("change", agent or "")
+        self.agent = agent
+        who = "nobody" if agent is None else f"no agent {shown(agent)}"
+        advice = "`edda history` shows all changes, and `edda undo CHANGE` takes back one that another device made"
+        said = f"{who} wrote anything on this device that is not taken back already"
+        self.args = (f"There is nothing to take back: {said}; {advice}.",)
+
+
 class NotLinkedError(NotFoundError):
     """A task and a document exist, but there is no link between them."""
 

@@ -20,6 +20,8 @@ MADE: list[EddaError] = [
     errors.ExistsError("index", "by-effort"),
     errors.ClashError("tickets", "task", ["metadata.ticket"], ID, ID),
     errors.InTrashError("task", ID),
+    errors.NothingToUndoError(),
+    errors.NothingToUndoError("claude"),
     errors.NotLinkedError(ID, ID),
     errors.NotTaggedError("task", ID, "work"),
     errors.AmbiguousIdError("07398f", [ID, ID, ID, ID, ID]),
