@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.cli.meeting import titles
-from tests.cli.processes import Machine
+from tests.cli.processes import PATIENCE_S, Machine
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +35,9 @@ def test_beside_a_running_device_a_backup_says_what_that_knows_by_then(pair: tup
     other, _ = phone.up("--at", place)
     running.wait_for("phone: proved equal")
     phone.run("task", "add", "Just now")
+    end = time.monotonic() + PATIENCE_S
+    while len(titles(laptop)) < 2:  # what the phone writes is here a moment later
+        assert time.monotonic() < end
     (made,) = laptop.json("backup", "now", "--wait-converged", "30")
     assert (made["converged"], made["tasks"]) == (True, 2)
     for each in (running, other):
