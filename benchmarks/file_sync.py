@@ -60,8 +60,10 @@ async def _fetch(homes: Homes, source: Path) -> tuple[Event, Event, list[Event],
             while ended["what"] != "files":
                 written = await giver.ask("write")
                 ended = await taker.until("applied", "files")
+                while ended["what"] == "applied" and ended["ns"] < written["began_ns"]:  # of what was written before
+                    ended = await taker.until("applied", "files")
                 if ended["what"] == "applied":
-                    waits_s.append((ended["ns"] - written["ns"]) / 1e9)
+                    waits_s.append((ended["ns"] - written["began_ns"]) / 1e9)
                     await asyncio.sleep(PAUSE_S)
             after = [await giver.ask("resources"), await taker.ask("resources")]
     return begun, ended, before, after, waits_s

@@ -88,7 +88,7 @@ FILE_WINDOW_BYTES_MIN = 64 * 1024
 FILE_WINDOW_BYTES_MAX = 1024 * 1024  # the same (wire): a fast link is full with less
 FILE_WINDOW_S = 0.1  # how long a change may wait behind what was asked for: a person notices no more
 FILE_ASKS_MAX = 64  # parts asked of a peer and not yet answered (wire): as many small files come at a time
-FILE_HELD_BYTES_MAX = 4 * 1024 * 1024  # chunks on their way to the disk, in memory: one is written while others come
+FILE_HELD_BYTES_MAX = 2 * 1024 * 1024  # chunks on their way to the disk, in memory: one is written while others come
 FILES_AT_ONCE = 64  # files that are fetched at a time: many small ones share a sync of the disk
 FILES_LISTED = 256  # files that are read from the store at a time, to be fetched
 FILE_NAMES_MAX = 256  # chunks that one message names (wire): 9 KB
@@ -103,7 +103,7 @@ FILE_STALLED_S = 10.0  # a command that waits for files ends after this time wit
 FILE_RETRY_S = 30.0  # after a fault of the disk: one that has room again is noticed within half a minute
 
 LARGE_BUFFER_BYTES = 512 * 1024  # a chunk of a file is larger, what else is in memory smaller (footprint)
-HEAPS_MAX = 2  # of the C library, where each thread would have its own (footprint)
+HEAPS_MAX = 1  # of the C library, where each thread would have its own (footprint)
 
 # --- wire -------------------------------------------------------------------------------------------------------------
 FRAME_BYTES_MAX = 1024 * 1024  # one WebSocket message as it travels, and after decompression (wire)
