@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -108,3 +110,60 @@ def test_the_check_sees_a_module_without_tests() -> None:
     assert not mirror("sync/nonsense.py").is_file()
     assert not listed("sync/nonsense.py")
     assert mirror("sync/session.py") == TESTS / "sync" / "test_session.py"
+
+
+# --- the package ------------------------------------------------------------------------------------------------------
+
+LINES_MAX = 400  # more than a reader takes in as one idea
+
+
+def test_no_file_of_the_package_is_long() -> None:
+    lines = {path.relative_to(PACKAGE): len(path.read_text().splitlines()) for path in PACKAGE.rglob("*.py")}
+    assert {path: count for path, count in lines.items() if count > LINES_MAX} == {}
+
+
+def test_no_module_leads_back_to_itself_by_imports_early_or_late() -> None:
+    assert ring(imports()) == []
+
+
+def test_the_check_sees_a_ring() -> None:
+    assert sorted(ring({"a": {"b"}, "b": {"c"}, "c": {"b"}})) == ["b", "c"]
+
+
+def imports() -> dict[str, set[str]]:
+    """Of each module those that it imports anywhere, but for what only type checkers read."""
+    modules = {_name(path): path for path in PACKAGE.rglob("*.py")}
+    found: dict[str, set[str]] = {}
+    for name, path in modules.items():
+        tree = ast.parse(path.read_text())
+        unread = {inner for node in ast.walk(tree) if _is_for_types(node) for inner in ast.walk(node)}
+        named = set[str]()
+        for node in ast.walk(tree):
+            if node in unread:
+                continue
+            if isinstance(node, ast.Import):
+                named |= {each.name for each in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module is not None:
+                named |= {f"{node.module}.{each.name}" for each in node.names} | {node.module}
+        found[name] = {each for each in named & modules.keys() if modules[each].name != "__init__.py"} - {name}
+    return found
+
+
+def ring(graph: Mapping[str, set[str]]) -> list[str]:
+    """The modules that lie on a ring: what is left once modules that import none of the others, or that none imports, are
+    taken away again and again."""
+    left = {name: set(named) for name, named in graph.items()}
+    while gone := {name for name, named in left.items() if not named} | (left.keys() - set().union(*left.values())):
+        left = {name: named - gone for name, named in left.items() if name not in gone}
+        if not left:
+            return []
+    return list(left)
+
+
+def _name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _is_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"

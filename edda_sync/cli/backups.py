@@ -135,7 +135,7 @@ def list_(name: str | None, maker: str | None, as_json: bool) -> None:
                 rows.append(
                     [
                         str(made.number), when(made.made_ms), names.get(made.device, made.device[:12]), target.name,
-                        f"{made.tasks:,}", f"{made.documents:,}", _size(made.added_bytes), _state(made),
+                        f"{made.tasks:,}", f"{made.documents:,}", size_in_words(made.added_bytes), _state(made),
                     ]
                 )  # fmt: skip
         if as_json:
@@ -327,10 +327,6 @@ def when(moment_ms: int) -> str:
     return times.full(values.time_of(moment_ms))
 
 
-def _size(size: int) -> str:
-    return size_in_words(size)
-
-
 def _state(manifest: Manifest) -> str:
     if not manifest.devices:
         return "no other device"
@@ -344,7 +340,7 @@ def _say_made(target: Target, made: Manifest, *, is_new: bool) -> None:
     if is_new:
         say(
             f"Backup {made.number} at {safe_line(target.name)} is made, and was restored to prove it: {held}; "
-            f"{_size(made.added_bytes)} were added."
+            f"{size_in_words(made.added_bytes)} were added."
         )
     else:
         say(f"Nothing is new since backup {made.number} at {safe_line(target.name)}, of {when(made.made_ms)}: {held}.")

@@ -15,8 +15,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
-from edda_sync.cli.editing import MARK, PREFIX
+PREFIX: Final = "edda-"  # of the name of an edit's folder
+MARK: Final = ".edda-edits"  # a file in it, until the command has said what became of the text
 
 
 @contextmanager

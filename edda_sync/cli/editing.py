@@ -22,8 +22,6 @@ from edda_sync.words.files import disk_error
 
 # Nobody reads and leaves a text sooner. An editor with a window of its own returns at once.
 AT_ONCE_S: Final = 1.5
-PREFIX: Final = "edda-"  # of the name of an edit's folder
-MARK: Final = ".edda-edits"  # a file in it, until the command has said what became of the text
 _BYTE_ORDER: Final = "\ufeff"
 ALLOW: Final = "--allow-empty"
 allow_empty_option = click.option(ALLOW, is_flag=True, help="Let a text that held something become empty.")
@@ -183,6 +181,8 @@ def _written(text: str, suffix: str, folder: str | None = None) -> Path:
     """Write a text into a new temporary folder that only its owner can read: editors write further files beside it."""
     import tempfile
 
+    from edda_sync.cli.cut_short import PREFIX
+
     path = _place(folder)
     try:
         path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder)) / f"text{suffix}"
@@ -227,6 +227,8 @@ def _is_same(path: Path, text: str) -> bool:
 
 def _others(path: Path, text: str) -> list[Path]:
     """Return what an editor left beside the file that holds something new, such as a swap file; not a copy of the text."""
+    from edda_sync.cli.cut_short import MARK
+
     mark = path.with_name(MARK)
     with contextlib.suppress(OSError):
         return [each for each in path.parent.iterdir() if each not in (path, mark) and _is_new(each, text)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edda_sync.cli import cut_short
-from edda_sync.cli.editing import MARK
+from edda_sync.cli.cut_short import MARK
 
 
 def cut(place: Path, name: str, before: bytes, **files: bytes) -> Path:
