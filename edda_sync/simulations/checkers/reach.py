@@ -20,7 +20,7 @@ from edda_sync.engine.dots import text_of
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.simulations.checker import Checker
 from edda_sync.simulations.checkers.meaning import log_of, unfolded_in
-from edda_sync.simulations.checkers.reading import words_of
+from edda_sync.simulations.checkers.reading import WORD, words_of
 from edda_sync.simulations.device import SimulatedDevice
 from edda_sync.store.seams import Logged
 from edda_sync.words import values
@@ -68,11 +68,15 @@ class Change(NamedTuple):
 
 
 def changes_of(device: SimulatedDevice) -> dict[str, Change]:
-    """Return the changes of a device's log by their names; none if a part of it came as a segment."""
+    """
+    Return the changes of a device's log by their names; none if a part of it came as a segment.
+
+    What only a newer version understands waits, and so does nothing yet.
+    """
     found = {}
     for entry, body in log_of(device):
         header = decode_header(entry.raw)
-        made = list(operations(body, header.operations))
+        made = list(operations(body, header.operations)) if header.is_understood else []
         name = text_of((entry.actor, entry.seq))
         found[name] = Change(entry.position, header.agent, header.reason or "", header.wall_ms, made)
     return found
@@ -250,7 +254,8 @@ def _lost(operation: Put | Edit, item: Item) -> dict[str, Any]:
     for name, value in _written(operation).items():
         shown = getattr(item, name)
         if name == text:
-            gone = sorted(set(value) - set(words_of(shown or "")))
+            stuck = WORD.findall(shown or "")  # a liar may write a word to which the next one sticks
+            gone = sorted({*value} - {*words_of(shown or ""), *stuck})
             if gone:
                 lost[name] = gone
         elif shown != value and (name != "parent_id" or isinstance(item, Task)):
