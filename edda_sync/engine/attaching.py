@@ -13,7 +13,7 @@ from edda_sync.crdt.attachments import CONTENT_TYPE_DEFAULT, AttachmentRecord, e
 from edda_sync.files.storing import Stream, store
 from edda_sync.store.held import hold
 from edda_sync.words import arguments, limits, values
-from edda_sync.words.errors import InvalidValueError, StorageError, UsageError
+from edda_sync.words.errors import DiskFullError, InvalidValueError, StorageError, UsageError
 
 if TYPE_CHECKING:
     from edda_sync.engine.files import Files
@@ -82,13 +82,26 @@ class Attaching:
         """Note, in the transaction of the store, that the files are complete here."""
         hold(tx, self._files_here)
 
-    def close(self, *, failed: bool = False) -> None:
-        """Let go of what was added. What a transaction has written that ``failed`` is dropped."""
+    def close(self, error: BaseException | None = None, *, failed: bool = False) -> None:
+        """
+        Let go of what was added. What a transaction has written that ``failed`` is dropped, unless all of it may be there.
+
+        Args:
+            error: What ended the commit, if something did.
+            failed: Whether the transaction failed, or was given up.
+        """
         written = set[bytes]() if self._adding is None else self._adding.new
         self._open.close()
-        if failed and written:
+        if failed and written and not _leaves_doubt(error):
             with suppress(StorageError):  # the reason why it failed is told; this rest is collected later
                 self._files.undo(written)
+
+
+def _leaves_doubt(error: BaseException | None) -> bool:
+    """Tell whether a commit that ended so may have been written: a disk failed at its end, or nobody waited for it."""
+    if isinstance(error, StorageError):
+        return not isinstance(error, DiskFullError)
+    return error is not None and not isinstance(error, Exception)
 
 
 def _opener(path: str, flags: int) -> int:

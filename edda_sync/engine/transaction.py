@@ -296,12 +296,12 @@ class Transaction:
             is_checked = self._attaching is not None or self._read_at.is_any or (self._checked and self._seen)
             check, said = self._before if is_checked else None, (self._agent, self._reason)
             self.dot = mending(self, lambda: self._writing.commit_drafts(self._drafts.listed, *said, check))
-        except BaseException:
+        except BaseException as error:
             self.state = TransactionState.ABORTED
             self._restore_bases()
+            self._release(error)
             raise
-        finally:
-            self._release()
+        self._release()
         self.state = TransactionState.COMMITTED
         if self.dot is not None:
             self._writing.announce()
@@ -333,10 +333,10 @@ class Transaction:
             raise UsageError(f"This transaction is {self.state.value}; begin another.")
         return self._drafts
 
-    def _release(self) -> None:
+    def _release(self, error: BaseException | None = None) -> None:
         self._sight.close()
         if self._attaching is not None:
-            self._attaching.close(failed=self.state is not TransactionState.ACTIVE)
+            self._attaching.close(error, failed=self.state is not TransactionState.ACTIVE)
         self._attaching = None
 
     def _restore_bases(self) -> None:

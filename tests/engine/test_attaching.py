@@ -11,11 +11,21 @@ from pathlib import Path
 
 import pytest
 
+from edda_sync.engine.attaching import Attaching
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.engine import open as open_store
 from edda_sync.words import limits
 from edda_sync.words.config import StorageConfig
-from edda_sync.words.errors import DiskFullError, InTrashError, InvalidValueError, LimitError, NotFoundError, UsageError
+from edda_sync.words.errors import (
+    ConflictError,
+    DiskFaultError,
+    DiskFullError,
+    InTrashError,
+    InvalidValueError,
+    LimitError,
+    NotFoundError,
+    UsageError,
+)
 from edda_sync.words.model import Document
 from tests.mounting import mount
 from tests.store.samples import text_id
@@ -93,6 +103,27 @@ def test_a_transaction_that_rolls_back_attaches_nothing_and_lets_go_of_what_it_a
     assert store.reading.files.collect().is_whole
     with store.store.read() as reader:
         assert reader.attachments.lacking() == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("error", "stays"),
+    [
+        (DiskFaultError("the disk", "a sync failed"), True),
+        (KeyboardInterrupt(), True),
+        (DiskFullError("the disk"), False),
+        (ConflictError([("D", "title")]), False),
+        (None, False),
+    ],
+)
+def test_what_was_added_is_dropped_only_where_the_change_that_needs_it_cannot_have_been_written(
+    store: StorageEngine, error: BaseException | None, *, stays: bool
+) -> None:
+    attaching = Attaching(store.reading.files)
+    attaching.add(io.BytesIO(b"content"), "a", None)
+    attaching.settle()
+    attaching.close(error, failed=True)
+    content = [path for path in (store.home / "files").rglob("*") if path.is_file() and path.stat().st_size]
+    assert bool(content) is stays
 
 
 def test_a_file_that_is_too_large_is_refused(store: StorageEngine, made: str, monkeypatch: pytest.MonkeyPatch) -> None:
