@@ -81,11 +81,10 @@ def make_true(
                 (tx.delete_task if each.kind == "task" else tx.delete_document)(each.id)
     changed = {(each.kind, each.id) for each in found if each.how is not How.ONLY_HERE}
     # What leaves the trash shows in others, too: what was put under it, or linked to it, since the backup, is so again.
-    before: list[tuple[str, tuple[str, ...]]] = []
-    while (left := [each for each in compare() if each.how is How.CHANGED]) and before != (
-        before := [(each.id, each.fields) for each in left]
-    ):
+    tried = set[tuple[str, tuple[str, ...]]]()  # a parent that is gone for good stays a difference
+    while left := [each for each in compare() if each.how is How.CHANGED and (each.id, each.fields) not in tried]:
         _complete(backup, store, left, reason)
+        tried |= {(each.id, each.fields) for each in left}
         changed |= {(each.kind, each.id) for each in left}
     return len(changed) + len(newer)
 
