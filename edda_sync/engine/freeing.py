@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Set
-from typing import Final
 
-from edda_sync.crdt.attachments import HASH_BYTES, File, decode
+from edda_sync.crdt.attachments import File, decode
 from edda_sync.files.chunks import Chunks
 from edda_sync.files.collecting import Collected, collect, file_of, tree_of
-from edda_sync.store.seams import Store, StoreReader, StoreWriter
+from edda_sync.store import held
+from edda_sync.store.seams import Store, StoreWriter
 from edda_sync.words import limits
-
-NOTED_KEY: Final = "files_unneeded"  # the named value with the roots of the files that were seen to be needed no more
 
 
 def free(store: Store, chunks: Chunks, now_s: float) -> Collected:
@@ -34,7 +32,7 @@ def free(store: Store, chunks: Chunks, now_s: float) -> Collected:
         StorageError: The disk failed. What was dropped by then was not needed.
     """
     with store.read() as reader:
-        unneeded, noted = set(reader.attachments.unneeded()), _noted(reader)
+        unneeded, noted = set(reader.attachments.unneeded()), held.unneeded(reader)
     if new := unneeded - noted:
         with chunks.adding() as adding:
             for root in new:
@@ -46,7 +44,7 @@ def free(store: Store, chunks: Chunks, now_s: float) -> Collected:
         def note(tx: StoreWriter) -> None:
             still = set(tx.attachments.unneeded())
             tx.attachments.release(old & still)  # should a document refer to one again, it has to be fetched
-            tx.meta.set(NOTED_KEY, b"".join(sorted(unneeded & still - old)))
+            held.note_unneeded(tx, unneeded & still - old)
 
         store.transact(note)
     return collect(chunks, needed(store), now_s)
@@ -76,11 +74,6 @@ def needed(store: Store) -> set[File]:
     """Return every file that an attachment refers to, also one in the trash."""
     with store.read() as reader:
         return {decode(each.record).file for _, each in reader.attachments.scan()}
-
-
-def _noted(reader: StoreReader) -> set[bytes]:
-    kept = reader.meta.get(NOTED_KEY) or b""
-    return {kept[at : at + HASH_BYTES] for at in range(0, len(kept), HASH_BYTES)}
 
 
 def _is_old(chunks: Chunks, root: bytes, now_s: float) -> bool:

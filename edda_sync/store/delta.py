@@ -109,7 +109,10 @@ def apply(tx: StoreWriter, delta: Delta) -> None:
     if delta.pointed:
         tx.tables.point(delta.pointed)
     if delta.attached:
+        from edda_sync.store.held import note_needed
+
         tx.attachments.put(delta.attached)
+        note_needed(tx, (each.root for rows in delta.attached.values() for each in rows))
     if delta.unclaimed or delta.claimed:
         tx.uniques.put(delta.unclaimed, delta.claimed)
     for name, record in delta.uniques.items():

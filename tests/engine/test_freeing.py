@@ -105,6 +105,20 @@ def test_what_is_attached_again_meanwhile_stays(store: StorageEngine) -> None:
     assert free(store) == 0, "another day begins"
 
 
+def test_what_is_taken_off_again_before_anybody_looks_lasts_for_another_day(store: StorageEngine) -> None:
+    made = store.create_document(Document(title="D"))
+    attached = store.transact(lambda tx: tx.attach(made, io.BytesIO(content(500)), name="a"))
+    store.transact(lambda tx: tx.detach(made, attached))
+    assert free(store) == 0
+    for name in held(store):  # that was nearly a day ago
+        _age(store, name)
+    store.undo()
+    store.transact(lambda tx: tx.detach(made, attached))
+    assert free(store) == 0
+    store.undo()
+    assert store.open_attachment(made, "a").read() == content(500)
+
+
 def test_a_transaction_that_fails_leaves_no_chunk_and_takes_none_of_others(store: StorageEngine) -> None:
     made = store.create_document(Document(title="D"))
     store.transact(lambda tx: tx.attach(made, io.BytesIO(content(500)), name="kept"))
