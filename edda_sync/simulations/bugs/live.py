@@ -12,8 +12,10 @@ BUGS: Final[tuple[Bug, ...]] = (
         "The feed names what is shown after a commit, so what was deleted stays in every watched query.",
         (25,),
         "store.feed:Feed.write",
-        "self._note(kind, keys)",
-        "pass",
+        "self._hold_few()",
+        "named.difference_update(\n"
+        "    (kind, values.id_text(kind_and_id(key)[1])) for kind, keys in delta.hidden.items() for key in keys\n"
+        ")",
     ),
     one(
         "who entered is not known",
