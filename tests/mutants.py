@@ -14,6 +14,7 @@ import contextlib
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -136,15 +137,19 @@ class Tree:
     def run(self, tests: Sequence[str]) -> tuple[int, str]:
         """Run tests until one fails; return pytest's exit code and what failed."""
         environment = {**os.environ, "PYTHONPATH": str(self.path)}  # also for the processes that tests start
-        try:
-            done = subprocess.run(
-                [*_PYTEST, *(f"tests/{test}" for test in tests)], cwd=self.path, env=environment, check=False,
-                capture_output=True, text=True, timeout=TESTS_S_MAX,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            return _SOME_FAILED, ""
-        listed = [line.split(" - ")[0] for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
-        return done.returncode, listed[0].partition(" tests/")[2] if listed else ""
+        with subprocess.Popen(
+            [*_PYTEST, *(f"tests/{test}" for test in tests)], cwd=self.path, env=environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+        ) as running:  # fmt: skip
+            try:
+                told, _ = running.communicate(timeout=TESTS_S_MAX)
+            except subprocess.TimeoutExpired:
+                return _SOME_FAILED, ""
+            finally:  # with what the tests have started, which a mutant may never end
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(running.pid, signal.SIGKILL)
+        listed = [line.split(" - ")[0] for line in told.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+        return running.returncode, listed[0].partition(" tests/")[2] if listed else ""
 
 
 def mutated(mutant: Mutant, source: str) -> str:

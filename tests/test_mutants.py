@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import os
+import select
 from pathlib import Path
 
 import pytest
@@ -70,6 +73,20 @@ def test_a_mutant_is_killed_by_a_failing_test_and_otherwise_survives(tree: Path)
 def test_a_test_that_fails_by_itself_kills_nothing(tree: Path) -> None:
     _write_test(tree, "add(1, 1) == 3")
     assert judge_all([SUM], 1, source=tree)[1] == "test_sums.py::test_add"
+
+
+def test_what_the_tests_of_a_mutant_leave_running_ends_with_them(tree: Path, tmp_path: Path) -> None:
+    """A mutant may well be that something never ends."""
+    child = tmp_path / "child"
+    (tree / "edda_sync/sums.py").write_text(
+        "import pathlib\nimport subprocess\n\n\ndef add(a, b):\n"
+        f"    pathlib.Path({str(child)!r}).write_text(str(subprocess.Popen(['sleep', '600']).pid))\n    return a + b\n"
+    )
+    assert judge_all([SUM], 1, source=tree)[0][0].fate is Fate.KILLED
+    with contextlib.suppress(ProcessLookupError):  # it is gone
+        ended = os.pidfd_open(int(child.read_text()))
+        assert select.select([ended], [], [], 10)[0], "it still runs"
+        os.close(ended)
 
 
 def test_a_mutant_whose_fragment_does_not_occur_once_is_a_mistake() -> None:
