@@ -124,6 +124,7 @@ class Workspace(RuleBasedStateMachine):
         self._folder = tempfile.TemporaryDirectory(prefix="edda-")
         self._moments = 0
         self.members: list[Device] = []
+        self._known: Frontier = {}  # of the device, before the present operation
         self.noted: defaultdict[tuple[str, str, str], set[Any]] = defaultdict(set)  # by kind, id and field
         self.reached = 0  # of these, how many had to be looked for in the history
 
@@ -150,7 +151,9 @@ class Workspace(RuleBasedStateMachine):
         self.members.append(made)
 
     def _device(self, number: int) -> Device:
-        return self.members[number % len(self.members)]
+        member = self.members[number % len(self.members)]
+        self._known = member.engine.frontier()
+        return member
 
     # --- tasks and documents ------------------------------------------------------------------------------------------
 
@@ -363,8 +366,10 @@ class Workspace(RuleBasedStateMachine):
         return None
 
     def _note(self, member: Device, kind: str, item_id: str) -> None:
-        """Note what a device shows of an item right after it acknowledged a write of it."""
-        found = self._read(member, kind, item_id)
+        """Note what a device shows of an item right after it acknowledged a write of it, if there was anything to write."""
+        actor, _, number = member.engine.history(item_id, kind=kind, limit=1).changes[0].dot.rpartition("-")
+        is_written = int(number) > self._known.get(bytes.fromhex(actor), 0)
+        found = self._read(member, kind, item_id) if is_written else None
         for field in () if found is None else READ[kind]:
             if getattr(found, field) is not None:
                 self.noted[kind, item_id, field].add(getattr(found, field))
