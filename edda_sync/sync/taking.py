@@ -13,20 +13,16 @@ Taking: the changes that a store takes from a peer.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from itertools import accumulate, takewhile
+from itertools import takewhile
 
 import msgspec
 
 from edda_sync.changes import change as changes
 from edda_sync.changes import early as early_writes
-from edda_sync.changes.branches import Point
 from edda_sync.changes.chains import Chains, forked_keys, points_of
-from edda_sync.changes.change import DEP_HASH_BYTES, HASH_BYTES, Change, Header
+from edda_sync.changes.change import HASH_BYTES, Change
 from edda_sync.crdt import operation
 from edda_sync.crdt.frontier import Dot
 from edda_sync.fold.prepared import Prepared
@@ -35,9 +31,10 @@ from edda_sync.ledger.ledger import Ledger
 from edda_sync.store.seams import Store, StoreReader, StoreWriter
 from edda_sync.sync.ahead import prepare_first, prepare_last
 from edda_sync.sync.keys import Verify
-from edda_sync.sync.large import expect, incoming_of, is_last
+from edda_sync.sync.large import incoming_of, is_last
 from edda_sync.sync.messages import Changes, Part, SignedHead, Summary
 from edda_sync.sync.readmission import readmit
+from edda_sync.sync.slices import Slice, first_slice, is_long, may_be_long, summary
 from edda_sync.sync.vouchers import Vouched, keep_voucher, voucher_of
 from edda_sync.words import limits
 from edda_sync.words.errors import RemoteProtocolError
@@ -132,14 +129,14 @@ class Taking:
         """Fold the change that is taken next, if that takes long."""
         with self._store.read() as reader:
             fresh, apart = self._sorted(reader, batch, parted)
-        if not fresh or not _is_long(fresh[0].header) or fresh[0].header.actor in apart:
+        if not fresh or not is_long(fresh[0].header) or fresh[0].header.actor in apart:
             return None
         return prepare_first(self._store, self._verify_signature, self._workspace, fresh, signed)
 
     def takes_long(self, batch: Changes) -> bool:
         """Tell whether a single change of a batch may cost more than one slice may, because a change cannot be cut."""
         least = limits.SLICE_US_MAX // limits.TAKE_WORST_US - 1  # of so few bytes, none can have enough operations
-        return any(len(body) >= least and _may_be_long(changes.decode_header(raw)) for raw, body in batch.changes)
+        return any(len(body) >= least and may_be_long(changes.decode_header(raw)) for raw, body in batch.changes)
 
     def completes(self, part: Part) -> bool:
         """Tell whether a part is the last missing part of a large change, which would then be applied."""
@@ -173,58 +170,20 @@ class Taking:
         vouched = Vouched.verify(self._verify_signature, self._workspace, tx, fresh, signed)
         if vouched is None:
             return Taken(0, early=True, apart=apart, held=tuple(_dots_of(tx, batch)))
-        ledger = self._ledger
-        fold = ledger.fold(tx)
-        waited = early_writes.is_pending(tx)
-        halves = defaultdict[Dot, list[Dot]](list)  # half received large changes, by dot
-        for half in tx.incoming.all():
-            halves[changes.decode_header(half.raw).dot].append((half.actor, half.seq))
-        has_forks = bool(forked_keys(tx))
-        applied = work_us = 0
-        early = late = more = False
+        fold, waited = self._ledger.fold(tx), early_writes.is_pending(tx)
         if ready is None:
-            fold.read_ahead((each.body, each.header.operations) for each in _slice(fresh) if not each.header.parts)
-        for change in fresh:
-            actor, seq = change.header.dot
-            if actor in apart:
-                continue
-            cost_us = _cost_us(change.header)
-            more = bool(applied) and work_us + fold.work_us + cost_us > limits.SLICE_US_MAX
-            if more:
-                batch = list(takewhile(lambda each, next_one=change: each is not next_one, batch))  # type: ignore[misc]
-                break
-            birth = change.header.birth
-            key = birth.public_key if birth is not None else _key_of_branch(tx, change) if has_forks else None
-            if key is not None and not allows(key):
-                late = True
-                break
-            if change.header.parts:
-                checked = ledger.check(tx, fold, change)
-                if not isinstance(checked, Admitted):
-                    expect(tx, change)
-                    break
-                outcome = checked
-            else:
-                outcome = ledger.admit(tx, fold, change, ready)
-            if outcome is Admitted.APPLIED:
-                applied += 1
-                work_us += cost_us
-                for kept in halves.pop((actor, seq), ()):  # its author gave somebody another change of this dot
-                    tx.incoming.forget(*kept)
-            elif outcome in (Admitted.FORKED, Admitted.UNKNOWN) or (
-                outcome is Admitted.EARLY and _may_need(tx, change, parted | apart.keys())
-            ):
-                apart |= {actor: _summary(change)} | _differing(tx, change)
-            elif outcome is Admitted.EARLY:
-                early = True
-                break
+            fold.read_ahead((each.body, each.header.operations) for each in first_slice(fresh) if not each.header.parts)
+        piece = Slice(tx, self._ledger, fold, allows, parted, apart)
+        rest = piece.take(fresh, ready)
+        if rest is not None:
+            batch = list(takewhile(lambda each: each is not rest, batch))
         fold.flush()
         vouched.keep(tx)
         settled, held = waited and not early_writes.is_pending(tx), tuple(_dots_of(tx, batch))
-        readmitted = readmit(tx, ledger, self._random)
+        readmitted = readmit(tx, self._ledger, self._random)
         moved = settled or readmitted
         return Taken(
-            applied, early, late, apart, held, settled, readmitted, more=more,
+            piece.applied, piece.early, piece.late, piece.apart, held, settled, readmitted, more=rest is not None,
             members=moved or any(operation.is_about(each.body, each.header.operations, "device") for each in batch),
             reached=None if moved else (before, tx.log.position()), ahead=ready is not None and ready.is_written,
         )  # fmt: skip
@@ -248,7 +207,7 @@ class Taking:
             waits = header.actor in parted and chains.place(change) is None
             if header.previous in strange or waits or chains.is_apart(change):
                 strange.add(change.hash)
-                apart[header.actor] = _summary(change)
+                apart[header.actor] = summary(change)
             else:
                 coming.add(change.hash)
                 fresh.append(change)
@@ -312,27 +271,6 @@ class Taking:
             keep_voucher(tx, *dot, msgspec.structs.replace(voucher, proof=voucher.proof[HASH_BYTES:]))
 
 
-def _cost_us(header: Header) -> int:
-    """Return the estimated cost of taking a change, in microseconds."""
-    return limits.TAKE_CHANGE_US + limits.TAKE_OPERATION_US * header.operations
-
-
-def _may_be_long(header: Header) -> bool:
-    """Tell whether a change may cost more than one slice may. One whose body comes in parts is applied later."""
-    return not header.parts and limits.TAKE_CHANGE_US + limits.TAKE_WORST_US * header.operations > limits.SLICE_US_MAX
-
-
-def _is_long(header: Header) -> bool:
-    """Tell whether a change costs so much that it is folded before its transaction."""
-    return not header.parts and _cost_us(header) > 2 * limits.SLICE_US_MAX
-
-
-def _slice(fresh: list[Change]) -> list[Change]:
-    """Return the changes of the first slice, if all of them are taken."""
-    work_us = list(accumulate(_cost_us(each.header) for each in fresh))
-    return fresh[: max(1, bisect_right(work_us, limits.SLICE_US_MAX))]
-
-
 def check_body(change: Change) -> None:
     """
     Check that a change's body has the hash that its header contains. A body in parts comes later.
@@ -345,46 +283,6 @@ def check_body(change: Change) -> None:
             raise RemoteProtocolError("a change with both a body and parts")
     elif len(change.body) != change.header.body_bytes or changes.hash_part(change.body) != change.header.content:
         raise RemoteProtocolError("a change whose body is not the one that its header names")
-
-
-def _key_of_branch(reader: StoreReader, change: Change) -> bytes | None:
-    """Return the device's key, if a change begins another branch of its chain, which counts like a life; otherwise None."""
-    actor, seq = change.header.dot
-    if Point(seq - 1, change.header.previous) not in points_of(reader, actor):
-        return None
-    before = Chains(reader).find(actor, seq - 1, change.header.previous)
-    return None if before is None else changes.decode_birth(reader.log.heads()[before[0]].birth).public_key
-
-
-def _may_need(reader: StoreReader, change: Change, apart: AbstractSet[bytes]) -> bool:
-    """
-    Tell whether a change may depend on some actors of whom the peer has other changes, according to its header.
-
-    Whose branch an unknown name is can only be told after the fork is proved. Until then it may be one of these actors.
-    """
-    chains, header, heads = Chains(reader), change.header, reader.log.heads()
-    birth, named = header.birth, [dep[0] for dep in header.deps]
-    continued = [] if birth is None or birth.parent is None else [birth.parent]
-    awaited = early_writes.awaited(reader) if apart else []  # what depends on early writes depends on this
-    if any(chains.actor(name) in apart for name in (header.actor, *continued, *named, *awaited)):
-        return True
-    return bool(apart) and any(name not in heads and chains.actor(name) == name for name in named)
-
-
-def _summary(change: Change) -> Summary:
-    return Summary(*change.header.dot, change.hash[:DEP_HASH_BYTES])
-
-
-def _differing(reader: StoreReader, change: Change) -> dict[bytes, Summary]:
-    """Return those dependencies of a change of which another change is here, by actor; their chains fork."""
-    chains, header = Chains(reader), change.header
-    continued = None if header.birth is None else header.birth.continues
-    needed = [*header.deps, *([] if continued is None else [continued])]
-    return {
-        chains.actor(name): Summary(name, seq, digest[:DEP_HASH_BYTES])
-        for name, seq, digest in needed
-        if chains.find(name, seq, digest) is None and chains.holds_some(chains.actor(name), seq)
-    }
 
 
 def _dots_of(reader: StoreReader, batch: list[Change]) -> Iterator[Dot]:
