@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -101,23 +101,46 @@ class Opened:
             StorageError: It cannot be opened or created.
         """
         self._check_closed()
-        self.config = config
+        self.config, self.news = config, []
         if config.backend == "memory":
             from edda_sync.store.memory.store import MemoryStore
 
             opening.check_not_hidden(config.database(self.home))
             self._store = MemoryStore(on_end)
             return False
-        from edda_sync.store.sqlite.store import SqliteStore
-
         founding = backend.founding(config)
+        is_new = self._make_ready(anew=anew, must_exist=must_exist)
+        self._store = self.file = store = self._file_store(on_end, founding)
+        store.on_idle = on_idle
+        is_whole = False
+        with store.read() as reader:
+            store_id, workspace, unread = reader.meta.read(STORE_ID, WORKSPACE_KEY, READ_ANEW_KEY)
+            founded = workspace is not None
+            if store.is_read_only or (
+                store_id is not None and not self._find_sidecar(store, store_id, founded=founded)
+            ):
+                return founded  # reading needs no sidecar
+            if self.sidecar is not None and store.set_aside is None:
+                is_whole = missing.is_whole(reader, self.sidecar.remembered(), self.sidecar.extent())
+        if not (founded or is_new or anew):
+            self._check_not_emptied(store)
+        if self.sidecar is None:
+            self.sidecar = self._sidecar(store, store.transact(self._name_store))
+        if not is_whole:
+            self._look_for_missing(store, self.sidecar)
+        if founded and unread is not None:
+            on_upgrade()
+        return founded
+
+    def _make_ready(self, *, anew: bool, must_exist: bool) -> bool:
+        """Check that the store can be where it is to be, and make the folders of a new one; tell whether it is new."""
+        config = self.config
         state, database = state_folder(config), config.database(self.home)
         is_new = not opening.has_store(database)
-        if is_new and must_exist:
-            with opening.naming_path(config.database_path):
-                opening.refuse_missing(self.home, database, state)
         if is_new:
             with opening.naming_path(config.database_path):
+                if must_exist:
+                    opening.refuse_missing(self.home, database, state)
                 opening.check_reachable(database)
             make_state_folder(state)  # first: if this fails, no store is created
             make_folder(self.home)
@@ -125,18 +148,29 @@ class Opened:
         if (home := without_links(self.home)) is not self.home:
             self.home, database = home, config.database(home)
         if is_new:
-            if config.database_path is not None:
-                with opening.naming_path(config.database_path):
-                    make_folder(database.parent)
-            if config.backend == "rocksdb" and config.rocksdb_path is not None:
-                with opening.naming_path(config.rocksdb_path, "rocksdb_path"):
-                    make_folder(config.rocksdb_path)
+            self._make_folders(database)
             opening.check_not_moved(self.home, database)
             opening.check_not_lost(self.home, database, state, anew=anew)
             if config.encryption_config is not None:
                 from edda_sync.sealing import datakeys  # only for encrypted stores
 
                 datakeys.create(database, config.encryption_config)
+        return is_new
+
+    def _make_folders(self, database: Path) -> None:
+        """Make the folders of a new store that are configured to be elsewhere."""
+        config = self.config
+        if config.database_path is not None:
+            with opening.naming_path(config.database_path):
+                make_folder(database.parent)
+        if config.backend == "rocksdb" and config.rocksdb_path is not None:
+            with opening.naming_path(config.rocksdb_path, "rocksdb_path"):
+                make_folder(config.rocksdb_path)
+
+    def _file_store(self, on_end: OnEnd, founding: Sequence[str]) -> SqliteStore:
+        from edda_sync.store.sqlite.store import SqliteStore
+
+        config, database = self.config, self.config.database(self.home)
         is_usual, pool_size = config.database_path is None, config.connection_pool_size
         keep = backend.keep(config, self.home)
         with opening.naming_path(config.database_path):
@@ -153,38 +187,35 @@ class Opened:
                 f"{database} is not encrypted, as its configuration says: `edda store encrypt` encrypts it, or take the "
                 "settings of encryption out, which `edda config show` lists."
             )
-        store.on_idle = on_idle
-        self._store = self.file = store
-        is_whole = False
-        with store.read() as reader:
-            store_id, workspace, unread = reader.meta.read(STORE_ID, WORKSPACE_KEY, READ_ANEW_KEY)
-            founded = workspace is not None
-            if store.is_read_only:  # a store that cannot be written needs no sidecar
-                return founded
-            if store_id is not None:
-                try:
-                    self.sidecar = sidecar = _sidecar(state, store_id, store.path)
-                except (ReadOnlyError, NoFolderError, DiskFullError) as error:
-                    if not founded:
-                        raise
-                    store.refusal = error  # reading needs no sidecar
-                    return founded
-                is_whole = store.set_aside is None and missing.is_whole(reader, sidecar.remembered(), sidecar.extent())
-        if not (founded or is_new or anew):
-            try:
-                opening.check_not_emptied(self.home, store, state)
-            except LostStoreError:
-                self.close()
+        return store
+
+    def _find_sidecar(self, store: SqliteStore, store_id: bytes, *, founded: bool) -> bool:
+        """Open the sidecar of a store that has a name; tell whether that worked, without which nothing can be written."""
+        try:
+            self.sidecar = self._sidecar(store, store_id)
+        except (ReadOnlyError, NoFolderError, DiskFullError) as error:
+            if not founded:
                 raise
-        if self.sidecar is None:
-            self.sidecar = _sidecar(state, store.transact(self._name_store), store.path)
-        self.news = [] if is_whole else missing.look(store, self.sidecar.remembered(), self.sidecar.extent())
+            store.refusal = error
+            return False
+        return True
+
+    def _sidecar(self, store: SqliteStore, store_id: bytes) -> Sidecar:
+        with naming_state():
+            return open_sidecar(state_folder(self.config), store_id, store.path)
+
+    def _check_not_emptied(self, store: SqliteStore) -> None:
+        try:
+            opening.check_not_emptied(self.home, store, state_folder(self.config))
+        except LostStoreError:
+            self.close()
+            raise
+
+    def _look_for_missing(self, store: SqliteStore, sidecar: Sidecar) -> None:
+        self.news = missing.look(store, sidecar.remembered(), sidecar.extent())
         if self.news:
             with suppress(OSError), store.read() as reader:
-                self.sidecar.note_extent(reader.log.position())  # so that what is missing is said once
-        if founded and unread is not None:
-            on_upgrade()
-        return founded
+                sidecar.note_extent(reader.log.position())  # so that what is missing is said once
 
     def attach(self, store: Callable[[], Store], config: StorageConfig, sidecar: Sidecar | None) -> None:
         """
@@ -232,8 +263,3 @@ class Opened:
             tx.meta.set(STORE_ID, store_id)
             tx.meta.drop(READ_ANEW_KEY)  # no older version has used this store
         return store_id
-
-
-def _sidecar(state: Path, store_id: bytes, database: Path) -> Sidecar:
-    with naming_state():
-        return open_sidecar(state, store_id, database)
