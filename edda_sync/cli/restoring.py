@@ -139,28 +139,44 @@ def restore(
             shown.say()
         if dry_run or not (found or lost or tags):
             return
-        changing = len(found) + len(tags)
-        asks = exactly and changing and not yes and can_ask()
-        if asks and not click.confirm(f"Change {_items(changing)} back?", err=True):
+        asks = exactly and shown.changing and not yes and can_ask()
+        if asks and not click.confirm(f"Change {_items(shown.changing)} back?", err=True):
             raise GivenUpError
-        with told("restoring") as tell:
-            if exactly:
-                before = manager.back_up(tell, backup) if changing else None  # so that it can be taken back
-                done = manager.make_true(backup, restored, wanted, until_ms, tell)
-            else:
-                before = None
-                done = manager.bring_back(backup, restored, found, wanted, until_ms, tell, files=files)
-        if not as_json:
-            _say_done(done)
-        if before is not None:
-            with told("backing up what was restored") as tell:
-                # otherwise the newest would be the one before, and the same command would undo itself
-                manager.back_up(tell, backup)
-            where = "" if name is None else f" --target {typed(name)}"
-            note(
-                f"Backup {before.manifest.number} holds everything as it was before: `edda backup restore "
-                f"{before.manifest.number} --exactly{where}` takes this back."
-            )
+        _carry_out(manager, backup, restored, shown, wanted, until_ms, files=files, as_json=as_json, name=name)
+
+
+def _carry_out(
+    manager: BackupManager,
+    backup: Manifest,
+    restored: StorageEngine,
+    shown: _Shown,
+    wanted: list[str],
+    until_ms: int | None,
+    *,
+    files: bool,
+    as_json: bool,
+    name: str | None,
+) -> None:
+    """Restore what was shown. Where a backup is made the truth, there is one before it and one after it."""
+    before = None
+    with told("restoring") as tell:
+        if shown.exactly:
+            before = manager.back_up(tell, backup) if shown.changing else None  # so that it can be taken back
+            done = manager.make_true(backup, restored, wanted, until_ms, tell)
+        else:
+            done = manager.bring_back(backup, restored, shown.found, wanted, until_ms, tell, files=files)
+    if not as_json:
+        _say_done(done)
+    if before is None:
+        return
+    with told("backing up what was restored") as tell:
+        # otherwise the newest would be the one before, and the same command would undo itself
+        manager.back_up(tell, backup)
+    where = "" if name is None else f" --target {typed(name)}"
+    note(
+        f"Backup {before.manifest.number} holds everything as it was before: `edda backup restore "
+        f"{before.manifest.number} --exactly{where}` takes this back."
+    )
 
 
 def _found(
@@ -323,6 +339,11 @@ class _Shown(NamedTuple):
     lost: list[str]
     tags: list[str]
     exactly: bool
+
+    @property
+    def changing(self) -> int:
+        """How many items and tags it would change."""
+        return len(self.found) + len(self.tags)
 
     def say(self) -> None:
         """Print it as a table."""

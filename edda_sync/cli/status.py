@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -126,86 +127,109 @@ def _unheard(hanging: Answer | None) -> Answer | None:
 
 
 def _print_status(found: Answer) -> None:
-    state = "not running; `edda up` runs it"
-    if found["running"] or found["hangs"]:
-        state = "running, but it does not answer now" if found["hangs"] else f"running on port {found['port']}"
-    say(f"{found['name']} ({found['device'][:SHORT_DEVICE]}), {state}")
-    held = ", ".join(count(found[key], key[:-1]) for key in ("tasks", "documents", "tags"))
-    size = sum(found[f"{part}_bytes"] for part in ("database", "wal", "rocksdb", "files")) / 1_000_000
-    file = found["database"]
-    place = found["home"] if file is None or Path(file).parent == Path(found["home"]) else file
-    say(f"store: {held}; {size:,.1f} MB in {place}; states in {found['backend']}; digest {found['digest'][:12]}")
-    if found["running"]:
-        say(_figures(found["metrics"]))
-    if found["encryption"]:
-        say(f"encrypted: its key is {safe_line(found['encryption']['key'])}")
-    for each in found["backups"]:
-        say(_backup(each))
-    if found["backups_only_here"]:
-        say(f"backups: {safe_line(found['backups_only_here'])}")
-    if found["backups"] and not found.get("recovery_code", True):  # an `edda up` from before this does not say so
-        from edda_sync.cli.recovery import NO_CODE
-
-        say(f"backups: {NO_CODE}")
-    if found["to_bring"]:
-        say(f"outstanding: {asides.sentence([safe_line(each) for each in found['to_bring']])}")
-    if sentence := files_missing(found.get("files", {})):
-        say(f"files: {sentence}")
-    if found.get("addresses"):  # an `edda up` from before this does not say them
-        say(f"reached at: {', '.join(host_port(each, found['port']) for each in found['addresses'])}")
-    if found["running"] and not found["discovery"]["available"]:
-        say(f"not looking on the LAN: {found['discovery']['reason']}")
-    if found["damaged"]:
-        say(f"damaged: {damage_sentence(found['damaged'])}")
-    if found["conflicts"]:
-        say(f"conflicts: {found['conflicts']:,} kept; `edda conflicts` shows them")
-    if found["clashes"]:
-        say(f"clashes: {found['clashes']:,} with a value that must be unique; `edda conflicts` shows them")
-    if found["waiting"]:
-        say(f"waiting: {found['waiting']:,} that this version could not apply; update edda-sync here")
-    if found["refused"]:
-        say(f"refused: {found['refused']:,} that break the rules, here as on every other device")
-    if found["provisional"]:
-        here, of = found["provisional"]["here"], found["provisional"]["of"]
-        say(f"history: {here:,} of {count(of, 'change')} came so far; what the store began with is checked at the end")
-    if found["forged_by"]:
-        maker = found["forged_by"][:SHORT_DEVICE]
-        say(
-            f"lie: the state that {maker} sent to begin with is not what the changes say; it was replaced by what they say"
-        )
-    if found["unproved_by"]:
-        maker = found["unproved_by"][:SHORT_DEVICE]
-        say(
-            f"history: no device had all changes behind what {maker} sent to begin with; it was replaced by those that came"
-        )
-    if found["kept_in"]:
-        ids = ", ".join(each[-12:] for each in found["kept_in"])
-        say(f"kept: texts from before, where the changes say something else; `edda doc show ID` shows each of {ids}")
-    if found["shut_out_by"]:
-        from edda_sync.engine import standing
-
-        name = safe_line(names_of(found).get(found["shut_out_by"], found["shut_out_by"][:SHORT_DEVICE]))
-        say(f"shut out: {standing.shut_out_sentence(name, found['unshared'])}")
-    if found["wal_bytes"] > limits.JOURNAL_BYTES_MAX:
-        size = found["wal_bytes"] / 1_000_000
-        say(f"journal: {size:,.0f} MB; a program reads an old state of the store, and it shrinks once that ends")
-    for loss in losses(found):
-        say(f"lost: {loss}")
+    for about in (_of_store, _of_backups, _of_reach, _of_contents, _of_beginning, _of_trouble):
+        for line in about(found):
+            say(line)
     _print_lives(found)
     if found["fault"]:
         say(f"trouble: {found['fault']}")
     if found["peers"]:
         say("")
-        names = names_of(found)
-        rows = [[names[each["device"]], _peer_state(each), when(each["proved_at"])] for each in found["peers"]]
-        print_table(["device", "state", "last proved equal"], rows)
-        print_clocks({names[each["device"]]: each for each in found["peers"]})
-        for each in found["peers"]:
-            said = each.get("note", "") if each["connected"] else each["error"]
-            if said:
-                say(f"{safe_line(names[each['device']])}: {said}")
+        _print_peers(found)
     else:
         say("no other device belongs to this workspace yet; `edda invite` lets one in")
+
+
+def _of_store(found: Answer) -> Iterator[str]:
+    state = "not running; `edda up` runs it"
+    if found["running"] or found["hangs"]:
+        state = "running, but it does not answer now" if found["hangs"] else f"running on port {found['port']}"
+    yield f"{found['name']} ({found['device'][:SHORT_DEVICE]}), {state}"
+    held = ", ".join(count(found[key], key[:-1]) for key in ("tasks", "documents", "tags"))
+    size = sum(found[f"{part}_bytes"] for part in ("database", "wal", "rocksdb", "files")) / 1_000_000
+    file = found["database"]
+    place = found["home"] if file is None or Path(file).parent == Path(found["home"]) else file
+    yield f"store: {held}; {size:,.1f} MB in {place}; states in {found['backend']}; digest {found['digest'][:12]}"
+    if found["running"]:
+        yield _figures(found["metrics"])
+    if found["encryption"]:
+        yield f"encrypted: its key is {safe_line(found['encryption']['key'])}"
+
+
+def _of_backups(found: Answer) -> Iterator[str]:
+    yield from map(_backup, found["backups"])
+    if found["backups_only_here"]:
+        yield f"backups: {safe_line(found['backups_only_here'])}"
+    if found["backups"] and not found.get("recovery_code", True):  # an `edda up` from before this does not say so
+        from edda_sync.cli.recovery import NO_CODE
+
+        yield f"backups: {NO_CODE}"
+    if found["to_bring"]:
+        yield f"outstanding: {asides.sentence([safe_line(each) for each in found['to_bring']])}"
+    if sentence := files_missing(found.get("files", {})):
+        yield f"files: {sentence}"
+
+
+def _of_reach(found: Answer) -> Iterator[str]:
+    if found.get("addresses"):  # an `edda up` from before this does not say them
+        yield f"reached at: {', '.join(host_port(each, found['port']) for each in found['addresses'])}"
+    if found["running"] and not found["discovery"]["available"]:
+        yield f"not looking on the LAN: {found['discovery']['reason']}"
+
+
+def _of_contents(found: Answer) -> Iterator[str]:
+    if found["damaged"]:
+        yield f"damaged: {damage_sentence(found['damaged'])}"
+    if found["conflicts"]:
+        yield f"conflicts: {found['conflicts']:,} kept; `edda conflicts` shows them"
+    if found["clashes"]:
+        yield f"clashes: {found['clashes']:,} with a value that must be unique; `edda conflicts` shows them"
+    if found["waiting"]:
+        yield f"waiting: {found['waiting']:,} that this version could not apply; update edda-sync here"
+    if found["refused"]:
+        yield f"refused: {found['refused']:,} that break the rules, here as on every other device"
+
+
+def _of_beginning(found: Answer) -> Iterator[str]:
+    """Yield what is to be said of the state that another device sent to begin with."""
+    if found["provisional"]:
+        here, of = found["provisional"]["here"], found["provisional"]["of"]
+        yield f"history: {here:,} of {count(of, 'change')} came so far; what the store began with is checked at the end"
+    if found["forged_by"]:
+        maker = found["forged_by"][:SHORT_DEVICE]
+        yield f"lie: the state that {maker} sent to begin with is not what the changes say; it was replaced by what they say"
+    if found["unproved_by"]:
+        maker = found["unproved_by"][:SHORT_DEVICE]
+        yield (
+            f"history: no device had all changes behind what {maker} sent to begin with; it was replaced by those that came"
+        )
+    if found["kept_in"]:
+        ids = ", ".join(each[-12:] for each in found["kept_in"])
+        yield f"kept: texts from before, where the changes say something else; `edda doc show ID` shows each of {ids}"
+
+
+def _of_trouble(found: Answer) -> Iterator[str]:
+    if found["shut_out_by"]:
+        from edda_sync.engine import standing
+
+        name = safe_line(names_of(found).get(found["shut_out_by"], found["shut_out_by"][:SHORT_DEVICE]))
+        yield f"shut out: {standing.shut_out_sentence(name, found['unshared'])}"
+    if found["wal_bytes"] > limits.JOURNAL_BYTES_MAX:
+        size = found["wal_bytes"] / 1_000_000
+        yield f"journal: {size:,.0f} MB; a program reads an old state of the store, and it shrinks once that ends"
+    for loss in losses(found):
+        yield f"lost: {loss}"
+
+
+def _print_peers(found: Answer) -> None:
+    names = names_of(found)
+    rows = [[names[each["device"]], _peer_state(each), when(each["proved_at"])] for each in found["peers"]]
+    print_table(["device", "state", "last proved equal"], rows)
+    print_clocks({names[each["device"]]: each for each in found["peers"]})
+    for each in found["peers"]:
+        said = each.get("note", "") if each["connected"] else each["error"]
+        if said:
+            say(f"{safe_line(names[each['device']])}: {said}")
 
 
 def _backup(noted: Answer) -> str:
