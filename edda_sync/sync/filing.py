@@ -12,24 +12,24 @@ disk. A file is noted as complete here once every chunk in its tree is on disk.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 from edda_sync.crdt.attachments import File
 from edda_sync.files.chunks import Chunks
 from edda_sync.store.seams import Store
 from edda_sync.sync import stowing
+from edda_sync.sync.announcing import Announcing
 from edda_sync.sync.effects import Blamed, Effect, Errand, Send
 from edda_sync.sync.fetching import Fetch, Fetching, Giver
-from edda_sync.sync.file_messages import FileMessage, Has, Lacks, Seek, Slice
+from edda_sync.sync.file_messages import FileMessage, Lacks, Seek, Slice
 from edda_sync.sync.lending import Lending, Lent
 from edda_sync.sync.rates import Rate
 from edda_sync.sync.stowing import Job, Stowed
+from edda_sync.sync.wanted import Wanted
 from edda_sync.sync.wire import Codec
 from edda_sync.words import limits
-
-TOLD_EVERY_S = 1.0  # how often peers are told how much is still to come
 
 
 class FilesProgress(NamedTuple):
@@ -62,6 +62,17 @@ class FilesProgress(NamedTuple):
     mended: int = 0
 
 
+@dataclass(slots=True)
+class _Counts:
+    """What was counted since the device was started, as in :class:`FilesProgress`."""
+
+    came: int = 0
+    done: int = 0
+    given: int = 0
+    refused: int = 0
+    mended: int = 0
+
+
 class Filing:
     """
     The files of one replica. After each event, carry out what :meth:`due` returns.
@@ -87,28 +98,18 @@ class Filing:
     ) -> None:
         self.progress = FilesProgress()
         self._store, self._chunks, self._always_below, self._attached = store, chunks, always_below, attached
-        self._fetching, self._lending, self._codec = Fetching(), Lending(chunks), Codec()
+        self._fetching, self._lending, self._wanted, self._codec = Fetching(), Lending(chunks), Wanted(), Codec()
+        self._announcing, self._counts = Announcing(self._codec), _Counts()
         self._seen = -1  # what ``attached`` was when all files were last listed
-        self._page: deque[File] = deque()  # files that were listed, to be fetched
-        self._after: tuple[int, bytes] | None = None  # the last one of them
-        self._is_listed = False  # whether there are no more
-        self._has_news = True  # whether those that are not listed yet may be new, and not only some that were lost here
-        self._pass = 0  # how often it was begun to list them
-        self._demanded: dict[bytes, File] = {}
-        self._parked: dict[bytes, tuple[File, frozenset[bytes]]] = {}  # files that nobody has, each with what it lacks
-        self._unreadable: set[bytes] = set()
         self._doubted: set[bytes] = set()  # files that may not be complete here although that was noted
+        self._lost = set[bytes]() if lost is None else lost
         self._is_stirred = False  # whether something happened of which :meth:`due` does not know
         self._has_more = False  # whether chunks may have come here in another way than from peers
         self._doubts = Rate(limits.FILE_WRONG_MAX, limits.FILE_LOOK_S)
         self._stows: Job | None = None  # what is being kept, looked at and listed now
         self._lends = False
-        self._rests_until = self._again_at = self._look_at = 0.0
-        self._came = self._done = self._given = self._refused = self._mended = 0
-        self._lost = set[bytes]() if lost is None else lost
+        self._rests_until = self._look_at = 0.0
         self._answers: list[Send] = []
-        self._told: dict[str, tuple[int, int, float]] = {}
-        self._due_to_tell: dict[str, list[bytes]] = {}
 
     # --- what happens -------------------------------------------------------------------------------------------------
 
@@ -119,9 +120,9 @@ class Filing:
             self.gone(peer)
         for peer in now - givers.keys():
             givers[peer] = Giver()
-            self._told[peer] = (0, 0, 0.0)
-            self._parked.clear()
-            self._list_again(has_news=True)
+            self._announcing.linked(peer)
+            self._wanted.aside.clear()
+            self._wanted.list_again(has_news=True)
 
     def gone(self, peer: str) -> None:
         """Forget a peer whose session has ended."""
@@ -129,8 +130,7 @@ class Filing:
         self._fetching.gone(peer)
         self._lending.gone(peer)
         self._answers = [each for each in self._answers if each.peer != peer]
-        self._told.pop(peer, None)
-        self._due_to_tell.pop(peer, None)
+        self._announcing.gone(peer)
 
     def heard(self, peer: str, message: FileMessage, now: float) -> None:
         """
@@ -148,25 +148,22 @@ class Filing:
             self._fetching.lacked(peer, message.chunks, now)
         else:
             self._fetching.has(peer, message)
-            self._unpark(message.chunks)
+            self._wanted.came_up(message.chunks)
 
     def demand(self, files: Iterable[File]) -> None:
         """Fetch some files, whatever their size, before all others."""
         for file in files:
-            if file.root in self._unreadable:
-                continue
-            self._demanded[file.root] = file
-            self._parked.pop(file.root, None)
-            fetch = self._fetching.files.pop(file.root, None) or Fetch(file)
-            self._fetching.files = {file.root: fetch, **self._fetching.files}
+            if self._wanted.demand(file):
+                fetch = self._fetching.files.pop(file.root, None) or Fetch(file)
+                self._fetching.files = {file.root: fetch, **self._fetching.files}
 
     def relent(self, roots: Iterable[bytes]) -> None:
         """Fetch some files no longer because somebody asked for them."""
         for root in roots:
-            file = self._demanded.pop(root, None)
+            file = self._wanted.relent(root)
             if file is not None and file.size >= self._always_below:
                 self._fetching.end(root)
-                self._parked.pop(root, None)
+                self._wanted.aside.pop(root, None)
 
     def ran(self, errand: Errand, now: float) -> None:
         """Take the result of an errand that was run."""
@@ -204,7 +201,8 @@ class Filing:
         self._measure()
         blamed, self._fetching.blamed = self._fetching.blamed, []
         answers, self._answers = self._answers, []
-        return [*self._tell(now), *answers, *said, *map(Blamed, blamed)]
+        told = self._announcing.due(self.progress.files, self.progress.left, now)
+        return [*told, *answers, *said, *map(Blamed, blamed)]
 
     def next_deadline(self) -> float | None:
         """Return when to call :meth:`due` even if nothing happens, in monotonic seconds; None for never."""
@@ -212,49 +210,30 @@ class Filing:
             return None
         if self._is_stirred:
             return 0.0
-        times = [self._look_at, self._fetching.silent_at(), self._rests_until or None]
-        times.append(self._again_at if self._parked else None)
+        times = [self._look_at, self._fetching.silent_at(), self._rests_until or None, self._wanted.again_at]
         return min(each for each in times if each is not None)
 
     def _notice(self, now: float) -> None:
         if (attached := self._attached()) != self._seen or now >= self._look_at:
-            self._list_again(has_news=attached != self._seen)
+            self._wanted.list_again(has_news=attached != self._seen)
             self._seen, self._look_at = attached, now + limits.FILE_LOOK_S
             self._has_more = True
         if now >= self._rests_until:
             self._rests_until = 0.0
         fetching = self._fetching
         fetching.silent(now)
-        if fetching.has_returned or (self._parked and now >= self._again_at):
+        again_at = self._wanted.again_at
+        if fetching.has_returned or (again_at is not None and now >= again_at):
             fetching.has_returned = False
             for giver in fetching.givers.values():
                 giver.lacks.clear()
-            self._parked.clear()
-            self._list_again(has_news=False)
-
-    def _list_again(self, *, has_news: bool) -> None:
-        """List from the beginning which files are to be fetched."""
-        self._after, self._is_listed, self._has_news = None, False, self._has_news or has_news
-        self._pass += 1
-        self._page.clear()
-
-    def _unpark(self, names: Iterable[bytes]) -> None:
-        came = set(names)
-        for root in [root for root, (_, lacked) in self._parked.items() if not lacked.isdisjoint(came)]:
-            self._page.append(self._parked.pop(root)[0])
+            self._wanted.aside.clear()
+            self._wanted.list_again(has_news=False)
 
     def _begin_files(self) -> None:
         fetches = self._fetching.files
-        for root, file in self._demanded.items():
-            if root not in fetches and root not in self._parked and root not in self._unreadable:
-                fetches[root] = Fetch(file)
-        while self._page and len(fetches) < limits.FILES_AT_ONCE:
-            file = self._page.popleft()
-            if file.root not in fetches and self._is_wanted(file):
-                fetches[file.root] = Fetch(file)
-
-    def _is_wanted(self, file: File) -> bool:
-        return file.root not in self._parked and file.root not in self._unreadable
+        for file in self._wanted.begin(fetches):
+            fetches[file.root] = Fetch(file)
 
     def _end_still(self, now: float) -> None:
         """Look again at files of which chunks came; put those by of which nobody has more."""
@@ -262,11 +241,8 @@ class Filing:
             if fetch.is_still and fetch.has_grown:
                 fetch.look_again()
             elif fetch.is_still:
-                self._again_at = self._again_at if self._parked else now + limits.FILE_AGAIN_S
-                self._parked[root] = fetch.file, frozenset(fetch.lacked)
+                self._wanted.put_by(fetch.file, fetch.lacked, now)
                 self._fetching.end(root)
-                if len(self._parked) > limits.FILE_LACKS_MAX:
-                    del self._parked[next(iter(self._parked))]
 
     # --- errands ------------------------------------------------------------------------------------------------------
 
@@ -274,39 +250,47 @@ class Filing:
         """Return the errand that keeps what came, looks for what is missing, and lists files; none if there is no need."""
         if self._stows is not None:
             return []
-        fetching = self._fetching
+        fetching, wanted = self._fetching, self._wanted
         keeps, fetching.whole = fetching.whole, []
         looks = [(fetch, fetch.at or 0) for fetch in fetching.files.values() if fetch.wants_look]
-        lists = not self._is_listed and not self._page and len(fetching.files) < limits.FILES_AT_ONCE
+        lists = wanted.lists and len(fetching.files) < limits.FILES_AT_ONCE
         owed = self._lending.owed if self._has_more else set[bytes]()
         if not (keeps or looks or lists or self._doubted or owed):
             return []
         for fetch, _ in looks:
             fetch.is_looking = True
         job = self._stows = Job(
-            keeps, [*fetching.files], looks, self._doubted, owed, lists, self._after, self._always_below - 1, self._pass
+            keeps,
+            [*fetching.files],
+            looks,
+            self._doubted,
+            owed,
+            lists,
+            wanted.after,
+            self._always_below - 1,
+            wanted.number,
         )
         self._doubted, self._has_more = set(), False
         return [Errand(lambda: stowing.stow(self._store, self._chunks(), job))]
 
     def _stowed(self, job: Job, stowed: Stowed, now: float) -> None:
         came = [chunk.name for chunk in job.keeps if chunk.name not in stowed.wrong]
-        self._came += sum(chunk.size or 0 for chunk in job.keeps)
-        self._refused += len(stowed.wrong)
+        self._counts.came += sum(chunk.size or 0 for chunk in job.keeps)
+        self._counts.refused += len(stowed.wrong)
         for chunk in job.keeps:
             self._fetching.kept(chunk, is_sound=chunk.name not in stowed.wrong)
         for peer in self._fetching.givers:
-            self._due_to_tell.setdefault(peer, []).extend(self._lending.awaited(peer, [*came, *stowed.owed]))
-        self._unreadable |= stowed.false
+            self._announcing.owe(peer, self._lending.awaited(peer, [*came, *stowed.owed]))
+        self._wanted.refuse(stowed.false)
         for root in stowed.unneeded | stowed.false:
             self._forget(root)
         for fetch, looked in stowed.looked:
             if looked is None:
-                self._unreadable |= {fetch.file.root} - stowed.unneeded
+                self._wanted.refuse({fetch.file.root} - stowed.unneeded)
                 self._forget(fetch.file.root)
             elif fetch.file.root in stowed.complete:
-                self._done += 1
-                self._mended += fetch.file.root in self._lost
+                self._counts.done += 1
+                self._counts.mended += fetch.file.root in self._lost
                 self._lost.discard(fetch.file.root)
                 self._forget(fetch.file.root)
             else:
@@ -314,16 +298,12 @@ class Filing:
         self._lost |= stowed.released
         if stowed.released:
             self._look_at = now
-        if stowed.listed is not None and job.number == self._pass:
-            self._page.extend(stowed.listed)
-            self._is_listed = len(stowed.listed) < limits.FILES_LISTED
-            self._has_news = self._has_news and not self._is_listed
-            if stowed.listed:
-                self._after = stowed.listed[-1].size, stowed.listed[-1].root
+        if stowed.listed is not None:
+            self._wanted.listed(stowed.listed, job.number)
 
     def _forget(self, root: bytes) -> None:
         self._fetching.end(root)
-        self._demanded.pop(root, None)
+        self._wanted.relent(root)
 
     def _lend(self) -> list[Effect]:
         errand = None if self._lends else self._lending.next()
@@ -334,47 +314,30 @@ class Filing:
         if lent.peer not in self._fetching.givers:
             return
         self._lending.lent(lent)
-        self._given += lent.size
+        self._counts.given += lent.size
         self._answers += [Send(lent.peer, frame) for frame in lent.frames]
         if lent.lacks is not None and self._doubts.allows(lent.peer.encode(), now):
             self._doubted.add(lent.file)
 
-    # --- what is said -------------------------------------------------------------------------------------------------
-
-    def _tell(self, now: float) -> list[Effect]:
-        """Tell peers which chunks are here that they were told to be lacking, and how much is still to come."""
-        said: list[Effect] = []
-        files, size = self.progress.files, self.progress.left
-        for peer, (files_told, size_told, told_s) in self._told.items():
-            names = self._due_to_tell.pop(peer, [])
-            is_news = bool(files) != bool(files_told)
-            is_later = (files, size) != (files_told, size_told) and now >= told_s + TOLD_EVERY_S
-            if names or is_news or is_later:
-                self._told[peer] = files, size, now
-                most = limits.FILE_NAMES_MAX
-                for at in range(0, max(len(names), 1), most):
-                    said.append(Send(peer, self._codec.encode(Has(tuple(names[at : at + most]), files, size))))
-        return said
+    # --- how it stands ------------------------------------------------------------------------------------------------
 
     def _measure(self) -> None:
-        fetching = self._fetching
+        fetching, wanted = self._fetching, self._wanted
         if not fetching.givers:
-            demanded = dict.fromkeys(self._demanded, (0, False))
-            self.progress = self._counted(FilesProgress(demanded=demanded))
+            demanded = dict.fromkeys(wanted.demanded, (0, False))
+            self.progress = FilesProgress(demanded=demanded, **asdict(self._counts))
             return
         fetches = fetching.files.values()
-        files = len(fetches) + len(self._page) + self._has_news
-        size = sum(max(fetch.file.size - fetch.here, 0) for fetch in fetches) + sum(each.size for each in self._page)
-        givers = fetching.givers.values()
-        peers = sum(giver.files for giver in givers), sum(giver.left for giver in givers)
+        size = sum(max(fetch.file.size - fetch.here, 0) for fetch in fetches) + wanted.size
         demanded = {}
-        for root in self._demanded:
+        for root in wanted.demanded:
             fetch = fetching.files.get(root)
-            demanded[root] = (fetch.here if fetch is not None else 0, root not in self._parked)
-        self.progress = self._counted(FilesProgress(files, size, 0, 0, *peers, demanded))
-
-    def _counted(self, progress: FilesProgress) -> FilesProgress:
-        """Return how it stands, with what was counted since it was started."""
-        return progress._replace(
-            came=self._came, done=self._done, given=self._given, refused=self._refused, mended=self._mended
+            demanded[root] = (fetch.here if fetch is not None else 0, root not in wanted.aside)
+        self.progress = FilesProgress(
+            files=len(fetches) + wanted.files,
+            left=size,
+            peers=sum(giver.files for giver in fetching.givers.values()),
+            peers_left=sum(giver.left for giver in fetching.givers.values()),
+            demanded=demanded,
+            **asdict(self._counts),
         )
