@@ -2,7 +2,8 @@
 iCalendar: the tasks (VTODO) of a calendar, as tasks; of CalDAV servers, phones and many programs.
 
 A task is known by its UID, and one of a series also by its RECURRENCE-ID. A time in a zone, or in UTC, is that moment; one
-without a zone is one of the machine that imports. Whatever no field holds is in metadata as ``ics.NAME``, as it is written.
+without a zone is one of the machine that imports. Whatever no field holds is in metadata as ``ics.NAME``, as it is written:
+also what is there twice though it may be there once, and a parent that is below its own task, or in another file.
 Events, journals and busy times are left out.
 
 Source: RFC 5545, iCalendar.
@@ -11,8 +12,9 @@ Source: RFC 5545, iCalendar.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from edda_sync.imports.kept import Mapped
@@ -34,6 +36,7 @@ _STATUS: Final = {
 }  # fmt: skip
 _PRIORITIES: Final = (2, 0, 1, 1, 1, 2, 3, 3, 3, 4)  # of the priorities 0 (none), 1 (highest) to 9
 _EXACT: Final = (0, 1, 3, 7, 9)
+_SEVERAL: Final = ("CATEGORIES", "RELATED-TO")  # any other property of a field may be there once
 _OF_THE_FILE: Final = ("UID", "RECURRENCE-ID", "DTSTAMP", "SEQUENCE")
 
 
@@ -60,6 +63,7 @@ def parse(lines: IO[bytes]) -> Source:
         raise UsageError("This is no iCalendar file (it has no whole VCALENDAR); nothing was imported.")
     items: dict[str, Imported] = {}
     refused: list[Refused] = []
+    named: dict[str, str] = {}  # the UIDs that tasks name, by the ids of the tasks
     others: Counter[str] = Counter()
     for calendar in calendars:
         for number, part in enumerate(calendar.subcomponents, 1):
@@ -72,10 +76,15 @@ def parse(lines: IO[bytes]) -> Source:
                 if made.item.id in items:
                     raise ValueError(f"has the UID of an earlier one, {made.name!a}")
                 items[made.item.id] = made
+                named.update((task_id(str(each)), str(each)) for each in _values(part, "RELATED-TO"))
             except (InvalidValueError, ValueError, LookupError) as error:
                 refused.append(Refused(where, why(error)))
     left_out = [Refused(f"{name} ({number:,})", "is no task") for name, number in sorted(others.items()) if number]
-    return Source(KEY, parents_first(list(items.values()), _task), refused, left_out)
+    ordered = parents_first(list(items.values()), _task, partial(_keep_parent, named))
+    for each in ordered:
+        if _task(each).parent_id and _task(each).parent_id not in items:  # it may never come
+            _keep_parent(named, each)
+    return Source(KEY, ordered, refused, left_out)
 
 
 @contextmanager
@@ -100,28 +109,34 @@ def _imported(part: Component) -> Imported:
     task.title, task.status, task.priority = values.TITLE_DEFAULT, "open", values.PRIORITY_DEFAULT
     if recurrence is not None:
         task.metadata["ics.RECURRENCE-ID"] = _written(recurrence)
-    for name in sorted(part):
-        found: Any = part[name]
-        for value in found if isinstance(found, list) else [found]:
-            take = _FIELDS.get(name)
+    completed, modified = (next(map(_moment, _values(part, name)), None) for name in ("COMPLETED", "LAST-MODIFIED"))
+    if completed is not None and "STATUS" not in part:
+        task.status = "done"  # some programs say only when
+    for name in sorted(part, key=lambda name: (name != "STATUS", name)):  # it says whether COMPLETED counts
+        for number, value in enumerate(_values(part, name)):
+            take = _FIELDS.get(name) if number == 0 or name in _SEVERAL else None
             if name not in _OF_THE_FILE and (take is None or not take(mapped, value)):
-                mapped.keep(_free(mapped, name), _written(value), called=name)
+                mapped.keep(name, _written(value))
     if task.status == "done":
-        task.completed_at = _moment(part.get("COMPLETED"))
+        task.completed_at = completed
     for each in part.subcomponents:
-        mapped.keep(_free(mapped, str(each.name)), each.to_ical().decode(errors="replace"), called=str(each.name))
+        mapped.keep(str(each.name), each.to_ical().decode(errors="replace"))
     for name, problem in part.errors:
-        mapped.keep(_free(mapped, f"unreadable {name or 'line'}"), str(problem))
-    return Imported(uid[:40], task, mapped.kept, mapped.nearly, changed_at=_moment(part.get("LAST-MODIFIED")))
+        mapped.keep(f"unreadable {name or 'line'}", str(problem))
+    return Imported(uid[:40], task, mapped.kept, mapped.nearly, changed_at=modified)
 
 
-def _free(mapped: Mapped, name: str) -> str:
-    """Return a key of metadata for one of several values of a name."""
-    free, number = name, 1
-    while f"{KEY}.{free}" in mapped.task.metadata:
-        number += 1
-        free = f"{name} {number}"
-    return free
+def _keep_parent(named: Mapping[str, str], each: Imported) -> None:
+    """Keep the parent of a task that may not be shown below it, since it is below that task, or in another file."""
+    task, kept = _task(each), each.kept
+    assert task.parent_id is not None, "that is what is kept"
+    assert isinstance(kept, list), "it is what was mapped"
+    Mapped(KEY, task, kept=kept).keep_dependency("PARENT", named[task.parent_id], task.parent_id)
+
+
+def _values(part: Component, name: str) -> list[Any]:
+    found: Any = part.get(name, [])
+    return found if isinstance(found, list) else [found]
 
 
 def _written(value: Any) -> str:
@@ -190,7 +205,7 @@ _FIELDS: Final[dict[str, Callable[[Mapped, Any], bool]]] = {
     "DUE": _take_due,
     "CREATED": _take_created,
     "RELATED-TO": _take_related,
-    "COMPLETED": lambda _mapped, value: _moment(value) is not None,
+    "COMPLETED": lambda mapped, value: mapped.task.status == "done" and _moment(value) is not None,
     "LAST-MODIFIED": lambda _mapped, value: _moment(value) is not None,
 }
 """How each property is taken; false when metadata must keep it, since the field does not tell it exactly."""

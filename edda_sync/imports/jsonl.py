@@ -14,11 +14,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from edda_sync.imports.batches import batches
+from edda_sync.imports.around import Around
 from edda_sync.imports.lines import is_exported, loaded, why
 from edda_sync.imports.merge import merge_into
 from edda_sync.imports.order import parents_first
@@ -31,7 +30,6 @@ from edda_sync.words.model import Document, Item, Task, cells_of
 
 if TYPE_CHECKING:
     from edda_sync.engine.engine import StorageEngine
-    from edda_sync.engine.transaction import Transaction
 
 KEY: Final = "jsonl"
 
@@ -127,7 +125,11 @@ def parse(lines: Iterable[bytes]) -> Exported:
         )
     everything = [made for _, made in found.values()]
     documents: list[Item] = [each for each in everything if isinstance(each, Document)]
-    tasks = parents_first([each for each in everything if isinstance(each, Task)], lambda task: task)
+    tasks = parents_first(
+        [each for each in everything if isinstance(each, Task)],
+        lambda task: task,
+        lambda task: refused.append(Refused(ascii(task.title), "comes without its parent, which is below it")),
+    )
     return Exported(
         [Imported(each.title, each) for each in [*documents, *tasks]],
         [each for each in everything if isinstance(each, Tag)],
@@ -214,34 +216,25 @@ def bring_into(
     Raises:
         LocalError, StorageError: As they say; earlier batches are in.
     """
-    why_done = reason or "import from an export"
-    here = {tag.id for tag in store.tags()}
-    for tags in batches([] if dry_run else [tag for tag in source.tags if tag.id not in here]):
-        store.transact(partial(_bring_tags, store, tags), agent=agent, reason=why_done)
+    why_done, report = reason or "import from an export", Report()
+    around = Around(store, report, prefer, dry_run, agent, why_done)
+    around.bring_tags(source.tags)
     files = _files(source.attachments, beside)
     items = [replace(each, files=files.get(each.item.id, ())) for each in source.items]
-    report = merge_into(
-        store,
-        Source(KEY, items, remembers=False),
-        prefer=prefer,
-        dry_run=dry_run,
-        agent=agent,
-        reason=why_done,
-        progress=progress,
+    report.add(
+        merge_into(
+            store,
+            Source(KEY, items, remembers=False),
+            prefer=prefer,
+            dry_run=dry_run,
+            agent=agent,
+            reason=why_done,
+            progress=progress,
+        )
     )
-    if dry_run:
-        return report
-    linked = {(each.task_id, each.document_id) for each in store.links()}
-    for links in batches([each for each in source.links if (each.task_id, each.document_id) not in linked]):
-        store.transact(partial(_bring_links, links), agent=agent, reason=why_done)
+    around.bring_files(items)
+    around.bring_links(source.links, {each.item.id: each.item.title for each in items})
     return report
-
-
-def _bring_tags(store: StorageEngine, tags: Sequence[Tag], tx: Transaction) -> None:
-    trash = store.reading.in_trash("tag", [tag.id for tag in tags])
-    for tag in tags:
-        if tag.id not in trash:
-            tx.create_tag(tag.name, tag.color, tag.description)
 
 
 def _files(enclosed: Sequence[Enclosed], beside: Path | None) -> dict[str, list[Attach]]:
@@ -263,9 +256,3 @@ def _within(folder: Path, file: str) -> Path | None:
     path = folder / file
     real, inside = os.path.realpath(path), os.path.realpath(folder)
     return path if os.path.commonpath([real, inside]) == inside and real != inside else None
-
-
-def _bring_links(links: Sequence[Link], tx: Transaction) -> None:
-    for each in links:
-        if tx.get_task(each.task_id) is not None and tx.get_document(each.document_id) is not None:
-            tx.link(each.task_id, each.document_id, each.relationship_type)

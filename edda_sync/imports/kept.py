@@ -49,16 +49,18 @@ class Mapped:
         Keep a value that no field holds as it is written there.
 
         Args:
-            key: Its key in the source; one that could be mistaken for something else is kept with the value.
+            key: Its key in the source; one that could be mistaken for something else is kept with the value. One that was
+                kept before gets a number.
             value: What it was.
             called: What reports call it; its key otherwise.
         """
         if value not in _EMPTY:
             (self.nearly if key in self.fields else self.kept).append(called or key)
-        name = f"{self.source}.{key}"
-        if not _is_key(name) or key.startswith(_PREFIXES) or key.endswith(_ESCAPED):
-            name, value = f"{self.source}.{_KEYED}{_short_hash(key)}", {key: value}
-        self._write(name, value)
+        number, numbered = 1, key
+        while self.task.metadata.keys() & {name := self._name(numbered), name + _ESCAPED}:
+            number += 1
+            numbered = f"{key} {number}"
+        self._write(name, value if name == f"{self.source}.{numbered}" else {key: value})
 
     def keep_dependency(self, kind: str, other: str, value: Any, *, is_parent: bool = False) -> None:
         """
@@ -86,6 +88,11 @@ class Mapped:
             return False
         self.task.tags.add(tag)
         return True
+
+    def _name(self, key: str) -> str:
+        name = f"{self.source}.{key}"
+        is_plain = _is_key(name) and not key.startswith(_PREFIXES) and not key.endswith(_ESCAPED)
+        return name if is_plain else f"{self.source}.{_KEYED}{_short_hash(key)}"
 
     def _write(self, name: str, value: Any) -> None:
         try:

@@ -3,7 +3,8 @@ Known: which documents the files of a folder are.
 
 A file is known again, in this order: by what an export of ours wrote beside it (``sidecar``); by the name of its folder
 and its path in it; if its path is new and a document's file is gone, by its content, and then by what most of it is. Only
-a file that is none of these becomes a new document.
+a file that is none of these becomes a new document. No two files are one document: where an export and the store name one
+for two files, such as for the one that was renamed and a new one under its old name, it is that which the store names.
 
 Two folders of one name are told apart if none of their files was ever alike.
 """
@@ -11,7 +12,7 @@ Two folders of one name are told apart if none of their files was ever alike.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -23,7 +24,7 @@ from edda_sync.imports.sidecar import Exported
 from edda_sync.imports.source import Imported
 from edda_sync.words import values
 from edda_sync.words.errors import UsageError
-from edda_sync.words.model import Document
+from edda_sync.words.model import Document, Item
 from edda_sync.words.query import pages
 
 if TYPE_CHECKING:
@@ -89,32 +90,70 @@ def recognised(
     """
     documents = list(_documents(store, key))
     told = {path: _Known(path, each.id, each.memory, is_told=True) for path, each in place.exported.items()}
-    ours = {each.path: each for each in documents if each.memory.source == place.source and each.path not in told}
+    ours = {each.path: each for each in documents if each.memory.source == place.source}
     contents = {each.name: _content(each) for each in items}
     if not same:
-        _check_same(place, [each for path, each in ours.items() if path in contents], contents)
+        _check_same(place, [each for path, each in ours.items() if path in contents and path not in told], contents)
     candidates = {**ours, **told}
-    found = {path: candidates[path] for path in contents if path in candidates}
+    found = _one_file_each({path: candidates[path] for path in contents if path in candidates}, ours, place)
     older = {each.id: each for each in documents if each.memory.source is None}  # imported before folders had names
     for path, content in contents.items():
         each = older.get(values.uuid8(key, path))
         if path not in found and each is not None and each.is_like(content):
             found[path] = each
-    gone = [each for path, each in candidates.items() if path not in found and place.has_lost(path)]
+    there = {each.id for each in found.values()}
+    there |= {each.id for path, each in ours.items() if path not in found and not place.has_lost(path)}
+    gone = [each for each in (*ours.values(), *told.values()) if each.id not in there and place.has_lost(each.path)]
     _follow(gone, {each.name: each for each in items if each.name not in found}, contents, found)
-    return [_as(each, found.get(each.name), place) for each in items]
+    ids = _free_ids(store, [each for each in items if each.name not in found], documents, place, key)
+    return [_as(each, found.get(each.name), place, ids) for each in items]
 
 
 def _documents(store: StorageEngine, key: str) -> Iterator[_Known]:
     """Yield the documents that came from this kind of source."""
     with store.snapshot() as reader:
         for rows in pages(reader.tables.rows, "document", _PAGE):
-            for row in rows:
-                item = item_of_row("document", row, ())
-                assert isinstance(item, Document), "the documents table holds documents"
-                memory, path = Memory.in_item(item, key), item.metadata.get(f"{key}.path")
-                if memory is not None and isinstance(path, str):
-                    yield _Known(path, item.id, memory, content=hash_of(item.content))
+            yield from _of_source([item_of_row("document", row, ()) for row in rows], key)
+
+
+def _of_source(items: Iterable[Item], key: str) -> Iterator[_Known]:
+    for item in items:
+        assert isinstance(item, Document), "these are documents"
+        memory, path = Memory.in_item(item, key), item.metadata.get(f"{key}.path")
+        if memory is not None and isinstance(path, str):
+            yield _Known(path, item.id, memory, content=hash_of(item.content))
+
+
+def _one_file_each(found: Mapping[str, _Known], ours: Mapping[str, _Known], place: Place) -> dict[str, _Known]:
+    """Return the documents of files, each of one file only: of that which the store names, if it is there."""
+    where = {each.id: each.path for each in ours.values()}
+    kept: dict[str, _Known] = {}
+    for path, each in found.items():
+        own = where.get(each.id, path)
+        its = each if own == path or place.has_lost(own) else ours.get(path)
+        if its is not None and all(its.id != other.id for other in kept.values()):
+            kept[path] = its
+    return kept
+
+
+def _free_ids(
+    store: StorageEngine, new: Sequence[Imported], documents: Sequence[_Known], place: Place, key: str
+) -> dict[str, str]:
+    """Return ids for new files, by path: the id that follows from a path may be that of a file which was renamed since."""
+    if not new:
+        return {}
+    paths = {each.id: each.path for each in documents if each.memory.source == place.source}
+    if any(each.item.id in paths for each in new) or store.reading.in_trash("document", [each.item.id for each in new]):
+        trash = _of_source(store.trash("document"), key)
+        paths |= {each.id: each.path for each in trash if each.memory.source == place.source}
+    ids = {}
+    for each in new:
+        free, number = each.item.id, 1
+        while paths.get(free, each.name) != each.name:
+            number += 1
+            free = values.uuid8(key, f"{each.item.id}\0{number}")
+        ids[each.name] = free
+    return ids
 
 
 def _content(each: Imported) -> str:
@@ -135,30 +174,28 @@ def _follow(
     gone: Sequence[_Known], new: Mapping[str, Imported], contents: Mapping[str, str], found: dict[str, _Known]
 ) -> None:
     """Find the documents of renamed files, and note them in ``found``: equal contents first, then the most alike."""
-    left = list(gone)
+    left = {each.id: each for each in gone}  # of what the store and an export know, this is what the export does
     for path in new:
-        same = next((each for each in left if each.is_like(contents[path])), None)
+        same = next((each for each in gone if each.id in left and each.is_like(contents[path])), None)
         if same is not None:
-            left.remove(same)
-            found[path] = same
+            found[path] = left.pop(same.id)
     having: dict[str, list[_Known]] = {}
-    for each in left:
-        for digest in set(pieces.hashes(each.memory.text)):
+    for each in gone:
+        for digest in set(pieces.hashes(each.memory.text)) if each.id in left else ():
             having.setdefault(digest, []).append(each)
     for path, item in new.items():
         if path in found or not isinstance(item.item, Document):
             continue
         text = pieces.told(item.item.content or "")
-        near = {each.id: each for digest in set(pieces.hashes(text)) for each in having.get(digest, ())}
-        ranked = [(pieces.shared(text, each.memory.text), each.id) for each in near.values() if each in left]
+        near = {id(each): each for digest in set(pieces.hashes(text)) for each in having.get(digest, ())}
+        ranked = [(pieces.shared(text, each.memory.text), each.id) for each in near.values() if each.id in left]
         alike, best = max(ranked, default=(0.0, ""))
         if alike >= ALIKE:
-            left.remove(near[best])
-            found[path] = near[best]
+            found[path] = left.pop(best)
 
 
-def _as(each: Imported, known: _Known | None, place: Place) -> Imported:
+def _as(each: Imported, known: _Known | None, place: Place, ids: Mapping[str, str]) -> Imported:
     """Return an item as the document that it is."""
     base = known.memory if known is not None and known.is_told else Memory()
     before = replace(base, source=place.source, places=(place.mark,))
-    return replace(each, item=each.item if known is None else replace(each.item, id=known.id), before=before)
+    return replace(each, item=replace(each.item, id=ids[each.name] if known is None else known.id), before=before)

@@ -144,18 +144,20 @@ class _Merger:
         known = Memory.in_item(current, self._source.key) if self._source.remembers else None
         if known and known.changed_at and each.changed_at and each.changed_at < known.changed_at:
             return _row(reports.OLDER, each)
-        found = self._compared(each, current, known, cells_wanted(tx, each.item, self._planned))
-        if found.changes and not self._dry_run:
-            _write_cells(tx, current, found, key_of(self._source.key) if self._source.remembers else None)
-        return Row(
+        wanted = cells_wanted(tx, each.item, self._planned)
+        found, have = self._compared(each, current, known, wanted), cells_of(current, current)
+        row = Row(
             reports.UPDATED if found.changes else reports.UNCHANGED,
             each.name,
             each.item.title,
             each.item.id,
-            tuple(sorted(found.taken)),
+            tuple(_called(name, wanted, have) for name in sorted(found.taken)),
             tuple(sorted(found.merged)),
-            found.left,
+            tuple(_called(name, wanted, have) for name in found.left),
         )
+        if found.changes and not self._dry_run:
+            _write_cells(tx, current, found, key_of(self._source.key) if self._source.remembers else None)
+        return row
 
     def _compared(self, each: Imported, current: Item, known: Memory | None, wanted: Cells) -> _Outcome:
         """Compare three ways: see the rules above."""
@@ -164,7 +166,8 @@ class _Merger:
         hashes, taken, merged, left = dict(after.hashes), Cells(), dict[str, tuple[str, str]](), list[str]()
         for name in sorted({*before.hashes, *after.hashes}):
             value, forms = wanted.get(name), _forms(name, have.get(name))
-            if before.hashes.get(name) == after.hashes.get(name) or value in forms:
+            is_there = name.startswith(_TAG) and None not in (value, have.get(name))  # however it is spelled
+            if before.hashes.get(name) == after.hashes.get(name) or value in forms or is_there:
                 continue
             last = [None if form is None else hash_of(form) for form in forms]
             unedited = self._source.remembers and before.hashes.get(name) in last
@@ -200,6 +203,7 @@ class _Merger:
         )
 
 
+_TAG: Final = "tag."
 _NEEDED: Final = ("title", "status", "priority", "content_type", "doc_type", "created_at")
 """Cells that every item has: a source that says nothing of one does not clear it."""
 
@@ -221,6 +225,11 @@ def _base_text(name: str, before: Memory, value: Any, here: Any) -> str | None:
 def _forms(name: str, value: Any) -> list[Any]:
     """Return the cell values that count as the current one: a source may say when a task was done, or only that it was."""
     return [value, value[0]] if name == "status" and isinstance(value, list) else [value]
+
+
+def _called(name: str, wanted: Cells, have: Cells) -> str:
+    """Return what to call a cell: a tag by its name."""
+    return f"tag {wanted.get(name) or have[name]}" if name.startswith(_TAG) else name
 
 
 def _row(verdict: str, each: Imported) -> Row:

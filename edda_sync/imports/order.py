@@ -10,13 +10,16 @@ from edda_sync.words.model import Task
 T = TypeVar("T")
 
 
-def parents_first(items: Sequence[T], task_of: Callable[[T], Task]) -> list[T]:
+def parents_first(
+    items: Sequence[T], task_of: Callable[[T], Task], lose: Callable[[T], object] = lambda _: None
+) -> list[T]:
     """
     Return items with each after its parent, and otherwise in their order.
 
     Args:
         items: No two tasks of one id. A parent that is not among them is left as it is.
-        task_of: Returns an item's task. Of a ring of parents one task loses its parent here.
+        task_of: Returns an item's task.
+        lose: Is given the item that loses its parent, of each ring of parents, while it still has it.
     """
     by_id = {task_of(each).id: each for each in items}
     ordered: dict[str | None, T] = {}
@@ -27,6 +30,7 @@ def parents_first(items: Sequence[T], task_of: Callable[[T], Task]) -> list[T]:
             task = task_of(current)
             climbed[task.id] = current
             if task.parent_id in climbed:
+                lose(current)
                 task.parent_id = None
             current = by_id.get(task.parent_id) if task.parent_id else None
         ordered.update(reversed(climbed.items()))

@@ -53,11 +53,11 @@ def parse(lines: IO[bytes]) -> Source:
             refused.append(Refused(where, "is not a task with a uuid"))
         elif told.get("status") == "recurring":
             left_out.append(Refused(title_from(str(told.get("description")), uuid), "is a template of recurring tasks"))
-        elif uuid in items:
+        elif task_id(uuid) in items:
             refused.append(Refused(where, f"has the uuid of an earlier one, {uuid!a}"))
         else:
             try:
-                items[uuid] = _imported(uuid, told)
+                items[task_id(uuid)] = _imported(uuid, told)
             except (InvalidValueError, RecursionError) as error:
                 refused.append(Refused(where, why(error)))
     if refused and not (items or left_out):

@@ -31,7 +31,8 @@ Row = dict[str, str]
 
 _LABEL: Final = re.compile(r"(?:^|(?<=\s))@(\S+)")
 _PRIORITIES: Final = {"1": 0, "2": 1, "3": 2, "4": 3}
-_TAKEN: Final = ("type", "content", "description", "priority", "indent", "date", "timezone", "meta", "deadline")
+_OF_ROWS: Final = ("type", "content", "meta")
+_OF_TASKS: Final = ("description", "priority", "indent", "date", "timezone", "deadline")
 _FORMS: Final = ("%d %b %Y", "%d %b %Y %H:%M", "%b %d %Y", "%b %d %Y %H:%M", "%d/%m/%Y", "%m/%d/%Y %H:%M")
 
 
@@ -53,7 +54,7 @@ def parse(lines: IO[bytes]) -> Source:
             reader.take(row)
         except (ValueError, InvalidValueError) as error:
             reader.refused.append(Refused(f"line {number:,}", why(error)))
-    return Source(KEY, reader.items, reader.refused)
+    return Source(KEY, reader.items, reader.refused, reader.left_out)
 
 
 def _rows(text: str) -> list[tuple[int, Row]]:
@@ -65,13 +66,18 @@ def _rows(text: str) -> list[tuple[int, Row]]:
             raise UsageError(
                 "The first line names no columns TYPE and CONTENT, as a CSV of Todoist does; nothing was imported."
             )
-        return [
-            (listed.line_num, dict(zip(heading, row, strict=False)))
-            for row in listed
-            if any(each.strip() for each in row)
-        ]
+        return [(listed.line_num, _named(heading, row)) for row in listed if any(each.strip() for each in row)]
     except csv.Error as error:
         raise UsageError(f"This file is no CSV ({error}); nothing was imported.") from None
+
+
+def _named(heading: list[str], row: list[str]) -> Row:
+    """Return the cells of a row by the names of their columns. One that has no name, or that of another, gets a number."""
+    named: Row = {}
+    for number, value in enumerate(row, 1):
+        name = heading[number - 1] if number <= len(heading) else ""
+        named[f"column {number}" if not name or name in named else name] = value
+    return named
 
 
 class _Reader:
@@ -80,6 +86,7 @@ class _Reader:
     def __init__(self) -> None:
         self.items: list[Imported] = []
         self.refused: list[Refused] = []
+        self.left_out: list[Refused] = []
         self._section = ""
         self._above: list[tuple[str, str]] = []  # identity and id of the tasks above, by level
         self._seen: Counter[str] = Counter()
@@ -90,18 +97,24 @@ class _Reader:
         kind, content = row["type"].strip().lower(), row.get("content", "")
         if kind == "section":
             self._section, self._above, self._last = title_from(content, ""), [], None
+            for name in _others(row):
+                self.left_out.append(Refused(f"{name} of section {content!a}", "is of a section, which is a tag here"))
         elif kind == "note":
             if self._last is None:
                 raise ValueError("is a note without a task above it")
-            self._note(self._last, content)
+            self._note(self._last, content, row)
         elif kind == "task":
             self._task(row, content)
         elif kind and kind != "meta":
             raise ValueError(f"is of a type that is not known, {kind!a}")
 
-    def _note(self, mapped: Mapped, content: str) -> None:
-        number = sum(name.startswith(f"{KEY}.note.") for name in mapped.task.metadata) + 1
+    def _note(self, mapped: Mapped, content: str, row: Row) -> None:
+        number = 1
+        while f"{KEY}.note.{number}" in mapped.task.metadata:
+            number += 1
         mapped.keep(f"note.{number}", content, called="note")
+        for name in _others(row):
+            mapped.keep(f"note.{number} {name}", row[name], called=f"{name} of a note")
 
     def _task(self, row: Row, content: str) -> None:
         indent = row.get("indent", "").strip() or "1"
@@ -118,39 +131,56 @@ class _Reader:
         task = Task(id=values.uuid8(KEY, identity), metadata={}, tags=set(), parent_id=above[1])
         mapped = Mapped(KEY, task, ("content", "priority", "date"))
         task.title = title_from(title, values.TITLE_DEFAULT)
-        if len(" ".join(title.split())) > limits.TITLE_CODE_POINTS_MAX:
+        if task.title != " ".join(each for each in title.split(" ") if each):  # it was cut, or has several lines
             mapped.keep("content", content)
         task.description = values.text("description", row.get("description", "")) or None
-        task.priority = _PRIORITIES.get(row.get("priority", "").strip(), values.PRIORITY_DEFAULT)
+        urgency = row.get("priority", "").strip()
+        task.priority = _PRIORITIES.get(urgency, values.PRIORITY_DEFAULT)
+        if urgency and urgency not in _PRIORITIES:
+            mapped.keep("priority", urgency)
         task.status = "open"
         for name in (*_LABEL.findall(content), self._section):
             if name and not mapped.tag(name):
                 mapped.keep("label", name)
         self._date(mapped, row)
-        for name, value in row.items():
-            if value.strip() and name not in _TAKEN and not (name.endswith("_lang") or name == ""):
-                mapped.keep(name, value)
+        for name in _others(row):
+            if name not in _OF_TASKS:
+                mapped.keep(name, row[name])
         self.items.append(Imported(content[:40], task, mapped.kept, mapped.nearly))
         self._above.append((identity, task.id))
         self._last = mapped
 
     def _date(self, mapped: Mapped, row: Row) -> None:
         """Take the date, or else the deadline; what is not taken exactly is kept."""
+        named = row.get("timezone", "").strip()
+        zone = _zone(named)
         for name in ("date", "deadline"):
             written = row.get(name, "").strip()
-            found = _moment(written, row.get("timezone", "").strip()) if written else None
+            found = _moment(written, zone) if written else None
             if found is not None and not mapped.task.due_date:
                 mapped.task.due_date = found
             elif written:
                 mapped.keep(name, written)
+        if named and (zone is None or not mapped.task.due_date):
+            mapped.keep("timezone", named)
 
 
-def _moment(written: str, zone: str) -> str | None:
-    """Return a date that is written in one of the usual ways; None for words such as ``every day``."""
+def _others(row: Row) -> list[str]:
+    """Return the names of what a row holds beside its text."""
+    return [
+        name for name, value in row.items() if value.strip() and name not in _OF_ROWS and not name.endswith("_lang")
+    ]
+
+
+def _zone(name: str) -> ZoneInfo | None:
     try:
-        where = ZoneInfo(zone) if zone else None
+        return ZoneInfo(name) if name else None
     except (KeyError, ValueError, OSError):
-        where = None
+        return None
+
+
+def _moment(written: str, where: datetime.tzinfo | None) -> str | None:
+    """Return a date that is written in one of the usual ways; None for words such as ``every day``."""
     found = moment(written, where)
     for form in () if found else _FORMS:
         try:

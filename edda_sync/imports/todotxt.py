@@ -24,10 +24,8 @@ from edda_sync.words.model import Task
 
 KEY: Final = "todotxt"
 
-_LINE: Final = re.compile(
-    r"(?P<done>x )?(?:\((?P<priority>[A-Z])\) )?(?:(?P<first>\d{4}-\d\d-\d\d) )?"
-    r"(?:(?P<second>\d{4}-\d\d-\d\d) )?(?P<text>.*)"
-)
+_LINE: Final = re.compile(r"(?P<done>x )?(?:\((?P<priority>[A-Z])\) )?(?P<text>.*)")
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _TAG: Final = re.compile(r"[+@]\S+")
 _PAIR: Final = re.compile(r"(?P<key>[^\W\d][^\s:]*):(?P<value>[^\s:/][^\s]*)")
 _PRIORITIES: Final = {"A": 0, "B": 1, "C": 3, "D": 4}
@@ -64,8 +62,12 @@ def _imported(where: str, line: str, seen: Counter[str]) -> Imported:
     parts = _LINE.fullmatch(line)
     assert parts is not None, "every line is one of words at least"
     done, words = parts["done"] is not None, parts["text"].split()
-    pairs = {found["key"]: found["value"] for each in words if (found := _PAIR.fullmatch(each))}
-    created = parts["second"] or (None if done else parts["first"])
+    dates = _dates(words, 2 if done else 1)  # when it was done, and when it was made
+    words = words[len(dates) :]
+    pairs: dict[str, str] = {}
+    for each in words:
+        if found := _PAIR.fullmatch(each):
+            pairs.setdefault(found["key"], found["value"])
     identity = next((f"{key}:{pairs[key]}" for key in _IDENTITY if key in pairs), "") or _words(words)
     seen[identity] += 1
     known = identity if seen[identity] == 1 else f"{identity}\0{seen[identity]}"
@@ -78,10 +80,10 @@ def _imported(where: str, line: str, seen: Counter[str]) -> Imported:
         task.priority = _PRIORITIES.get(letter, values.PRIORITY_DEFAULT + 2)
         if letter not in _PRIORITIES or letter == "D":
             mapped.keep("priority", letter)
-    if created and (at := moment(created)):
-        task.created_at = at
-    if done and parts["first"] and (at := moment(parts["first"])):
-        task.completed_at = at
+    if done and dates:
+        task.completed_at = dates.pop(0)
+    if dates:
+        task.created_at = dates[0]
     shown = []
     for each in words:
         pair = _PAIR.fullmatch(each)
@@ -89,12 +91,23 @@ def _imported(where: str, line: str, seen: Counter[str]) -> Imported:
             continue
         if pair is None:
             shown.append(each)
-        elif pair["key"] == "due" and (at := moment(pair["value"])):
+        elif pair["key"] == "due" and not task.due_date and (at := moment(pair["value"])):
             task.due_date = at
-        elif pair["key"] != "pri":
+        elif pair["key"] != "pri" or pair["value"] != letter:
             mapped.keep(pair["key"], pair["value"])
     task.title = title_from(" ".join(shown), title_from(" ".join(words), values.TITLE_DEFAULT))
     return Imported(where, task, mapped.kept, mapped.nearly)
+
+
+def _dates(words: list[str], most: int) -> list[str]:
+    """Return the dates with which words begin, as moments. What only looks like a date is a word."""
+    found: list[str] = []
+    for each in words[:-1][:most]:
+        at = moment(each) if _DATE.fullmatch(each) else None
+        if at is None:
+            break
+        found.append(at)
+    return found
 
 
 def _words(words: list[str]) -> str:

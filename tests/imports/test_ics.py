@@ -164,3 +164,45 @@ def test_icalendar_reads_other_files_as_before() -> None:
 
     parse(task_with("DUE:soon"))
     assert not Component.ignore_exceptions
+
+
+ODD = """\
+BEGIN:VCALENDAR
+BEGIN:VTODO
+UID:twice
+SUMMARY:First
+SUMMARY:Second
+DUE:20260101T100000Z
+DUE:20260102T100000Z
+STATUS:NEEDS-ACTION
+COMPLETED:20260103T100000Z
+RELATED-TO:ring
+END:VTODO
+BEGIN:VTODO
+UID:ring
+SUMMARY:Ring
+RELATED-TO:twice
+END:VTODO
+BEGIN:VTODO
+UID:done
+SUMMARY:Done
+COMPLETED:20260103T100000Z
+RELATED-TO:elsewhere
+END:VTODO
+END:VCALENDAR
+"""
+
+
+def test_what_no_field_can_hold_at_once_is_kept(store: StorageEngine) -> None:
+    report = imports.merge_into(store, parse(ODD))
+    found = {each.title: each for each in store.query_tasks(TaskQuery())}
+    first, ring, done = found["First"], found["Ring"], found["Done"]
+    assert (first.due_date, first.status, first.parent_id) == ("2026-01-01T10:00:00.000Z", "open", ring.id)
+    kept = {name: first.metadata[f"ics.{name}"] for name in ("SUMMARY", "DUE", "COMPLETED")}
+    assert kept == {"SUMMARY": "Second", "DUE": "20260102T100000Z", "COMPLETED": "20260103T100000Z"}
+    assert (ring.parent_id, ring.metadata["ics.dependency.PARENT.twice"]) == (None, first.id)
+    assert (done.status, done.completed_at) == ("done", "2026-01-03T10:00:00.000Z"), "it says only when it was done"
+    assert (done.parent_id, done.metadata["ics.dependency.PARENT.elsewhere"]) == (None, ics.task_id("elsewhere"))
+    assert report.kept["dependency PARENT"] == 2
+    digest = store.digest()
+    assert (imports.merge_into(store, parse(ODD)).unchanged, store.digest()) == (3, digest)

@@ -138,3 +138,14 @@ def test_a_file_without_a_line_of_an_export_is_no_export() -> None:
     with pytest.raises(UsageError, match="`edda import beads`"):
         jsonl.parse([b'{"id": "1", "title": "of Beads"}\n'])
     assert jsonl.parse([b"\n"]) == jsonl.Exported([], [], [], [], [])
+
+
+def test_tasks_in_a_ring_come_and_the_parent_that_is_left_out_is_named(stores: Any) -> None:
+    one, other = stores
+    task, _ = fill(one)
+    lines = [json.loads(line) for line in exported(one)]
+    (parent,) = (each["parent_id"] for each in lines if each.get("id") == task)
+    ring = [{**each, "parent_id": task} if each.get("id") == parent else each for each in lines]
+    source = jsonl.parse(json.dumps(each).encode() for each in ring)
+    assert [each.why for each in source.refused] == ["comes without its parent, which is below it"]
+    assert jsonl.bring_into(other, source).created == 3

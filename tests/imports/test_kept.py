@@ -38,3 +38,16 @@ def test_each_dependency_has_a_key_of_its_own_and_a_tag_that_cannot_be_is_told()
     assert made.tag("home")
     assert not made.tag("\n")
     assert made.task.tags == {"home"}
+
+
+def test_a_second_value_of_a_key_is_kept_beside_the_first() -> None:
+    made = mapped()
+    for value in ("1", "2", "\ud800", "3"):
+        made.keep("note", value)
+    for number in (1, 2):
+        made.keep("k" * 300, number)
+    assert json.loads(made.task.metadata.pop("src.note 3:json")) == "\ud800"
+    keyed = [value for name, value in made.task.metadata.items() if name.startswith("src.key:")]
+    assert keyed == [{"k" * 300: 1}, {"k" * 300: 2}]
+    plain = {name: value for name, value in made.task.metadata.items() if not name.startswith("src.key:")}
+    assert plain == {"src.note": "1", "src.note 2": "2", "src.note 4": "3"}

@@ -9,6 +9,7 @@ import pytest
 from edda_sync import imports
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.imports import markdown, sidecar
+from edda_sync.imports.memory import Memory
 from edda_sync.testing import devices, sync
 from edda_sync.words import values
 from edda_sync.words.errors import UsageError
@@ -146,3 +147,71 @@ def test_where_a_known_file_lies_is_no_change_of_its_document(store: StorageEngi
     (second / sidecar.NAME).write_bytes(b"".join(lines))
     assert [bring(store, each).unchanged for each in (second, first, second)] == [2, 2, 2]
     assert store.frontier() == frontier
+
+
+def paths(store: StorageEngine) -> dict[str, str]:
+    return {each.metadata["markdown.path"]: each.id for each in store.query_documents(DocumentQuery())}
+
+
+def test_a_new_file_under_the_name_of_a_renamed_one_is_a_document_of_its_own(
+    store: StorageEngine, tmp_path: Path
+) -> None:
+    notes = write(tmp_path / "notes", old="# First\n\none two three\n")
+    bring(store, notes)
+    (notes / "old.md").rename(notes / "new.md")
+    bring(store, notes)
+    report = bring(store, write(notes, old="# Second\n\nquite other words\n"))
+    assert (report.created, report.unchanged) == (1, 1)
+    assert contents(store) == {"new.md": "# First\n\none two three\n", "old.md": "# Second\n\nquite other words\n"}
+    digest = store.digest()
+    assert (bring(store, notes).unchanged, store.digest()) == (2, digest)
+    (notes / "old.md").rename(notes / "third.md")
+    bring(store, notes)
+    assert bring(store, write(notes, old="# Third\n\nand once more\n")).created == 1
+    assert len(set(paths(store).values())) == 3
+
+
+def test_a_new_file_under_the_name_of_a_renamed_one_is_not_in_the_trash_with_that(
+    store: StorageEngine, tmp_path: Path
+) -> None:
+    notes = write(tmp_path / "notes", old="# First\n\none two three\n")
+    bring(store, notes)
+    (notes / "old.md").rename(notes / "new.md")
+    bring(store, notes)
+    store.delete_document(paths(store)["new.md"])
+    (notes / "new.md").unlink()
+    assert bring(store, write(notes, old="# Second\n")).created == 1
+    assert contents(store) == {"old.md": "# Second\n"}
+    store.delete_document(paths(store)["old.md"])
+    assert bring(store, notes).in_trash == 1, "what was thrown away under its own name stays there"
+
+
+def told(folder: Path, **ids: str) -> None:
+    """Let the file of an export say which documents the files of a folder are."""
+    lines = [sidecar.line(sidecar.Exported(f"{name}.md", each, Memory())) for name, each in ids.items()]
+    (folder / sidecar.NAME).write_bytes(b"".join(lines))
+
+
+def test_no_two_files_are_the_document_that_an_export_names(store: StorageEngine, tmp_path: Path) -> None:
+    notes, other = write(tmp_path / "notes", a="# A\n", b="# B\n"), "00000000-0000-8000-8000-000000000001"
+    told(notes, a=other, b=other)
+    assert bring(store, notes).created == 2
+    assert (paths(store)["a.md"], contents(store)) == (other, {"a.md": "# A\n", "b.md": "# B\n"})
+    digest = store.digest()
+    assert (bring(store, notes).unchanged, store.digest()) == (2, digest)
+
+
+def test_the_old_name_of_an_exported_file_that_was_renamed_is_free_for_another(
+    store: StorageEngine, tmp_path: Path
+) -> None:
+    notes, other = write(tmp_path / "notes", old=LONG), "00000000-0000-8000-8000-000000000001"
+    told(notes, old=other)
+    bring(store, notes)
+    (notes / "old.md").rename(notes / "new.md")
+    bring(store, notes)
+    write(notes, copy=LONG, old="# Another\n")
+    assert [bring(store, notes / f"{name}.md").created for name in ("old", "copy")] == [1, 1]
+    assert bring(store, notes).unchanged == 3
+    assert (paths(store)["new.md"], contents(store)["old.md"], len(paths(store))) == (other, "# Another\n", 3)
+    digest = store.digest()
+    assert (bring(store, notes).unchanged, store.digest()) == (3, digest)

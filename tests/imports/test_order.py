@@ -58,3 +58,15 @@ def _ring(parents: dict[str, str | None], name: str) -> list[str]:
     while (above := parents.get(path[-1])) is not None and above not in path:
         path.append(above)
     return path if parents.get(path[-1]) == name else []
+
+
+def test_the_task_of_a_ring_that_loses_its_parent_is_told_with_it() -> None:
+    lost = []
+    tasks = [
+        Task(id="a", title="a", parent_id="b"),
+        Task(id="b", title="b", parent_id="a"),
+        Task(id="c", parent_id="c"),
+    ]
+    ordered = parents_first(tasks, own, lambda task: lost.append((task.id, task.parent_id)))
+    assert lost == [("b", "a"), ("c", "c")]
+    assert {task.id: task.parent_id for task in ordered} == {"a": "b", "b": None, "c": None}

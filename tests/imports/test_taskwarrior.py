@@ -95,3 +95,10 @@ def test_lines_and_old_forms_are_read_and_what_is_no_task_is_refused(store: Stor
     with pytest.raises(UsageError, match="`task export`"):
         taskwarrior.parse(io.BytesIO(b"x\n"))
     assert [each.why for each in parse(ONE, ONE).refused] == [f"has the uuid of an earlier one, {ONE['uuid']!a}"]
+
+
+def test_two_tasks_whose_uuids_differ_in_case_only_are_one_and_the_others_are_taken(store: StorageEngine) -> None:
+    told = [{"uuid": each, "description": each, "status": "pending"} for each in ("AB-1", "ab-1", "ab-2")]
+    source = taskwarrior.parse(io.BytesIO(json.dumps(told).encode()))
+    assert [each.why for each in source.refused] == ["has the uuid of an earlier one, 'ab-1'"]
+    assert imports.merge_into(store, source).created == 2

@@ -63,3 +63,26 @@ def test_a_row_that_makes_no_sense_is_refused_and_another_file_too(monkeypatch: 
     monkeypatch.setattr(limits, "TEXT_BYTES_MAX", 100)
     with pytest.raises(UsageError, match="is no CSV"):
         parse(f"{HEADING}\ntask,{'x' * 600}\n")
+
+
+def test_no_cell_of_a_row_is_lost(store: StorageEngine) -> None:
+    source = parse(
+        "TYPE,CONTENT,DESCRIPTION,PRIORITY,AUTHOR,DATE,TIMEZONE,AUTHOR,\n"
+        'task,"two\nlines",,p9,Ana,2026-12-01 10:00,Nowhere/Zone,Bo,more,extra\n'
+        "note,a note,,,Cy,2026-01-01,\nnote,another,,,Di,,\n"
+        "section,S,described,,,,\n"
+        "task,Plain,,,,every day,Asia/Tokyo\n"
+    )
+    lines, plain = source.items
+    kept = {
+        "content": "two\nlines", "priority": "p9", "timezone": "Nowhere/Zone", "author": "Ana", "column 8": "Bo",
+        "column 9": "more", "column 10": "extra", "note.1": "a note", "note.1 author": "Cy", "note.1 date": "2026-01-01",
+        "note.2": "another", "note.2 author": "Di",
+    }  # fmt: skip
+    assert lines.item.metadata == {f"todoist.{name}": value for name, value in kept.items()}
+    assert plain.item.metadata == {"todoist.date": "every day", "todoist.timezone": "Asia/Tokyo"}
+    assert [(each.name, each.why) for each in source.left_out] == [
+        ("description of section 'S'", "is of a section, which is a tag here")
+    ]
+    imports.merge_into(store, source)
+    assert imports.merge_into(store, source).unchanged == 2

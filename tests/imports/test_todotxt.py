@@ -83,3 +83,21 @@ def test_a_file_of_another_program_is_refused_with_what_takes_it(text: str, take
 @pytest.mark.parametrize("line", ["[ ] call Anna", "[draft] {x}", "{idea} tidy", "TYPE the letter", "Begin:again"])
 def test_a_task_may_begin_with_any_sign(line: str) -> None:
     assert len(parse(line).items) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "title", "metadata"),
+    [
+        ("2026-13-45 odd", "2026-13-45 odd", {}),
+        ("x 2026-99-01 odd", "2026-99-01 odd", {}),
+        ("2026-01-01 2026-02-02 two", "2026-02-02 two", {}),
+        ("x 2026-01-01 2026-02-02 2026-03-03 three", "2026-03-03 three", {}),
+        ("2026-01-01", "2026-01-01", {}),
+        ("a:1 a:2 twice", "twice", {"todotxt.a": "1", "todotxt.a 2": "2"}),
+        ("due:2026-01-01 due:2026-02-02 due:soon twice", "twice", {"todotxt.due": "2026-02-02", "todotxt.due 2": "soon"}),
+        ("(Q) other pri:B", "other", {"todotxt.priority": "Q", "todotxt.pri": "B"}),
+    ],
+)  # fmt: skip
+def test_no_word_of_a_line_is_lost(line: str, title: str, metadata: dict[str, str]) -> None:
+    (each,) = parse(f"{line}\n").items
+    assert (each.item.title, each.item.metadata) == (title, metadata)
