@@ -15,7 +15,6 @@ Sending: the stream of data to one peer. Unacknowledged data is bounded, and a r
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -24,16 +23,18 @@ from edda_sync.changes.change import decode_header
 from edda_sync.crdt import frontier
 from edda_sync.crdt.frontier import SEQ_MAX, Dot, Frontier
 from edda_sync.store.seams import Logged
+from edda_sync.sync.answering import Answering
 from edda_sync.sync.beside import Aside
 from edda_sync.sync.effects import Said, Then
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.learning import Wanted
 from edda_sync.sync.making import MadeSegment
-from edda_sync.sync.messages import Fetch, Message, Offer, Snapshot, Want, Wish
+from edda_sync.sync.messages import Fetch, Message, Want, Wish
+from edda_sync.sync.offering import Offering
 from edda_sync.sync.owed import Owed
 from edda_sync.sync.telling import Telling
 from edda_sync.sync.theirs import ended_held, renamed_held
-from edda_sync.sync.window import Window
+from edda_sync.sync.under_way import UnderWay
 from edda_sync.words import limits
 from edda_sync.words.errors import RemoteProtocolError
 
@@ -50,14 +51,13 @@ class Sending:
         telling: Evidence for the peer.
         owed: The log behind the peer's segment.
         brought: The last change of each chain in the batch that :meth:`next` last returned.
-        lacks_segment: Whether the peer is to be offered a segment; :meth:`make` must be called before anything else.
     """
 
     def __init__(self, exchange: Exchange, assumed: Callable[[], Frontier] = dict) -> None:
         self._exchange, self._assumed = exchange, assumed
         self.telling, self.owed = Telling(exchange.forks), Owed(exchange)
         self.brought: Frontier = {}
-        self.lacks_segment = False
+        self._offering, self._answering, self._under_way = Offering(exchange), Answering(exchange), UnderWay()
         self._known: Frontier = {}
         self._granted: Frontier = {}  # up to where the peer may be sent what is here
         self._fetched_upto: Frontier = {}  # up to where the peer asked for it, whatever authors say
@@ -67,17 +67,8 @@ class Sending:
         self._beside: list[int] = []  # changes that need not wait for it
         self._beside_of: object = None  # what was here, and asked for, when these were looked for
         self._is_new = True  # whether it is beyond what the peer holds, or else in the log behind its segment
-        self._made: MadeSegment | None = None  # a segment that is to be offered
-        self._offered: MadeSegment | None = None
-        self._segment: tuple[MadeSegment, int] | None = None
-        self._declined = False
-        self._fetched: deque[tuple[bytes, int, bytes]] = deque()
-        self._fetched_part: int | None = None
         self._wanted: dict[tuple[bytes, int], int] = {}
         self._pieces: dict[bytes, Wanted] = {}  # one of each chain: the one that was last asked for
-        self._under_way: deque[tuple[int, float]] = deque()  # the size of each frame, and when it was sent
-        self._window = Window(limits.FILE_WINDOW_BYTES_MIN, limits.WINDOW_BYTES_MAX)
-        self._sent = 0
         self._moves = exchange.moves()
         self._agains = 0  # how often in a row the peer asked for the same
         self._again_from: Frontier = {}
@@ -91,7 +82,8 @@ class Sending:
 
         The answer to an earlier offer is still to come.
         """
-        self._known, self._queue, self._large, self._segment = dict(held), [], None, None
+        self._known, self._queue, self._large = dict(held), [], None
+        self._offering.stop()
         self.owed.introduced()
         self._wanted = {(each.actor, each.seq): each.first for each in wanted}
         self.pulled()
@@ -111,7 +103,7 @@ class Sending:
     def start_over(self, held: Frontier) -> None:
         """Send again what the peer has not said that it holds: what was sent may have been of what is no longer here."""
         self._known, self._queue, self._large = dict(held), [], None
-        self._started_over = self._sent
+        self._started_over = self._under_way.sent
         self.grown()
 
     def tell_pieces(self, pieces: Iterable[Wanted]) -> None:
@@ -178,13 +170,9 @@ class Sending:
         Raises:
             RemoteProtocolError: It acknowledges what was never sent, or asks for the same again too often.
         """
-        if frames > self._sent:
-            raise RemoteProtocolError(f"an acknowledgement of {frames:,} frames when {self._sent:,} were sent")
-        while self._under_way and len(self._under_way) > self._sent - frames:
-            size, sent_s = self._under_way.popleft()
-            self._window.answered(size, now - sent_s)
+        self._under_way.acknowledged(frames, now)
         self.telling.acknowledged(frames)
-        if again and frames <= self._started_over < self._sent:
+        if again and frames <= self._started_over < self._under_way.sent:
             return  # it also dropped this frame, sent before the stream started over; it is already on its way again
         if not again:
             self._known = frontier.join(self._known, held)
@@ -199,18 +187,13 @@ class Sending:
             raise RemoteProtocolError("it asks for the same again and again, and takes nothing")
         parted = {actor: seq for actor, seq in self._known.items() if seq == SEQ_MAX}
         self._known, self._queue, self._large = {**held, **parted}, [], None
-        self._started_over = self._sent
+        self._started_over = self._under_way.sent
         self.pulled()
 
     def wanted(self, want: Want) -> None:
         """Note the peer's answer to an offer."""
-        offered, self._offered = self._offered, None
-        if offered is None or want.segment != offered.hash:
-            raise RemoteProtocolError("a wish for a segment that was not offered")
-        if want.first < offered.parts:
-            self._segment = offered, want.first
-        else:
-            self._declined, self._news = True, True
+        self._offering.wanted(want)
+        self._news = self._news or self._offering.is_declined
 
     def fetch(self, fetch: Fetch) -> None:
         """
@@ -219,23 +202,24 @@ class Sending:
         Raises:
             RemoteProtocolError: It asks for more than one message may.
         """
-        if len(fetch.wanted) > limits.FETCHED_MAX:
-            raise RemoteProtocolError(f"a wish for {len(fetch.wanted):,} changes at once")
-        self._fetched, self._fetched_part = deque(fetch.wanted), None
+        self._answering.asked(fetch)
 
     # --- what is sent -------------------------------------------------------------------------------------------------
 
     @property
     def room(self) -> bool:
         """Whether more may be under way."""
-        most = limits.WINDOW_BYTES_MAX if self._large is None else min(self._window.size, limits.WINDOW_BYTES_MAX)
-        return sum(size for size, _ in self._under_way) < most
+        return self._under_way.has_room(for_parts=self._large is not None)
+
+    @property
+    def lacks_segment(self) -> bool:
+        """Whether the peer is to be offered a segment; :meth:`make` must be called before anything else."""
+        return self._offering.lacks
 
     def sent(self, size: int, now: float) -> None:
         """Note that a data frame was sent, with its size in bytes, and when."""
-        self._under_way.append((size, now))
-        self._sent += 1
-        self.telling.sent(self._sent)
+        self._under_way.note(size, now)
+        self.telling.sent(self._under_way.sent)
 
     def next(self) -> Message | None:
         """Return the next data frame for the peer; None when there is nothing more to send now."""
@@ -247,36 +231,40 @@ class Sending:
             piece = self._exchange.forks.piece(self._pieces.pop(next(iter(self._pieces))))
             if piece is not None:
                 return piece
-        if self._fetched:
-            return self._next_fetched()
-        if self._made is not None:
-            self._offered, self._made = self._made, None
-            return Offer(self._offered.hash, self._offered.parts)
-        if self.lacks_segment or self._offered is not None:
-            return None  # the answer decides what follows
-        if self._segment is not None:
-            return self._next_segment_part()
-        if self._large is not None:
-            if (beside := self._next_beside()) is not None:
-                return beside
-            large, number = self._large
-            part = self._exchange.giving.part(large, number)
-            if part is not None:
-                self._large = (large, number + 1)
-                return part
-            self._large = None
+        if (answer := self._answering.next()) is not None:
+            return answer
+        if (offer := self._offering.next()) is not None:
+            return offer
+        if self._offering.holds_up:
+            return None
+        if self._offering.is_sent:
+            return self._next_of_segment()
+        if self._large is not None and (message := self._next_of_large(*self._large)) is not None:
+            return message
         owed = self.owed.next(news=self._news)
         if owed is not None:
             earlier, long = owed
             if long is not None:
                 self._large, self._is_new = (long, self._first_part(long)), False
             return earlier
+        return self._next_batch()
+
+    def _next_of_large(self, large: Logged, number: int) -> Message | None:
+        """Return what is next while a large change is sent: what need not wait for it, or its next part; None at its end."""
+        if (beside := self._next_beside()) is not None:
+            return beside
+        part = self._exchange.giving.part(large, number)
+        self._large = None if part is None else (large, number + 1)
+        return part
+
+    def _next_batch(self) -> Message | None:
+        """Return the next changes that the peer may be sent; None if there are none, or it is to be offered a segment."""
         if not self._queue and self._news:
             self._news = False
             missing = self._missing()
             is_long = bool(missing) and not self._known and self._exchange.making.pays()
-            if (missing is None or is_long) and not self._declined:
-                self.lacks_segment = True
+            if (missing is None or is_long) and not self._offering.is_declined:
+                self._offering.lacks = True
                 return None
             self._queue = missing or []
         if not self._queue:
@@ -322,10 +310,7 @@ class Sending:
         return aside.do(make, now, is_long=not self._exchange.making.has(known))
 
     def _was_made(self, made: MadeSegment | None, _now: float) -> Said:
-        if made is not None and self._exchange.making.part(made.hash, made.parts - 1) is None:
-            return []  # the view was folded again meanwhile, so it must be made again
-        self.lacks_segment, self._made = False, made
-        if made is None:
+        if self._offering.made(made) and made is None:
             self._queue = self._missing() or []
         return []
 
@@ -348,30 +333,13 @@ class Sending:
         self._queue, self._large = [], None
         self.grown()
 
-    def _next_fetched(self) -> Message | None:
-        """Return the next answer about what rotted at the peer: a change, then its parts."""
-        while self._fetched:
-            answer = self._exchange.mending.answer(*self._fetched[0], self._fetched_part)
-            if answer is not None:
-                self._fetched_part = 0 if self._fetched_part is None else self._fetched_part + 1
-                return answer
-            self._fetched.popleft()
-            self._fetched_part = None
-        return self.next()
+    def _next_of_segment(self) -> Message | None:
+        part = self._offering.next_part()
+        if self._offering.is_sent:
+            return part
+        self._known, self._news = frontier.join(self._known, self._offering.brought), True
+        return self.next() if part is None else part
 
     def _first_part(self, large: Logged) -> int:
         """Return the number of the part of a large change that the peer wants first."""
         return self._wanted.pop(decode_header(large.raw).dot, 0)
-
-    def _next_segment_part(self) -> Message | None:
-        assert self._segment is not None, "asked for only while a segment is being sent"
-        made, number = self._segment
-        data = self._exchange.making.part(made.hash, number)
-        if data is None:  # it was replaced meanwhile, for another peer
-            self._segment, self._news = None, True
-            return self.next()
-        self._segment = (made, number + 1) if number + 1 < made.parts else None
-        if self._segment is None:
-            self._known = frontier.join(self._known, dict(made.frontier))
-            self._news = True
-        return Snapshot(made.hash, made.parts, number, data)

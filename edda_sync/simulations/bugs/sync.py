@@ -105,8 +105,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         "the window never opens again",
         "Changes that were acknowledged still count as under way.",
         (18,),
-        "sync.sending:Sending.acknowledged",
-        "size, sent_s = self._under_way.popleft()",
+        "sync.under_way:UnderWay.acknowledged",
+        "size, sent_s = self._frames.popleft()",
         "break",
     ),
     one(
