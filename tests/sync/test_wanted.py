@@ -28,6 +28,11 @@ def begun(wanted: Wanted, under_way: dict[bytes, File] | None = None) -> list[Fi
     return found
 
 
+def standing(wanted: Wanted) -> tuple[bool, int, int]:
+    """Whether it lists more, and how many files are still to come, of what size."""
+    return wanted.lists, wanted.files, wanted.size
+
+
 def test_what_somebody_asks_for_comes_before_what_is_listed(wanted: Wanted) -> None:
     wanted.listed([file(1), file(2)], wanted.number)
     assert wanted.demand(file(9, 1 << 40))
@@ -65,20 +70,17 @@ def test_a_listing_goes_on_behind_its_last_file_until_a_page_is_not_full(
     monkeypatch.setattr(limits, "FILES_LISTED", 2)
     wanted.listed([file(1, 10), file(2, 20)], wanted.number)
     assert wanted.after == (20, file(2).root)
-    assert not wanted.lists, "this page first"
-    assert (wanted.files, wanted.size) == (3, 30), "there may be more"
+    assert standing(wanted) == (False, 3, 30), "this page first, and there may be more"
     begun(wanted)
-    assert wanted.lists
+    assert standing(wanted) == (True, 1, 0)
     wanted.listed([file(3, 30)], wanted.number)
     begun(wanted)
-    assert not wanted.lists
-    assert (wanted.files, wanted.size) == (0, 0)
+    assert standing(wanted) == (False, 0, 0)
 
 
 def test_what_nobody_has_is_put_by_until_a_peer_has_some_of_what_it_lacks(wanted: Wanted) -> None:
     lacks = [b"a" * 32, b"b" * 32]
     wanted.demand(file(1))
-    assert wanted.again_at is None
     wanted.put_by(file(1), lacks, 10.0)
     wanted.put_by(file(2), [b"c" * 32], 12.0)
     assert wanted.again_at == 10.0 + limits.FILE_AGAIN_S, "the first one says when to look again"
