@@ -63,6 +63,14 @@ class Command(click.Command):
             raise InvalidValueError(typed, error.why, error.value) from error
 
 
+def named(param: click.Parameter | None, ctx: click.Context | None, otherwise: str) -> str:
+    """Return the name of an option as it was typed, if it has several; ``otherwise`` for what is no option."""
+    if param is None:
+        return otherwise
+    words = [str(word).partition("=")[0] for word in (ctx.meta.get(TYPED, ()) if ctx is not None else ())]
+    return next((each for each in param.opts if each in words), param.opts[0])
+
+
 def _typed(ctx: click.Context | None, field: str) -> str | None:
     """Return the option or variable that gave a field its value; None if none did."""
     name = field.partition(".")[0]  # the rest is a key of metadata
@@ -71,7 +79,7 @@ def _typed(ctx: click.Context | None, field: str) -> str | None:
             if isinstance(param, click.Option) and param.name in (name, _FIELDS.get(name), f"{name}s"):
                 source = ctx.get_parameter_source(param.name or "")
                 if source is ParameterSource.COMMANDLINE:
-                    return param.opts[0]
+                    return named(param, ctx, param.opts[0])
                 if source is ParameterSource.ENVIRONMENT and isinstance(param.envvar, str):
                     return param.envvar
         ctx = ctx.parent
@@ -109,5 +117,7 @@ class Group(click.Group):
             said = f"No such command {name!r}."
             if meant:
                 said += f" Did you mean {hints.either([f'`edda {each}`' for each in meant])}?"
+            elif place:  # a small group; the root has its help
+                said += f" `edda {place}` has {', '.join(self.list_commands(ctx))}"
             raise click.UsageError(said, ctx)
         return super().resolve_command(ctx, args)

@@ -137,8 +137,8 @@ def _list_options(function: Any) -> Any:
     metavar="WORDS",
     help="Words in title or content; `rep*` matches a beginning, `'\"two words\"'` those two side by side.",
 )
-@finding.order_option(DOCUMENT_ORDERS, "updated_at unless you say so")
 @click.option("--trash", is_flag=True, help="Show what was deleted instead; `edda doc restore` brings it back.")
+@finding.order_option(DOCUMENT_ORDERS, "updated_at unless you say so")
 @_list_options
 def list_(trash: bool, words: tuple[str, ...], **conditions: Any) -> None:
     """
@@ -148,12 +148,14 @@ def list_(trash: bool, words: tuple[str, ...], **conditions: Any) -> None:
     sort:-title.
     """
     if trash:
-        if words:
-            raise UsageError("--trash shows all that was deleted; leave out the conditions.")
+        finding.check_trash(click.get_current_context(), words)
         limit = conditions["limit"]
         with opened() as store:
             found = [item for item in store.trash("document") if isinstance(item, Document)]
             shorts = store.reading.short_ids("document", [each.id for each in found])
+            if conditions["count_only"]:
+                finding.say_count(len(found), as_json=conditions["as_json"])
+                return
             total, found = len(found), found[: limiting.chosen(limit, everything=True)]
             answer = items.listed(store, found) if conditions["as_json"] else None
         none = items.none_shown("document", total, limit, trash=True)
@@ -164,6 +166,7 @@ def list_(trash: bool, words: tuple[str, ...], **conditions: Any) -> None:
 
 @doc.command("search", cls=finding.FilterCommand)
 @click.argument("words", nargs=-1, required=True, metavar="WORD...")
+@finding.order_option(DOCUMENT_ORDERS, "relevance unless you say so")
 @_list_options
 def search(words: tuple[str, ...], **conditions: Any) -> None:
     """
@@ -172,7 +175,7 @@ def search(words: tuple[str, ...], **conditions: Any) -> None:
     `rep*` matches the beginning of a word, and `'"two words"'` those two side by side. The conditions of `edda doc list`,
     such as +home and -work (without this tag), may stand among the words.
     """
-    _find(words, "relevance", text=None, order=None, **conditions)
+    _find(words, "relevance", text=None, **conditions)
 
 
 def _find(
@@ -200,6 +203,8 @@ def _find(
         total = 0 if found else store.counts()["documents"]
         answer = items.listed(store, found) if as_json else None
         shorts = store.reading.short_ids("document", [] if as_json else [each.id for each in found])
+        if as_json and not found:
+            finding.note_nearly(store, query)
         hint = "" if found or as_json else finding.nearly(store, query)
     none = items.none_shown("document", total, limit, asked=finding.typed(), hint=hint)
     _print_documents(found, shorts, answer, none, conditions["text"])

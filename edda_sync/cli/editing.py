@@ -129,7 +129,13 @@ def _run_editor(path: Path, held: list[int]) -> None:
     import shlex
     import signal
 
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ("notepad" if os.name == "nt" else "vi")
+    chosen = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    if not chosen and not can_ask():  # one that nobody chose would wait for keys, or draw into a file
+        raise UsageError(
+            "There is no terminal for an editor, and neither VISUAL nor EDITOR is set; nothing was changed: say with "
+            "options what to change."
+        )
+    editor = chosen or ("notepad" if os.name == "nt" else "vi")
     shown = safe_line(editor)
     try:
         code = _ran([*shlex.split(editor), str(path)], held)

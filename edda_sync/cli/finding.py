@@ -11,11 +11,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
-from edda_sync.cli.commands import TYPED, Command
+from edda_sync.cli.commands import TYPED, Command, named
 from edda_sync.cli.common import note, print_json, safe_line, said_if_long, say, tags_option
 from edda_sync.words import values
-from edda_sync.words.errors import InvalidValueError
+from edda_sync.words.errors import InvalidValueError, UsageError
 from edda_sync.words.model import Item
 from edda_sync.words.query import DocumentQuery, Query, TaskQuery, cursor
 from edda_sync.words.values import STATUSES
@@ -73,11 +74,11 @@ class Order(click.ParamType):  # type: ignore[type-arg]  # generic only since cl
     def __init__(self, known: Sequence[str]) -> None:
         self._known = known
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, bool]:  # noqa: ARG002 - click's
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, bool]:
         """Return its name, and whether it is reversed."""
         from edda_sync.words import filters  # rarely needed
 
-        return filters.order("order" if param is None else param.opts[0], str(value), self._known)
+        return filters.order(named(param, ctx, "sort"), str(value), self._known)
 
 
 class Statuses(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.3
@@ -164,6 +165,33 @@ def nearly(store: StorageEngine, query: Query) -> str:
     return f"; {begun} finds {found:,} that begin{'s' if found == 1 else ''} so" if found else ""
 
 
+def note_nearly(store: StorageEngine, query: Query) -> None:
+    """Say of an empty answer, which says nothing itself, what :func:`nearly` knows."""
+    said = nearly(store, query).removeprefix("; ")
+    if said:
+        note(f"Nothing matches: {said}.")
+
+
+def check_trash(ctx: click.Context, words: Sequence[str]) -> None:
+    """
+    Refuse conditions beside ``--trash``, which would be left unheard.
+
+    Raises:
+        UsageError: There are some.
+    """
+    beside = ("trash", "as_json", "limit", "everything", "count_only")
+    unheard = [
+        param.opts[0]
+        for param in ctx.command.params
+        if isinstance(param, click.Option)
+        and param.name not in beside
+        and ctx.get_parameter_source(param.name or "") is ParameterSource.COMMANDLINE
+    ]
+    if words or unheard:
+        what = " and ".join(unheard) or "the conditions"
+        raise UsageError(f"--trash shows all that was deleted; leave out {what}.")
+
+
 def all_of(query: Query) -> Query:
     """Return the query for all rows that meet the conditions of a query."""
     return replace(query, limit=None, after=None)
@@ -247,7 +275,9 @@ def answered(store: StorageEngine, query: Query, given: dict[str, Any], *, as_js
             store.reading.index_texts()
     if given["count_only"]:
         found = store.count(query)
-        print_json({"count": found}) if as_json else say(str(found))
+        say_count(found, as_json=as_json)
+        if not found:
+            note_nearly(store, query)
     elif given["explain"]:
         explained = store.reading.explain(query)
         if as_json:
@@ -258,6 +288,11 @@ def answered(store: StorageEngine, query: Query, given: dict[str, Any], *, as_js
                 say(f"  {step}")
             say(f"indexes: {', '.join(each.indexes) or 'none'}")
     return bool(given["count_only"] or given["explain"])
+
+
+def say_count(found: int, *, as_json: bool) -> None:
+    """Print how many there are."""
+    print_json({"count": found}) if as_json else say(str(found))
 
 
 def note_next(query: Query, given: dict[str, Any], listed: Sequence[I], shown: Sequence[I]) -> None:

@@ -24,9 +24,30 @@ VERBS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Commands of groups, with the words that other programs use for them."""
 
+INSIDE: Final[Mapping[str, tuple[str, ...]]] = {
+    "create": ("new", "add", "make"),
+    "drop": ("rm", "delete", "del", "remove"),
+    "now": ("run", "create", "make", "start"),
+    "install": ("add", "enable", "start", "create"),
+    "uninstall": ("rm", "remove", "disable", "stop", "delete"),
+    "rotate": ("change", "replace", "renew"),
+    "dismiss": ("ignore", "close", "accept"),
+}
+"""The same, for what only means that behind the name of its group."""
+
 PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     "task rename": ("task edit ID --title TEXT",),
     "task reopen": ("task edit ID --status open",),
+    "task cancel": ("task edit ID --status cancelled",),
+    "task block": ("task edit ID --status blocked",),
+    "task priority": ("task edit ID --priority N",),
+    "task due": ("task edit ID --due DATE", "task list due:week"),
+    "task ready": ("task list",),
+    "task overdue": ("task list overdue",),
+    "task tree": ("task list --under ID",),
+    "task history": ("history ID",),
+    "doc history": ("history ID",),
+    "doc diff": ("history ID",),
     "task undone": ("task edit ID --status open",),
     "task uncomplete": ("task edit ID --status open",),
     "task stop": ("task edit ID --status open",),
@@ -43,6 +64,20 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     "log": ("history",),
     "blame": ("history ID",),
     "clone": ("join CODE",),
+    "send": ("invite", "bundle export FILE"),
+    "receive": ("join CODE", "bundle import FILE"),
+    "accept": ("join CODE",),
+    "share": ("invite",),
+    "login": ("join CODE",),
+    "whoami": ("status",),
+    "next": ("task list",),
+    "ready": ("task list",),
+    "today": ("task list due:today",),
+    "overdue": ("task list overdue",),
+    "fetch": ("sync", "doc fetch ID"),
+    "merge": ("conflicts", "sync"),
+    "checkout": ("task show ID --at TIME", "doc show ID --at TIME"),
+    "reset": ("undo", "revert"),
     "remote": ("devices",),
     "diff": ("history", "conflicts"),
     "task tag": ("task edit ID --tag NAME",),
@@ -91,6 +126,16 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     "device": ("devices",),
     "rename": ("devices rename NAME", "tag rename NAME NEW_NAME"),
     "members": ("devices",),
+    "devices list": ("devices",),
+    "devices ls": ("devices",),
+    "devices add": ("invite", "join CODE"),
+    "conflicts list": ("conflicts",),
+    "conflicts ls": ("conflicts",),
+    "conflicts resolve": ("conflicts restore ID FIELD", "conflicts dismiss ID FIELD"),
+    "bundle create": ("bundle export FILE",),
+    "bundle make": ("bundle export FILE",),
+    "store info": ("status",),
+    "store show": ("status",),
     "peers": ("devices", "status"),
     "pair": ("invite", "join CODE"),
     "connect": ("join CODE",),
@@ -194,7 +239,8 @@ def command(place: str, name: str, known: Mapping[str, Iterable[str]]) -> list[s
     phrase = PHRASES.get(f"{place} {word}".strip())
     if phrase is not None:
         return list(phrase)
-    verbs = {verb for verb, others in VERBS.items() if word == verb or word in others}
+    words = {**VERBS, **(INSIDE if place else {})}
+    verbs = {verb for verb, others in words.items() if word == verb or word in others}
     meant = [f"{behind}{each}" for each in known if each in verbs]
     meant += [f"{behind}{each} {verb}" for each, below in known.items() for verb in below if verb in verbs]
     meant = meant or [f"{behind}{each}" for each in get_close_matches(word, known)]

@@ -13,12 +13,12 @@ import click
 
 from edda_sync.cli import streams, taking_back
 from edda_sync.cli.commands import Group
-from edda_sync.cli.common import FilePath, home, is_new, json_option, note, opened, safe_line, settings
+from edda_sync.cli.common import FilePath, home, is_new, json_option, opened, safe_line, settings
 from edda_sync.cli.progress import Progress
 from edda_sync.engine.engine import StorageEngine
-from edda_sync.words import exits, limits
+from edda_sync.words import limits
 from edda_sync.words.config import StorageConfig
-from edda_sync.words.errors import UsageError, typed
+from edda_sync.words.errors import EmptySourceError, UsageError, typed
 
 if TYPE_CHECKING:
     from edda_sync.imports import Adapter, Report, Source
@@ -158,7 +158,7 @@ def jsonl(path: Path, prefer: str | None, dry_run: bool, as_json: bool) -> None:
     with _lines(path) as lines:
         found = source.parse(lines)
     if not (found.items or found.tags or found.refused):
-        _refuse_empty(f"{shown} holds no tasks or documents, of which each would be a line of JSON")
+        raise EmptySourceError(f"{shown} holds no tasks or documents, of which each would be a line of JSON")
     named, beside = settings(), None if str(path) == STDIN else path.with_name(path.name + SUFFIX)
     with (
         _opened(dry_run) as store,
@@ -228,11 +228,6 @@ def _opened(dry_run: bool) -> Iterator[StorageEngine]:
         yield store
 
 
-def _refuse_empty(none: str) -> None:
-    note(f"{none}; nothing was imported.")
-    click.get_current_context().exit(exits.NOT_FOUND)
-
-
 def _import(
     recognise: Callable[[StorageEngine], Source],
     what: str,
@@ -258,7 +253,7 @@ def _import(
 
     if not (read.items or read.refused):
         imported.tell_left_out(read.left_out)
-        _refuse_empty(none)
+        raise EmptySourceError(none)
     named = settings()
 
     def merged(store: StorageEngine) -> tuple[Source, Report]:

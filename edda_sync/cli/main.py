@@ -107,10 +107,10 @@ class Lazy(Group):
             self._fail(f"{where}{error.strerror or error}.", exits.FAILED, type(error).__name__)
             ctx.exit(exits.FAILED)
         except click.Abort:  # from a question, or from a wait for a person: see ``common.GivenUpError``
-            _note_apart("Nothing was done.")
+            self._end("Nothing was done.")
             ctx.exit(exits.INTERRUPTED)
         except KeyboardInterrupt:
-            _note_apart(interrupted())
+            self._end(interrupted())
             ctx.exit(exits.INTERRUPTED)
         return result
 
@@ -120,6 +120,13 @@ class Lazy(Group):
             click.echo(json.dumps({"error": {"type": kind, "message": message, "exit_code": code}}), err=True)
         else:
             note(message)
+
+    def _end(self, said: str) -> None:
+        """Say on stderr that a person ended a command, below what a terminal shows for Ctrl-C."""
+        if self._as_json:
+            self._fail(said, exits.INTERRUPTED, "Interrupted")
+        else:
+            _note_apart(said)
 
     def main(
         self,

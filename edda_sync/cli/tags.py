@@ -32,7 +32,8 @@ def tag() -> None:
 @click.argument("name", type=TagName())
 @click.option("--color", metavar="COLOR", help="Such as #ff8800.")
 @click.option("--description", metavar="TEXT", help="What it stands for.")
-def add(name: str, color: str | None, description: str | None) -> None:
+@json_option
+def add(name: str, color: str | None, description: str | None, as_json: bool) -> None:
     """
     Make a tag, or set what an existing one looks like.
 
@@ -40,7 +41,10 @@ def add(name: str, color: str | None, description: str | None) -> None:
     """
     with opened(make=True) as store:
         tag_id = write(store, lambda tx: tx.create_tag(name, color, description))
-    if on_terminal():
+        made = next(each for each in store.tags() if each.id == tag_id)
+    if as_json:
+        print_json(model.as_json(made))
+    elif on_terminal():
         note(f"The tag {safe_line(name)} is there; `edda task edit ID --tag NAME` or `edda doc edit` puts it on.")
     else:
         say(tag_id)

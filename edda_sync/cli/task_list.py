@@ -9,7 +9,6 @@ import click
 from edda_sync.cli import days, finding, items, limiting, times
 from edda_sync.cli.columns import print_table
 from edda_sync.cli.common import NONE, json_option, note, on_terminal, opened, print_json
-from edda_sync.words.errors import UsageError
 from edda_sync.words.model import Task
 from edda_sync.words.query import TASK_ORDERS, TaskQuery
 
@@ -85,12 +84,15 @@ def _list(words: tuple[str, ...], usual: tuple[str, ...], given: dict[str, Any])
     """Print the tasks that words and options ask for; those of the ``usual`` statuses, if nothing is said about them."""
     everything, limit, as_json, text = given["everything"], given["limit"], given["as_json"], given["text"]
     unlimited = everything or (as_json and given["after"] is None and not given["explain"])
+    if given["trash"]:
+        finding.check_trash(click.get_current_context(), words)
     asked = _asked(words) if words else None
     with opened() as store:
         if given["trash"]:
-            if asked is not None:
-                raise UsageError("--trash shows all that was deleted; leave out the conditions.")
             found = [item for item in store.trash("task") if isinstance(item, Task)]
+            if given["count_only"]:
+                finding.say_count(len(found), as_json=as_json)
+                return
             total, found = len(found), found if limit is None else found[: limiting.chosen(limit, everything=True)]
         else:
             query = _query(store, usual, unlimited, asked, given)
@@ -107,6 +109,8 @@ def _list(words: tuple[str, ...], usual: tuple[str, ...], given: dict[str, Any])
         answer = items.listed(store, found) if as_json else []
         shorts = store.reading.short_ids("task", [] if as_json else [each.id for each in found])
         nearly = "" if found or as_json or given["trash"] else finding.nearly(store, query)
+        if as_json and not found and not given["trash"]:
+            finding.note_nearly(store, query)
     if as_json:
         print_json(answer)
     elif found:

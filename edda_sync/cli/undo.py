@@ -66,10 +66,11 @@ def revert(of_agent: str, since: str, dry_run: bool, as_json: bool) -> None:
     with opened() as store, said_if_long("Looking back."):
         found = store.revert(of_agent, since, agent=named.agent, reason=named.reason, dry_run=dry_run)
         shorts = _shorts(store, found)
-    if not found.of and not as_json:
+    if found.of or as_json:
+        _tell(found, shorts, dry_run, as_json)
+    if not found.of:
         note(f"{safe_line(of_agent)} has done nothing since then.")
         click.get_current_context().exit(exits.NOT_FOUND)
-    _tell(found, shorts, dry_run, as_json)
 
 
 def _shorts(store: StorageEngine, found: Undone) -> dict[str, str]:

@@ -19,7 +19,7 @@ from edda_sync.words.errors import (
     UsageError,
 )
 from edda_sync.words.files import without_links
-from edda_sync.words.folders import make_folder, make_state_folder, naming_state, state_folder
+from edda_sync.words.folders import make_folder, make_state_folder, naming_state, state_folder, taken_back
 from edda_sync.workspace.keys import WORKSPACE_KEY
 
 if TYPE_CHECKING:
@@ -109,7 +109,8 @@ class Opened:
             self._store = MemoryStore(on_end)
             return False
         founding = backend.founding(config)
-        is_new = self._make_ready(anew=anew, must_exist=must_exist)
+        with taken_back(self.home, state_folder(config)):
+            is_new = self._make_ready(anew=anew, must_exist=must_exist)
         self._store = self.file = store = self._file_store(on_end, founding)
         store.on_idle = on_idle
         is_whole = False

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from edda_sync.words import limits, values
+from edda_sync.words import arguments, limits, values
 
 if TYPE_CHECKING:
     from edda_sync.crdt.frontier import Dot
@@ -60,6 +60,8 @@ class Remembering:
         """
         from edda_sync.engine import history
 
+        if limit is not None:
+            arguments.whole_number("limit", limit, limits.QUERY_LIMIT_MAX)
         with self.store.read() as reader:
             if item_id is None:
                 return history.latest(reader, limit)
@@ -82,6 +84,7 @@ class Remembering:
         from edda_sync.engine import dots, earlier
         from edda_sync.engine.undoing import check_whole
 
+        arguments.kind_of_item(kind)
         with self.store.read() as reader:
             check_whole(reader)
             named = isinstance(moment, str) and dots.is_name(moment)
@@ -101,6 +104,7 @@ class Remembering:
         """
         from edda_sync.engine import earlier
 
+        arguments.kind_of_item(kind)
         with self.store.read() as reader:
             return earlier.version(reader, kind, values.id_bytes("id", item_id))
 
@@ -120,6 +124,7 @@ class Remembering:
         from edda_sync.engine import earlier
         from edda_sync.engine.undoing import check_whole
 
+        arguments.kind_of_item(kind)
         with self.store.read() as reader:
             check_whole(reader)
             return earlier.text(reader, kind, values.id_bytes("id", item_id), version)
@@ -224,7 +229,11 @@ class Remembering:
         """
         from edda_sync.engine import dots as names
         from edda_sync.engine.settling import settling
+        from edda_sync.words.listed import Conflict
 
+        arguments.of_type("conflict", conflict, Conflict, "a Conflict, as store.conflicts() lists it")
+        if take is not None:
+            arguments.of_type("take", take, int, "a number from 0, or None")
         agent, reason = _said(agent, reason)
         dot = self.store.transact(lambda tx: self.writing.commit(tx, settling(tx, conflict, take), reason, agent))
         if dot is not None:

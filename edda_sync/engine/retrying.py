@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from edda_sync.engine.transaction import Transaction
-from edda_sync.words import arguments
+from edda_sync.words import arguments, limits
 from edda_sync.words.errors import ConflictError, StaleError
 
 T = TypeVar("T")
@@ -21,6 +21,7 @@ def retried(begin: Callable[[], Transaction], work: Callable[[Transaction], T], 
         StaleError: It changed since an object was read that ``work`` writes back.
     """
     arguments.function("work", work)
+    arguments.whole_number("retries", retries, limits.RETRIES_MAX)
     for attempt in range(retries + 1):
         try:
             with begin() as tx:

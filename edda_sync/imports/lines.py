@@ -66,7 +66,9 @@ def why(error: Exception) -> str:
         return "is nested too deeply"
     if isinstance(error, UnicodeDecodeError):
         return "is not UTF-8 text"
-    return f"is not JSON ({error})" if isinstance(error, json.JSONDecodeError) else str(error).rstrip(".")
+    if isinstance(error, json.JSONDecodeError):
+        return f"is not JSON ({error.msg}, at character {error.pos + 1:,})"
+    return str(error).rstrip(".")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

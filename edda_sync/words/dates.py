@@ -30,19 +30,29 @@ HELP: Final = (
 _QUOTED_MAX: Final = 40  # characters of what was typed that an error repeats
 _DAY: Final = timedelta(days=1)
 _MILLISECOND: Final = timedelta(milliseconds=1)
-_FROM_TODAY: Final = {"yesterday": -1, "today": 0, "tomorrow": 1, "eod": 0}
+_FROM_TODAY: Final = {
+    "day before yesterday": -2, "yesterday": -1, "today": 0, "eod": 0, "tomorrow": 1, "day after tomorrow": 2,
+}  # fmt: skip
+_NUMBERS: Final = {
+    "a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
+    "nine": 9, "ten": 10,
+}  # fmt: skip
 # patterns; to compile one takes a while
-_STEP: Final = r"([+-])\s*(\d{1,5})\s*([a-z]+)"
-_IN: Final = r"in\s+(\d{1,5}|an?)\s+([a-z]+)"
-_AGO: Final = r"(\d{1,5}|an?)\s+([a-z]+)\s+ago"
+_NUMBER: Final = rf"\d{{1,5}}|{'|'.join(_NUMBERS)}"
+_STEP: Final = r"([+-]?)\s*(\d{1,5})\s*([a-z]+)"
+_IN: Final = rf"(?:in\s+)?({_NUMBER})\s+([a-z]+)(?:\s+from now)?"
+_AGO: Final = rf"({_NUMBER})\s+([a-z]+)\s+ago"
+_AT_HOUR: Final = r"\bat (\d{1,2})$"
+_OF_MONTH: Final = r"(?:the )?(\d{1,2})(?:st|nd|rd|th)"
 _END_OF: Final = r"\bend of (?:the )?(?=(?:day|week|month|quarter|year)\b)([dwmqy])[a-z]+"
 _NO_DAY: Final = r"(\d{4})-(\d\d)-(\d\d)"
 _CLOCK: Final = (
     r"(?:(.*?)(?:\s+at\s+|\s+|,\s*))??(?:at\s+)?"
     r"(?:([01]?\d|2[0-3]):([0-5]\d)|(1[0-2]|0?[1-9])(?::([0-5]\d))?\s*([ap])m)"
 )
-_DOTTED: Final = r"(\d{1,2})\.(\d{1,2})\.(\d{4})?"
+_DOTTED: Final = r"(\d{1,2})\.(\d{1,2})\.(\d{4}|\d\d)?"
 _SLASHED: Final = r"(\d{1,2})/(\d{1,2})/(\d{4})"
+_YEAR_FIRST: Final = r"(\d{4})([-/])(\d{1,2})\2(\d{1,2})"
 _WITH_MONTH: Final = r"(?=.*\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))[a-z0-9 ,.-]{3,40}"
 _STORED_DAY: Final = r"\d{4}-\d{2}-\d{2}T00:00:00\.000Z"
 _UNITS: Final = {
@@ -87,7 +97,12 @@ class Clock(NamedTuple):
 
     def moment(self, day: date, hour: int = 0, minute: int = 0) -> datetime.datetime:
         """Return the moment of a time of the person; a time that summer time skips is the one that the clock shows then."""
-        naive = datetime.datetime(day.year, day.month, day.day, hour, minute)
+        return self.placed(datetime.datetime(day.year, day.month, day.day, hour, minute))
+
+    def placed(self, naive: datetime.datetime) -> datetime.datetime:
+        """Return the moment of a time of the person that has no zone; see :meth:`moment`."""
+        if self.zone is None:  # ``astimezone`` would go back by an hour where summer time skips one
+            return datetime.datetime.fromtimestamp(naive.timestamp(), datetime.UTC)
         return naive.replace(tzinfo=self.zone).astimezone(datetime.UTC)
 
 
@@ -104,7 +119,7 @@ def read(field: str, text: str, clock: Clock) -> When:
         InvalidValueError: It is no date or time, or means two.
     """
     said = " ".join(text.split()).lower()
-    said = re.sub(_END_OF, r"eo\1", re.sub(r"\bnoon\b", "12:00", said))
+    said = re.sub(_AT_HOUR, r"at \1:00", re.sub(_END_OF, r"eo\1", re.sub(r"\bnoon\b", "12:00", said)))
     try:
         found = _day(said, clock) or _stepped(said, clock) or _timed(said, clock) or _iso(text.strip(), clock)
         found = found or _written_out(field, said, text, clock)
@@ -120,6 +135,10 @@ def read(field: str, text: str, clock: Clock) -> When:
 def read_past(field: str, text: str, clock: Clock) -> When:
     """Return what is meant by a text about what was: as :func:`read`, but ``friday`` and ``10:00`` are the last ones."""
     found = read(field, text, clock)
+    if (
+        text.strip()[:1].isdigit() and (ago := _stepped(f"-{text.strip().lower()}", clock)) is not None
+    ):  # "3d", "2 weeks"
+        return ago
     said = text.lower().split()
     if found.day < clock.today or (found.at is not None and found.at <= clock.now):
         return found
@@ -188,12 +207,14 @@ def _day(said: str, clock: Clock) -> When | None:
     today = clock.today
     if said == "now":
         return When(today, clock.now.replace(microsecond=0))
-    if said in _FROM_TODAY:
-        return When(today + _FROM_TODAY[said] * _DAY)
+    if (days := _FROM_TODAY.get(said.removeprefix("the "))) is not None:
+        return When(today + days * _DAY)
     if (weekday := _weekday(said)) is not None:  # the next one, not today
         return When(today + ((weekday - today.weekday() - 1) % 7 + 1) * _DAY)
     if said.startswith("next ") and (weekday := _weekday(said[5:])) is not None:  # of the week after this one
         return When(today + (7 - today.weekday() + weekday) * _DAY)
+    if said.startswith("this ") and (weekday := _weekday(said[5:])) is not None:  # today, or the next one
+        return When(today + (weekday - today.weekday()) % 7 * _DAY)
     if said.startswith("last ") and (weekday := _weekday(said[5:])) is not None:  # the one before today
         return When(today - ((today.weekday() - weekday - 1) % 7 + 1) * _DAY)
     make = _ENDS.get(said.replace("-", " "))
@@ -222,13 +243,13 @@ _ENDS: Final[dict[str, Callable[[date], date]]] = {
 
 
 def _stepped(said: str, clock: Clock) -> When | None:
-    """Read a distance from now: ``+3d``, ``in 2 weeks``, ``an hour ago``."""
+    """Read a distance from now: ``+3d``, ``3d``, ``in 2 weeks``, ``an hour ago``."""
     match, ago = re.fullmatch(_STEP, said), _groups(_AGO, said)
     sign, number, word = match.groups() if match else ("-" if ago else "+", *(ago or _groups(_IN, said) or ("", "")))
     unit = _UNITS.get(word) or _UNITS.get(word.removesuffix("s"))
     if not unit:
         return None
-    amount = int(f"{sign}1" if number in ("a", "an") else sign + number)
+    amount = int(_NUMBERS.get(number, number)) * (-1 if sign == "-" else 1)
     if unit in ("hours", "minutes"):
         moment = clock.now.replace(second=0, microsecond=0) + timedelta(**{unit: amount})
         return When(clock.local(moment).date(), moment)
@@ -262,6 +283,8 @@ def _iso(text: str, clock: Clock) -> When | None:
     """Read ISO 8601; a time without a zone is local. A day as it is stored stays that day."""
     if re.fullmatch(_STORED_DAY, text):
         return When(date.fromisoformat(text[:10]))
+    if (found := _groups(_YEAR_FIRST, text)) is not None:
+        return When(date(int(found[0]), int(found[2]), int(found[3])))
     try:
         return When(date.fromisoformat(text))
     except ValueError:
@@ -270,9 +293,7 @@ def _iso(text: str, clock: Clock) -> When | None:
         moment = datetime.datetime.fromisoformat(text)
     except ValueError:
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=clock.zone)
-    moment = moment.astimezone(datetime.UTC)
+    moment = clock.placed(moment) if moment.tzinfo is None else moment.astimezone(datetime.UTC)
     return When(clock.local(moment).date(), moment)
 
 
@@ -280,11 +301,18 @@ def _written_out(field: str, said: str, text: str, clock: Clock) -> When | None:
     """Read a date with dots, or with the name of a month; without a year it is the next such date."""
     if (found := _groups(_SLASHED, said)) is not None:
         one, other, year = map(int, found)
-        meant = [f"{year}-{month:02}-{day:02}" for month, day in ((one, other), (other, one)) if month <= 12]
-        raise InvalidValueError(field, f"may mean two days; write {' or '.join(dict.fromkeys(meant))}", text)
+        meant = {f"{year}-{month:02}-{day:02}": date(year, month, day)
+                 for month, day in ((one, other), (other, one)) if month <= 12}  # fmt: skip
+        if len(meant) < 2:
+            return When(*meant.values()) if meant else None
+        raise InvalidValueError(field, f"may mean two days; write {' or '.join(meant)}", text)
     if (found := _groups(_DOTTED, said)) is not None:
-        day, month, year = found
-        return When(date(int(year), int(month), int(day)) if year else _next(int(month), int(day), clock.today))
+        day, month, said_year = found
+        if not said_year:
+            return When(_next(int(month), int(day), clock.today))
+        return When(date(int(said_year if len(said_year) == 4 else f"20{said_year}"), int(month), int(day)))
+    if (found := _groups(_OF_MONTH, said)) is not None:
+        return When(_next_of_months(int(found[0]), clock.today))
     if re.fullmatch(_WITH_MONTH, said) is None:
         return None
     from dateutil import parser  # rarely needed
@@ -306,6 +334,19 @@ def _next(month: int, day: int, today: date) -> date:
     for year in range(today.year, today.year + 9):
         try:
             found = date(year, month, day)
+        except ValueError:
+            continue
+        if found >= today:
+            return found
+    raise ValueError
+
+
+def _next_of_months(day: int, today: date) -> date:
+    """Return the next day with a number: this month's, or that of the next month that has it."""
+    for month in range(today.month, today.month + 4):
+        first = _month(today.year, month)
+        try:
+            found = first.replace(day=day)
         except ValueError:
             continue
         if found >= today:

@@ -144,10 +144,9 @@ def order(field: str, text: str, known: Sequence[str]) -> tuple[str, bool]:
     said = text.removeprefix("-").lower()
     name = said if said in known else SORTS.get(said, said)
     if name not in known:
-        names = [each for each, meant in SORTS.items() if meant in known]
-        raise InvalidValueError(
-            field, f"must be one of {', '.join([*known, *names])}, with - before it to reverse it", text
-        )
+        short = {meant: each for each, meant in SORTS.items() if meant.startswith(each)}
+        names = ", ".join(short.get(each, each) for each in known)
+        raise InvalidValueError(field, f"must be one of {names}, with - before it to reverse it", text)
     return name, text.startswith("-")
 
 

@@ -6,7 +6,8 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import Final, Literal
 
@@ -69,6 +70,21 @@ def make_folder(path: Path) -> None:
         ) from None
     except OSError as error:
         raise disk_error(path, error) from None
+
+
+@contextmanager
+def taken_back(*paths: Path) -> Iterator[None]:
+    """Remove the folders on the way to some paths that the block makes, if the block fails and they are empty."""
+    new: set[Path] = set()
+    for path in paths:
+        new.update(takewhile(lambda each: not os.path.lexists(each), (path, *path.parents)))
+    try:
+        yield
+    except BaseException:
+        for each in sorted(new, reverse=True):
+            with suppress(OSError):
+                each.rmdir()
+        raise
 
 
 def make_state_folder(path: Path) -> None:

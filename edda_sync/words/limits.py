@@ -215,6 +215,7 @@ SHORT_ID_CHARACTERS_MIN = 6  # of the end of an id: enough for 100,000 entities 
 CANDIDATES_MAX = 20  # items that a short id or a title fits, in one error: a program may offer them all
 SHORT_DEVICE_CHARACTERS = 8  # of a device id, which is a long hash: 40 bits
 QUERY_LIMIT_MAX = 1_000_000  # rows in one answer: more than the largest store has, but still a number
+RETRIES_MAX = 1_000_000  # of a transaction: more than anybody waits for, but still a number
 EXCERPT_SOURCE_CHARACTERS_MAX = 1_000_000  # of a text, to find the line to show: folding them takes some 0.2 s at most
 DIFF_STEPS_MAX = 100_000  # about 50 ms: after this, a diff gives a coarser but still correct answer
 

@@ -254,7 +254,9 @@ def _mapping_cells(name: str, mapping: object) -> Cells:
 def tag_cells(names: Iterable[str]) -> Cells:
     """Return the cells that carry tags: ``tag.ID`` with the tag's name. The change creates missing tags."""
     if isinstance(names, str) or not isinstance(names, Iterable):
-        raise InvalidValueError("tags", "must be a set of names, not one text", names)
+        given: object = names
+        what = "one text" if isinstance(given, str) else type(given).__name__
+        raise InvalidValueError("tags", f"must be a set of names, not {what}", names)
     return {_tag_cell(values.text("tags", name)): name for name in names}
 
 

@@ -9,6 +9,7 @@ range and holes in it: whole days, and moments, that are on the other side of a 
 from __future__ import annotations
 
 import datetime
+import re
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -45,7 +46,8 @@ class Range(NamedTuple):
 
 def read(field: str, text: str, clock: Clock) -> Span:
     """
-    Return the span that a person means: ``overdue``, ``week``, ``next month``, or a date or time, which stands for its day.
+    Return the span that a person means: ``overdue``, ``week``, ``next month``, ``2026-12``, or a date or time, which stands
+    for its day.
 
     Raises:
         InvalidValueError: It is none of these.
@@ -56,6 +58,8 @@ def read(field: str, text: str, clock: Clock) -> Span:
     if (make := _PERIODS.get(said.removeprefix("this "))) is not None:
         first, last = make(clock.today)
         return Span(When(first), When(last))
+    if (named := _named(text.strip())) is not None:
+        return Span(When(named[0]), When(named[1]))
     found = dates.read(field, text, clock)
     return Span(When(found.day), When(found.day + _DAY))
 
@@ -157,8 +161,14 @@ _PERIODS: Final[dict[str, Callable[[date], tuple[date, date]]]] = {
     "month": lambda today: _months(today, 0),
     "next month": lambda today: _months(today, 1),
     "last month": lambda today: _months(today, -1),
+    "quarter": lambda today: _quarter(today, 0),
+    "next quarter": lambda today: _quarter(today, 1),
+    "last quarter": lambda today: _quarter(today, -1),
     "year": lambda today: (date(today.year, 1, 1), date(today.year + 1, 1, 1)),
     "next year": lambda today: (date(today.year + 1, 1, 1), date(today.year + 2, 1, 1)),
+    "last year": lambda today: (date(today.year - 1, 1, 1), date(today.year, 1, 1)),
+    "weekend": lambda today: _weekend(today, 0),
+    "next weekend": lambda today: _weekend(today, 1),
 }
 """The first day of a period, and the first day behind it. A week begins on Monday."""
 
@@ -168,6 +178,34 @@ def _week(today: date, number: int) -> tuple[date, date]:
     return first, first + 7 * _DAY
 
 
+def _weekend(today: date, number: int) -> tuple[date, date]:
+    _, behind = _week(today, number)
+    return behind - 2 * _DAY, behind
+
+
 def _months(today: date, number: int) -> tuple[date, date]:
-    at = today.year * 12 + today.month - 1 + number
-    return date(at // 12, at % 12 + 1, 1), date((at + 1) // 12, (at + 1) % 12 + 1, 1)
+    return _counted(today.year * 12 + today.month - 1 + number, 1)
+
+
+def _quarter(today: date, number: int) -> tuple[date, date]:
+    return _counted(today.year * 12 + (today.month - 1) // 3 * 3 + 3 * number, 3)
+
+
+def _counted(first: int, number: int) -> tuple[date, date]:
+    """Return some months, the first of which is counted from the year 0."""
+    start, end = (date(at // 12, at % 12 + 1, 1) for at in (first, first + number))
+    return start, end
+
+
+def _named(text: str) -> tuple[date, date] | None:
+    """Return the year, month or week that is written as a number: ``2026``, ``2026-12`` or ``2026-W49``."""
+    match = re.fullmatch(r"(?i)([12]\d{3})(?:-(?:(0?[1-9]|1[0-2])|w(\d\d?)))?", text)
+    if match is None:
+        return None
+    year, month, week = match.groups()
+    if week:
+        try:
+            return _week(date.fromisocalendar(int(year), int(week), 1), 0)
+        except ValueError:
+            return None
+    return _counted(int(year) * 12 + int(month) - 1, 1) if month else _counted(int(year) * 12, 12)

@@ -236,7 +236,9 @@ def _check_json(field: str, value: object, depth: int) -> None:
         for inner in value:
             _check_json(field, inner, depth + 1)
     elif not isinstance(value, _SCALARS):
-        raise InvalidValueError(field, f"has a {type(value).__name__}, which JSON cannot write", None)
+        raise InvalidValueError(
+            field, f"holds a value of the type {type(value).__name__}, which JSON cannot write", None
+        )
     elif isinstance(value, int) and abs(value) >= _WHOLE_NUMBER_END:
         raise InvalidValueError(field, _DIGITS_HELP, None)
     elif isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):

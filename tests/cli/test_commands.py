@@ -70,8 +70,12 @@ def test_an_error_names_the_variable_that_gave_a_value(edda: Any, monkeypatch: p
     [
         (["doc", "new"], "No such command 'new'. Did you mean `edda doc add`? `edda doc --help` says more."),
         (["documents", "list"], "No such command 'documents'. Did you mean `edda doc`? `edda --help` says more."),
+        (["devices", "list"], "Did you mean `edda devices`?"),
+        (["index", "rm", "x"], "Did you mean `edda index drop`?"),
+        (["service", "reload"], "`edda service` has install, status, uninstall; `edda service --help` says more."),
+        (["today"], "Did you mean `edda task list due:today`?"),
         (["rm", "x"], "Did you mean `edda task rm`, `edda doc rm` or `edda tag rm`?"),
-        (["task", "\x1b[31m"], "No such command '\\x1b[31m'; `edda task --help` says more."),
+        (["task", "\x1b[31m"], "No such command '\\x1b[31m'. `edda task` has add, done, edit"),
         (["task", "--nope", "list"], "No such option '--nope'"),
         (["task", "add", "a", "--due"], "Option '--due' requires an argument; `edda task add --help` says more."),
         (["completion"], "Choose from: bash, zsh, fish; `edda completion --help` says more."),

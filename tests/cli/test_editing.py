@@ -378,3 +378,14 @@ def test_a_text_of_an_encrypted_store_is_edited_in_memory(
     assert seen.read_text() == str(memory if is_encrypted else temporary)
     assert content(edda, document) == "new"
     assert list(memory.iterdir()) == list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["task", "doc"])
+def test_without_a_terminal_no_editor_is_started_that_nobody_chose(
+    edda: Any, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.delenv("EDITOR", raising=False)
+    item = edda.id_of(kind, "add", *(["-", "--title"] if kind == "doc" else []), "one", stdin=b"x")
+    said = edda(kind, "edit", item, code=2).stderr
+    assert "There is no terminal for an editor, and neither VISUAL nor EDITOR is set; nothing was changed" in said

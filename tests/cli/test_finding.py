@@ -145,6 +145,10 @@ def test_an_empty_list_says_which_words_nearly_find_something(edda: Any, tmp_pat
     for nothing in ("zebra", "shi*", "https://x.y"):
         assert not {"finds", "condition"} & set(edda("task", "search", nothing).stderr.split())
     assert edda.json("task", "list", "shi") == []
+    for kind in ("task", "doc"):
+        counted = edda(kind, "list", "project:x", "--count")
+        assert (counted.stdout, "project: is no condition" in counted.stderr) == ("0\n", True)
+        assert "project: is no condition" in edda(kind, "list", "project:x", "--json").stderr
 
 
 def test_a_dash_before_text_leaves_out_what_holds_the_word(edda: Any) -> None:
@@ -153,3 +157,35 @@ def test_a_dash_before_text_leaves_out_what_holds_the_word(edda: Any) -> None:
     assert [each["title"] for each in edda.json("task", "list", "milk", "-text:soy")] == ["Oat milk"]
     assert edda("task", "list", "--", "-text:milk").stdout.split()[-1] == "Bread"
     assert "cannot be asked for" in edda("task", "list", "-status:done", code=2).stderr
+
+
+@pytest.mark.parametrize("kind", ["task", "doc"])
+def test_an_order_that_there_is_not_is_refused_under_the_name_that_was_typed(edda: Any, kind: str) -> None:
+    for typed in (["--sort", "dew"], ["--order", "dew"], ["sort:dew"], ["--sort=dew"]):
+        said = edda(kind, "list", *typed, code=2).stderr
+        assert said.startswith(f"{typed[0].partition('=')[0].partition(':')[0]}: must be one of ")
+        assert said.count("updated") == 1
+        assert "updated_at" not in said
+    for name in said.partition("one of ")[2].partition(", with")[0].split(", "):
+        edda(
+            kind,
+            "list",
+            "--sort",
+            name,
+            *(["--text", "x"] if name == "relevance" else []),
+            code=2 * (name == "distance"),
+        )
+        edda(kind, "search", "x", "--sort", name, code=2 * (name == "distance"))
+
+
+@pytest.mark.parametrize("kind", ["task", "doc"])
+def test_the_trash_is_counted_and_takes_no_condition_without_a_word(edda: Any, kind: str) -> None:
+    for title in ("one", "two"):
+        edda(kind, "add", *(["-", "--title"] if kind == "doc" else []), title, stdin=b"x")
+        edda(kind, "rm", title)
+    assert edda(kind, "list", "--trash", "--count").stdout == "2\n"
+    assert edda.json(kind, "list", "--trash", "--count") == {"count": 2}
+    assert len(edda.json(kind, "list", "--trash", "--limit", "1")) == 1
+    for condition in (["--tag", "home"], ["--order", "title"], ["--text", "one"], ["--explain"]):
+        assert f"leave out {condition[0]}." in edda(kind, "list", "--trash", *condition, code=2).stderr
+    assert "leave out the conditions." in edda(kind, "list", "--trash", "one", code=2).stderr

@@ -237,3 +237,20 @@ def test_each_format_is_imported_from_stdin(edda: Any) -> None:
         "holds no tasks (VTODO)" in edda("import", "ics", "-", stdin=calendar.replace("VTODO", "VEVENT"), code=3).stderr
     )
     assert "`task export`" in edda("import", "taskwarrior", "-", stdin="hello\n", code=2).stderr
+
+
+def test_a_source_without_anything_in_it_is_an_error_for_a_program_too(edda: Any, tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("")
+    (tmp_path / "folder").mkdir()
+    for source, path in (("markdown", "folder"), ("jsonl", "empty"), ("beads", "empty"), ("todotxt", "empty")):
+        found = edda("import", source, str(tmp_path / path), "--json", code=3)
+        assert found.stdout == ""
+        error = json.loads(found.stderr)["error"]
+        assert (error["type"], error["exit_code"]) == ("EmptySourceError", 3)
+        assert error["message"].endswith("; nothing was imported.")
+
+
+def test_a_line_that_is_no_json_is_named_with_its_place(edda: Any, tmp_path: Path) -> None:
+    (tmp_path / "issues.jsonl").write_text('{"title": "a"}\n{"title" 3}\n')
+    said = edda("import", "beads", str(tmp_path / "issues.jsonl"), code=1).stderr
+    assert "line 2: is not JSON (Expecting ':' delimiter, at character 10)" in said

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from edda_sync.cli.main import root
 from tests.encrypted import holds
 
 
@@ -39,3 +41,14 @@ def test_an_encrypted_store_is_made_only_anew_and_its_key_is_named(
     assert "is said with --encrypt" in another_edda("other")("init", "--passphrase", code=2).stderr
     assert "--passphrase, or --key-file" in another_edda("other")("init", "--encrypt", code=2).stderr
     assert not (tmp_path / "other" / "edda.db").exists()
+
+
+def test_a_store_that_cannot_be_made_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDDA_KEYRING", "off")
+    monkeypatch.setenv("EDDA_STATE", str(tmp_path / "state" / "lives"))
+    (tmp_path / "kept").mkdir()
+    for home in (tmp_path / "new" / "home", tmp_path / "kept" / "home"):
+        said = CliRunner().invoke(root, ["--home", str(home), "init", "--encrypt"])
+        assert (said.exit_code, "nothing was changed" in said.stderr) == (2, True)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["kept"]
+    assert not list((tmp_path / "kept").iterdir())

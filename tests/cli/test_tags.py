@@ -48,3 +48,9 @@ def test_a_person_is_told_how_to_use_a_new_tag_and_a_program_its_id(edda: Any) -
     (made,) = edda.json("tag", "list")
     assert made["id"] not in printed
     assert edda("tag", "add", "home").stdout == made["id"] + "\n"
+
+
+def test_a_tag_that_is_made_is_shown_to_a_program_as_lists_show_it(edda: Any) -> None:
+    made = edda.json("tag", "add", "work", "--color", "#ff0000")
+    assert (made["name"], made["color"]) == ("work", "#ff0000")
+    assert edda.json("tag", "list") == [made]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 
@@ -41,3 +42,9 @@ def test_what_an_agent_did_is_shown_first_and_then_taken_back(edda: Any) -> None
     (left,) = edda.json("task", "list")
     assert (left["title"], left["priority"]) == ("Milk", 0)
     edda("revert", "--agent", "nobody", "--since", "2020-01-01", code=3)
+
+
+def test_where_an_agent_did_nothing_a_program_reads_the_same_exit_code_as_a_person(edda: Any) -> None:
+    assert "claude has done nothing since then." in edda("revert", "--agent", "claude", "--since", "3d", code=3).stderr
+    found = edda("revert", "--agent", "claude", "--since", "3d", "--json", code=3)
+    assert json.loads(found.stdout)["of"] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from edda_sync.engine.engine import StorageEngine
 from edda_sync.store.composed import ComposedReader, over
 from edda_sync.testing import devices, sync
 from edda_sync.words import limits
-from edda_sync.words.errors import NotFoundError, UsageError
+from edda_sync.words.errors import InvalidValueError, NotFoundError, UsageError
 
 
 def content(store: StorageEngine, note: str) -> str | None:
@@ -195,3 +196,22 @@ def test_a_large_undo_is_not_taken_back_by_the_next_one() -> None:
         assert first.items[0].fields == ("priority",)
         second = laptop.undo()
         assert second.items[0].fields == ("priority",), "the title was taken back already"
+
+
+def test_an_argument_of_a_wrong_type_is_named() -> None:
+    with devices(1) as (one,):
+        task = one.create_task(edda.Task(title="a"))
+        calls: list[tuple[str, Callable[[], object]]] = [
+            ("kind", lambda: one.as_of("tasks", task, "2026-01-01")),
+            ("kind", lambda: one.version("tasks", task)),
+            ("kind", lambda: one.text_at("tasks", task, "0123456789ab")),
+            ("limit", lambda: one.history(limit="3")),  # type: ignore[arg-type]
+            ("limit", lambda: one.history(limit=-1)),
+            ("conflict", lambda: one.settle(None)),  # type: ignore[arg-type]
+            ("retries", lambda: one.transact(lambda _: None, retries="3")),  # type: ignore[arg-type]
+            ("retries", lambda: one.transact(lambda _: None, retries=-1)),
+        ]
+        for field, call in calls:
+            with pytest.raises(InvalidValueError) as caught:
+                call()
+            assert caught.value.field == field

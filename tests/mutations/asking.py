@@ -35,8 +35,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "a time without a zone is Greenwich's",
         "2026-03-01T10:00 is another time than 10:00 of that day.",
         "words/dates.py",
-        "moment = moment.replace(tzinfo=clock.zone)",
-        "moment = moment.replace(tzinfo=datetime.UTC)",
+        "moment = clock.placed(moment) if moment.tzinfo is None else moment.astimezone(datetime.UTC)",
+        "moment = moment.replace(tzinfo=moment.tzinfo or datetime.UTC).astimezone(datetime.UTC)",
         ("words/test_dates.py",),
     ),
     Mutant(

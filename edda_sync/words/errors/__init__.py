@@ -7,6 +7,7 @@ All errors of edda-sync, as one tree. Each says whose fault it is, what happened
     │   ├── SettingError           a setting is not acceptable (key, value, why, place)
     │   ├── ConfigFileError        a store's config.toml cannot be read as settings (path, why, advice)
     │   ├── NoStoreError           there is no store in the folder, and none is made (path)
+    │   ├── EmptySourceError       what was to be imported holds nothing (why)
     │   ├── ExistsError            something has this name already (kind, name)
     │   ├── ClashError             a unique index forbids it (index, kind, columns, other, item)
     │   ├── NotFoundError          no such task, document, tag or device (kind, reference)
@@ -98,6 +99,7 @@ from edda_sync.words.errors.local import (
     ClashError,
     ConfigFileError,
     ConflictError,
+    EmptySourceError,
     ExistsError,
     InTrashError,
     InvalidValueError,
@@ -190,6 +192,7 @@ __all__ = [
     "DiskFaultError",
     "DiskFullError",
     "EddaError",
+    "EmptySourceError",
     "ExistsError",
     "FalseFileError",
     "FileNotHereError",

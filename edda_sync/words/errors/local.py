@@ -84,6 +84,16 @@ class NoStoreError(LocalError):
         super().__init__(f"There is no store in {path}; nothing was made: {advice}.")
 
 
+class EmptySourceError(LocalError):
+    """What was to be imported holds nothing that could be; nothing was imported."""
+
+    exit_code = exits.NOT_FOUND
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(f"{why}; nothing was imported.")
+
+
 class ExistsError(LocalError):
     """Something has this name already; nothing was changed."""
 

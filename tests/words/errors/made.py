@@ -17,6 +17,7 @@ MADE: list[EddaError] = [
     errors.NotFoundError("change", "5:7"),
     errors.NoStoreError("/home/a/notes"),
     errors.NoStoreError("/home/a/notes", "`edda init` begins anew"),
+    errors.EmptySourceError("/home/ann/empty.jsonl holds no tasks"),
     errors.ExistsError("index", "by-effort"),
     errors.ClashError("tickets", "task", ["metadata.ticket"], ID, ID),
     errors.InTrashError("task", ID),
