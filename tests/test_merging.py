@@ -91,6 +91,12 @@ class Place:
             store.update_task(edda.Task(id=task, parent_id=self.ids[value]))
         elif name == "ticket":
             store.update_task(edda.Task(id=task, metadata={WITH_INDEX: value}))
+        elif name.startswith("metadata."):
+            found = store.get_task(task)
+            assert found is not None, "it is not in the trash"
+            key = name.removeprefix("metadata.")
+            found.metadata = {key: value} if value else {}
+            store.update_task(found)
         elif is_set:
             fields: dict[str, Any] = {name: int(value) if name == "priority" else value or None}
             store.update_task(edda.Task(id=task, **fields))
@@ -108,9 +114,13 @@ class Place:
                     tx.remove_tag(task, self.tag(words[1]))
                 elif words[0] == "rename":
                     tx.rename_tag(self.tag(words[1]), self.tag(words[3]))
+                elif words[:2] == ["delete", "tag"]:
+                    tx.delete_tag(self.tag(words[2]))
+                elif rest == "unlink":
+                    tx.unlink(task, self.ids["D"])
                 else:
-                    assert rest == "link", f"the page has a code span {operation!r} that means nothing"
-                    tx.link(task, self.ids["D"])
+                    assert words[0] == "link", f"the page has a code span {operation!r} that means nothing"
+                    tx.link(task, self.ids["D"], *words[2:])
 
     def tag(self, name: str) -> str:
         return f"{name} {self.number}"
@@ -134,6 +144,10 @@ class Place:
             value = ", ".join(sorted(each.removesuffix(f" {self.number}") for each in task.tags or ()))
         elif name == "links":
             value = len(store.links(task_id=self.ids["T"]))
+        elif name == "link":
+            (value,) = (each.relationship_type for each in store.links(task_id=self.ids["T"]))
+        elif name.startswith("metadata."):
+            value = task.metadata.get(name.removeprefix("metadata."), "")
         else:
             value = getattr(task, name)
         return f"{expected.rpartition(': ')[0]}{': ' if whose else ''}{name}={value}"
@@ -147,7 +161,7 @@ class Place:
         names = {each: name for name, each in self.ids.items()}
         tags = {values.tag_id(self.tag("work"))}
         return [
-            f"{each.field}{'' if each.position is None else f' {each.shown.value}'}: "
+            f"{each.field.replace(self.ids['D'], 'D')}{'' if each.position is None else f' {each.shown.value}'}: "
             + " / ".join(
                 names.get(kept.value, str(kept.value or "")).removesuffix(f" {self.number}") for kept in each.kept
             )

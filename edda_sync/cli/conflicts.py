@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _ENDS = {DELETED: ("delete it after all", "keep it"), RENAMED: ("show only one of them", "keep both")}
 SHOWN_CHARACTERS_MAX = 200  # characters of one value; --json prints all of it
+_LINKS = "link."
 AROUND_CHARACTERS = 60  # characters of a line that are shown on each side of a place
 
 _Field = tuple[str, str, str]
@@ -65,7 +66,7 @@ def show(id: str, field: str | None, as_json: bool) -> None:
     with opened() as store:
         found = _meant(_numbered(store.conflicts()), id, field)
         writers = _writers(store)
-        around = [_around(store, each.conflict) for each in found] if not as_json else []
+        around = [_around(store, each.conflict) or _linked(store, each.conflict) for each in found if not as_json]
     if as_json:
         print_json([_as_json(each, writers) for each in found])
     else:
@@ -143,6 +144,7 @@ def _meant(found: list[_Numbered], reference: str, field: str | None) -> list[_N
     bare = reference.replace("-", "").lower()
     is_id = len(bare) >= limits.SHORT_ID_CHARACTERS_MIN
     meant = [each for each in found if is_id and each.conflict.id.replace("-", "").endswith(bare)]
+    meant = meant or [each for each in found if is_id and each.conflict.id.replace("-", "").startswith(bare)]
     meant = meant or [each for each in found if each.conflict.title == reference]
     meant = [each for each in meant if field in (None, each.conflict.field)]
     if not meant:
@@ -158,6 +160,7 @@ def _list(as_json: bool) -> None:
         damaged = damaged_parts(store)
         found, clashes = _numbered(store.conflicts()), store.indexes.clashes()
         writers = _writers(store) if found else {}
+        linked = [_linked(store, each.conflict) for each in found if not as_json]
     if damaged:
         note(f"Not all may be shown, since {damage_sentence(damaged)}")
     if as_json:
@@ -165,7 +168,9 @@ def _list(as_json: bool) -> None:
     elif not found and not clashes:
         note("No conflicts.")
     else:
-        say("\n\n".join([*(_as_text(each, writers) for each in found), *map(_clash_as_text, clashes)]))
+        pairs = zip(found, linked, strict=True)
+        listed = [_as_text(each, writers, around=place) for each, place in pairs]
+        say("\n\n".join([*listed, *map(_clash_as_text, clashes)]))
 
 
 def _clash_as_text(clash: Clash) -> str:
@@ -194,7 +199,7 @@ def _as_text(
     short_id = conflict.id.replace("-", "")[-limits.SHORT_ID_CHARACTERS_MIN :]
     lines = [f"{conflict.kind} {short_id}  {safe_line(conflict.title)}  {safe_line(conflict.field)}"]
     if around:
-        lines.append(f"  place  {safe_line(around)}")
+        lines.append(f"  {safe_line(around)}")
     names = [_who(each, writers) for each in (conflict.shown, *conflict.kept)]
     width = max(map(len, names))
     several = len(conflict.kept) > 1 or numbered.several
@@ -214,7 +219,7 @@ def _as_text(
 
 
 def _around(store: StorageEngine, conflict: Conflict) -> str:
-    """Return the line of a text in which a place is in conflict, with the place in brackets; empty if it is no place."""
+    """Return the line of a text in which a place is in conflict, the place in brackets; empty if it is no place."""
     if conflict.position is None:
         return ""
     item = store.get_task(conflict.id) if conflict.kind == "task" else store.get_document(conflict.id)
@@ -223,7 +228,13 @@ def _around(store: StorageEngine, conflict: Conflict) -> str:
         return ""  # it was written again meanwhile
     before = text[max(0, at - AROUND_CHARACTERS) : at].rpartition("\n")[2]
     behind = text[at + len(shown) : at + len(shown) + AROUND_CHARACTERS].partition("\n")[0]
-    return f"{before}[{shown}]{behind}"
+    return f"place  {before}[{shown}]{behind}"
+
+
+def _linked(store: StorageEngine, conflict: Conflict) -> str:
+    """Return which document a link in conflict leads to, if it is here; empty if it is no link."""
+    document = store.get_document(conflict.field[len(_LINKS) :]) if conflict.field.startswith(_LINKS) else None
+    return "" if document is None else f"link   to {document.title}"
 
 
 def _who(value: ConflictValue, writers: Mapping[str, tuple[str, str]]) -> str:

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 from edda_sync.crdt import cells, frontier
-from edda_sync.crdt.cells import Siblings
+from edda_sync.crdt.cells import Siblings, Write
 from edda_sync.crdt.entity import OWN_TIME, Entity
 from edda_sync.crdt.frontier import Frontier, Pairs
 from edda_sync.words import limits, values
@@ -145,11 +145,16 @@ def edge_of(name: str, siblings: Siblings) -> Edge | None:
     if name == "parent_id":
         parent = cells.visible(siblings)[3]
         return None if parent is None else Edge(name, parent, None, "")
-    adds = [write for write in siblings if write[3] is not None]
-    if not adds:
+    write = shown(name, siblings)
+    if write[3] is None:
         return None
-    write = cells.visible(adds)
     return Edge(name, bytes.fromhex(target_of(name).replace("-", "")), write[3], values.time_of(write[2]))
+
+
+def shown(name: str, siblings: Siblings) -> Write:
+    """Return the write that a cell shows: of a tag or link, the latest that has it."""
+    adds = [write for write in siblings if write[3] is not None] if name.startswith(_MEMBERS) else siblings
+    return cells.visible(adds or siblings)
 
 
 def target_of(cell: str) -> str:

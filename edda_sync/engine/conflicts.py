@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from edda_sync.crdt import cells
+from edda_sync.crdt import rows
 from edda_sync.crdt.cells import Write
 from edda_sync.crdt.entity import Entity
 from edda_sync.crdt.frontier import Dot
@@ -84,7 +84,7 @@ def _of_cells(reader: StoreReader, texts: Texts, entity: Entity) -> list[Conflic
             id=values.id_text(entity.id),
             title=_title(entity),
             field=name,
-            shown=_as_value(reader, texts, entity, name, cells.visible(entity.cells[name])),
+            shown=_as_value(reader, texts, entity, name, rows.shown(name, entity.cells[name])),
             kept=tuple(_as_value(reader, texts, entity, name, write) for write in kept),
         )
         for name, kept in sorted(conflicts_of(entity, texts).items())

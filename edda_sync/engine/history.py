@@ -142,7 +142,8 @@ class _Phrases:
         if group == "tag":
             return f"{'tagged' if value else 'took off'} #{self._named('tag', rest)}"
         if group == "link":
-            return f"{'linked' if value else 'unlinked'} {self._named('document', rest)}"
+            named = self._named("document", rest)
+            return f"linked {named} as {value}" if value else f"unlinked {named}"
         if group == "file":
             return "attached a file" if value else "took a file off"
         if value is None:

@@ -55,15 +55,19 @@ def told(reader: StoreReader, write: Write, value: object) -> ConflictValue:
     )
 
 
-def ever_deleted(reader: StoreReader) -> set[bytes]:
-    """Return the keys of the entities that were ever deleted. All states are read."""
+def noted_less(reader: StoreReader) -> set[bytes]:
+    """
+    Return the keys of the entities of which older versions may not have noted all that is listed as conflicts: those that
+    were ever deleted, and those with links that several devices wrote at once. All states are read.
+    """
     found = set()
     for record in reader.states.scan():
         try:
-            if entity_of(record.key, record.state).deleted:
-                found.add(record.key)
+            entity = entity_of(record.key, record.state)
         except CorruptError:  # the scrub reports it
             continue
+        if entity.deleted or any(len(each) > 1 and name.startswith("link.") for name, each in entity.cells.items()):
+            found.add(record.key)
     return found
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from edda_sync.changes.drafts import Draft, EditText, Put, Rewrite
-from edda_sync.crdt import cells
+from edda_sync.crdt import rows
 from edda_sync.crdt.entity import Entity
 from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.state import entity_of
@@ -53,7 +53,7 @@ def settling(reader: StoreReader, conflict: Conflict, take: int | None) -> list[
     known = {_dot(each) for each in (conflict.shown, *conflict.kept)}
     if entity is None or not known <= {write[:2] for write in siblings}:
         raise _meanwhile(conflict)
-    if cells.visible(siblings)[:2] != _dot(conflict.shown):
+    if rows.shown(conflict.field, siblings)[:2] != _dot(conflict.shown):
         raise UsageError(f"{conflict.field} shows another value by now; `edda conflicts` shows what is open now.")
     wanted = _dot(conflict.shown if take is None else conflict.kept[take])
     value: Any = next(write[3] for write in siblings if write[:2] == wanted)

@@ -281,11 +281,11 @@ class Writing:
 
         with self._opened.store.read() as reader:
             waiting = {each.entity for each in reader.unapplied.operations() if not each.refused}
-            deleted = lost.ever_deleted(reader) - waiting  # older versions did not note who deleted them
+            noted_less = lost.noted_less(reader) - waiting
         folded = self.rebuild() if UNREADABLE in waiting else self.refold(sorted(waiting)) if waiting else 0
-        if deleted and UNREADABLE not in waiting:
+        if noted_less and UNREADABLE not in waiting:
             with suppress(CorruptError):  # the doctor names it; only what lost before the update is not listed then
-                folded += self.refold(sorted(deleted))
+                folded += self.refold(sorted(noted_less))
         self._opened.store.transact(
             lambda tx: tx.meta.drop(READ_ANEW_KEY)
         )  # last: a process that is killed does it again

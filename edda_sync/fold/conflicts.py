@@ -10,7 +10,8 @@ from edda_sync.crdt.entity import Entity
 from edda_sync.fold.texts import Texts
 from edda_sync.words.model import TEXT_FIELDS
 
-_OWN_SIBLINGS: Final = ("tag.", "link.", "file.", "created_at", "record")  # several values of these are no conflict
+_OWN_SIBLINGS: Final = ("tag.", "file.", "created_at", "record")  # several values of these are no conflict
+_LINKS: Final = "link."
 
 
 def conflicts_of(entity: Entity, texts: Texts) -> dict[str, list[Write]]:
@@ -22,7 +23,9 @@ def conflicts_of(entity: Entity, texts: Texts) -> dict[str, list[Write]]:
         if len(siblings) == 1 or name.startswith(_OWN_SIBLINGS):
             continue
         compared = siblings
-        if name == TEXT_FIELDS.get(entity.kind):
+        if name.startswith(_LINKS):  # it is there if anybody has it, and of several, what the document is to the task
+            compared = [write for write in siblings if write[3] is not None]
+        elif name == TEXT_FIELDS.get(entity.kind):
             compared = [
                 (*write[:3], texts.genesis(entity, write[3]) if isinstance(write[3], str) else write[3])
                 for write in siblings

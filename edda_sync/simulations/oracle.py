@@ -34,7 +34,7 @@ Shown = dict[str, Any]
 UNTOLD: Final = object()
 """Stands for a text about which the oracle says nothing."""
 
-OWN_SIBLINGS: Final = ("tag.", "link.", "created_at", "record")  # several values of these are no conflict
+OWN_SIBLINGS: Final = ("tag.", "created_at", "record")  # several values of these are no conflict
 DEFAULTS: Final[Shown] = {
     "title": values.TITLE_DEFAULT,
     "status": values.STATUS_DEFAULT,
@@ -86,8 +86,9 @@ class Oracle:
         }
         for thing in self._log.things.values():
             for cell in () if thing.hidden else thing.writes:
-                several = len({repr(value_of(thing, cell, write)) for write in self._log.siblings(thing, cell)}) > 1
-                if several and not cell.startswith(OWN_SIBLINGS):
+                values_of = {repr(value_of(thing, cell, write)) for write in self._log.siblings(thing, cell)}
+                held = values_of - {repr(None)} if cell.startswith("link.") else values_of
+                if len(held) > 1 and not cell.startswith(OWN_SIBLINGS):
                     found.add((values.id_text(thing.name), cell))
         return found
 

@@ -185,3 +185,24 @@ def test_what_is_shown_says_that_other_values_are_kept_beside_it(places: Any) ->
     assert f"Other values are kept (content); `edda conflicts show {document.id[-6:]}` shows them." in printed
     store.create_task(Task(title="calm"))
     assert "kept" not in over_document("task", "show", "calm").stderr
+
+
+def test_a_link_in_conflict_names_its_document_and_its_task_may_be_named_by_the_beginning_of_its_id(
+    monkeypatch: pytest.MonkeyPatch, another_edda: Any
+) -> None:
+    with devices(2) as (laptop, phone):
+        task, note = laptop.create_task(Task(title="Tent")), laptop.create_document(Document(title="Notes"))
+        sync(laptop, phone)
+        for store, kind in ((laptop, "spec"), (phone, "output")):
+            with store.begin_transaction() as tx:
+                tx.link(task, note, kind)
+        sync(laptop, phone)
+        monkeypatch.setenv("EDDA_STATE", str(laptop.home.parent / "state"))
+        edda = another_edda(str(laptop.home))
+        listed, whole = edda("conflicts").stdout, edda("conflicts", "show", "Tent").stdout
+        assert listed == whole
+        assert listed.splitlines()[1] == "  link   to Notes"
+        edda("conflicts", "restore", task[:13], f"link.{note}")
+        assert edda("conflicts").stderr == "No conflicts.\n"
+        (link,) = laptop.links()
+        assert link.relationship_type == "spec"

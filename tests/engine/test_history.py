@@ -65,3 +65,14 @@ def test_what_somebody_wrote_that_is_refused_is_told_too(cell: str, value: objec
     with devices(1, backend="memory") as (laptop,), laptop.store.read() as reader:
         phrases = history._Phrases(reader)
         assert [*phrases.of(ops.Put("task", bytes(16), {cell: value}))]
+
+
+def test_a_link_says_what_the_document_is_to_the_task() -> None:
+    with devices(1, backend="memory") as (laptop,):
+        task, note = laptop.create_task(edda.Task(title="Milk")), laptop.create_document(edda.Document(title="Notes"))
+        for kind in ("spec", None):
+            with laptop.begin_transaction() as tx:
+                tx.link(task, note, kind) if kind else tx.unlink(task, note)
+        assert [each.what for each in laptop.history(task).changes[:2]] == [
+            ("unlinked Notes",), ("linked Notes as spec",),
+        ]  # fmt: skip

@@ -9,6 +9,7 @@ import pytest
 
 import edda_sync as edda
 from edda_sync.engine.engine import StorageEngine
+from edda_sync.store.seams import StoreWriter
 from edda_sync.testing import devices, sync
 from edda_sync.words.errors import UsageError
 from edda_sync.words.listed import DELETED, RENAMED, Conflict
@@ -206,19 +207,37 @@ def test_one_name_given_twice_or_a_tag_that_was_deleted_twice_is_no_conflict() -
         assert laptop.conflicts() == phone.conflicts() == []
 
 
+def linked_twice(laptop: StorageEngine, phone: StorageEngine) -> str:
+    """Link a document to a task on both devices at once, as different things; return the name of the field."""
+    task, note = laptop.create_task(edda.Task(title="T")), laptop.create_document(edda.Document(title="N"))
+    sync(laptop, phone)
+    for store, kind in ((laptop, "spec"), (phone, "output")):
+        with store.begin_transaction() as tx:
+            tx.link(task, note, kind)
+    sync(laptop, phone)
+    return f"link.{note}"
+
+
+def as_older_versions(tx: StoreWriter, keys: list[bytes]) -> None:
+    """Forget what older versions did not note."""
+    tx.index.set_deletions(dict.fromkeys(keys))
+    tx.states.put([*tx.states.get(keys).values()], dict.fromkeys(keys, False))
+
+
 def test_what_is_listed_survives_a_rebuild_and_a_fold_from_the_log() -> None:
     with devices(2, backend="memory") as (laptop, phone):
         lost_to(laptop, phone, REVIVALS["a text"])
         renamed_twice(laptop, phone)
+        linked = linked_twice(laptop, phone)
         before = laptop.conflicts()
-        assert {each.field for each in before} >= {DELETED, RENAMED}
+        assert {each.field for each in before} >= {DELETED, RENAMED, linked}
         laptop.rebuild()
         assert laptop.conflicts() == before
         with laptop.store.read() as reader:
             keys = [record.key for record in reader.states.scan()]
         laptop.refold(keys)
         assert laptop.conflicts() == before
-        laptop.store.transact(lambda tx: tx.index.set_deletions(dict.fromkeys(keys)))
+        laptop.store.transact(lambda tx: as_older_versions(tx, keys))
         assert laptop.conflicts() == []
         laptop.writing.read_anew()  # after an update from a version that did not note them
         assert laptop.conflicts() == before

@@ -131,3 +131,26 @@ def test_a_place_that_was_written_again_meanwhile_is_not_settled() -> None:
         laptop.settle(place, 0)
         with pytest.raises(UsageError, match="written again meanwhile"):
             laptop.settle(place, 0)
+
+
+@pytest.mark.parametrize("take", [None, 0])
+def test_what_a_document_is_to_a_task_is_settled_like_a_field(take: int | None) -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        task, note = laptop.create_task(edda.Task(title="T")), laptop.create_document(edda.Document(title="N"))
+        sync(laptop, phone)
+        for store, kind in ((laptop, "spec"), (phone, "output")):
+            with store.begin_transaction() as tx:
+                tx.link(task, note, kind)
+        sync(laptop, phone)
+        (found,) = phone.conflicts()
+        assert (found.field, {found.shown.value, *(each.value for each in found.kept)}) == (
+            f"link.{note}", {"spec", "output"},
+        )  # fmt: skip
+        (link,) = phone.links()
+        assert link.relationship_type == found.shown.value
+        laptop.settle(found, take)
+        sync(laptop, phone)
+        for store in (laptop, phone):
+            (link,) = store.links()
+            assert link.relationship_type == (found.shown if take is None else found.kept[take]).value
+            assert store.conflicts() == []

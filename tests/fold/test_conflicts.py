@@ -40,8 +40,8 @@ def test_writes_of_one_device_or_equal_writes_are_no_conflict() -> None:
 
 @pytest.mark.parametrize(
     ("name", "values"),
-    [("tag.x", (True, None)), ("link.x", ("see", "uses", None)), ("created_at", (OWN_TIME, "2026-03-01T09:30:00.000Z")),
-     ("record", (b"one", b"two"))],
+    [("tag.x", (True, None)), ("link.x", ("see", None)), ("link.x", ("see", None, "see")), ("link.x", (None, None)),
+     ("created_at", (OWN_TIME, "2026-03-01T09:30:00.000Z")), ("record", (b"one", b"two"))],
 )  # fmt: skip
 def test_cells_whose_values_add_up_or_are_derived_have_no_conflicts(name: str, values: tuple[object, ...]) -> None:
     assert kept(written(name, *values)) == {}
@@ -64,3 +64,8 @@ def test_a_start_that_is_kept_is_listed_as_it_was_written() -> None:
 
 def test_only_the_text_field_of_its_kind_holds_texts() -> None:
     assert kept(written("title", "start", Texts.genesis(Entity(ID, "task"), "start"))) != {}
+
+
+def test_what_a_document_is_to_a_task_is_in_conflict_with_another_and_not_with_no_link() -> None:
+    assert kept(written("link.x", "see", "uses", None)) == {"link.x": ["see"]}
+    assert kept(written("link.x", "see", None, "uses")) == {"link.x": ["see"]}

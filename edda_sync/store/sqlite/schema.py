@@ -242,6 +242,7 @@ MIGRATIONS: Final = (
     Migration("titles", tuple(_statements(_TITLES))),
     Migration("sums of rows", (*sums.SCHEMA, *sums.FILL)),
     Migration("deletions", (*_statements(_DELETIONS), READ_ANEW)),
+    Migration("conflicts of links", (READ_ANEW,)),
 )
 VERSION: Final = len(MIGRATIONS)
 
