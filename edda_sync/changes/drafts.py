@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from edda_sync.crdt.operation import Kind
-from edda_sync.words.model import Replacement
+from edda_sync.words.model import After, Replacement
 
 _encode_cells = msgspec.msgpack.Encoder().encode
 _decode_cells = msgspec.msgpack.Decoder(dict[str, Any]).decode
@@ -51,7 +51,8 @@ class EditText(msgspec.Struct, frozen=True):
     Edit a text.
 
     ``base`` returns the text in which the positions count; None means the text that the commit finds. ``whole`` tells that
-    another device that makes the same edit of the same text means the same one, so that it counts once.
+    another device that makes the same edit of the same text means the same one, so that it counts once. ``after`` tells
+    where the edits insert, if their positions do not.
     """
 
     kind: Kind
@@ -59,6 +60,7 @@ class EditText(msgspec.Struct, frozen=True):
     edits: tuple[Replacement, ...]
     base: Callable[[], str] | None = None
     whole: bool = False
+    after: After = ()
 
 
 class Delete(msgspec.Struct, frozen=True):

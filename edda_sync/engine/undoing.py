@@ -7,7 +7,7 @@ others wrote since stays (:mod:`~edda_sync.fold.inverse`), and the result says w
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -23,13 +23,14 @@ from edda_sync.crdt.keys import id_text_of, key_of, kind_and_id
 from edda_sync.crdt.state import entity_of
 from edda_sync.engine.dots import dots_of, named
 from edda_sync.engine.history import title_of, units_of
-from edda_sync.fold.inverse import Around, Did, Side, inverse
+from edda_sync.fold.inverse import Around, Did, Earlier, Side, inverse
 from edda_sync.ledger import looking_back
 from edda_sync.ledger.body import operations_of
 from edda_sync.store.seams import StoreReader
 from edda_sync.words import limits
 from edda_sync.words.errors import EddaError, NothingToUndoError, UsageError
 from edda_sync.words.listed import TakenBack
+from edda_sync.words.model import TEXT_FIELDS
 from edda_sync.workspace.actor import meta_of
 from edda_sync.workspace.keys import BIRTH_KEY
 
@@ -85,9 +86,11 @@ def plan(reader: StoreReader, dots: Collection[Dot]) -> Plan:
     ordered = sorted((position, dot) for dot, position in positions.items() if position is not None)
     did = _did(reader, [position for position, _ in ordered])
     asked = frozenset(dots)
-    dots = frozenset((*asked, *_settled(reader, did, asked)))
+    settled = _settled(reader, did, asked)
+    dots = asked | settled
     then, now = looking_back.without(reader, did, dots), reader
     before, present = then.states.get(did), now.states.get(did)
+    earlier = _earlier(reader, did, asked, settled)
     tags = {row[0]: row[1] for row in reader.tables.all("tags")}
     around = Around(tags, partial(_is_below, reader), partial(_is_typed_in, reader, asked, dots))
     drafts, items = list[Draft](), list[TakenBack]()
@@ -97,7 +100,7 @@ def plan(reader: StoreReader, dots: Collection[Dot]) -> Plan:
         former = before.get(key)
         side = None if former is None else Side(then, entity_of(key, former.state))
         entity = entity_of(key, present[key].state)
-        found = inverse(Side(now, entity), side, dots, its, around)
+        found = inverse(Side(now, entity), side, dots, its, around, earlier.get(key))
         drafts += found.drafts
         items.append(
             TakenBack(
@@ -106,6 +109,23 @@ def plan(reader: StoreReader, dots: Collection[Dot]) -> Plan:
             )
         )  # fmt: skip
     return Plan([dot for _, dot in ordered], drafts, tuple(items))
+
+
+def _earlier(
+    reader: StoreReader, did: Mapping[bytes, Did], asked: Collection[Dot], settled: Collection[Dot]
+) -> dict[bytes, Earlier]:
+    """Return the texts, by entity, beside which something had been taken back before."""
+    keys = [key for key, its in did.items() if TEXT_FIELDS.get(kind_and_id(key)[0]) in its.cells]
+    if not (keys and settled):
+        return {}
+    sides = looking_back.without(reader, keys, asked), looking_back.without(reader, keys, settled)
+    found = dict[bytes, Earlier]()
+    for key in keys:
+        records = [(side, side.states.get([key]).get(key)) for side in sides]
+        states = [Side(side, entity_of(key, record.state)) for side, record in records if record is not None]
+        if len(states) == len(sides):
+            found[key] = Earlier(*states)
+    return found
 
 
 def _settled(reader: StoreReader, keys: Collection[bytes], dots: Collection[Dot]) -> set[Dot]:

@@ -15,7 +15,7 @@ The inverse of an inverse is found in the same way, and leads to the state in be
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from edda_sync.changes.drafts import Delete, Draft, EditText, Put, Rewrite, Touch
 from edda_sync.crdt import cells
@@ -26,6 +26,9 @@ from edda_sync.fold.texts import Texts
 from edda_sync.fold.view import View
 from edda_sync.store.seams import StoreReader
 from edda_sync.words.model import TEXT_FIELDS
+
+if TYPE_CHECKING:
+    from edda_sync.crdt.text.setting_back import SetBack
 
 SETS: Final = ("tag.", "link.", "file.")  # a member is there if any sibling has it
 _MADE: Final = (
@@ -119,16 +122,32 @@ class Side:
         return self._texts.opened(self._view, self.entity, genesis).sequence
 
 
-def inverse(now: Side, then: Side | None, dots: Collection[Dot], did: Did, around: Around) -> Inverse:
+class Earlier(NamedTuple):
+    """
+    A text beside which others had been taken back before, which count as if they had never been.
+
+    Attributes:
+        alone: The state of its entity without the changes that are to be taken back now, and nothing else.
+        settled: The state without what had been taken back before, and the undos that did so, and nothing else.
+    """
+
+    alone: Side
+    settled: Side
+
+
+def inverse(
+    now: Side, then: Side | None, dots: Collection[Dot], did: Did, around: Around, earlier: Earlier | None = None
+) -> Inverse:
     """
     Return what takes changes of an entity back.
 
     Args:
         now: Its present state.
-        then: Its state without these changes; None if nothing is left of it.
+        then: Its state without these changes, and all that had been taken back before; None if nothing is left of it.
         dots: The dots of the changes.
         did: What they did to it.
         around: What stands around it.
+        earlier: More of its states, if something of it had been taken back before.
     """
     entity, found = now.entity, Inverse([], [], {})
     if then is None or not then.entity.touched:
@@ -151,7 +170,7 @@ def inverse(now: Side, then: Side | None, dots: Collection[Dot], did: Did, aroun
         found.fields.append(RESTORED)
     _set_cells_back(found, entity, before, dots, did, around)
     if TEXT_FIELDS.get(entity.kind) in did.cells:
-        _set_text_back(found, now, then, dots, did, around)
+        _set_text_back(found, now, then, dots, did, around, earlier)
     if before.hidden and not entity.hidden:
         found.drafts.append(Delete(entity.kind, entity.id))
         found.fields.append(TRASHED)
@@ -189,7 +208,9 @@ def shown(name: str, siblings: Siblings) -> Any:
     return cells.visible(held)[3] if held else None
 
 
-def _set_text_back(found: Inverse, now: Side, then: Side, dots: Collection[Dot], did: Did, around: Around) -> None:
+def _set_text_back(
+    found: Inverse, now: Side, then: Side, dots: Collection[Dot], did: Did, around: Around, earlier: Earlier | None
+) -> None:
     entity, field = now.entity, TEXT_FIELDS[now.entity.kind]
     genesis = now.genesis()
     if genesis is None or genesis != then.genesis():
@@ -201,17 +222,25 @@ def _set_text_back(found: Inverse, now: Side, then: Side, dots: Collection[Dot],
             found.drafts.append(Rewrite(entity.kind, entity.id, text, former))
             found.fields.append(field)
         return
-    from edda_sync.crdt.text.setting_back import set_back
-
-    back = set_back(now.sequence(genesis), then.sequence(genesis))
+    back = _set_back(now, then, genesis, earlier)
     if back is None:  # cannot be; but words that stay are worth more than a rule
         found.left[field] = SINCE
         return
     if back.edits:
-        found.drafts.append(EditText(entity.kind, entity.id, tuple(back.edits), whole=True))
+        found.drafts.append(EditText(entity.kind, entity.id, tuple(back.edits), whole=True, after=tuple(back.after)))
         found.fields.append(field)
     inserted, deleted = did.units or (back.hidden, back.shown)
     if back.hidden < inserted:
         found.left[field] = WORDS_GONE
     elif back.shown < deleted:
         found.left[field] = WORDS_LOST
+
+
+def _set_back(now: Side, then: Side, genesis: bytes, earlier: Earlier | None) -> SetBack | None:
+    from edda_sync.crdt.text.setting_back import Settled, set_back
+
+    present, former = now.sequence(genesis), then.sequence(genesis)
+    if earlier is None or {earlier.alone.genesis(), earlier.settled.genesis()} != {genesis}:
+        return set_back(present, former)
+    settled = Settled(earlier.settled.sequence(genesis), former)
+    return set_back(present, earlier.alone.sequence(genesis), settled)

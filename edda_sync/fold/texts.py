@@ -26,7 +26,7 @@ from edda_sync.fold.view import Key, View
 from edda_sync.store import anew
 from edda_sync.words import limits
 from edda_sync.words.errors import CorruptError, RefusedTextError
-from edda_sync.words.model import TEXT_FIELDS, Replacement
+from edda_sync.words.model import TEXT_FIELDS, After, Replacement
 
 if TYPE_CHECKING:
     from edda_sync.crdt.text import edits
@@ -236,6 +236,7 @@ class Texts:
         dot: Dot,
         deps: Mapping[bytes, int],
         changes: Sequence[Replacement],
+        after: After = (),
         *,
         rewrite: bool = False,
         merging: bool = False,
@@ -250,6 +251,7 @@ class Texts:
             dot: The change's dot.
             deps: What this device has applied.
             changes: The edits, one after another.
+            after: As for ``TextDocument.make``.
             rewrite: Whether the whole text was rewritten: the same rewrite on another device counts as one.
             merging: Whether it was acknowledged before, in another text; see ``TextDocument.make``.
 
@@ -261,7 +263,7 @@ class Texts:
 
         names = names_of(view.reader)
         document, key = self._of(view, entity, TEXT_FIELDS[entity.kind], genesis)
-        made = document.make(_called(names, dot)[0], changes, whole=rewrite, merging=merging)
+        made = document.make(_called(names, dot)[0], changes, after, whole=rewrite, merging=merging)
         if names is not NOBODY:
             from edda_sync.fold.item_names import ItemNames
 

@@ -23,7 +23,7 @@ from edda_sync.ledger import retold
 from edda_sync.store.seams import StoreWriter
 from edda_sync.words import values
 from edda_sync.words.errors import InTrashError, InvalidValueError, NotFoundError
-from edda_sync.words.model import TEXT_FIELDS, Replacement
+from edda_sync.words.model import TEXT_FIELDS, After, Replacement
 
 
 class Composer:
@@ -126,7 +126,7 @@ class Composer:
         if shown is None:  # the first words of an empty field are its start
             return self._start(entity, _written(edits, TEXT_FIELDS[draft.kind]))
         genesis = shown if isinstance(shown, bytes) else self._fold.texts.genesis(entity, shown)
-        return self._made(entity, genesis, edits, rewrite=rewrite)
+        return self._made(entity, genesis, edits, rewrite=rewrite, after=draft.after)
 
     def _shown(self, entity: Entity) -> str | bytes | None:
         """
@@ -144,17 +144,20 @@ class Composer:
         """Return the content of a text."""
         return self._fold.texts.readable(self._fold.view, entity, TEXT_FIELDS[entity.kind], shown)
 
-    def _made(self, entity: Entity, genesis: bytes, edits: Sequence[Replacement], *, rewrite: bool) -> Operation:
+    def _made(
+        self, entity: Entity, genesis: bytes, edits: Sequence[Replacement], *, rewrite: bool, after: After = ()
+    ) -> Operation:
         fold, field = self._fold, TEXT_FIELDS[entity.kind]
         key = (entity.key, field, genesis)
         before = fold.texts.string(fold.view, entity, genesis) if self._keeps else ""
         edit, pieces = fold.texts.edit(
-            fold.view, entity, genesis, fold.change.dot, fold.change.deps, edits, rewrite=rewrite, merging=self._again
-        )
+            fold.view, entity, genesis, fold.change.dot, fold.change.deps, edits, after,
+            rewrite=rewrite, merging=self._again,
+        )  # fmt: skip
         fold.write_edit(entity, field, genesis, pieces, len(edit))
         if self._keeps:
-            after = fold.texts.document(fold.view, key).string()
-            retold.keep(self._tx, fold.change.position, entity.key, before, edits, after)
+            shown = fold.texts.document(fold.view, key).string()
+            retold.keep(self._tx, fold.change.position, entity.key, before, edits, shown)
         return ops.Edit(entity.kind, entity.id, field, genesis, edit)
 
     def _start(self, entity: Entity, start: str | None) -> Operation:

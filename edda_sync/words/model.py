@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy, deepcopy
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
@@ -26,6 +26,12 @@ TaskId = str
 DocumentId = str
 Replacement = tuple[int, int, str]
 """Position, number of deleted code points, inserted text. Each position counts in the text after the edit before it."""
+
+After = Sequence[tuple[bytes, int] | None]
+"""
+For each of some replacements, the name and the clock of the unit behind which what it inserts is to stand, also if that unit
+is deleted; None where the position tells it. Such replacements ascend and do not overlap.
+"""
 
 T = TypeVar("T", str, str | None)
 

@@ -107,6 +107,92 @@ def test_the_same_undo_on_two_devices_brings_the_words_back_once() -> None:
         assert content(laptop, note) == content(phone, note) == "one two three"
 
 
+# --- texts of which something had been taken back before ----------------------------------------------------------------
+
+
+def written(store: StorageEngine, note: str, old: str, new: str) -> str:
+    """Replace the first of some words in a note by others; return the name of the change."""
+    text = content(store, note)
+    assert text is not None
+    store.edit_text(note, "content", [(text.index(old), len(old), new)])
+    return store.history(note).changes[0].dot
+
+
+def undone_of(store: StorageEngine, *names: str) -> str:
+    """Take changes back; return the name of the undo."""
+    dot = store.undo(*names).dot
+    assert dot is not None
+    return dot
+
+
+def test_words_that_an_undo_brought_back_stay_where_they_are_when_something_beside_them_is_taken_back() -> None:
+    with devices(1, backend="memory") as (laptop,):
+        note = laptop.create_document(edda.Document(title="N", content="milk flour "))
+        laptop.edit_text(note, "content", [(5, 0, "eggs ")])
+        undone_of(laptop, undone_of(laptop, laptop.history(note).changes[0].dot))  # the eggs are there again, as new words
+        laptop.edit_text(note, "content", [(10, 0, "oats ")])
+        before = content(laptop, note)
+        rye = written(laptop, note, "oats", "rye")
+        undo = undone_of(laptop, rye)
+        assert content(laptop, note) == before == "milk eggs oats flour "
+        undone_of(laptop, undo)
+        assert content(laptop, note) == "milk eggs rye flour "
+
+
+def test_words_that_somebody_deleted_after_an_undo_had_brought_them_back_stay_deleted() -> None:
+    with devices(1, backend="memory") as (laptop,):
+        note = laptop.create_document(edda.Document(title="N", content="milk eggs flour"))
+        apples = written(laptop, note, "milk", "apples milk")
+        undone_of(laptop, written(laptop, note, "eggs ", ""))
+        again = written(laptop, note, "eggs ", "")
+        undone_of(laptop, apples)
+        assert content(laptop, note) == "milk flour"
+        undone_of(laptop, again)
+        assert content(laptop, note) == "milk eggs flour", "what is taken back is the deletion of the new words"
+
+
+def test_words_that_an_undo_brought_back_stay_although_another_device_deleted_the_old_ones() -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        note = laptop.create_document(edda.Document(title="N", content="milk eggs flour"))
+        sync(laptop, phone)
+        apples = written(laptop, note, "milk", "apples milk")
+        undone_of(laptop, written(laptop, note, "eggs ", ""))
+        written(phone, note, "eggs ", "")
+        sync(laptop, phone)
+        assert content(laptop, note) == "apples milk eggs flour"
+        undone_of(laptop, apples)
+        assert content(laptop, note) == "milk eggs flour"
+
+
+def test_words_that_an_undo_brought_back_go_with_the_change_that_had_brought_the_old_ones() -> None:
+    with devices(1, backend="memory") as (laptop,):
+        note = laptop.create_document(edda.Document(title="N", content="milk eggs flour"))
+        laptop.edit_text(note, "content", [(5, 0, "oats "), (15, 0, "oats ")])
+        oats = laptop.history(note).changes[0].dot
+        undone_of(laptop, written(laptop, note, "milk oats", "milk"))
+        assert content(laptop, note) == "milk oats eggs oats flour"
+        written(laptop, note, "eggs", "12 eggs")
+        undo = undone_of(laptop, oats)
+        assert content(laptop, note) == "milk 12 eggs flour"
+        undone_of(laptop, undo)
+        assert content(laptop, note) == "milk oats 12 eggs oats flour"
+
+
+def test_words_that_two_devices_deleted_come_back_once_both_deletions_are_taken_back() -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        note = laptop.create_document(edda.Document(title="N", content="milk 🥚🥚 flour"))
+        sync(laptop, phone)
+        changes = [written(store, note, "🥚🥚 ", "") for store in (laptop, phone)]
+        sync(laptop, phone)
+        laptop.undo(changes[0])
+        assert content(laptop, note) == "milk flour"
+        laptop.undo(*changes)
+        assert content(laptop, note) == "milk 🥚🥚 flour"
+
+
+# --- whole texts --------------------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("new", ["", "all other words"])
 def test_a_text_that_was_overwritten_is_there_again(new: str) -> None:
     with devices(1, backend="memory") as (laptop,):

@@ -284,6 +284,15 @@ def _edits_of(hunks: Sequence[Hunk]) -> list[Replacement]:
     return edits
 
 
+def apart(edits: Sequence[Replacement]) -> list[Hunk]:
+    """Return edits that ascend and do not overlap as hunks of the text before them, each by itself."""
+    hunks, shift = list[Hunk](), 0
+    for at, deleted, inserted in edits:
+        hunks.append((at - shift, at - shift + deleted, inserted))
+        shift += len(inserted) - deleted
+    return hunks
+
+
 def compose(edits: Sequence[Replacement], length: int) -> list[Hunk]:
     """
     Turn edits, in any order and also of the same places, into hunks of the text to which the first one applies.

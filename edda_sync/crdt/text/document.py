@@ -23,13 +23,13 @@ from edda_sync.crdt.text import edits as codec
 from edda_sync.crdt.text import making, yjs
 from edda_sync.crdt.text import state as text_state
 from edda_sync.crdt.text.clients import NAME_BYTES, client_ids
-from edda_sync.crdt.text.diff import apply_edits, compose
+from edda_sync.crdt.text.diff import apart, apply_edits, compose
 from edda_sync.crdt.text.edits import TextEdit
 from edda_sync.crdt.text.hunks import Hunk
 from edda_sync.crdt.text.sequence import TextSequence
 from edda_sync.words import limits, values
 from edda_sync.words.errors import CorruptError, LimitError, RefusedTextError, is_panic
-from edda_sync.words.model import Replacement
+from edda_sync.words.model import After, Replacement
 
 if TYPE_CHECKING:
     from pycrdt import Doc, Text
@@ -261,13 +261,16 @@ class TextDocument:
             raise CorruptError(f"a text that refuses this device's own edit ({refused.reason})") from None
         return edit
 
-    def make(self, actor: bytes, edits: Sequence[Replacement], *, whole: bool, merging: bool = False) -> TextEdit:
+    def make(
+        self, actor: bytes, edits: Sequence[Replacement], after: After = (), *, whole: bool, merging: bool = False
+    ) -> TextEdit:
         """
         Return edits of this device as one edit, and change nothing. :meth:`apply` then applies it.
 
         Args:
             actor: The author.
             edits: As for :meth:`edit`.
+            after: Where the edits insert, if their positions do not tell it.
             whole: Whether it is to be a rewrite.
             merging: Whether the edits were acknowledged before, in another text. The text may then become as large as a
                 merge can make it.
@@ -275,7 +278,8 @@ class TextDocument:
         Raises:
             InvalidValueError, LimitError: As for :meth:`edit`.
         """
-        return making.make(self._text, actor, self._hunks(actor, edits, merging=merging), whole=whole)
+        hunks = self._hunks(actor, edits, merging=merging)
+        return making.make(self._text, actor, apart(edits) if after else hunks, after, whole=whole)
 
     def _hunks(self, actor: bytes, edits: Sequence[Replacement], *, merging: bool) -> list[Hunk]:
         """Return the edits as hunks of the present text; refuse them if they cannot all be made."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 
 from edda_sync.crdt.text.attribution import Range
 from edda_sync.crdt.text.edits import GENESIS, OWN, TABLE, Deletion, Id, TextEdit
@@ -10,9 +11,10 @@ from edda_sync.crdt.text.hunks import Hunk
 from edda_sync.crdt.text.judging import NEW
 from edda_sync.crdt.text.runs import EDGE, Unit
 from edda_sync.crdt.text.sequence import TextSequence
+from edda_sync.words.model import After
 
 
-def make(sequence: TextSequence, actor: bytes, hunks: Sequence[Hunk], *, whole: bool) -> TextEdit:
+def make(sequence: TextSequence, actor: bytes, hunks: Sequence[Hunk], after: After = (), *, whole: bool) -> TextEdit:
     """
     Return hunks of the present text as an edit; pass it to ``TextSequence.accept``.
 
@@ -20,14 +22,15 @@ def make(sequence: TextSequence, actor: bytes, hunks: Sequence[Hunk], *, whole: 
         sequence: The text.
         actor: The author.
         hunks: Hunks that are all inside the text.
+        after: For each hunk, where what it inserts is to stand; empty for the usual places.
         whole: Whether it is to be a rewrite.
     """
     order, own = sequence.order, sequence.index.get(actor, NEW)
     blocks: list[tuple[Unit, Unit, str]] = []
     deleted: list[Range] = []
-    for start, end, text in hunks:
+    for (start, end, text), unit in zip_longest(hunks, after):
         if text:
-            blocks.append((*order.gap(end), text))  # after what it replaces, since others insert before that
+            blocks.append((*_gap(sequence, end, unit), text))
         if start < end:
             deleted += order.spans(start, end)
     is_rewrite = whole and bool(blocks)
@@ -48,6 +51,14 @@ def make(sequence: TextSequence, actor: bytes, hunks: Sequence[Hunk], *, whole: 
         tuple([(_id(ids, left), _id(ids, right), text) for left, right, text in blocks]),
         tuple(merged((ids[name], clock, length) for name, clock, length in deleted)),
     )
+
+
+def _gap(sequence: TextSequence, end: int, after: tuple[bytes, int] | None) -> tuple[Unit, Unit]:
+    """Return the units between which a block goes: after what it replaces, since others insert before that."""
+    if after is None or after[0] not in sequence.index:
+        return sequence.order.gap(end)
+    unit = sequence.index[after[0]], after[1]
+    return unit, sequence.order.after(unit)
 
 
 def _id(ids: Mapping[int, int], unit: Unit) -> Id | None:

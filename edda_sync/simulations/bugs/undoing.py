@@ -20,9 +20,9 @@ BUGS: Final[tuple[Bug, ...]] = (
         "an undo leaves the words",
         "Of a text, an undo brings back the words that a change had deleted, and leaves those that it brought.",
         (29,),
-        "crdt.text.setting_back:set_back",
-        '_add(edits, at, before, "")',
-        "at += len(before)",
+        "crdt.text.setting_back:_Making.flush",
+        "self._hide(each.now)",
+        "self._at += len(each.now)",
     ),
     one(
         "an undo of a deletion leaves it in the trash",
