@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from edda_sync.cli import fetching, items
+from edda_sync.cli import fetching, items, taking_back
 from edda_sync.cli.columns import print_table
 from edda_sync.cli.commands import Command
 from edda_sync.cli.common import (
@@ -222,8 +222,10 @@ def detach(id: str, file: str) -> None:
     """Take FILE (its name or id) off a document. Its content is kept for a day, and then dropped if nothing needs it."""
     with opened() as store:
         found = _meant(store, id, file)
-        write(store, lambda tx: tx.detach(found.document_id, found.id))
+        with taking_back.written(store) as dots:
+            write(store, lambda tx: tx.detach(found.document_id, found.id))
     note(f"Detached: {safe_line(found.name)}")
+    taking_back.note_undo(dots)
 
 
 def _meant(store: StorageEngine, document: str, file: str | None) -> Attachment:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edda_sync.cli import items
+from edda_sync.cli import items, taking_back
 from edda_sync.cli.commands import Command
 from edda_sync.cli.common import note, opened, safe_line, write
 from edda_sync.words.errors import NotFoundError, NotLinkedError, UsageError, typed
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 @click.argument("task")
 @click.argument("document")
 @click.option(
-    "--as", "relationship", metavar="NAME", help="What the document is to the task; reference unless you say so."
+    "--as",
+    "relationship",
+    metavar="NAME",
+    help="What the document is to the task; as it is, or reference, unless you say so.",
 )
 @click.option("--remove", is_flag=True, help="Take the link away.")
 def link(task: str, document: str, relationship: str | None, remove: bool) -> None:
@@ -37,7 +40,8 @@ def link(task: str, document: str, relationship: str | None, remove: bool) -> No
         if remove and known is None:
             raise NotLinkedError(task, document)
 
-        wanted = relationship or "reference"
+        before = None if known is None else known.relationship_type
+        wanted = relationship or before or "reference"
 
         def work(tx: Transaction) -> None:
             if remove:
@@ -45,9 +49,13 @@ def link(task: str, document: str, relationship: str | None, remove: bool) -> No
             else:
                 tx.link(to.id, linked.id, wanted)
 
-        write(store, work)
+        with taking_back.written(store) as dots:
+            write(store, work)
     if remove:
         note(f"No longer linked to {to.title}: {linked.title}")
     else:
-        already = " already" if known is not None and known.relationship_type == wanted else ""
-        note(f"Linked{already} to {to.title} as {safe_line(wanted)}: {linked.title}")
+        already = " already" if before == wanted else ""
+        instead = f" instead of {safe_line(before)}" if before not in (None, wanted) else ""
+        note(f"Linked{already} to {to.title} as {safe_line(wanted)}{instead}: {linked.title}")
+    if before not in (None, wanted) or remove:
+        taking_back.note_undo(dots)

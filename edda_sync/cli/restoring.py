@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from edda_sync.cli import items
+from edda_sync.cli import items, taking_back
 from edda_sync.cli.backups import (
     all_targets,
     device_named,
@@ -142,7 +142,10 @@ def restore(
         asks = exactly and shown.changing and not yes and can_ask()
         if asks and not click.confirm(f"Change {_items(shown.changing)} back?", err=True):
             raise GivenUpError
-        _carry_out(manager, backup, restored, shown, wanted, until_ms, files=files, as_json=as_json, name=name)
+        with taking_back.written(store) as dots:
+            _carry_out(manager, backup, restored, shown, wanted, until_ms, files=files, as_json=as_json, name=name)
+        if not (exactly or as_json):
+            taking_back.note_undo(dots)
 
 
 def _carry_out(

@@ -70,7 +70,9 @@ def list_(as_json: bool) -> None:
 @click.argument("name", type=TagName())
 @click.argument("new_name", type=TagName())
 @click.option(
-    "--merge", is_flag=True, help="Let it become one with a tag that there is already; nothing parts them again."
+    "--merge",
+    is_flag=True,
+    help="Let it become one with a tag that there is already; only `edda undo` parts them again.",
 )
 def rename(name: str, new_name: str, merge: bool) -> None:
     """Rename a tag, on all that carries it."""
@@ -87,6 +89,7 @@ def rename(name: str, new_name: str, merge: bool) -> None:
         note(f"The tag is called {safe_line(new_name)} already.")
     elif not was_there:
         note(f"Renamed the tag {safe_line(name)} to {safe_line(new_name)}.")
+        taking_back.note_undo(dots)
     else:
         note(f"There was a tag {safe_line(new_name)} already: what carried {safe_line(name)} carries that one now.")
         taking_back.note_undo(dots)

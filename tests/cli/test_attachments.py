@@ -39,7 +39,7 @@ def test_a_file_is_attached_listed_saved_and_detached(edda: Any, made: str, fold
     assert "map.png" in edda("doc", "files", made).stdout
     assert edda("doc", "save", made).stderr == "Saved map.png as map.png (5 KB).\n"
     assert (folder / "map.png").read_bytes() == (tmp_path / "map.png").read_bytes()
-    assert edda("doc", "detach", made, listed["id"][-6:]).stderr == "Detached: map.png\n"
+    assert edda("doc", "detach", made, listed["id"][-6:]).stderr.startswith("Detached: map.png\n")
     assert "edda attach" in edda("doc", "files", made).stderr
     assert edda.json("doc", "files", made) == []
 

@@ -16,6 +16,7 @@ from edda_sync.words.config import StorageConfig
 from tests.cli import meeting
 from tests.cli.conftest import Edda
 from tests.cli.processes import Machine
+from tests.cli.test_taking_back import undo_of
 
 
 @pytest.fixture(autouse=True)
@@ -40,9 +41,12 @@ def test_what_was_deleted_comes_back_and_the_rest_stays(edda: Edda) -> None:
     before = edda.json("status")["frontier"]
     assert "in the trash here" in edda("backup", "restore", "--dry-run").stdout
     assert edda.json("status")["frontier"] == before
-    assert edda("backup", "restore").stdout.endswith("1 item restored. Other devices hear of it as of any change.\n")
+    restored = edda("backup", "restore")
+    assert restored.stdout.endswith("1 item restored. Other devices hear of it as of any change.\n")
     assert titles(edda) == ["Buy milk", "Changed"]
     assert "Nothing is missing here of backup 1" in edda("backup", "restore").stdout
+    edda(*undo_of(restored.stderr))
+    assert titles(edda) == ["Changed"]
 
 
 def test_a_lost_file_of_a_document_that_is_here_comes_back(edda: Edda, tmp_path: Path) -> None:

@@ -37,6 +37,29 @@ def test_two_tags_that_became_one_are_two_again(edda: Any) -> None:
     assert [edda.json("task", "show", each)["tags"] for each in (one, two)] == [["work"], ["job"]]
 
 
+def test_a_tag_that_was_renamed_has_its_old_name_again(edda: Any) -> None:
+    task = edda.id_of("task", "add", "One", "--tag", "work")
+    for name in ("Work", "job"):
+        edda(*undo_of(edda("tag", "rename", "work", name).stderr))
+        assert edda.json("task", "show", task)["tags"] == ["work"]
+        assert [each["name"] for each in edda.json("tag", "list")] == ["work"]
+
+
+def test_a_link_that_was_replaced_or_taken_away_is_there_again(edda: Any) -> None:
+    task, note = edda.id_of("task", "add", "One"), edda.id_of("doc", "add", "-", "--title", "N", stdin="words")
+    assert "takes it back" not in edda("link", task, note, "--as", "spec").stderr
+    for how in (["--as", "output"], ["--remove"]):
+        edda(*undo_of(edda("link", task, note, *how).stderr))
+        assert [each["relationship_type"] for each in edda.json("task", "show", task)["links"]] == ["spec"]
+
+
+def test_a_file_that_was_taken_off_is_attached_again(edda: Any) -> None:
+    note = edda.id_of("doc", "add", "-", "--title", "N", stdin="words")
+    edda("attach", note, "-", "--name", "a.txt", stdin=b"first")
+    edda(*undo_of(edda("doc", "detach", note, "a.txt").stderr))
+    assert [(each["name"], each["here"]) for each in edda.json("doc", "files", note)] == [("a.txt", True)]
+
+
 def test_an_import_that_went_wrong_is_taken_back_as_a_whole(edda: Any, tmp_path: Path) -> None:
     for number in range(3):
         (tmp_path / f"{number}.md").write_text(f"# Number {number}\n")
