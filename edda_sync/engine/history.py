@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from edda_sync.changes import change as changes
+from edda_sync.crdt import attachments
 from edda_sync.crdt import operation as ops
 from edda_sync.crdt.keys import key_of, kind_and_id
 from edda_sync.crdt.records import device_id
@@ -25,7 +26,6 @@ from edda_sync.words.model import TEXT_FIELDS
 from edda_sync.workspace.members import cards
 
 _SHOWN: Final = ("task", "document", "tag")  # what people undo; members and settings have commands of their own
-_VALUE_CHARACTERS_MAX: Final = 60  # of one value in a phrase
 
 
 def history(reader: StoreReader, key: bytes, limit: int | None) -> History:
@@ -106,6 +106,7 @@ class _Phrases:
     def __init__(self, reader: StoreReader) -> None:
         self._reader = reader
         self._titles: dict[bytes, str] = {}
+        self._files: dict[bytes, dict[str, Any]] = {}  # what was ever attached to a document, by key and cell
 
     def about(self, one: ops.Operation, key: bytes) -> str:
         """Return what an operation is about, and whether it makes or deletes that, in one phrase."""
@@ -145,7 +146,7 @@ class _Phrases:
             named = self._named("document", rest)
             return f"linked {named} as {value}" if value else f"unlinked {named}"
         if group == "file":
-            return "attached a file" if value else "took a file off"
+            return f"{'attached' if value else 'took off'} {self._file(one, name, value)}"
         if value is None:
             return f"{name} cleared"
         if name == TEXT_FIELDS.get(one.kind):
@@ -155,8 +156,22 @@ class _Phrases:
             return f"parent {self.title(key_of('task', value))}" if is_id else "parent (refused)"
         if name == "due_date" and isinstance(value, str) and dates.is_day(value):
             return f"{name} {value[:10]}"
-        text = str(value[0] if name == "status" and isinstance(value, list) and value else value)
-        return f"{name} {text if len(text) <= _VALUE_CHARACTERS_MAX else text[:_VALUE_CHARACTERS_MAX] + '…'}"
+        return f"{name} {value[0] if name == 'status' and isinstance(value, list) and value else value}"
+
+    def _file(self, one: ops.Put, name: str, value: Any) -> str:
+        """Return what an attachment is called; of one that is taken off, what it was called last."""
+        key = key_of(one.kind, one.id)
+        if value is None and key not in self._files:
+            self._files[key] = {}
+            for position in sorted(self._reader.mentions.of(key)):
+                for each in operations_of(self._reader, self._reader.log.read(position)):
+                    if isinstance(each, ops.Put) and key_of(each.kind, each.id) == key:
+                        held = {cell: given for cell, given in each.cells.items() if given is not None}
+                        self._files[key] |= {cell: given for cell, given in held.items() if cell.startswith("file.")}
+        try:
+            return attachments.decode(value if value is not None else self._files[key].get(name)).name
+        except InvalidValueError:  # another program wrote it, and nothing shows it
+            return "a file"
 
     def _named(self, kind: str, member: str) -> str:
         """Return the title or name of a member of a set; what a cell calls it, if that is no id."""

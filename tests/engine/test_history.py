@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
 import edda_sync as edda
@@ -76,3 +78,25 @@ def test_a_link_says_what_the_document_is_to_the_task() -> None:
         assert [each.what for each in laptop.history(task).changes[:2]] == [
             ("unlinked Notes",), ("linked Notes as spec",),
         ]  # fmt: skip
+
+
+def test_what_was_attached_and_taken_off_is_called_by_its_name() -> None:
+    with devices(1) as (laptop,):
+        note = laptop.create_document(edda.Document(title="Notes"))
+        for name in ("map.png", "plan.txt"):
+            with laptop.begin_transaction() as tx:
+                tx.attach(note, io.BytesIO(b"content"), name=name)
+        with laptop.begin_transaction() as tx:
+            tx.detach(note, "map.png")
+        assert [each.what for each in laptop.history(note).changes[:3]] == [
+            ("took off map.png",), ("attached plan.txt",), ("attached map.png",),
+        ]  # fmt: skip
+
+
+def test_a_value_is_told_whole_since_no_version_of_a_tag_can_be_shown() -> None:
+    with devices(1, backend="memory") as (laptop,):
+        long = "what is done at home, " * 20
+        for text in (long, "at home"):
+            with laptop.begin_transaction() as tx:
+                tag = tx.create_tag("home", description=text)
+        assert f"description {long}" in laptop.history(tag).changes[1].what
