@@ -46,7 +46,7 @@ BACKUP_NEEDS_NOT = (
     "sqlite_utils", "ssl", "tempfile", "websockets", "zeroconf", "edda_sync.device",
 )  # fmt: skip
 """A backup is sealed, proved and written to a disk: it needs nothing that links to other devices."""
-OURS_MAX = {("task", "list"): 128, ("task", "add", "b"): 192, ("status",): 165}
+OURS_MAX = {("task", "list"): 128, ("task", "add", "b"): 192, ("status",): 166}
 """How many of our modules a command may load: raise it when you split one of them."""
 
 CHECKED = (

@@ -5,13 +5,16 @@ value, a command names the option and not the field, since the person typed the 
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.core import ParameterSource
 
 from edda_sync.cli import completing
 from edda_sync.words.errors import InvalidValueError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _FIELDS: Final = {
     "due_date": "due", "due_from": "due_after", "parent_id": "parent", "status": "statuses", "priority": "priorities",
@@ -98,6 +101,16 @@ class Group(click.Group):
         if rows:
             with formatter.section("Commands"):
                 formatter.write_dl(rows)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands that begin with what is typed, each with its first sentence, and options."""
+        from click.shell_completion import CompletionItem  # only where a shell asks
+
+        listed = [
+            (name, self.get_command(ctx, name)) for name in self.list_commands(ctx) if name.startswith(incomplete)
+        ]
+        found = [CompletionItem(name, help=each.get_short_help_str(_SENTENCE_MAX)) for name, each in listed if each]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -13,16 +13,27 @@ import click
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+VARIABLE: Final = "_EDDA_COMPLETE"  # is set where a shell asks
 _IDS: Final = ("ID", "ID...", "TASK", "DOCUMENT", "TASK...", "DOCUMENT...")
 _ID_NAMES: Final = ("id", "ids", "task", "document", "parent")  # of arguments
 _FILES: Final = ("file", "files", "--file", "--description-file", "--content-file")
+_OTHERS: Final = {
+    "changes": "changes", "names": "devices", "field": "fields", "--target": "targets", "--order": "orders",
+    "--priority": "priorities", "--due": "days", "--due-before": "days", "--due-after": "days", "--since": "past",
+    "--at": "past",
+}  # fmt: skip
+"""Options and arguments with candidates of their own; what stands for one of them is in ``candidates.FOUND``."""
+_NAMED: Final = {"index": "indexes", "target": "targets", "tag": "tags"}  # what ``name`` is in a group
 _TAGS: Final = ("--tag", "--untag", "--any-tag", "--no-tag", "name", "old")
 
 
 def complete(param: click.Parameter) -> None:
-    """Let a shell complete a parameter that names something of the store, or a file."""
+    """Let a shell complete a parameter that names something of the store, or a file, or takes one of a few words."""
     names = param.opts
-    if (param.metavar or "") in _IDS or any(name in _ID_NAMES for name in names):
+    told = next((what for name, what in _OTHERS.items() if name in names), None)
+    if told is not None and type(param.type).shell_complete is click.ParamType.shell_complete:
+        param.type = Completing(param.type, told)
+    elif (param.metavar or "") in _IDS or any(name in _ID_NAMES for name in names):
         param.type = Completing(param.type, "ids")
     elif any(name in _FILES for name in names):
         param.type = Completing(param.type, "files")
@@ -38,7 +49,7 @@ class Completing(click.ParamType):  # type: ignore[type-arg]  # generic only sin
 
     Args:
         inner: The type.
-        what: ``ids``, ``tags``, ``conditions`` or ``files``.
+        what: ``ids``, ``files``, or what is in ``candidates.FOUND``.
     """
 
     def __init__(self, inner: Any, what: str) -> None:
@@ -56,17 +67,17 @@ class Completing(click.ParamType):  # type: ignore[type-arg]  # generic only sin
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Return what may stand here."""
-        path = ctx.command_path.split()
-        if self._what == "files":
-            if "doc" in path and path[-1] not in ("add", "edit"):
-                return []  # what is attached has such a name here, and no file on disk
+        path, what = ctx.command_path.split(), self._what
+        if what == "files" and "doc" in path and path[-1] not in ("add", "edit"):
+            what = "attached"  # it has such a name here, and is no file on disk
+        if what == "files":
             return click.Path().shell_complete(ctx, param, incomplete)
-        if self._what == "tags" and not (param.opts[0].startswith("--") or "tag" in path):
-            return []
+        if what == "tags" and not param.opts[0].startswith("--"):
+            what = _NAMED.get(path[-2], "") if path[-1] not in ("add", "create") or "tag" in path else ""
         from edda_sync.cli import candidates
 
-        if self._what in ("tags", "conditions"):
-            return {"tags": candidates.tags, "conditions": candidates.conditions}[self._what](ctx, incomplete)
+        if what != "ids":
+            return candidates.FOUND[what](ctx, incomplete) if what else []
         words = f"{param.name} {param.metavar or ''}".lower()
         if "document" in words or "task" in words or "parent" in words:
             kinds = ["document" if "document" in words else "task"]

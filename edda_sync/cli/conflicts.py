@@ -22,9 +22,9 @@ from edda_sync.cli.common import (
     say,
     settings,
 )
-from edda_sync.cli.history import short
 from edda_sync.cli.running import SHORT_DEVICE
 from edda_sync.crdt.records import told_apart
+from edda_sync.engine.dots import short
 from edda_sync.words import limits
 from edda_sync.words.errors import AmbiguousIdError, NotFoundError, UsageError, damage_sentence, typed
 from edda_sync.words.listed import DELETED, RENAMED, Clash, Conflict, ConflictValue

@@ -97,7 +97,9 @@ class Statuses(click.ParamType):  # type: ignore[type-arg]  # generic only since
         from click.shell_completion import CompletionItem  # rarely needed
 
         before, comma, begun = incomplete.rpartition(",")
-        return [CompletionItem(f"{before}{comma}{each}") for each in (*STATUSES, "all") if each.startswith(begun)]
+        return [
+            CompletionItem(f"{before}{comma}{each}") for each in (*STATUSES, "active", "all") if each.startswith(begun)
+        ]
 
 
 class FilterCommand(Command):

@@ -11,6 +11,7 @@ from edda_sync.cli import limiting, times
 from edda_sync.cli.columns import NOTHING, print_table
 from edda_sync.cli.commands import Command
 from edda_sync.cli.common import TagName, json_option, note, opened, print_json
+from edda_sync.engine.dots import SHORT, short
 from edda_sync.words import values
 from edda_sync.words.errors import AmbiguousIdError, NotFoundError, UsageError
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from edda_sync.engine.engine import StorageEngine
     from edda_sync.words.listed import Done, History
 
-SHORT = 8  # hex digits of a life in a list
 _WHOLE = re.compile(rf"\b([0-9a-f]{{{SHORT}}})[0-9a-f]{{24}}-")  # the name of a change in a reason
 PHRASE_MAX = 60  # characters of a phrase in a row: a title may have 500
 WHAT_MAX = 6  # phrases in one row; --json has all
@@ -71,12 +71,6 @@ def meant(store: StorageEngine, reference: str) -> tuple[str, str]:
         shorts = [store.reading.short_ids(kind, [whole])[whole] for kind, whole in found]
         raise AmbiguousIdError(reference, [whole for _, whole in found], shorts)
     return found[0]
-
-
-def short(dot: str) -> str:
-    """Return the name of a change as lists show it, with the beginning of its life."""
-    actor, _, seq = dot.partition("-")
-    return f"{actor[:SHORT]}-{seq}"
 
 
 def who(done: Done) -> str:

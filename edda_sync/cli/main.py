@@ -19,18 +19,22 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from edda_sync.cli import streams
 from edda_sync.cli.commands import Group
 from edda_sync.cli.common import FilePath, Settings, drop_stdout, note, safe_line
+from edda_sync.cli.completing import VARIABLE
 from edda_sync.cli.interrupts import interrupted
 from edda_sync.words import exits
 from edda_sync.words.asking import ask_with
 from edda_sync.words.config import absolute
 from edda_sync.words.errors import EddaError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS: Final = {
     "init": ("init:init", "Make a store here; other commands do so too."),
@@ -91,6 +95,14 @@ class Lazy(Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands that begin with what is typed, without importing any, and options."""
+        from click.shell_completion import CompletionItem  # only where a shell asks
+
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        found = [CompletionItem(name, help=COMMANDS[name][1]) for name in names]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command. Turn an error that ends it into one line and an exit code."""
         try:
@@ -140,6 +152,10 @@ class Lazy(Group):
         streams.prepare()
         typed = sys.argv[1:] if args is None else list(args)
         self._as_json = "--json" in typed[: typed.index("--") if "--" in typed else None]
+        if VARIABLE in os.environ:
+            from edda_sync.cli import shells
+
+            shells.register()
         try:
             code = super().main(args, prog_name or "edda", complete_var, standalone_mode=False, **extra)
             sys.stdout.flush()

@@ -15,6 +15,8 @@ from edda_sync.cli.overwriting import check_free, force_option
 from edda_sync.words import exits
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from edda_sync.simulations.protocols import Verdict
     from edda_sync.simulations.recording import Recording
     from edda_sync.simulations.tape import Play, Tape
@@ -23,10 +25,28 @@ RUNS: Final = 100
 SAY_EVERY_S: Final = 0.5
 
 
+class _Scenario(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.3
+    """The name of a story."""
+
+    name = "name"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 - click's
+        """Return the stories whose names begin with what is typed."""
+        from click.shell_completion import CompletionItem
+
+        from edda_sync.simulations.scenarios import SCENARIOS
+
+        return [
+            CompletionItem(name, help=each.title) for name, each in SCENARIOS.items() if name.startswith(incomplete)
+        ]
+
+
 @click.command("simulate", cls=Command)
 @click.option("--seed", type=click.IntRange(min=0), help="Run this one seed.")
 @click.option("--seeds", metavar="N|FIRST-LAST", help=f"Run so many seeds, or a range of them ({RUNS} by default).")
-@click.option("--scenario", metavar="NAME", help="Run a story, or seeds around it; `list` lists them.")
+@click.option(
+    "--scenario", type=_Scenario(), metavar="NAME", help="Run a story, or seeds around it; `list` lists them."
+)
 @click.option("--keep", metavar="N,N...", help="Of the seed's events, only these.")
 @click.option("--calm", is_flag=True, help="No jitter and no loss: only what the events do.")
 @click.option("--backend", type=click.Choice(["memory", "sqlite", "rocksdb"]), help="The stores; drawn by default.")

@@ -20,7 +20,7 @@ from edda_sync.cli.common import (
     settings,
 )
 from edda_sync.cli.days import Moment
-from edda_sync.cli.history import short
+from edda_sync.engine.dots import short
 from edda_sync.words import exits
 
 if TYPE_CHECKING:

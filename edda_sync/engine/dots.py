@@ -20,6 +20,12 @@ def text_of(dot: Dot, digits: int | None = None) -> str:
     return f"{dot[0].hex()[:digits]}-{dot[1]}"
 
 
+def short(name: str) -> str:
+    """Return the name of a change as lists show it, with the beginning of its life."""
+    actor, _, seq = name.partition("-")
+    return f"{actor[:SHORT]}-{seq}"
+
+
 def named(dots: Iterable[Dot], digits: int | None = None) -> list[str]:
     """Return the names of some changes; those of one life, one after another, are one range."""
     runs: list[tuple[bytes, int, int]] = []

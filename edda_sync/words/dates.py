@@ -304,7 +304,7 @@ def _written_out(field: str, said: str, text: str, clock: Clock) -> When | None:
         meant = {f"{year}-{month:02}-{day:02}": date(year, month, day)
                  for month, day in ((one, other), (other, one)) if month <= 12}  # fmt: skip
         if len(meant) < 2:
-            return When(*meant.values()) if meant else None
+            return When(next(iter(meant.values()))) if meant else None
         raise InvalidValueError(field, f"may mean two days; write {' or '.join(meant)}", text)
     if (found := _groups(_DOTTED, said)) is not None:
         day, month, said_year = found
