@@ -52,7 +52,7 @@ def free(store: Store, chunks: Chunks, now_s: float) -> Collected:
 
 def undo(store: Store, chunks: Chunks, names: Set[bytes]) -> None:
     """
-    Drop chunks that a transaction has written which failed, unless somebody else needs them or is adding some now.
+    Drop chunks that a transaction has written which failed, unless a file that is here has them, or somebody adds some now.
 
     Args:
         store: The store.
@@ -64,7 +64,9 @@ def undo(store: Store, chunks: Chunks, names: Set[bytes]) -> None:
     """
 
     def left() -> Iterator[bytes]:  # once nobody can be adding any, so that everything that is needed is known
-        marked = {name for file in needed(store) for name in tree_of(chunks, file)}
+        with store.read() as reader:  # what counts as here must stay, also if nothing refers to it for now
+            lasting = {file_of(chunks, root) for root in reader.attachments.unneeded()}
+        marked = {name for file in needed(store) | lasting for name in tree_of(chunks, file)}
         yield from names - marked
 
     chunks.drop(left(), math.inf)

@@ -17,7 +17,7 @@ import pytest
 from edda_sync.engine import freeing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.engine import open as open_store
-from edda_sync.files.chunks import Chunks
+from edda_sync.files.chunks import Chunks, name_of
 from edda_sync.words import limits
 from edda_sync.words.config import StorageConfig
 from edda_sync.words.errors import DiskFullError, NotFoundError
@@ -135,6 +135,26 @@ def test_a_transaction_that_fails_leaves_no_chunk_and_takes_none_of_others(store
     tx.rollback()
     assert held(store) == before
     assert store.open_attachment(made, "kept").read() == content(500)
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+@pytest.mark.parametrize("more", [b"", b"and more of it"])
+def test_a_transaction_that_fails_takes_nothing_of_a_file_that_can_still_be_attached_again(
+    store: StorageEngine, more: bytes, is_seen: bool
+) -> None:
+    made = store.create_document(Document(title="D"))
+    attached = store.transact(lambda tx: tx.attach(made, io.BytesIO(content(500)), name="a"))
+    store.transact(lambda tx: tx.detach(made, attached))
+    if is_seen:
+        free(store)
+    before = held(store)
+    chunks(store).set_aside(name_of(content(500)[:200]))  # the disk lost one, which the transaction writes again
+    tx = store.begin_transaction()
+    tx.attach(made, io.BytesIO(content(500) + more), name="b")
+    tx.rollback()
+    assert held(store) == before
+    store.undo()
+    assert store.open_attachment(made, "a").read() == content(500)
 
 
 def test_what_somebody_else_attaches_at_the_same_time_stays(store: StorageEngine) -> None:

@@ -71,12 +71,16 @@ def changes_of(device: SimulatedDevice) -> dict[str, Change]:
     """
     Return the changes of a device's log by their names; none if a part of it came as a segment.
 
-    What only a newer version understands waits, and so does nothing yet.
+    What only a newer version understands waits, and so does nothing yet. What breaks the rules is refused, and never does.
     """
+    with device.running.store.read() as reader:
+        unapplied = {(each.position, each.number) for each in reader.unapplied.operations()}
     found = {}
     for entry, body in log_of(device):
         header = decode_header(entry.raw)
-        made = list(operations(body, header.operations)) if header.is_understood else []
+        encoded = cut([body], header.operations) if header.is_understood else ()
+        read = [decode(each) for number, each in enumerate(encoded, 1) if (entry.position, number) not in unapplied]
+        made = [each for each in read if not isinstance(each, Unread)]
         name = text_of((entry.actor, entry.seq))
         found[name] = Change(entry.position, header.agent, header.reason or "", header.wall_ms, made)
     return found

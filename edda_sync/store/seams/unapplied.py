@@ -15,7 +15,7 @@ class Unapplied(NamedTuple):
         number: The number of the operation in that change.
         entity: The key of its entity (``fold.unapplied.UNREADABLE`` if that cannot be read).
         refused: True if it is refused for good; False if it waits for a newer version.
-            why: The reason, in words for a person.
+        why: The reason, in words for a person.
     """
 
     position: int
