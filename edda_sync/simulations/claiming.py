@@ -162,9 +162,15 @@ class Claiming:
         if not self._items():
             return
         one, other, key = self._item(), self._item(), self._draws.pick("key", KEYS)
-        with device.running.store.read() as reader:
-            state = Held(reader)
-            held = [None if each is None else each(f"{PREFIX}{key}") for each in map(state.get, (one, other))]
+
+        def look(engine: StorageEngine) -> list[Any]:
+            with engine.store.read() as reader:
+                state = Held(reader)
+                return [None if each is None else each(f"{PREFIX}{key}") for each in map(state.get, (one, other))]
+
+        held = device.act(look)
+        if held is None:  # the disk is rotten
+            return
         if self._draws.chance("both", 30):
             held[0] = held[1]
         moved = zip((one, other), held[::-1], strict=True)
