@@ -44,13 +44,14 @@ from tests.mutations import (
     settings,
     store,
     sync,
+    taking_back,
 )
 from tests.mutations.mutant import Mutant
 
 MUTANTS: Final = (
     *sync.MUTANTS, *store.MUTANTS, *fold.MUTANTS, *device.MUTANTS, *settings.MUTANTS, *encryption.MUTANTS, *backups.MUTANTS,
     *sealed.MUTANTS, *live.MUTANTS, *files.MUTANTS, *indexes.MUTANTS, *rocks.MUTANTS, *imports.MUTANTS, *asking.MUTANTS,
-    *overlaps.MUTANTS,
+    *overlaps.MUTANTS, *taking_back.MUTANTS,
 )  # fmt: skip
 ROOT: Final = Path(__file__).parents[1]
 TESTS_S_MAX: Final = 300  # for the tests of one mutant: an endless run counts as noticed

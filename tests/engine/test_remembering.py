@@ -129,7 +129,9 @@ def test_words_that_an_undo_brought_back_stay_where_they_are_when_something_besi
     with devices(1, backend="memory") as (laptop,):
         note = laptop.create_document(edda.Document(title="N", content="milk flour "))
         laptop.edit_text(note, "content", [(5, 0, "eggs ")])
-        undone_of(laptop, undone_of(laptop, laptop.history(note).changes[0].dot))  # the eggs are there again, as new words
+        undone_of(
+            laptop, undone_of(laptop, laptop.history(note).changes[0].dot)
+        )  # the eggs are there again, as new words
         laptop.edit_text(note, "content", [(10, 0, "oats ")])
         before = content(laptop, note)
         rye = written(laptop, note, "oats", "rye")
