@@ -216,14 +216,11 @@ class BackupManager:
         with self._noted.if_it_ends(TargetError), self._fresh() as proof:
             key = self.storage.identity.public_key
             for each in Verifying(self.repository, proof, tell, key).verify(backups):
-                now_ms = int(self.storage.writing.now() * 1_000)
-                if each.error is None:
-                    self._noted.note(verified_ms=now_ms)
-                    yield each
-                else:
-                    error = named(each.error, each.manifest, self._names())
-                    self._noted.note(failed=str(error), failed_ms=now_ms, is_distrusted=True)
+                error = None if each.error is None else named(each.error, each.manifest, self._names())
+                try:
                     yield Verified(each.manifest, error)
+                finally:  # first the verdict: another process may write, or the store's disk take nothing any more
+                    self._noted.verdict(error)
 
     @contextmanager
     def restored(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -12,7 +12,7 @@ from edda_sync.engine import backed_up
 from edda_sync.engine.backed_up import BackedUp
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.store.seams import StoreWriter
-from edda_sync.words.errors import EddaError
+from edda_sync.words.errors import BusyError, EddaError, ReadOnlyError, StorageError
 
 
 class Noting:
@@ -40,6 +40,16 @@ class Noting:
 
         self._storage.store.transact(work)
 
+    def verdict(self, error: EddaError | None) -> None:
+        """Note what came of verifying a backup, unless the store cannot be written; what holds, only if it can be now."""
+        now_ms = int(self._storage.writing.now() * 1_000)
+        if error is None:
+            with suppress(StorageError):
+                self.note(verified_ms=now_ms)
+            return
+        with suppress(ReadOnlyError):  # then no backup can be made upon it either
+            self.note(failed=str(error), failed_ms=now_ms, is_distrusted=True)
+
     @contextmanager
     def made(self) -> Iterator[None]:
         """Note that making a backup, which the block does, failed, or no longer fails."""
@@ -49,9 +59,11 @@ class Noting:
 
     @contextmanager
     def if_it_ends(self, kind: type[EddaError]) -> Iterator[None]:
-        """Note an error of a kind that ends the block."""
+        """Note an error of a kind that ends the block. Where it cannot be noted, it is still the error that is raised."""
         try:
             yield
         except kind as error:
-            self.note(failed=str(error), failed_ms=int(self._storage.writing.now() * 1_000))
+            if not isinstance(error, BusyError):  # otherwise it would wait as long again
+                with suppress(StorageError):
+                    self.note(failed=str(error), failed_ms=int(self._storage.writing.now() * 1_000))
             raise

@@ -167,6 +167,15 @@ def test_a_command_that_writes_waits_for_its_turn(edda: Edda, monkeypatch: pytes
     assert "busy with another process" in edda("task", "add", "later", code=1).stderr
 
 
+def test_a_backup_is_verified_while_another_process_writes(edda: Edda, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "BUSY_TIMEOUT_MS", 10)
+    monkeypatch.setenv("EDDA_KEYRING", "off")
+    edda("task", "add", "Buy oat milk")
+    edda("backup", "now")
+    for _ in hold(edda.home / "edda.db"):
+        assert "holds: it gives 1 task" in edda("backup", "verify").stdout
+
+
 def test_commands_show_the_same_while_another_process_writes_as_afterwards(tmp_path: Path) -> None:
     """Check that rows of edited texts, their digest, queries and the scrub agree before and after those rows are written."""
 

@@ -52,6 +52,23 @@ def test_commands_that_only_look_work_and_write_nothing(home: Path) -> None:
     assert {path.name: path.read_bytes() for path in home.iterdir() if path.is_file()} == before
 
 
+def test_a_backup_of_it_is_verified_and_a_damaged_one_is_told(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDDA_KEYRING", "off")
+    place = tmp_path / "place"
+    place.mkdir()
+    for command in (("target", "add", "drive", str(place)), ("now",)):
+        subprocess.run([*EDDA, "--home", str(home), "backup", *command], check=True, capture_output=True)
+    assert "holds" in read_only(home, "backup", "verify").stdout
+    (run,) = (path for path in place.rglob("*") if path.is_file() and "objects" in path.parts)
+    run.chmod(0o600)
+    run.write_bytes(run.read_bytes()[:-1])
+    damaged = read_only(home, "backup", "verify", code=1)
+    assert "does not hold" in damaged.stdout
+    assert damaged.stderr == ""
+
+
 @pytest.mark.parametrize("command", [("task", "add", "x"), ("doctor", "--rebuild"), ("tag", "add", "x")], ids=" ".join)
 def test_commands_that_write_say_why_they_cannot(home: Path, command: tuple[str, ...]) -> None:
     said = read_only(home, *command, code=1).stderr
