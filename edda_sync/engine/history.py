@@ -44,7 +44,7 @@ def history(reader: StoreReader, key: bytes, limit: int | None) -> History:
 def latest(reader: StoreReader, limit: int | None) -> History:
     """Return the latest changes of tasks, documents and tags; None for all."""
     found: list[int] = []
-    for position in reversed(reader.log.positions_after({})):
+    for position in reader.log.backwards():
         if limit is not None and len(found) >= limit:
             break
         if any(kind_and_id(key)[0] in _SHOWN for key in reader.mentions.entities_at([position])):

@@ -245,7 +245,7 @@ def last_of(reader: StoreReader, actors: Collection[bytes], agent: str | None) -
         NothingToUndoError: There is none.
     """
     taken = set[Dot]()
-    for position in reversed(reader.log.positions_after({})):
+    for position in reader.log.backwards():
         logged = reader.log.read(position)
         if logged.actor not in actors:
             continue

@@ -8,8 +8,10 @@ import pytest
 
 import edda_sync as edda
 from edda_sync.crdt import operation as ops
-from edda_sync.engine import history
+from edda_sync.engine import history, undoing
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.testing import devices, sync
+from tests.costs import GROWS, STAYS, Act, Case, cases, measured
 
 
 def test_a_change_says_who_made_it_what_it_did_and_why() -> None:
@@ -100,3 +102,39 @@ def test_a_value_is_told_whole_since_no_version_of_a_tag_can_be_shown() -> None:
             with laptop.begin_transaction() as tx:
                 tag = tx.create_tag("home", description=text)
         assert f"description {long}" in laptop.history(tag).changes[1].what
+
+
+def written(size: int, engine: StorageEngine) -> None:
+    for _ in range(size):
+        engine.create_task(edda.Task(title="T"))
+
+
+def all_of_it(size: int, engine: StorageEngine) -> Act:
+    written(size, engine)
+    return engine.history
+
+
+def the_latest(size: int, engine: StorageEngine) -> Act:
+    written(size, engine)
+    return lambda: engine.history(limit=10)
+
+
+def the_last_to_undo(size: int, engine: StorageEngine) -> Act:
+    written(size, engine)
+
+    def act() -> None:
+        with engine.store.read() as reader:
+            undoing.last_of(reader, undoing.own_lives(reader), None)
+
+    return act
+
+
+def test_the_whole_history_costs_as_much_as_there_is_of_it() -> None:
+    once, twice = (measured(Case("all", all_of_it), size) for size in (100, 200))
+    assert twice.beyond(GROWS, once) == {}
+
+
+@cases(Case("the latest changes", the_latest), Case("what an undo takes back", the_last_to_undo))
+def test_the_end_of_the_history_costs_the_same_in_a_longer_one(case: Case) -> None:
+    once, twice = measured(case, case.size), measured(case, 2 * case.size)
+    assert twice.beyond(STAYS, once) == {}

@@ -29,6 +29,9 @@ class MemoryLog(Facet):
             found += [dots[actor, seq] for seq in seqs if (actor, seq) in dots]
         return sorted(found)
 
+    def backwards(self) -> Iterator[int]:
+        return iter(sorted(self._tables["log"], reverse=True))
+
     def read(self, position: int) -> Logged:
         found: Logged | None = self._tables["log"].get(position)
         if found is None:

@@ -44,6 +44,10 @@ class LogReader(Protocol):
         """Return the positions of the changes that a frontier lacks, in log order."""
         ...
 
+    def backwards(self) -> Iterator[int]:
+        """Yield the positions of all changes, the latest first. What is not asked for is not read."""
+        ...
+
     def read(self, position: int) -> Logged:
         """
         Return the change at a position.

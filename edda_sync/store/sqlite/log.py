@@ -57,6 +57,10 @@ class SqliteLog(Facet):
         found.sort()
         return found
 
+    def backwards(self) -> Iterator[int]:
+        rows = self._sql.execute("SELECT position FROM _log ORDER BY position DESC")
+        return (row[0] for row in rows)
+
     def read(self, position: int) -> Logged:
         row = self._sql.one(_READ, position)
         if row is None:

@@ -201,6 +201,9 @@ CREATE TABLE _deletions (entity BLOB PRIMARY KEY, open BLOB NOT NULL, contested 
 CREATE INDEX idx_deletions_contested ON _deletions(entity) WHERE contested
 """
 
+# what the changes at some positions are about, without a look at all other changes
+_MENTIONED: Final = "CREATE INDEX idx_mentions_position ON _mentions(position)"
+
 VIEW_TABLES: Final = (
     "entity_tags", "task_documents", "tasks", "documents", "tags", "_entities", "_withheld", "_texts", "_text_tail",
     "_stale", "_unapplied", "_unindexed", "_attachments", "_unique", "_claims", "_deletions",
@@ -243,6 +246,7 @@ MIGRATIONS: Final = (
     Migration("sums of rows", (*sums.SCHEMA, *sums.FILL)),
     Migration("deletions", (*_statements(_DELETIONS), READ_ANEW)),
     Migration("conflicts of links", (READ_ANEW,)),
+    Migration("what changes are about", (_MENTIONED,)),
 )
 VERSION: Final = len(MIGRATIONS)
 

@@ -33,6 +33,23 @@ def test_the_log_gives_back_what_was_appended(store: AnyStore) -> None:
         assert list(reader.log.hashes(OTHER, 1)) == []
 
 
+def test_the_changes_are_read_backwards_from_the_latest_one(store: AnyStore) -> None:
+    with store.read() as reader:
+        assert list(reader.log.backwards()) == []
+
+    def work(tx: StoreWriter) -> None:
+        for position in (3, 1, 7, 2):
+            tx.log.append(logged(position, actor(position), 1), head(actor(position), 1))
+        assert list(tx.log.backwards()) == [7, 3, 2, 1]
+
+    store.transact(work)
+    with store.read() as reader:
+        positions = reader.log.backwards()
+        assert next(positions) == 7
+        assert reader.log.read(7) == logged(7, actor(7), 1)
+        assert list(positions) == [3, 2, 1], "something else was read meanwhile"
+
+
 def test_headers_are_read_from_a_seq_to_a_seq_in_any_order_of_arrival(store: AnyStore) -> None:
     def work(tx: StoreWriter) -> None:
         tx.log.set_head(head(ACTOR, 6))
