@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 import edda_sync as edda
-from edda_sync.engine import doctor
+from edda_sync.engine import doctor, standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.testing import devices, sync
+from edda_sync.words.errors import CorruptError
 from edda_sync.words.query import TASK_ORDERS
 
 ROT = {
@@ -51,6 +52,7 @@ def rot(engine: StorageEngine, statements: tuple[str, ...]) -> StorageEngine:
     home, config = engine.home, engine.config
     assert isinstance(engine.store, SqliteStore)
     connection = engine.store.connect()
+    connection.execute("PRAGMA foreign_keys = OFF")
     for statement in statements:
         connection.execute(statement)
     connection.close()
@@ -82,6 +84,66 @@ def test_an_unreadable_item_ends_no_listing_and_is_made_anew(what: str) -> None:
             assert all(each.sound for each in doctor.check(spoiled))
             assert [len(spoiled.trash("document")), len(spoiled.conflicts())] == [1, 2]
             sync(spoiled, b)
+
+
+LAST = "WHERE position = (SELECT max(position) FROM _log)"
+DAMAGED = {
+    "the header of the last change": f"UPDATE _log SET raw = x'c1' {LAST}",
+    "the header of the last change, which is text now": f"UPDATE _log SET raw = CAST('junk' AS TEXT) {LAST}",
+    "the number of the last change": f"UPDATE _log SET seq = 'junk' {LAST}",
+    "the header of the first change": "UPDATE _log SET raw = x'c1' WHERE position = 1",
+    "the deletions of an item": "UPDATE _deletions SET open = x'00'",
+    "the deletions of an item, which are a number now": "UPDATE _deletions SET open = 7",
+    "the items that were deleted": "UPDATE _deletions SET entity = 'junk'",
+    "a unique index": "UPDATE _unique SET record = x'c1'",
+    "a unique index, which is a number now": "UPDATE _unique SET record = 7",
+    "the item of a claim": "UPDATE _claims SET entity = 'junk' WHERE withheld",
+    "the value of a claim": "UPDATE _claims SET value = 7 WHERE withheld",
+    "the id of a task, which is missing": "UPDATE tasks SET id = NULL WHERE rowid = 1",
+    "the id of a tag, which is missing": "UPDATE tags SET id = NULL",
+    "the id of a tag, which is bytes now": "UPDATE tags SET id = x'ff'",
+}
+
+
+def write_what_is_listed(a: StorageEngine, b: StorageEngine) -> None:
+    """Two tasks: one was deleted and edited at once, and both claim one value; a tag, and an edit as the last change."""
+    a.indexes.create("numbers", ["metadata.number"], unique=True)
+    one, other = (a.create_task(edda.Task(title=title, tags={"home"})) for title in ("one", "other"))
+    sync(a, b)
+    a.update_task(edda.Task(id=one, metadata={"number": 5}))
+    b.update_task(edda.Task(id=other, metadata={"number": 5}))
+    a.delete_task(other)
+    sync(a, b)
+    b.update_task(edda.Task(id=one, title="a title"))
+    a.update_task(edda.Task(id=one, title="another title"))
+    sync(a, b)
+
+
+@pytest.mark.parametrize("what", DAMAGED)
+def test_whatever_is_damaged_ends_no_listing_and_the_doctor_names_it(what: str) -> None:
+    with devices(2) as (a, b):
+        write_what_is_listed(a, b)
+        with rot(a, (DAMAGED[what],)) as spoiled:
+            assert not all(each.sound for each in doctor.check(spoiled))
+            assert len(spoiled.query_tasks(edda.TaskQuery(limit=10))) == 2
+            assert [each.name for each in spoiled.tags()] == ["home"]
+            assert len(spoiled.history().changes) == 7
+            assert "title" in {each.field for each in spoiled.conflicts()}
+            spoiled.indexes.clashes()
+            assert standing.status(spoiled)["tasks"] == 2
+
+
+def test_a_change_that_cannot_be_read_has_its_line_in_the_history() -> None:
+    with devices(2) as (a, b):
+        write_what_is_listed(a, b)
+        before = a.history().changes
+        with rot(a, (DAMAGED["the header of the last change"],)) as spoiled:
+            damaged, *others = spoiled.history().changes
+            assert others == list(before[1:])
+            assert damaged.dot == before[0].dot
+            assert damaged.what == ("damaged on this disk: run `edda doctor`",)
+            with pytest.raises(CorruptError, match="this disk"):
+                spoiled.undo(damaged.dot)
 
 
 FOREIGN = {

@@ -88,7 +88,13 @@ def _print(found: History, shown: int | None, limit: int | None, as_json: bool) 
         note("No changes.")
     else:
         rows = [
-            [short(each.dot), times.full(each.at), who(each), _WHOLE.sub(r"\1-", each.reason or NOTHING), _what(each)]
+            [
+                short(each.dot) or NOTHING,
+                times.full(each.at) if each.at else NOTHING,
+                who(each) or NOTHING,
+                _WHOLE.sub(r"\1-", each.reason or NOTHING),
+                _what(each),
+            ]
             for each in changes
         ]
         print_table(["change", "when", "who", "why", "what"], rows)

@@ -7,6 +7,7 @@ Of a text, each place is listed that concurrent changes replaced (:mod:`~edda_sy
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from edda_sync.fold.texts import Texts
 from edda_sync.fold.view import View
 from edda_sync.store.seams import StoreReader
 from edda_sync.words import values
-from edda_sync.words.errors import CorruptError, RefusedTextError
+from edda_sync.words.errors import CorruptError, RefusedTextError, RemoteProtocolError
 from edda_sync.words.listed import Conflict, ConflictValue
 from edda_sync.words.model import TEXT_FIELDS
 
@@ -44,7 +45,7 @@ def kept_values(reader: StoreReader, among: Collection[bytes] | None = None) -> 
     """
     texts, found = Texts(), list[Conflict]()  # not the writer's texts: those may be ahead of the reader
     keys = {*reader.index.conflicted(), *reader.index.contested()} if among is None else among
-    deletions = reader.index.deletions(keys)
+    deletions = _deletions(reader, keys)
     knowing: Knowing | None = None
     for key, record in sorted(reader.states.get(keys).items()):
         try:
@@ -59,9 +60,20 @@ def kept_values(reader: StoreReader, among: Collection[bytes] | None = None) -> 
             if key in deletions:
                 listed += lost.conflicts(reader, entity, [*deletions[key]])
             found += sorted(listed, key=lambda each: each.field)
-        except (CorruptError, RefusedTextError):  # the scrub reports it
+        except (CorruptError, RefusedTextError, RemoteProtocolError):  # the scrub reports it, or the doctor a change
             continue
     return found
+
+
+def _deletions(reader: StoreReader, keys: Collection[bytes]) -> dict[bytes, tuple[Write, ...]]:
+    try:
+        return reader.index.deletions(keys)
+    except CorruptError:  # of one of them: a listing goes on without those
+        found: dict[bytes, tuple[Write, ...]] = {}
+        for key in keys:
+            with suppress(CorruptError):
+                found |= reader.index.deletions([key])
+        return found
 
 
 def of_field(reader: StoreReader, kind: str, entity_id: bytes, field: str) -> list[Conflict]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from edda_sync.changes import change as changes
 from edda_sync.changes.chains import Chains
@@ -221,7 +222,7 @@ def _tables(ours: StoreReader, theirs: StoreReader) -> Iterator[tuple[str, int, 
         [(entity,) for entity in ours.index.conflicted()],
         [(entity,) for entity in theirs.index.conflicted()],
     )
-    yield "deletions", 1, [(key,) for key in ours.index.contested()], [(key,) for key in theirs.index.contested()]
+    yield "deletions", 1, _deletions(ours), _deletions(theirs)
     # without the reason: a device that knows of a fork may refuse an operation for another reason
     yield (
         "unapplied",
@@ -232,6 +233,13 @@ def _tables(ours: StoreReader, theirs: StoreReader) -> Iterator[tuple[str, int, 
     yield "unique indexes", 1, sorted(ours.uniques.settings().items()), sorted(theirs.uniques.settings().items())
     yield "claims", 2, _claims(ours), _claims(theirs)
     yield "digest", 1, [("sum", ours.index.digest())], [("sum", theirs.index.digest())]
+
+
+def _deletions(reader: StoreReader) -> list[Row]:
+    """Return the open deletions at which people should look, as rows with the keys of their items first."""
+    keys = reader.index.contested()
+    found = reader.index.deletions(keys)
+    return [(key, found.get(key)) for key in keys]
 
 
 def _claims(reader: StoreReader) -> Iterator[Row]:
@@ -246,12 +254,18 @@ def _count_differences(ours: Iterable[Row], theirs: Iterable[Row], columns: int)
     count = 0
     while one is not None or other is not None:
         count += one != other
-        first = min(row[:columns] for row in (one, other) if row is not None)
+        first = min((row[:columns] for row in (one, other) if row is not None), key=_as_sorted)
         if one is not None and one[:columns] == first:
             one = next(left, None)
         if other is not None and other[:columns] == first:
             other = next(right, None)
     return count
+
+
+def _as_sorted(key: Row) -> list[tuple[int, Any]]:
+    """Return a key for sorting as SQLite sorts: nothing, numbers, texts, bytes. Another program may have written any."""
+    ranks = {type(None): 0, int: 1, float: 1, str: 2, bytes: 3}
+    return [(ranks[type(each)], 0 if each is None else each) for each in key]
 
 
 # --- the digest -------------------------------------------------------------------------------------------------------

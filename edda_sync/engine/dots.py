@@ -22,8 +22,8 @@ def text_of(dot: Dot, digits: int | None = None) -> str:
 
 def short(name: str) -> str:
     """Return the name of a change as lists show it, with the beginning of its life."""
-    actor, _, seq = name.partition("-")
-    return f"{actor[:SHORT]}-{seq}"
+    actor, dash, seq = name.partition("-")
+    return f"{actor[:SHORT]}{dash}{seq}"
 
 
 def named(dots: Iterable[Dot], digits: int | None = None) -> list[str]:

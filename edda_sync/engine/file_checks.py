@@ -73,7 +73,7 @@ def _check_encryption(store: SqliteStore) -> Finding:
 
 def _version(store: SqliteStore, applied: Sequence[migrations.Applied]) -> str:
     """Return which migrations a store has, and what to say about copies from before them."""
-    names = some([f"{each.name} ({each.at[:10]})" for each in reversed(applied)])
+    names = some([f"{each.name} ({str(each.at)[:10]})" for each in reversed(applied)])
     copies = [path.name for path in migrations.copies(store.path)]
     kept = f"; as it was before, yours to delete: {some(copies)}" if copies else ""
     return f"{len(applied)} of {schema.VERSION}, {names}{kept}"

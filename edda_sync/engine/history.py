@@ -20,12 +20,13 @@ from edda_sync.engine.dots import text_of
 from edda_sync.ledger.body import operations_of
 from edda_sync.store.seams import Logged, StoreReader
 from edda_sync.words import dates, values
-from edda_sync.words.errors import CorruptError, EddaError, InvalidValueError, NotFoundError
+from edda_sync.words.errors import CorruptError, EddaError, InvalidValueError, NotFoundError, RemoteProtocolError
 from edda_sync.words.listed import Done, History
 from edda_sync.words.model import TEXT_FIELDS
 from edda_sync.workspace.members import cards
 
 _SHOWN: Final = ("task", "document", "tag")  # what people undo; members and settings have commands of their own
+_DAMAGED: Final = "damaged on this disk: run `edda doctor`"
 
 
 def history(reader: StoreReader, key: bytes, limit: int | None) -> History:
@@ -69,13 +70,27 @@ def key_of_any(reader: StoreReader, item_id: str, kind: str) -> bytes:
 def _history(reader: StoreReader, positions: list[int], key: bytes | None) -> History:
     names = {device: card.name for device, card in cards(reader).items()}
     phrases = _Phrases(reader)
-    listed = tuple(_done(reader, reader.log.read(position), names, phrases, key) for position in positions)
+    listed = tuple(_listed(reader, position, names, phrases, key) for position in positions)
     return History(changes=listed, is_whole=not reader.segments.merged())
+
+
+def _listed(reader: StoreReader, position: int, names: Mapping[str, str], phrases: _Phrases, key: bytes | None) -> Done:
+    """Return what a change did; of one that cannot be read, its name, if that can be."""
+    dot = ""
+    try:
+        logged = reader.log.read(position)
+        dot = text_of((logged.actor, logged.seq))
+        return _done(reader, logged, names, phrases, key)
+    except (CorruptError, RemoteProtocolError):  # the doctor names it, and a peer brings it back
+        return Done(dot=dot, at="", device="", name="", agent=None, reason=None, what=(_DAMAGED,), fields=())
 
 
 def _done(reader: StoreReader, logged: Logged, names: Mapping[str, str], phrases: _Phrases, key: bytes | None) -> Done:
     header = changes.decode_header(logged.raw)
-    device = device_id(changes.decode_birth(reader.log.heads()[logged.actor].birth).public_key)
+    head = reader.log.heads().get(logged.actor)
+    if head is None:
+        raise CorruptError("The end of the log of a device")
+    device = device_id(changes.decode_birth(head.birth).public_key)
     what: dict[str, None] = {}
     fields: dict[str, None] = {}
     for one in operations_of(reader, logged):

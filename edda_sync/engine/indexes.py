@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from edda_sync.store.composed import ComposedWriter, over
 from edda_sync.store.seams import Record, StatesWriter, StoreReader, StoreWriter
 from edda_sync.words import limits, values
 from edda_sync.words.callbacks import Callback
-from edda_sync.words.errors import ClashError, ExistsError, LimitError, NotFoundError, UsageError
+from edda_sync.words.errors import ClashError, CorruptError, ExistsError, LimitError, NotFoundError, UsageError
 from edda_sync.words.indexes import IndexConfig, IndexType, checked
 from edda_sync.words.listed import Clash
 from edda_sync.workspace.keys import WORKSPACE_KEY
@@ -146,7 +147,11 @@ class IndexManager:
             for name in sorted(settings):
                 for each in reader.uniques.withheld(name):
                     found.setdefault(each[:2], []).append(each.entity)
-            return [_clash(reader, settings[place[0]], place, withheld) for place, withheld in found.items()]
+            clashes = []
+            for place, withheld in found.items():
+                with suppress(CorruptError):  # of a damaged index; the doctor names it
+                    clashes.append(_clash(reader, settings[place[0]], place, withheld))
+            return clashes
 
     @property
     def indexes(self) -> Mapping[str, IndexConfig]:
@@ -174,10 +179,13 @@ def _counting(tx: StoreWriter, progress: Progress) -> StoreWriter:
 
 def _clash(reader: StoreReader, record: bytes, place: tuple[str, bytes], withheld: Sequence[bytes]) -> Clash:
     index = uniques.unique(place[0], record)
-    (first,) = reader.uniques.holders(*place, 1)
-    shows = reader.states.get([first.entity])[first.entity]
-    found = uniques.shown(index, entity_of(first.entity, shows.state).value)
+    holders = [each.entity for each in reader.uniques.holders(*place, 1)]
+    states = reader.states.get([*holders, *withheld])
+    if not holders or not states.keys() >= {*holders, *withheld}:
+        raise CorruptError(f"What items claim under the unique index {index.name}")
+    first = holders[0]
+    found = uniques.shown(index, entity_of(first, states[first].state).value)
     return Clash(
         index=index.name, kind=index.on, columns=tuple(index.names), values=found,
-        shown=id_text_of(first.entity), withheld=tuple(map(id_text_of, withheld)),
+        shown=id_text_of(first), withheld=tuple(map(id_text_of, withheld)),
     )  # fmt: skip

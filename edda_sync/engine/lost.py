@@ -17,7 +17,7 @@ from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.state import entity_of
 from edda_sync.store.seams import StoreReader
 from edda_sync.words import values
-from edda_sync.words.errors import CorruptError
+from edda_sync.words.errors import CorruptError, RemoteProtocolError
 from edda_sync.words.listed import DELETED, RENAMED, Conflict, ConflictValue
 
 
@@ -45,14 +45,21 @@ def conflicts(reader: StoreReader, entity: Entity, deletions: Siblings) -> list[
 def told(reader: StoreReader, write: Write, value: object) -> ConflictValue:
     """Return a write as a value that somebody wrote."""
     actor, seq, wall_ms, _ = write
-    headers = reader.log.headers(actor, seq, seq)  # none, while a segment stands for the beginning of the log
     return ConflictValue(
         value=value,
         written_at=values.time_of(wall_ms),
         actor=actor.hex(),
         seq=seq,
-        agent=changes.decode_header(headers[0]).agent if headers else None,
+        agent=_agent(reader, actor, seq),
     )
+
+
+def _agent(reader: StoreReader, actor: bytes, seq: int) -> str | None:
+    headers = reader.log.headers(actor, seq, seq)  # none, while a segment stands for the beginning of the log
+    try:
+        return changes.decode_header(headers[0]).agent if headers else None
+    except RemoteProtocolError:  # it rotted: the doctor names it, and a peer brings it back
+        return None
 
 
 def noted_less(reader: StoreReader) -> set[bytes]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from edda_sync.crdt.keys import key_of
 from edda_sync.engine.files import attached_to
 from edda_sync.store.seams import StoreWriter
+from edda_sync.store.sqlite.errors import is_fault
 from edda_sync.words import values
 from edda_sync.words.callbacks import LOG_NAME, log
 from edda_sync.words.errors import (
@@ -73,10 +73,13 @@ def _from_states(opened: Opened, ledger: Ledger, error: DamagedRowsError) -> boo
         ledger.refold(tx, keys)
 
     for each in (show, fold) if keys else ():
-        with suppress(CorruptError):
+        try:
             opened.store.transact(lambda tx, each=each: work(tx, each))  # type: ignore[misc]
             return True
-    return False
+        except StorageError as failed:
+            if not isinstance(failed, CorruptError) and is_fault(failed):
+                raise
+    return False  # another row may be in the way, which no item has
 
 
 def _look(tx: StoreWriter, error: DamagedRowsError) -> None:

@@ -6,8 +6,9 @@ that works with the past.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
+from edda_sync.engine.soundly import Stored
 from edda_sync.words import arguments, limits, values
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from edda_sync.words.listed import Conflict, History, Undone
     from edda_sync.words.model import Item
     from edda_sync.words.values import When
+
+_STORED: Final = Stored()
 
 
 @runtime_checkable
@@ -62,7 +65,7 @@ class Remembering:
 
         if limit is not None:
             arguments.whole_number("limit", limit, limits.QUERY_LIMIT_MAX)
-        with self.store.read() as reader:
+        with _STORED, self.store.read() as reader:
             if item_id is None:
                 return history.latest(reader, limit)
             return history.history(reader, history.key_of_any(reader, item_id, kind), limit)
@@ -85,7 +88,7 @@ class Remembering:
         from edda_sync.engine.undoing import check_whole
 
         arguments.kind_of_item(kind)
-        with self.store.read() as reader:
+        with _STORED, self.store.read() as reader:
             check_whole(reader)
             named = isinstance(moment, str) and dots.is_name(moment)
             at = dots.dot_of(reader, str(moment)) if named else _ms("at", moment)
@@ -105,7 +108,7 @@ class Remembering:
         from edda_sync.engine import earlier
 
         arguments.kind_of_item(kind)
-        with self.store.read() as reader:
+        with _STORED, self.store.read() as reader:
             return earlier.version(reader, kind, values.id_bytes("id", item_id))
 
     def text_at(self: _Parts, kind: str, item_id: str, version: str) -> str | None:
@@ -125,7 +128,7 @@ class Remembering:
         from edda_sync.engine.undoing import check_whole
 
         arguments.kind_of_item(kind)
-        with self.store.read() as reader:
+        with _STORED, self.store.read() as reader:
             check_whole(reader)
             return earlier.text(reader, kind, values.id_bytes("id", item_id), version)
 
@@ -147,6 +150,7 @@ class Remembering:
             InvalidValueError, NotFoundError: A name is wrong.
             UsageError: The log is not whole yet.
             InvalidValueError: A task would become its own ancestor, because others moved tasks since.
+            ClashError: Another item has by now what a unique index allows once.
         """
         from edda_sync.engine import dots as names
         from edda_sync.engine import undoing
@@ -181,7 +185,7 @@ class Remembering:
             agent, reason, dry_run: As for :meth:`undo`.
 
         Raises:
-            UsageError: The log is not whole yet.
+            UsageError, InvalidValueError, ClashError: As for :meth:`undo`.
         """
         from edda_sync.engine import undoing
 
@@ -248,12 +252,13 @@ def _carry_out(parts: _Parts, planned: _Planned, agent: str | None, reason: str 
 
     agent, reason = _said(agent, reason)
     if dry_run:
-        with parts.store.read() as reader:
+        with _STORED, parts.store.read() as reader:
             found, dot = planned(reader), None
     else:
 
         def work(tx: StoreWriter) -> tuple[Plan, Dot | None]:
-            found = planned(tx)
+            with _STORED:
+                found = planned(tx)
             if not found.drafts:
                 return found, None
             why, undone = undoing.said_of(found.dots, reason)

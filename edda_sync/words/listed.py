@@ -147,7 +147,8 @@ class Done:
     A change, as the history of a task or document lists it, or of everything.
 
     Attributes:
-        dot: Its name, such as ``1f3a9c20b7d4e586-12``, which ``StorageEngine.undo`` takes.
+        dot: Its name, such as ``1f3a9c20b7d4e586-12``, which ``StorageEngine.undo`` takes. Of a change that is damaged on
+            this disk, it and ``at`` and ``device`` may be empty; then ``what`` says so.
         at: When it was made, by the clock of its device.
         device, name: The id of the device that made it, and its name; empty if it is not known here.
         agent: The AI agent or program that made it; None for a person.

@@ -15,6 +15,7 @@ from edda_sync.changes.chains import Chains, forked_keys
 from edda_sync.crdt.records import device_id
 from edda_sync.store.seams import Head, StoreReader, StoreWriter
 from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
 from edda_sync.workspace import closing as closings
 from edda_sync.workspace.closing import Closing
 from edda_sync.workspace.keys import ACTOR_KEY
@@ -28,7 +29,7 @@ class Life(NamedTuple):
         device: The device whose store it is.
         name: The actor, or the branch of an actor whose chain forks.
         seq: The number of its changes, with those before the branch.
-        began_ms, wrote_ms: Wall times of its first and last change, if the log has these.
+        began_ms, wrote_ms: Wall times of its first and last change; 0 if the log lacks these, or they cannot be read.
         is_leaf: Whether no other life of its device continues its last change.
         is_closed: Whether its device said that it has ended.
         why: Why it began, for a person; empty for a device's first life.
@@ -111,7 +112,8 @@ def close_quiet(
         quiet = life.wrote_ms < now_ms - limits.LIFE_QUIET_S * 1000
         if _birth(head).public_key != public_key or life.name == own or not life.is_leaf:
             continue
-        if quiet and not life.is_closed:
+        is_damaged = not life.wrote_ms and tx.log.position_of(life.name, life.seq) is not None
+        if quiet and not life.is_closed and not is_damaged:
             message = closings.signed_message(workspace, changes.actor_of(head.birth), head.seq, head.hash)
             closing = Closing(head.birth, head.seq, head.hash, sign(message))
             closed += closings.keep(tx, closing)
@@ -124,4 +126,7 @@ def _birth(head: Head) -> changes.Birth:
 
 def _wall_ms(reader: StoreReader, name: bytes, seq: int) -> int:
     raws = reader.log.headers(name, seq, seq)
-    return changes.decode_header(raws[0]).wall_ms if raws else 0
+    try:
+        return changes.decode_header(raws[0]).wall_ms if raws else 0
+    except RemoteProtocolError:  # it rotted: the doctor names it, and a peer brings it back
+        return 0

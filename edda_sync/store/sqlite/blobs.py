@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edda_sync.store.sqlite.statements import Facet, WriterStatements
+from edda_sync.store.sqlite.statements import Facet, WriterStatements, blob
 
 
 class SqliteBlobs(Facet):
@@ -14,7 +14,7 @@ class SqliteBlobs(Facet):
 
     def part(self, name: bytes, number: int) -> bytes | None:
         row = self._sql.one("SELECT part FROM _segment_parts WHERE hash = ? AND number = ?", name, number)
-        return None if row is None else bytes(row[0])
+        return None if row is None else blob(row[0])
 
     def unreferenced(self) -> Sequence[tuple[bytes, int]]:
         return self._sql.all(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from edda_sync.store.sqlite.statements import Facet, WriterStatements
+from edda_sync.store.sqlite.statements import Facet, WriterStatements, blob
 
 
 class SqliteEvidence(Facet):
@@ -20,7 +20,7 @@ class SqliteEvidence(Facet):
 
     def get(self, name: bytes) -> bytes | None:
         row = self._sql.one("SELECT evidence FROM _evidence WHERE name = ?", name)
-        return None if row is None else bytes(row[0])
+        return None if row is None else blob(row[0])
 
 
 class SqliteEvidenceWriter(SqliteEvidence):

@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from edda_sync.store.sqlite.names import bounds, text_of
-from edda_sync.store.sqlite.statements import Facet, Statements, WriterStatements
+from edda_sync.store.sqlite.statements import Facet, Statements, WriterStatements, blob
 from edda_sync.store.sqlite.summary import Summary, SummaryWriter
 from edda_sync.words import limits
+from edda_sync.words.errors import CorruptError
 
 if TYPE_CHECKING:
     from edda_sync.crdt.cells import Write
@@ -48,7 +49,9 @@ class SqliteIndex(Facet):
         return self._states.column("SELECT key FROM _entities WHERE conflicted ORDER BY key")
 
     def contested(self) -> list[bytes]:
-        return self._sql.column("SELECT entity FROM _deletions WHERE contested ORDER BY entity")
+        return [
+            blob(each) for each in self._sql.column("SELECT entity FROM _deletions WHERE contested ORDER BY entity")
+        ]
 
     def deletions(self, entities: Iterable[bytes]) -> dict[bytes, tuple[Write, ...]]:
         rows = self._sql.in_chunks("SELECT entity, open FROM _deletions WHERE entity IN ({})", entities)
@@ -136,4 +139,7 @@ class SqliteIndexWriter(SqliteIndex):
 def _decoded(encoded: bytes) -> tuple[Write, ...]:
     import msgspec  # lists do not need it
 
-    return msgspec.msgpack.decode(encoded, type=tuple[tuple[bytes, int, int, None], ...])
+    try:
+        return msgspec.msgpack.decode(blob(encoded), type=tuple[tuple[bytes, int, int, None], ...])
+    except msgspec.DecodeError:
+        raise CorruptError("The list of the deletions of an item") from None

@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from edda_sync.store.seams.log import Head, Logged
-from edda_sync.store.sqlite.statements import Facet, Statements, WriterStatements
+from edda_sync.store.sqlite.statements import Facet, Statements, WriterStatements, blob
 from edda_sync.store.sqlite.unapplied import SqliteUnappliedWriter
 from edda_sync.words.errors import CorruptError
+from edda_sync.words.query import Row
 
 _APPEND: Final = "INSERT INTO _log VALUES (?, ?, ?, ?, ?, ?)"
 _SET_HEAD: Final = "INSERT OR REPLACE INTO _heads VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -18,6 +19,20 @@ _READ: Final = (
     "SELECT position, CAST(actor AS BLOB), seq, CAST(hash AS BLOB), CAST(raw AS BLOB), CAST(body AS BLOB)"
     " FROM _log WHERE position = ?"
 )
+_LOGGED: Final = (int, bytes, int, bytes, bytes, bytes)
+_HEAD: Final = (bytes, int, bytes, bytes, bytes, int, bytes)
+
+
+def head_of(row: Row) -> Head:
+    """
+    Return the head of a row.
+
+    Raises:
+        CorruptError: It holds something else.
+    """
+    if tuple(map(type, row)) != _HEAD:
+        raise CorruptError("The end of the log of a device")
+    return Head(*row)
 
 
 class SqliteLog(Facet):
@@ -38,7 +53,7 @@ class SqliteLog(Facet):
         found = self._heads
         if found is None:
             rows = self._sql.execute("SELECT actor, seq, hash, deps, birth, signed_seq, signature FROM _heads")
-            found = self._heads = {row[0]: Head(*row) for row in rows}
+            found = self._heads = {row[0]: head_of(row) for row in rows}
         return found
 
     def position(self) -> int:
@@ -49,9 +64,9 @@ class SqliteLog(Facet):
 
     def positions_after(self, frontier: Mapping[bytes, int]) -> Sequence[int]:
         found: list[int] = []
-        for actor, seq in self._sql.execute("SELECT actor, seq FROM _heads").fetchall():
+        for actor, head in self.heads().items():
             held = frontier.get(actor, 0)
-            if held < seq:
+            if held < head.seq:
                 rows = self._sql.execute("SELECT position FROM _log WHERE actor = ? AND seq > ?", (actor, held))
                 found.extend(row[0] for row in rows)
         found.sort()
@@ -65,7 +80,7 @@ class SqliteLog(Facet):
         row = self._sql.one(_READ, position)
         if row is None:
             raise CorruptError(f"The log, which has nothing at position {position:,},")
-        if not all(type(each) is bytes for each in (row[1], *row[3:])):  # one wrong bit makes another type of a value
+        if tuple(map(type, row)) != _LOGGED:  # one wrong bit makes another type of a value
             raise CorruptError(f"The log, in which position {position:,} holds something else,")
         return Logged(*row)
 
@@ -79,20 +94,20 @@ class SqliteLog(Facet):
             " UNION SELECT hash FROM _heads WHERE actor = ?1 AND seq = ?2",
             actor, seq,
         )  # fmt: skip
-        return None if row is None else bytes(row[0])
+        return None if row is None else blob(row[0])
 
     def hashes(self, actor: bytes, first: int) -> Sequence[tuple[int, bytes]]:
         return self._sql.all("SELECT seq, hash FROM _log WHERE actor = ? AND seq >= ? ORDER BY seq", actor, first)
 
     def headers(self, actor: bytes, first: int, last: int) -> Sequence[bytes]:
-        statement = "SELECT raw FROM _log WHERE actor = ? AND seq BETWEEN ? AND ? ORDER BY seq"
-        return self._sql.column(statement, actor, first, last)
+        statement = "SELECT CAST(raw AS BLOB) FROM _log WHERE actor = ? AND seq BETWEEN ? AND ? ORDER BY seq"
+        return [blob(raw) for raw in self._sql.column(statement, actor, first, last)]
 
     def part(self, position: int, number: int) -> bytes | None:
         row = self._sql.one(
             "SELECT CAST(part AS BLOB) FROM _log_parts WHERE position = ? AND number = ?", position, number
         )
-        return None if row is None else bytes(row[0])
+        return None if row is None else blob(row[0])
 
     def parts(self, position: int) -> Iterator[bytes]:
         number = 0

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from edda_sync.store.sqlite.statements import Facet, Statements, WriterStatements
+from typing import Final
+
+from edda_sync.store.sqlite.statements import Facet, Statements, WriterStatements, sound
+
+_WHAT: Final = "What the store notes of itself"
 
 
 class SqliteMeta(Facet):
@@ -23,11 +27,13 @@ class SqliteMeta(Facet):
             return self._known[key]
         except KeyError:
             row = self._sql.one("SELECT value FROM _meta WHERE key = ?", key)
-            value = self._known[key] = None if row is None else bytes(row[0])
+            value = self._known[key] = None if row is None else sound(row[0], _WHAT)
             return value
 
     def read(self, *keys: str) -> list[bytes | None]:
-        found = {row[0]: bytes(row[1]) for row in self._sql.in_chunks("SELECT * FROM _meta WHERE key IN ({})", keys)}
+        found = {
+            row[0]: sound(row[1], _WHAT) for row in self._sql.in_chunks("SELECT * FROM _meta WHERE key IN ({})", keys)
+        }
         self._known.update((key, found.get(key)) for key in keys)
         return [found.get(key) for key in keys]
 

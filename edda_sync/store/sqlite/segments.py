@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from edda_sync.store.seams.log import Head
 from edda_sync.store.seams.segments import Rewritten
-from edda_sync.store.sqlite.log import SqliteLogWriter
-from edda_sync.store.sqlite.statements import Facet, WriterStatements
+from edda_sync.store.sqlite.log import SqliteLogWriter, head_of
+from edda_sync.store.sqlite.statements import Facet, WriterStatements, blob
 from edda_sync.store.sqlite.unapplied import SqliteUnappliedWriter
 
 
@@ -21,7 +21,7 @@ class SqliteSegments(Facet):
 
     def behind(self) -> Mapping[bytes, Head]:
         rows = self._sql.execute("SELECT actor, seq, hash, deps, birth, signed_seq, signature FROM _behind")
-        return {row[0]: Head(*row) for row in rows}
+        return {row[0]: head_of(row) for row in rows}
 
     def rewritten(self) -> Sequence[Rewritten]:
         rows = self._sql.execute(
@@ -31,7 +31,7 @@ class SqliteSegments(Facet):
 
     def left_by_rewriting(self, entity: bytes) -> bytes | None:
         row = self._sql.one("SELECT leaves FROM _rewritten WHERE entity = ? ORDER BY rowid DESC LIMIT 1", entity)
-        return None if row is None else bytes(row[0])
+        return None if row is None else blob(row[0])
 
 
 class SqliteSegmentsWriter(SqliteSegments):

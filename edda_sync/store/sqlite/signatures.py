@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edda_sync.store.sqlite.log import SqliteLogWriter
-from edda_sync.store.sqlite.statements import Facet, WriterStatements
+from edda_sync.store.sqlite.statements import Facet, WriterStatements, blob
 
 
 class SqliteSignatures(Facet):
@@ -13,7 +13,7 @@ class SqliteSignatures(Facet):
 
     def at(self, actor: bytes, seq: int) -> bytes | None:
         row = self._sql.one("SELECT signature FROM _signatures WHERE actor = ? AND seq = ?", actor, seq)
-        return None if row is None else bytes(row[0])
+        return None if row is None else blob(row[0])
 
     def next(self, actor: bytes, seq: int) -> int | None:
         row = self._sql.one("SELECT min(seq) FROM _signatures WHERE actor = ? AND seq >= ?", actor, seq)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NoReturn
 
+from edda_sync.words.errors import CorruptError
 from edda_sync.words.query import Row
 
 _PARAMETERS_MAX: Final = 500  # in one statement
@@ -32,6 +33,22 @@ def where(**wanted: Any) -> str:
 def blob(value: Any, length: int = 0) -> bytes:
     """Return what is stored as bytes; zeros, which no checksum fits, if one wrong bit has made another type of it."""
     return value if type(value) is bytes else bytes(length)
+
+
+def sound(value: Any, what: str) -> bytes:
+    """
+    Return what is stored as bytes and has no checksum.
+
+    Args:
+        value: The value.
+        what: What it is, for the error.
+
+    Raises:
+        CorruptError: It is something else by now. One wrong bit makes text or a number of bytes.
+    """
+    if type(value) is not bytes:
+        raise CorruptError(what)
+    return value
 
 
 class Statements:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from edda_sync.store.sqlite.statements import Facet, WriterStatements
+from edda_sync.store.sqlite.statements import Facet, WriterStatements, sound
 
 SCHEMA: Final = (
     "CREATE TABLE _summary (number INTEGER PRIMARY KEY, link BLOB NOT NULL, digest BLOB NOT NULL, serial BLOB NOT NULL)"
@@ -25,6 +25,7 @@ BEGIN: Final = f"INSERT INTO _summary VALUES (1, {_FIRST_LINK}, zeroblob({_DIGES
 _LINK: Final = f"UPDATE _summary SET link = {_NEXT_LINK}"
 _WRITE: Final = "UPDATE _summary SET digest = ?, serial = ?"
 _WRITE_ALL: Final = f"UPDATE _summary SET digest = ?, serial = ?, link = {_NEXT_LINK}"
+_WHAT: Final = "The digest of the store"
 
 
 class Summary(Facet):
@@ -35,13 +36,13 @@ class Summary(Facet):
     def digest(self) -> int:
         """Return the digest's sum."""
         row = self._sql.one("SELECT digest FROM _summary")
-        return 0 if row is None else int.from_bytes(row[0], "big")
+        return 0 if row is None else int.from_bytes(sound(row[0], _WHAT), "big")
 
     def last_serial(self) -> int:
         """Return the last serial number that an edit of a text got."""
         row = self._sql.one("SELECT serial FROM _summary")
         if row is not None:
-            return int.from_bytes(row[0], "big")
+            return int.from_bytes(sound(row[0], _WHAT), "big")
         kept = "SELECT serial FROM _texts UNION ALL SELECT serial FROM _text_tail"  # somebody deleted the summary's row
         return int(self._sql.one(f"SELECT max(serial) FROM ({kept})")[0] or 0)
 

@@ -107,7 +107,10 @@ class SqliteTables(Facet):
 
     def _served(self, plan: Plan) -> Served | None:
         """Return how an index that a person made serves a query; None if none does."""
-        configs = self.indexes()
+        try:
+            configs = self.indexes()
+        except CorruptError:  # the doctor names it; without an index a query takes longer
+            return None
         if not configs or queries.is_most_urgent(plan):
             return None
         from edda_sync.store.sqlite import serving  # rarely needed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from edda_sync.store.seams.uniques import Claim
-from edda_sync.store.sqlite.statements import Facet, Statements, WriterStatements
+from edda_sync.store.sqlite.statements import Facet, Statements, WriterStatements, blob
 
 _COLUMNS = "name, value, entity, withheld"
 
@@ -25,7 +25,7 @@ class SqliteUniques(Facet):
 
     def settings(self) -> Mapping[str, bytes]:
         if self._settings is None:
-            self._settings = {name: bytes(record) for name, record in self._sql.all("SELECT * FROM _unique")}
+            self._settings = {name: blob(record) for name, record in self._sql.all("SELECT * FROM _unique")}
         return self._settings
 
     def claims_of(self, entities: Collection[bytes]) -> list[Claim]:
@@ -89,4 +89,4 @@ class SqliteUniquesWriter(SqliteUniques):
 
 
 def _claim(row: tuple[str, bytes, bytes, int]) -> Claim:
-    return Claim(row[0], bytes(row[1]), bytes(row[2]), bool(row[3]))
+    return Claim(row[0], blob(row[1]), blob(row[2]), bool(row[3]))

@@ -245,7 +245,7 @@ class DamagedRowsError(CorruptError):
     """Rows that show items are not what was written. The items themselves may be sound: their rows can be made anew."""
 
     def __init__(self, kind: str, ids: Sequence[str]) -> None:
-        self.kind, self.ids = kind, tuple(ids)
+        self.kind, self.ids = kind, tuple(map(str, ids))  # of an id, too, damage may have made something else
         super().__init__(f"What the store's file shows of {_some(kind, self.ids)}")
 
 
