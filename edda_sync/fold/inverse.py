@@ -48,7 +48,7 @@ IN_TRASH: Final = "is in the trash, where somebody else put it"
 WORDS_GONE: Final = "has words of it that others have deleted or changed since"
 SETTLED: Final = "stays settled; the other value is in its history"
 RING: Final = "cannot be set back, because the task would become its own ancestor"
-WORDS_LOST: Final = "had words that others deleted too; these stay deleted"
+WORDS_LOST: Final = "had words that others deleted too; these come back if one undo takes back both changes"
 
 
 class Did(NamedTuple):

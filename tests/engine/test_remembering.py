@@ -11,6 +11,7 @@ import edda_sync as edda
 from edda_sync.changes import undone
 from edda_sync.engine import dots, history, undoing
 from edda_sync.engine.engine import StorageEngine
+from edda_sync.fold import inverse
 from edda_sync.store.composed import ComposedReader, over
 from edda_sync.testing import devices, sync
 from edda_sync.words import limits
@@ -186,7 +187,8 @@ def test_words_that_two_devices_deleted_come_back_once_both_deletions_are_taken_
         sync(laptop, phone)
         changes = [written(store, note, "🥚🥚 ", "") for store in (laptop, phone)]
         sync(laptop, phone)
-        laptop.undo(changes[0])
+        (left,) = laptop.undo(changes[0]).items[0].left
+        assert left == ("content", inverse.WORDS_LOST)
         assert content(laptop, note) == "milk flour"
         laptop.undo(*changes)
         assert content(laptop, note) == "milk 🥚🥚 flour"
