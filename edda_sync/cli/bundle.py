@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -177,9 +178,8 @@ def _contents(source: Source, path: Path) -> Contents:
     if path.is_dir():
         raise UsageError(f"{safe_line(str(path))} is a folder: name the bundles in it.")
     if not path.is_file():
-        raise UsageError(
-            f"There is no file {safe_line(str(path))}: `edda bundle export FILE` makes a bundle, on another device."
-        )
+        hint = "there is no such file: `edda bundle export FILE` makes a bundle, on another device"
+        raise FileNotFoundError(errno.ENOENT, hint, str(path))
     with path.open("rb") as file:
         return bundles.contents(file, source.objects, source.unpacking, safe_line(str(path)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from edda_sync.cli import times
 from edda_sync.cli.columns import GAP, columns, fitted, highlighted, terminal_width
@@ -316,6 +316,9 @@ def print_item(store: StorageEngine, item: Item | None) -> None:
     print_json({**as_json(item), **version, "links": [model.as_json(link) for link in links]})
 
 
+_IMPORTED: Final = "import."  # begins the key of what an import remembers; see ``imports.memory``
+
+
 def print_fields(item: Item, leave_out: Collection[str]) -> None:
     """Print the fields that are set, one on each line."""
     for field, value in as_json(item).items():
@@ -323,6 +326,9 @@ def print_fields(item: Item, leave_out: Collection[str]) -> None:
             continue
         if isinstance(value, dict):
             for key, inner in value.items():
+                if field == "metadata" and key.startswith(_IMPORTED):  # hashes, for the next import
+                    say(f"imported: {safe_line(key.removeprefix(_IMPORTED))}")
+                    continue
                 say(f"{field}.{safe_line(key)}: {safe_line(json.dumps(inner, ensure_ascii=False))}")
         else:
             shown = times.short(value) if field in _TIMES else value

@@ -116,8 +116,9 @@ class Lazy(Group):
             ctx.exit(exits.PIPE)
         except OSError as error:
             where = f"{safe_line(os.fsdecode(error.filename))}: " if error.filename is not None else ""
-            self._fail(f"{where}{error.strerror or error}.", exits.FAILED, type(error).__name__)
-            ctx.exit(exits.FAILED)
+            code = exits.NOT_FOUND if isinstance(error, FileNotFoundError) else exits.FAILED
+            self._fail(f"{where}{error.strerror or error}.", code, type(error).__name__)
+            ctx.exit(code)
         except click.Abort:  # from a question, or from a wait for a person: see ``common.GivenUpError``
             self._end("Nothing was done.")
             ctx.exit(exits.INTERRUPTED)

@@ -39,7 +39,8 @@ def check(home: Path, before: StorageConfig, after: StorageConfig) -> None:
         )
     if after.name != before.name:
         raise UsageError(
-            f"The store in {home} belongs to a device that has a name already, and keeps it; nothing was changed."
+            f"The store in {home} belongs to a device that has a name already, and keeps it; nothing was changed: "
+            "`edda devices rename NAME` renames it."
         )
     for key, old, new in _places(home, before, after):
         if old != new and _has_content(old) and not _has_moved(old, new):

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from edda_sync.imports import moments
 from edda_sync.imports.kept import Mapped
-from edda_sync.imports.lines import is_exported, loaded, other_format, why
+from edda_sync.imports.lines import instead, is_exported, loaded, other_format, why
 from edda_sync.imports.order import parents_first
 from edda_sync.imports.source import Imported, Refused, Source, title_from
 from edda_sync.words import limits, values
@@ -67,9 +67,8 @@ def parse(lines: Iterable[bytes]) -> Source:
     refused = []
     for number, line in enumerate(lines, 1):
         where = f"line {number:,}"
-        if number == 1 and b"{" not in line[:4] and (other := other_format(line)):  # a byte order mark may be before it
-            why_not = "This is no export of Beads; nothing was imported"
-            raise UsageError(f"{why_not}: it looks like what `edda import {other}` takes.")
+        if number == 1 and not line.lstrip(b"\xef\xbb\xbf \t").startswith(b"{") and other_format(line):
+            raise UsageError(f"This is no export of Beads{instead(line, KEY)}")
         try:
             issue = _issue_of(loaded(line, number))
             if issue is None:

@@ -18,7 +18,7 @@ from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from edda_sync.imports.kept import Mapped
-from edda_sync.imports.lines import why
+from edda_sync.imports.lines import instead, other_format, why
 from edda_sync.imports.moments import moment
 from edda_sync.imports.order import parents_first
 from edda_sync.imports.source import Imported, Refused, Source, title_from
@@ -54,9 +54,13 @@ def parse(lines: IO[bytes]) -> Source:
     """
     from icalendar import Calendar
 
+    raw = lines.read()
+    first = raw.split(b"\n", 1)[0]
+    if other_format(first) not in ("", KEY):
+        raise UsageError(f"This is no iCalendar file{instead(first, KEY)}")
     try:
         with _tolerant():
-            calendars = Calendar.from_ical(lines.read(), multiple=True)
+            calendars = Calendar.from_ical(raw, multiple=True)
     except (ValueError, LookupError) as error:
         raise UsageError(f"This is no iCalendar file ({str(error)[:200]}); nothing was imported.") from None
     if not calendars:

@@ -60,6 +60,17 @@ def other_format(first: bytes) -> str:
     return ""
 
 
+def instead(first: bytes, own: str) -> str:
+    """Return the end of a sentence that refuses a file: what takes it, by its first line, if that can be told."""
+    other = other_format(first)
+    known = other and other != own
+    return (
+        f"; nothing was imported: it looks like what `edda import {other}` takes."
+        if known
+        else "; nothing was imported."
+    )
+
+
 def why(error: Exception) -> str:
     """Return what to tell a person about a line that cannot be imported."""
     if isinstance(error, RecursionError):

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import IO, Any, Final
 
 from edda_sync.imports.kept import Mapped
-from edda_sync.imports.lines import loaded, why
+from edda_sync.imports.lines import instead, loaded, why
 from edda_sync.imports.moments import moment
 from edda_sync.imports.source import Imported, Refused, Source, title_from
 from edda_sync.words import values
@@ -47,7 +47,8 @@ def parse(lines: IO[bytes]) -> Source:
     items: dict[str, Imported] = {}
     refused: list[Refused] = []
     left_out: list[Refused] = []
-    for where, told in _told(lines.read(), refused):
+    raw = lines.read()
+    for where, told in _told(raw, refused):
         uuid = told.get("uuid") if isinstance(told, dict) else None
         if not isinstance(uuid, str) or not uuid:
             refused.append(Refused(where, "is not a task with a uuid"))
@@ -61,7 +62,8 @@ def parse(lines: IO[bytes]) -> Source:
             except (InvalidValueError, RecursionError) as error:
                 refused.append(Refused(where, why(error)))
     if refused and not (items or left_out):
-        raise UsageError("Nothing in this file was written by `task export`; nothing was imported.")
+        other = instead(raw.partition(b"\n")[0], KEY)
+        raise UsageError(f"Nothing in this file was written by `task export`{other}")
     return Source(KEY, list(items.values()), refused, left_out)
 
 

@@ -19,7 +19,7 @@ from typing import IO, Final
 from zoneinfo import ZoneInfo
 
 from edda_sync.imports.kept import Mapped
-from edda_sync.imports.lines import why
+from edda_sync.imports.lines import instead, why
 from edda_sync.imports.moments import moment
 from edda_sync.imports.source import Imported, Refused, Source, title_from
 from edda_sync.words import limits, values
@@ -63,9 +63,8 @@ def _rows(text: str) -> list[tuple[int, Row]]:
     try:
         heading = [each.strip().lower() for each in next(listed, [])]
         if heading and not {"type", "content"} <= set(heading):
-            raise UsageError(
-                "The first line names no columns TYPE and CONTENT, as a CSV of Todoist does; nothing was imported."
-            )
+            other = instead(text.split("\n", 1)[0].encode(), KEY)
+            raise UsageError(f"The first line names no columns TYPE and CONTENT, as a CSV of Todoist does{other}")
         return [(listed.line_num, _named(heading, row)) for row in listed if any(each.strip() for each in row)]
     except csv.Error as error:
         raise UsageError(f"This file is no CSV ({error}); nothing was imported.") from None

@@ -15,7 +15,7 @@ from collections import Counter
 from typing import IO, Final
 
 from edda_sync.imports.kept import Mapped
-from edda_sync.imports.lines import other_format, why
+from edda_sync.imports.lines import instead, other_format, why
 from edda_sync.imports.moments import moment
 from edda_sync.imports.source import Imported, Refused, Source, title_from
 from edda_sync.words import values
@@ -44,10 +44,8 @@ def parse(lines: IO[bytes]) -> Source:
     seen: Counter[str] = Counter()
     for number, raw in enumerate(lines, 1):
         where = f"line {number:,}"
-        if number == 1 and (other := other_format(raw)):
-            raise UsageError(
-                f"This is no todo.txt; nothing was imported: it looks like what `edda import {other}` takes."
-            )
+        if number == 1 and other_format(raw):
+            raise UsageError(f"This is no todo.txt{instead(raw, KEY)}")
         try:
             line = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
             if line:

@@ -129,7 +129,7 @@ def test_what_cannot_be_attached_says_why(edda: Any, made: str, folder: Path) ->
     assert "--name" in edda("attach", made, "-", code=2, stdin=b"x").stderr
     (folder / "a").write_text("a")
     assert "one by one" in edda("attach", made, "a", "a", "--name", "b", code=2).stderr
-    assert "No such file" in edda("attach", made, "missing", code=1).stderr
+    assert "No such file" in edda("attach", made, "missing", code=3).stderr
     assert "attach it as it is" in edda("doc", "add", "-", "--title", "T", stdin=b"\xff", code=2).stderr
     assert "edda doc files" in edda("doc", "detach", made, "missing", code=3).stderr
     edda("attach", made[:-6] + "ffffff", "a", code=3)

@@ -74,7 +74,7 @@ def test_a_device_that_was_proved_equal_can_be_named(two: Pair, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (None, "There is no file"),
+        (None, "there is no such file"),
         (b"hello", "is no bundle: `edda bundle export FILE` makes one"),
         (b"", "is no bundle"),
     ],
@@ -86,7 +86,7 @@ def test_what_is_no_bundle_is_refused_with_what_to_do(
     if content is not None:
         path.write_bytes(content)
     for command in ("show", "import"):
-        assert says in two[1]("bundle", command, str(path), code=1 if content is not None else 2).stderr
+        assert says in two[1]("bundle", command, str(path), code=1 if content is not None else 3).stderr
 
 
 def test_an_existing_file_is_replaced_only_when_told_to(two: Pair, tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ def test_an_edit_says_what_changed(edda: Any, editor: Any) -> None:
 
 
 def test_a_file_that_is_missing_is_told_with_the_way_to_add_a_text(edda: Any) -> None:
-    said = edda("doc", "add", "Notes", code=1).stderr
+    said = edda("doc", "add", "Notes", code=3).stderr
     assert said.startswith("Notes: No such file or directory; `echo TEXT | edda doc add - --title TITLE` adds")
 
 

@@ -254,3 +254,32 @@ def test_a_line_that_is_no_json_is_named_with_its_place(edda: Any, tmp_path: Pat
     (tmp_path / "issues.jsonl").write_text('{"title": "a"}\n{"title" 3}\n')
     said = edda("import", "beads", str(tmp_path / "issues.jsonl"), code=1).stderr
     assert "line 2: is not JSON (Expecting ':' delimiter, at character 10)" in said
+
+
+def test_a_file_of_another_program_is_refused_with_the_command_that_takes_it(edda: Any, tmp_path: Path) -> None:
+    made = {
+        "ics": "BEGIN:VCALENDAR\nVERSION:2.0\nEND:VCALENDAR\n",
+        "todoist": "TYPE,CONTENT,DESCRIPTION\ntask,Buy milk,\n",
+        "taskwarrior": '[{"description":"a","uuid":"5a04bb1e-3f4b-49fb-b9ba-44407ca223b5","status":"pending"}]\n',
+    }
+    edda("task", "add", "Buy milk")
+    for name, text in made.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "jsonl").write_text(edda("export").stdout)
+    for source in ("todotxt", "taskwarrior", "ics", "todoist", "beads"):
+        for takes in (*made, "jsonl"):
+            if takes != source:
+                said = edda("import", source, str(tmp_path / takes), code=2).stderr
+                assert f"`edda import {takes}" in said, (source, takes, said)
+                assert "nothing was imported" in said
+
+
+def test_a_person_is_told_what_an_item_was_imported_from_and_not_what_is_remembered_of_it(
+    edda: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "todo.txt").write_text("Buy milk\n")
+    edda("import", "todotxt", str(tmp_path / "todo.txt"))
+    shown = edda("task", "show", "Buy milk").stdout
+    assert "imported: todotxt\n" in shown
+    assert "import.todotxt" not in shown
+    assert "import.todotxt" in edda.json("task", "show", "Buy milk")["metadata"]

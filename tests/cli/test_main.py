@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import re
 import sqlite3
@@ -153,7 +154,7 @@ DEEP = "[" * 100_000
         (["task", "add", "a", "--metadata", '{"k": ' + "[" * 70 + "]" * 70 + "}"], 2, "64 levels"),
         (["task", "add", "a", "--metadata", '{"' + "k" * 300 + '": 1}'], 2, "256"),
         (["task", "add", "a", "--metadata", '{"": 1}'], 2, "256"),
-        (["task", "add", "a", "--description-file", "/nowhere/at/all"], 1, "/nowhere/at/all"),
+        (["task", "add", "a", "--description-file", "/nowhere/at/all"], 3, "/nowhere/at/all"),
         (["task", "list", "--due-before", "soon"], 2, "--due"),
         (["task", "list", "--priority", "9"], 2, "priority"),
         (["task", "list", "--limit", "-1"], 2, "limit"),
@@ -162,7 +163,7 @@ DEEP = "[" * 100_000
         (["task", "list", "--parent", "ffffff"], 3, "no task"),
         (["task", "edit", "KNOWN", "--title", ""], 2, "title"),
         (["task", "edit", "KNOWN", "--due", "x"], 2, "--due"),
-        (["doc", "add", "/nowhere/at/all"], 1, "/nowhere/at/all"),
+        (["doc", "add", "/nowhere/at/all"], 3, "/nowhere/at/all"),
         (["doc", "list", "--limit", "-1"], 2, "limit"),
         (["link", "KNOWN", "ffffff"], 3, "no document"),
         (["export", "--format", "markdown"], 2, "folder"),
@@ -170,8 +171,8 @@ DEEP = "[" * 100_000
         (["export", ""], 2, "empty"),
         (["import", "markdown", ""], 2, "empty"),
         (["doc", "add", ""], 2, "empty"),
-        (["import", "beads", "/nowhere/at/all"], 1, "/nowhere/at/all"),
-        (["import", "markdown", "/nowhere/at/all"], 1, "/nowhere/at/all"),
+        (["import", "beads", "/nowhere/at/all"], 3, "/nowhere/at/all"),
+        (["import", "markdown", "/nowhere/at/all"], 3, "/nowhere/at/all"),
         (["tag", "add", "a\tb"], 2, "control character"),
         (["tag", "add", "x" * 201], 2, "200"),
         (["--agent", "", "task", "add", "a"], 2, "agent"),
@@ -214,7 +215,7 @@ def test_invalid_bytes_in_the_command_line_are_refused(edda: Any) -> None:
     assert (refused.returncode, refused.stderr.count(b"\n")) == (2, 1)
     assert b"is not UTF-8 text (at position 3); type it again" in refused.stderr
     refused = run(edda.home, "doc", "add", b"caf\xe9")
-    assert (refused.returncode, refused.stderr.count(b"\n")) == (1, 1)
+    assert (refused.returncode, refused.stderr.count(b"\n")) == (3, 1)
 
 
 ENDS_OF_A_QUESTION = [["task", "rm", "KNOWN"], ["task", "edit", "KNOWN", "--description", ""], ["join", "12-3456-7890"]]
@@ -229,6 +230,15 @@ def test_a_question_without_an_answer_does_nothing_and_says_so_on_a_line_of_its_
     assert code == 130
     assert printed.splitlines()[-1] == "Nothing was done."
     assert edda.everything() == before
+
+
+def test_a_question_without_an_answer_is_an_error_for_a_program(edda: Any) -> None:
+    known = edda.id_of("task", "add", "parent")
+    edda("task", "add", "child", "--parent", known)
+    code, printed = on_a_terminal(edda.home, "task", "rm", known, "--json", typed=b"\x04")
+    assert code == 130
+    error = {"type": "Interrupted", "message": "Nothing was done.", "exit_code": 130}
+    assert printed.splitlines()[-1].endswith(json.dumps({"error": error}))
 
 
 @pytest.mark.parametrize(
@@ -253,3 +263,19 @@ def test_a_folder_beside_the_store_that_cannot_be_written_is_named_with_the_way_
         assert not home.exists(), "nothing was changed"
     done = run(home, "task", "add", "Buy milk", env={**environment, variable: place, "EDDA_STATE": str(tmp_path / "s")})
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["attach", "Notes", "none"], ["doc", "add", "none"], ["doc", "edit", "Notes", "--file", "none"],
+        ["import", "jsonl", "none"], ["import", "markdown", "none"], ["import", "todotxt", "none"],
+        ["bundle", "show", "none"], ["bundle", "import", "none"], ["task", "add", "a", "--description-file", "none"],
+    ],
+)  # fmt: skip
+def test_a_file_that_is_not_there_ends_a_command_with_3(
+    edda: Any, args: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    edda("doc", "add", "-", "--title", "Notes", stdin=b"x")
+    assert "none" in edda(*args, code=3).stderr
