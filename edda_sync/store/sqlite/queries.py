@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from edda_sync.store.sqlite.sums import SHOWN
@@ -135,7 +135,8 @@ def _first_of_order(plan: Plan, count: int) -> tuple[str, list[Any]] | None:
     table, (column, descending) = plan.kind + "s", plan.order[0]
     direction = " DESC" if descending else ""
     if column in ("updated_at", "created_at", "due_date"):
-        conditions, parameters = _in_ranges(each for each in plan.ranges if each[0] == column)
+        within = list(_in_ranges(each for each in plan.ranges if each[0] == column))
+        conditions, parameters = [condition for condition, _ in within], [end for _, (end,) in within]
         if column == "due_date":  # rows with a date come first, in both directions
             conditions.append("due_date IS NOT NULL")
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
@@ -167,78 +168,91 @@ def _statement(plan: Plan, source: str, conditions: list[str]) -> str:
     return f"SELECT {columns}, {SHOWN[plan.kind]} FROM {source}{where} ORDER BY {_order_of(plan)} LIMIT ? OFFSET ?"
 
 
+_Condition = tuple[str, Sequence[Any]]
+"""A condition in SQL, and its parameters."""
+
+
 def _conditions(plan: Plan, carries: str = _IS_ONE, *, listed: bool = False) -> tuple[list[str], list[Any]]:
+    """Return conditions and their parameters."""
+    is_listed = listed or carries is _CARRIES or bool(plan.tag_ids) or _is_listed(plan)
+    found = [
+        *_of_columns(plan, "+{}" if is_listed else "{}"), *_of_tags(plan, carries), *_of_links(plan), *_of_contents(plan),
+        *_of_place(plan),
+    ]  # fmt: skip
+    return [condition for condition, _ in found], [each for _, parameters in found for each in parameters]
+
+
+def _of_columns(plan: Plan, column_of: str) -> Iterator[_Condition]:
     """
-    Return conditions and their parameters.
+    Yield the conditions on columns.
 
     If the rows come from a list, a plus before a column keeps SQLite from using the index of the status instead. SQLite does
     not know that nearly all rows may have the same status.
     """
-    column_of = "+{}" if listed or carries is _CARRIES or plan.tag_ids or _is_listed(plan) else "{}"
-    conditions: list[str] = []
-    parameters: list[Any] = []
     for column, accepted in plan.equal:
         if accepted == (None,):
-            conditions.append(f"{column} IS NULL")
+            yield f"{column} IS NULL", ()
         elif column == "status" and set(accepted) == _ACTIVE:
-            conditions.append(_ACTIVE_SQL if column_of == "{}" else f"+{_ACTIVE_SQL}")
+            yield column_of.format(_ACTIVE_SQL), ()
         else:
-            conditions.append(f"{column_of.format(column)} IN ({', '.join('?' * len(accepted))})")
-            parameters += accepted
-    within, bounds = _in_ranges(plan.ranges)
-    conditions += within
-    parameters += bounds
+            yield f"{column_of.format(column)} IN ({', '.join('?' * len(accepted))})", accepted
+    yield from _in_ranges(plan.ranges)
     for column, start, end in plan.without:
-        conditions.append(f"({column} IS NULL OR {column} < ? OR {column} >= ?)")
-        parameters += [start, end]
+        yield f"({column} IS NULL OR {column} < ? OR {column} >= ?)", (start, end)
+
+
+def _in_ranges(ranges: Iterable[tuple[str, str | None, str | None]]) -> Iterator[_Condition]:
+    """Yield conditions that columns are in ranges; see ``words.query.Plan``."""
+    for column, *ends in ranges:
+        for sign, end in zip((">=", "<"), ends, strict=True):
+            if end is not None:
+                yield f"{column} {sign} ?", (end,)
+
+
+def _of_tags(plan: Plan, carries: str) -> Iterator[_Condition]:
+    one = carries.format(kind=plan.kind)
     for tag_id in plan.tag_ids:
-        conditions.append(carries.format(kind=plan.kind))
-        parameters.append(tag_id)
+        yield one, (tag_id,)
     if plan.any_tag_ids:
-        conditions.append(f"({' OR '.join([carries.format(kind=plan.kind)] * len(plan.any_tag_ids))})")
-        parameters += plan.any_tag_ids
+        yield f"({' OR '.join([one] * len(plan.any_tag_ids))})", plan.any_tag_ids
     for tag_id in plan.no_tag_ids:
-        conditions.append(_NOT_ONE.format(kind=plan.kind))
-        parameters.append(tag_id)
-    for condition, named in ((_LINKED_FROM, plan.linked_from), (_LINKED_TO, plan.linked_to)):
-        if named is not None:
-            conditions.append(condition)
-            parameters.append(named)
+        yield _NOT_ONE.format(kind=plan.kind), (tag_id,)
+
+
+def _of_links(plan: Plan) -> Iterator[_Condition]:
+    if plan.linked_from is not None:
+        yield _LINKED_FROM, (plan.linked_from,)
+    if plan.linked_to is not None:
+        yield _LINKED_TO, (plan.linked_to,)
     if plan.under is not None:
-        conditions.append(f"id IN ({UNDER})")
-        parameters.append(plan.under)
-    if plan.where:
-        from edda_sync.store.sqlite import paths  # rarely needed
+        yield f"id IN ({UNDER})", (plan.under,)
 
-        for each in plan.where:
-            condition, values = paths.where(each, f"{plan.kind}s.")
-            conditions.append(condition)
-            parameters += values
+
+def _of_contents(plan: Plan) -> Iterator[_Condition]:
+    """Yield the conditions on metadata, and on words that are not to be in a text."""
+    if not (plan.where or plan.no_words):
+        return
+    from edda_sync.store.sqlite import paths  # rarely needed
+
+    for each in plan.where:
+        yield paths.where(each, f"{plan.kind}s.")
+    search = _SEARCH.format(plan.kind)
     for words in plan.no_words:
-        from edda_sync.store.sqlite import paths  # rarely needed
+        condition = f"{plan.kind}s.rowid NOT IN (SELECT rowid FROM {search} WHERE {search} MATCH ?)"
+        yield condition, (paths.matching(words),)
 
-        search = _SEARCH.format(plan.kind)
-        conditions.append(f"{plan.kind}s.rowid NOT IN (SELECT rowid FROM {search} WHERE {search} MATCH ?)")
-        parameters.append(paths.matching(words))
+
+def _of_place(plan: Plan) -> Iterator[_Condition]:
+    """Yield the conditions on a distance, and on the place in the order behind which the rows begin."""
     if plan.near is not None:
         from edda_sync.store.sqlite import indexing  # rarely needed
 
-        conditions += [indexing.is_place(plan.near.path), f"{_distance(plan.near)} <= ?"]
-        parameters.append(plan.near.within)
+        yield indexing.is_place(plan.near.path), ()
+        yield f"{_distance(plan.near)} <= ?", (plan.near.within,)
     if plan.after is not None:
         from edda_sync.store.sqlite import keyset  # rarely needed
 
-        condition, values = keyset.after(plan.order, plan.after, lambda column: _sorted_by(plan.kind + "s", column))
-        conditions.append(condition)
-        parameters += values
-    return conditions, parameters
-
-
-def _in_ranges(ranges: Iterable[tuple[str, str | None, str | None]]) -> tuple[list[str], list[Any]]:
-    """Return conditions that columns are in ranges, and their parameters; see ``words.query.Plan``."""
-    ends = [(column, sign, end) for column, *both in ranges for sign, end in zip((">=", "<"), both, strict=True)]
-    given = [each for each in ends if each[2] is not None]
-    return [f"{column} {sign} ?" for column, sign, _ in given], [end for *_, end in given]
+        yield keyset.after(plan.order, plan.after, lambda column: _sorted_by(plan.kind + "s", column))
 
 
 def _is_listed(plan: Plan) -> bool:
