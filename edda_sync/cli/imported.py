@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from edda_sync.cli import columns, taking_back
+from edda_sync.cli import columns, items, taking_back
 from edda_sync.cli.common import count, note, print_json, safe_line, say
+from edda_sync.imports.report import IN_TRASH
 from edda_sync.words import exits
+from edda_sync.words.errors import command_of
 from edda_sync.words.model import Task
 
 if TYPE_CHECKING:
@@ -52,9 +54,16 @@ def tell_export(found: Exported, report: Report, dots: list[Dot], *, dry_run: bo
         if report.updated:
             note(f"Taken from the file: {count(report.updated, 'item')}.")
         if report.in_trash:
-            note(f"Left in the trash: {count(report.in_trash, 'item')}.")
+            note(
+                f"Left in the trash: {count(report.in_trash, 'item')}; `edda task list --trash` and `edda doc list --trash` "
+                "show what is there."
+            )
         if report.edited:
-            note(f"Other in the file than here, and left as it is here: {count(len(report.edited), 'value')}.")
+            several = "them" if len(report.edited) > 1 else "it"
+            note(
+                f"Other in the file than here, and left as it is here: {count(len(report.edited), 'value')}; "
+                f"`--prefer source` takes {several}."
+            )
             _list([f"{name}: {field}" for name, field in report.edited])
         _tell_attached(report)
         _tell_refused(found.refused)
@@ -100,7 +109,10 @@ def _changes(row: Row) -> str:
 
 def _tell_left(report: Report, what: str) -> None:
     if report.in_trash:
-        note(f"Left in the trash: {count(report.in_trash, what)}.")
+        ids = [row.id for row in report.rows if row.verdict == IN_TRASH]
+        named = command_of(what)
+        back = items.way_back(f"{named} restore", ids) or f"; `edda {named} list --trash` shows what is there"
+        note(f"Left in the trash: {count(report.in_trash, what)}{back}.")
     if report.older:
         note(f"Left, since the source is older than what was imported last: {count(report.older, what)}.")
     if report.thrown_away:

@@ -43,12 +43,12 @@ RESTORED: Final = "restored"
 
 SINCE: Final = "was written again since"
 ANOTHER: Final = "shows what somebody else wrote at the same time"
-WORKED_ON: Final = "stays, because others have worked on it since it was made"
-IN_TRASH: Final = "is in the trash, where somebody else put it"
-WORDS_GONE: Final = "has words of it that others have deleted or changed since"
+WORKED_ON: Final = "stays, because other changes have been made to it since"
+IN_TRASH: Final = "is in the trash, where another change put it"
+WORDS_GONE: Final = "has words of it that other changes have deleted or replaced since"
 SETTLED: Final = "stays settled; the other value is in its history"
 RING: Final = "cannot be set back, because the task would become its own ancestor"
-WORDS_LOST: Final = "had words that others deleted too; these come back if one undo takes back both changes"
+WORDS_LOST: Final = "had words that other changes deleted too; these come back if one undo takes back both changes"
 
 
 class Did(NamedTuple):
