@@ -50,8 +50,8 @@ def conflicts(context: click.Context, as_json: bool) -> None:
     that are kept beside it; also what was deleted while another device edited it, and tags that were renamed twice at once.
 
     `edda conflicts restore` shows another one, and `edda conflicts dismiss` keeps the one that is shown; so does whatever is
-    written to such a field or place next. Behind them come the items with the same values under a unique index: give one
-    of them another value.
+    written to such a field or place next, unless a whole text is kept beside another one. Behind them come the items with
+    the same values under a unique index: give one of them another value.
     """
     if context.invoked_subcommand is None:
         _list(as_json)

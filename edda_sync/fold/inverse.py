@@ -22,6 +22,7 @@ from edda_sync.crdt import cells
 from edda_sync.crdt.cells import Siblings
 from edda_sync.crdt.entity import Entity
 from edda_sync.crdt.frontier import Dot
+from edda_sync.fold.conflicts import conflicts_of
 from edda_sync.fold.texts import Texts
 from edda_sync.fold.view import View
 from edda_sync.store.seams import StoreReader
@@ -112,6 +113,10 @@ class Side:
         """Return the name of the text that is shown; None if there is none."""
         content = self.entity.value(TEXT_FIELDS[self.entity.kind])
         return self._texts.genesis(self.entity, content) if isinstance(content, str) else content
+
+    def kept(self) -> Collection[str]:
+        """Return the cells of which other values are kept beside what is shown."""
+        return conflicts_of(self.entity, self._texts)
 
     def text(self) -> str | None:
         """Return the text that is shown."""
@@ -218,7 +223,10 @@ def _set_text_back(
         typed = genesis is not None and around.is_typed_in(entity.key, genesis)  # their words would go with that text
         if typed or cells.visible(entity.cells[field])[:2] not in dots:
             found.left[field] = SINCE
-        elif text != former:
+        elif text != former or _is_settled(now, then):
+            if _is_settled(now, then):  # an edit of one text would leave the other one beside it
+                found.drafts.append(Put.of(entity.kind, entity.id, {field: None}))
+                text = None
             found.drafts.append(Rewrite(entity.kind, entity.id, text, former))
             found.fields.append(field)
         return
@@ -234,6 +242,12 @@ def _set_text_back(
         found.left[field] = WORDS_GONE
     elif back.shown < deleted:
         found.left[field] = WORDS_LOST
+
+
+def _is_settled(now: Side, then: Side) -> bool:
+    """Tell whether the field has several texts beside each other, and would have one without the changes."""
+    field = TEXT_FIELDS[now.entity.kind]
+    return field in now.kept() and field not in then.kept()
 
 
 def _set_back(now: Side, then: Side, genesis: bytes, earlier: Earlier | None) -> SetBack | None:

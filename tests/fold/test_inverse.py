@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+
 import edda_sync as edda
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.fold import inverse
 from edda_sync.testing import devices, sync
 from edda_sync.words.listed import Undone
@@ -156,3 +159,40 @@ def test_what_was_brought_back_by_hand_after_an_undo_comes_back_when_a_later_und
         assert laptop.query_tasks() == []
         laptop.undo(again.dot)
         assert [each.title for each in laptop.query_tasks()] == ["Milk"]
+
+
+def two_texts(laptop: StorageEngine, phone: StorageEngine) -> tuple[str, str]:
+    """Return a document whose text the phone began anew while the laptop edited it, and the name of the phone's change."""
+    note = laptop.create_document(edda.Document(title="N", content="one two"))
+    sync(laptop, phone)
+    laptop.update_document(edda.Document(id=note, content="one two three"))
+    with phone.begin_transaction() as tx:
+        tx.update_document(edda.Document(id=note, content=None))
+        tx.update_document(edda.Document(id=note, content="anew"))
+    anew = phone.history(note, limit=1).changes[0].dot
+    sync(laptop, phone)
+    return note, anew
+
+
+def test_a_text_that_was_begun_anew_at_once_leaves_the_other_one_and_no_conflict_when_it_is_taken_back() -> None:
+    clock = itertools.count(1_800_000_000)
+    with devices(2, backend="memory", now=lambda: float(next(clock))) as (laptop, phone):
+        note, anew = two_texts(laptop, phone)
+        (found,) = laptop.conflicts()
+        assert (found.shown.value, [each.value for each in found.kept]) == ("anew", ["one two three"])
+        laptop.undo(anew)
+        phone.undo(anew)
+        sync(laptop, phone)
+        for store in (laptop, phone):
+            read = store.get_document(note)
+            assert read is not None
+            assert (read.content, store.conflicts()) == ("one two three", [])
+
+
+def test_a_text_that_stands_beside_another_stays_listed_when_something_is_typed_into_the_shown_one() -> None:
+    clock = itertools.count(1_800_000_000)
+    with devices(2, backend="memory", now=lambda: float(next(clock))) as (laptop, phone):
+        note, _ = two_texts(laptop, phone)
+        laptop.update_document(edda.Document(id=note, content="anew, and more"))
+        (found,) = laptop.conflicts()
+        assert (found.shown.value, [each.value for each in found.kept]) == ("anew, and more", ["one two three"])
