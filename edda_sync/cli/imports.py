@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -187,11 +189,22 @@ def _lines(path: Path) -> Iterator[IO[bytes]]:
     """Open a file, or stdin for ``-``."""
     if str(path) != STDIN:
         with path.open("rb") as file:
-            yield file
+            yield _readable(path, file)
     elif streams.can_read():
-        yield sys.stdin.buffer
+        yield _readable(path, sys.stdin.buffer)
     else:
         raise UsageError("Standard input is closed, and - reads it; name a file instead. Nothing was imported.")
+
+
+def _readable(path: Path, file: IO[bytes]) -> IO[bytes]:
+    """Refuse a file in UTF-16, as PowerShell writes what is redirected: no line of it could be read."""
+    start = file.peek(2)[:2] if isinstance(file, io.BufferedReader) else b""
+    if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        raise UsageError(
+            f"{_shown(path)} is UTF-16 text; nothing was imported: write it as UTF-8 (in PowerShell, "
+            "`Out-File -Encoding utf8` does)."
+        )
+    return file
 
 
 def _check_markdown(path: Path) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 
 def test_an_import_says_what_it_did_and_what_went_into_metadata(edda: Any, tmp_path: Path) -> None:
     (tmp_path / "issues.jsonl").write_text(
@@ -287,3 +289,10 @@ def test_a_person_is_told_what_an_item_was_imported_from_and_not_what_is_remembe
     assert "imported: todotxt\n" in shown
     assert "import.todotxt" not in shown
     assert "import.todotxt" in edda.json("task", "show", "Buy milk")["metadata"]
+
+
+@pytest.mark.parametrize("name", ["jsonl", "taskwarrior", "todotxt", "ics", "todoist", "beads"])
+def test_a_file_in_utf_16_is_called_that_whatever_it_holds(edda: Any, tmp_path: Path, name: str) -> None:
+    (tmp_path / "x").write_bytes("words".encode("utf-16"))
+    said = edda("import", name, str(tmp_path / "x"), code=2).stderr
+    assert "is UTF-16 text; nothing was imported: write it as UTF-8" in said
