@@ -93,8 +93,10 @@ def list_(as_json: bool) -> None:
 def drop(name: str) -> None:
     """Remove an index. What it was about stays."""
     with opened() as store:
+        before = next((each for each in store.indexes.list() if each.name == name), None)
         store.indexes.drop(name)
-    note(f"Dropped: {name}")
+    again = "" if before is None else f"; `{_command(before)}` makes it again"
+    note(f"Dropped: {safe_line(name)}{again}")
 
 
 def _split(given: str) -> list[str]:
@@ -114,6 +116,19 @@ def _word(kind: str) -> str:
 
 def _type(config: IndexConfig) -> str:
     return "unique" if config.unique else config.index_type.value
+
+
+def _command(config: IndexConfig) -> str:
+    """Return the command that makes an index."""
+    from shlex import join
+
+    columns = [[f'"{part}"' if set(".,") & set(part) else part for part in each] for each in config.paths]
+    words = ["edda", "index", "create", config.name, *map(".".join, columns)]
+    words += [] if config.on == "task" else ["--on", _word(config.on)]
+    words += [] if config.index_type is IndexType.BTREE else ["--type", config.index_type.value]
+    words += ["--unique"] if config.unique else []
+    words += ["--where", config.where_clause] if config.where_clause else []
+    return join(words)
 
 
 def _said(config: IndexConfig) -> str:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import shlex
 from typing import Any
+
+import pytest
 
 
 def test_an_index_is_made_used_listed_and_dropped(edda: Any) -> None:
@@ -16,7 +19,9 @@ def test_an_index_is_made_used_listed_and_dropped(edda: Any) -> None:
         "where": "status = 'open'",
     }  # fmt: skip
     assert edda("index", "list").stdout.startswith("by-effort")
-    assert edda("index", "drop", "by-effort").stderr == "Dropped: by-effort\n"
+    dropped = edda("index", "drop", "by-effort").stderr
+    again = "edda index create by-effort metadata.effort --where 'status = '\"'\"'open'\"'\"''"
+    assert dropped == f"Dropped: by-effort; `{again}` makes it again\n"
     assert "No indexes" in edda("index", "list").stderr
     assert "`edda index list`" in edda("index", "drop", "by-effort", code=3).stderr
     assert "Paint" in edda(*asked).stdout
@@ -76,3 +81,20 @@ def test_columns_may_stand_behind_the_name_without_an_option(edda: Any) -> None:
     said = edda("index", "create", "owner", code=2).stderr
     assert "`edda index create owner metadata.owner`" in said
     assert len(edda.json("index", "list")) == 2
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        ["tickets", "metadata.ticket", "metadata.team", "--unique"],
+        ["places", "metadata.location", "--on", "doc", "--type", "spatial"],
+        ["words", "content", "--on", "doc", "--type", "full-text"],
+        ["odd", 'metadata."a, b"', "--type", "hash", "--where", "title = 'two  blanks'"],
+    ],
+)
+def test_an_index_that_is_dropped_is_made_again_by_the_command_that_is_named(edda: Any, made: list[str]) -> None:
+    edda("index", "create", *made)
+    before = edda.json("index", "list")
+    named = edda("index", "drop", made[0]).stderr.split("`")[1]
+    edda(*shlex.split(named)[1:])
+    assert edda.json("index", "list") == before
