@@ -34,7 +34,7 @@ Shown = dict[str, Any]
 UNTOLD: Final = object()
 """Stands for a text about which the oracle says nothing."""
 
-OWN_SIBLINGS: Final = ("tag.", "created_at", "record")  # several values of these are no conflict
+OWN_SIBLINGS: Final = ("tag.", "file.", "created_at", "record")  # several values of these are no conflict
 DEFAULTS: Final[Shown] = {
     "title": values.TITLE_DEFAULT,
     "status": values.STATUS_DEFAULT,
