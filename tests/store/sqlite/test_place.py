@@ -127,6 +127,15 @@ def test_no_transaction_is_acknowledged_in_a_file_that_is_not_where_it_was(
         assert holds(path, "lost", "elsewhere") == [False, True]
 
 
+def test_nothing_is_acknowledged_once_the_file_was_moved_and_a_link_to_it_left(store: SqliteStore, path: Path) -> None:
+    store.transact(put("before"))
+    path.symlink_to(path.rename(path.parent.with_name("moved.db")))  # others look for the journal beside moved.db
+    with pytest.raises(ReplacedStoreError):
+        store.transact(put("lost"))
+    store.close()
+    assert holds(path, "before", "lost") == [True, False]
+
+
 def test_a_transaction_fails_if_its_file_is_taken_away_meanwhile(store: SqliteStore, path: Path) -> None:
     def work(tx: StoreWriter) -> None:
         tx.meta.set("lost", b"")
@@ -290,13 +299,16 @@ def test_checking_all_places_takes_three_system_calls(
     store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
-    real = os.stat
 
-    def counted(*args: Any, **options: Any) -> os.stat_result:
-        calls.append(args)
-        return real(*args, **options)
+    def counted(real: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:
+        def count(*args: Any, **options: Any) -> os.stat_result:
+            calls.append(args)
+            return real(*args, **options)
 
-    monkeypatch.setattr(os, "stat", counted)
+        return count
+
+    for name in ("stat", "lstat"):
+        monkeypatch.setattr(os, name, counted(getattr(os, name)))
     connection = store._committer._connection
     assert Place.check_all(store._place, connection) == Path(f"{path}-wal").stat().st_size
     assert len(calls) == 4, "the fourth is this test's own"
