@@ -26,6 +26,7 @@ from edda_sync.store.seams import StoreReader
 from edda_sync.sync.exchange import SUMMARY_HASH_BYTES
 from edda_sync.sync.packing import Packing
 from edda_sync.sync.unpacking import Unpacked, Unpacking
+from edda_sync.words.callbacks import Callback
 from edda_sync.words.errors import BackupError, BackupKeyError, DamagedBackupError, NewerBackupError, RemoteError
 
 MAGIC: Final = b"EDDABNDL\x01"
@@ -69,6 +70,7 @@ def write(
         since: What whoever takes it holds already.
         tell: Is told how many changes were written so far.
     """
+    tell = Callback(tell, "The progress of a bundle")
     digest = blake2b(digest_size=32)
 
     def put(data: bytes) -> None:
@@ -147,6 +149,7 @@ def take(
     Raises:
         BackupError: It continues what is not here: take an earlier bundle first.
     """
+    tell = Callback(tell, "The progress of a bundle")
     total = Unpacked()
     for data in _objects(file, name):
         came = unpacking.take(runs.read([objects.open(name_of(data), data, Kind.RUN)]))

@@ -39,6 +39,7 @@ from edda_sync.engine.opened import STORE_ID
 from edda_sync.engine.standing import Remembered
 from edda_sync.segments import run as runs
 from edda_sync.words import values
+from edda_sync.words.callbacks import Callback
 from edda_sync.words.config import BackupConfig
 from edda_sync.words.errors import BackupError, NotFoundError, TargetError, shown
 from edda_sync.words.folders import proofs_folder
@@ -97,14 +98,14 @@ class BackupManager:
         Make a backup of what the store holds now, prove it, and let those go that need not be kept.
 
         Args:
-            tell: Is told what is being done.
+            tell: Is told what is being done, until it raises something, which the log says. So in the other methods.
             spared: A backup that is kept all the same, because it is being restored.
 
         Raises:
             BackupError: It could not be made. The store and the backups before are as they were.
             UsageError: The log behind the segment with which this store began is not here yet.
         """
-        storage, source = self.storage, self._source
+        storage, source, tell = self.storage, self._source, _once_broken_quiet(tell)
         with self._noted.made(), self.repository.remembering(), self._proof("kept") as proof:
             if self._noted.now().is_distrusted:
                 proof.begin_anew()
@@ -213,6 +214,7 @@ class BackupManager:
             backups: The oldest first.
             tell: Is told what is being done.
         """
+        tell = _once_broken_quiet(tell)
         with self._noted.if_it_ends(TargetError), self._fresh() as proof:
             key = self.storage.identity.public_key
             for each in Verifying(self.repository, proof, tell, key).verify(backups):
@@ -241,7 +243,7 @@ class BackupManager:
             if until_ms is None:
                 proof.begin_with_own(self.repository, backup, self.storage.identity.public_key)
             with self._naming(backup):
-                Verifying(self.repository, proof, tell).restore(backup, until_ms)
+                Verifying(self.repository, proof, _once_broken_quiet(tell)).restore(backup, until_ms)
             yield proof.engine
 
     def _naming(self, backup: Manifest) -> AbstractContextManager[None]:
@@ -294,6 +296,7 @@ class BackupManager:
             until_ms, tell: As for :meth:`restored`.
             files: Whether only attached files are to come back; then no change is taken either.
         """
+        tell = _once_broken_quiet(tell)
         if not (only or files):
             self._take(backup, until_ms, tell)
         tell("bringing back what is missing")
@@ -314,6 +317,7 @@ class BackupManager:
         Args:
             backup, restored, only, until_ms, tell: As for :meth:`bring_back`.
         """
+        tell = _once_broken_quiet(tell)
         if not only:
             self._take(backup, until_ms, tell)
         tell("changing everything back")
@@ -373,6 +377,11 @@ class BackupManager:
                 yield proof
             finally:
                 proof.remove()
+
+
+def _once_broken_quiet(tell: Progress) -> Progress:
+    """Return what tells the program what is being done, until the program's function raises an exception."""
+    return Callback(tell, "The progress of a backup")
 
 
 def _documents(only: Collection[str]) -> frozenset[bytes] | None:

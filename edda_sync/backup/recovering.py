@@ -29,6 +29,7 @@ from edda_sync.sealing import keyfile
 from edda_sync.transport import identity as identities
 from edda_sync.transport.identity import Identity
 from edda_sync.words import values
+from edda_sync.words.callbacks import Callback
 from edda_sync.words.config import FILES_FOLDER, ROCKSDB_FOLDER, StorageBackend, StorageConfig, absolute
 from edda_sync.words.errors import (
     BackupError,
@@ -95,6 +96,7 @@ def recover(
         BackupError: No backup can be opened, or it does not hold what it says. Nothing was made.
         NotFoundError: There is no backup with that number, or of that device.
     """
+    tell = Callback(tell, "The progress of a restoration")
     home = absolute(home)
     database = config.database(home)
     if make_room is None:
@@ -158,6 +160,7 @@ def refill(
         BackupError: The backup does not hold what it says. The store can be thrown away.
         LimitError: The workspace has as many devices as it may have.
     """
+    tell = Callback(tell, "The progress of a restoration")
     store.own.use(opener.identity if isinstance(opener, RecoveryCode) else opener)
     try:
         revive(store, entered.repository, backup, entered.keys.ring, tell, held)

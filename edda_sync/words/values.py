@@ -49,7 +49,7 @@ def text(field: str, value: object, *, bytes_max: int = limits.TEXT_BYTES_MAX) -
             raise InvalidValueError(field, why, value) from None
         if size > bytes_max:
             raise InvalidValueError(field, f"is {size:,} bytes long, and at most {bytes_max:,} fit", value)
-    return value
+    return str.__str__(value)  # of a kind of text that a library has made, the text
 
 
 def line(field: str, value: object, *, code_points_max: int = limits.NAME_CODE_POINTS_MAX) -> str:

@@ -51,6 +51,19 @@ def take(engine: StorageEngine, data: bytes) -> Unpacked:
     return bundle.take(io.BytesIO(data), source.objects, source.unpacking, "x.edda")
 
 
+def test_a_function_that_is_told_and_raises_ends_no_bundle(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:
+    def tell(_what: object) -> None:
+        raise RuntimeError("of the program")
+
+    laptop, phone = pair
+    file, source = io.BytesIO(), Source(laptop)
+    bundle.write(file, source.packing, source.objects, (), tell)
+    file.seek(0)
+    source = Source(phone)
+    assert bundle.take(file, source.objects, source.unpacking, "x.edda", tell).applied == 1
+    assert len(caplog.records) == 2
+
+
 def test_two_sticks_make_two_devices_equal_and_twice_does_no_harm(pair: Pair) -> None:
     laptop, phone = pair
     there = made(laptop)

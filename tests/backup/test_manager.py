@@ -46,6 +46,30 @@ def test_a_backup_is_made_listed_found_and_verified(laptop: StorageEngine) -> No
     assert sorted(path.name for path in manager.backup_path.iterdir()) == ["kept", "kept.lock"]
 
 
+def test_a_function_that_is_told_and_raises_is_told_no_more_and_ends_no_backup(
+    laptop: StorageEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[str] = []
+
+    def tell(doing: str) -> None:
+        told.append(doing)
+        raise RuntimeError("of the program")
+
+    manager = BackupManager(laptop, Place())
+    backup = manager.back_up(tell).manifest
+    assert [each.error for each in manager.verify([backup], tell)] == [None]
+    laptop.delete_task(laptop.query_tasks()[0].id)
+    with manager.restored(backup, tell) as restored:
+        assert manager.bring_back(backup, restored, manager.compare(restored), tell=tell).items == 1
+    with manager.restored(backup, tell) as restored:
+        manager.make_true(backup, restored, tell=tell)
+    assert len(told) == 6, "once for each call"
+    (said,) = {each.message for each in caplog.records}
+    assert said.startswith(
+        "The progress of a backup is not told any more: the program's own function raised RuntimeError"
+    )
+
+
 def spoil(place: Place, name: str) -> None:
     key = next(key for key in place.held if key.endswith(name))
     place.held[key] = place.held[key][:-1] + b"!"

@@ -43,6 +43,15 @@ def test_any_unicode_text_is_taken_as_it_is(text: str) -> None:
     assert values.text("field", text) == text
 
 
+class OfALibrary(str):
+    """A kind of text, as libraries for web pages and tables have one."""
+
+
+def test_of_a_kind_of_text_that_a_library_has_made_the_text_is_taken() -> None:
+    assert type(values.text("field", OfALibrary("words"))) is str
+    assert type(values.line("field", OfALibrary("words"))) is str
+
+
 @pytest.mark.parametrize("character", ["a", "é", "語", "\U0001f642"])
 def test_a_texts_size_counts_in_bytes_of_utf8(character: str) -> None:
     size = len(character.encode())

@@ -64,7 +64,9 @@ class Place:
         """
         known = self._bytes  # read before the check: another thread may check a grown file meanwhile
         try:
-            found = os.lstat(self._name)  # a link to the file: other processes look for the journal beside what it names
+            found = os.lstat(
+                self._name
+            )  # a link to the file: other processes look for the journal beside what it names
         except (FileNotFoundError, NotADirectoryError):
             raise LostStoreError(self._name, self._left()) from None
         except OSError:
