@@ -321,6 +321,36 @@ def test_contributing_names_only_files_that_exist() -> None:
             assert (ROOT / name).exists() or (ROOT / "edda_sync" / name).exists(), name
 
 
+def folders_of_the_package() -> list[list[str]]:
+    """Return the parts of the package from below, those of one layer together, by the contract of imports."""
+    contract = (ROOT / ".importlinter").read_text(encoding="utf-8").split("[importlinter:contract:layers]")[1]
+    layers = contract.split("layers =\n")[1].split("exhaustive")[0].split("\n")
+    return [re.findall(r"\w+", layer) for layer in reversed(layers) if layer]
+
+
+def test_contributing_has_a_row_for_each_part_of_the_package_and_names_what_is_in_it() -> None:
+    rows = {row[0].strip("` /").removeprefix("edda_sync/"): row[1] for row in table(CONTRIBUTING, "place")[1:]}
+    parts = {
+        part if (ROOT / "edda_sync" / part).is_dir() else f"{part}.py"
+        for each in folders_of_the_package()
+        for part in each
+    }
+    assert parts - rows.keys() == set()
+    for part in parts:
+        modules = {each.stem for each in (ROOT / "edda_sync" / part).rglob("*")}
+        for name in re.findall(r"`([\w/]+)`", rows[part]):
+            path = ROOT / "edda_sync" / name
+            assert name.strip("/") in modules or path.exists() or path.with_suffix(".py").exists(), (part, name)
+
+
+def test_contributing_says_in_which_order_the_parts_import_each_other() -> None:
+    said = re.search(r"Imports run one way: ([^.]+)\.", CONTRIBUTING)
+    assert said is not None
+    assert [sorted(re.findall(r"\w+", each)) for each in said[1].split("<-")] == [
+        sorted(each) for each in folders_of_the_package()
+    ]
+
+
 def test_the_documents_link_only_to_files_that_exist() -> None:
     for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")):
         for target in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text(encoding="utf-8")):

@@ -1,9 +1,10 @@
 """
 Imports: what other programs hold, as tasks and documents here.
 
-The sources ``beads`` and ``markdown`` are other programs'; ``jsonl`` takes what ``edda export`` wrote.
+The sources ``beads``, ``ics``, ``markdown``, ``taskwarrior``, ``todoist`` and ``todotxt`` are other programs' (Markdown is
+anybody's); ``jsonl`` takes what ``edda export`` wrote.
 
-A source maps what it reads to :class:`Imported` items (``beads``, ``markdown``: pure but for reading files);
+A source maps what it reads to :class:`Imported` items, and only reads files;
 :func:`merge_into` writes them. An item's id follows from its id in the source, so that it is one and the same on every
 device, whoever imports it and how often.
 
