@@ -9,7 +9,7 @@ import click
 from edda_sync.cli import items
 from edda_sync.cli.common import print_json, say
 from edda_sync.cli.days import Moment
-from edda_sync.words.errors import UsageError
+from edda_sync.words.errors import NotThenError
 from edda_sync.words.model import Document, Item, Task
 
 if TYPE_CHECKING:
@@ -42,12 +42,12 @@ def find(store: StorageEngine, of: type[T], reference: str, moment: str) -> T:
     Return a task or document as it was at a time, or after a change.
 
     Raises:
-        UsageError: It was not there then, or in the trash.
+        NotThenError: It was not there then, or in the trash.
     """
     kind = of.__name__.lower()
     found = store.as_of(kind, items.whole_id(store, kind, reference), moment)
     if not isinstance(found, of):
-        raise UsageError(f"This {kind} was not there then, or was in the trash: `edda history {reference}` shows when.")
+        raise NotThenError(kind, reference)
     return found
 
 

@@ -10,7 +10,7 @@ from edda_sync.cli.columns import print_table
 from edda_sync.cli.commands import Group
 from edda_sync.cli.common import json_option, note, opened, print_json, safe_line, said_if_long, say
 from edda_sync.cli.progress import Progress
-from edda_sync.words.errors import UsageError
+from edda_sync.words.errors import UsageError, typed
 from edda_sync.words.indexes import IndexConfig, IndexType, as_data
 
 
@@ -50,10 +50,12 @@ def create(
     """
     named = [each for given in (*column, *columns) for each in _split(given)]
     if not named:
-        shown = safe_line(name)
+        shown, key = (
+            typed(safe_line(name)),
+            typed(f'metadata."{name}"' if "." in name else f"metadata.{safe_line(name)}"),
+        )
         raise UsageError(
-            f"Name the column or key that the index is of, as in `edda index create {shown} metadata.{shown}`; nothing was "
-            "made."
+            f"Name the column or key that the index is of, as in `edda index create {shown} {key}`; nothing was made."
         )
     with opened(make=True) as store, ExitStack() as stack:
         progress = Progress("Indexing", store.counts()[f"{_kind(on)}s"])

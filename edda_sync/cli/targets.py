@@ -29,7 +29,7 @@ from edda_sync.cli.common import (
 from edda_sync.cli.running import Waiting
 from edda_sync.engine.opening import has_store
 from edda_sync.words.asking import asker
-from edda_sync.words.errors import TargetError, UsageError
+from edda_sync.words.errors import TargetError, UsageError, typed
 
 _LOOK_S: Final = 3.0  # how long a list waits for a folder, which may lie behind a network
 _PLACES: Final = {
@@ -131,13 +131,13 @@ def _named(name: str, url: str | None) -> tuple[str, str]:
     if url is None:
         if naming.is_place(name) or Path(name).is_dir():
             return "", name
-        shown = safe_line(name)
+        shown, folder, bucket = (typed(safe_line(each)) for each in (name, f"/media/{name}", f"s3://{name}/edda"))
         raise UsageError(
-            f"Where is {shown}? Name the folder or bucket behind it, as in `edda backup target add {shown} /media/{shown}`, "
-            f"or `edda backup target add s3://{shown}/edda`. Nothing was changed."
+            f"Where is {shown}? Name the folder or bucket behind it, as in `edda backup target add {shown} {folder}`, "
+            f"or `edda backup target add {bucket}`. Nothing was changed."
         )
     if naming.is_place(name) and not naming.is_place(url):
-        place, called = safe_line(name), safe_line(url)
+        place, called = typed(safe_line(name)), typed(safe_line(url))
         raise UsageError(f"The name stands first: `edda backup target add {called} {place}`. Nothing was changed.")
     return name, url
 

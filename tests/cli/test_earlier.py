@@ -20,4 +20,13 @@ def test_what_was_there_at_a_time_is_shown_and_what_was_not_is_said(edda: Any) -
     assert edda.json("doc", "show", note, "--at", moment)["content"] == "first words"
     assert edda.json("task", "show", task, "--at", later)["title"] == "Milk"
     assert "title: Milk" in edda("task", "show", task, "--at", later).stdout
-    assert "edda history" in edda("doc", "show", note, "--at", "2000-01-01", code=2).stderr
+    assert "edda history" in edda("doc", "show", note, "--at", "2000-01-01", code=3).stderr
+
+
+def test_what_was_not_there_then_ends_with_3_and_names_a_command_that_can_be_copied(edda: Any) -> None:
+    edda("task", "add", "Buy milk")
+    edda("doc", "add", "-", "--title", "Shopping list", stdin=b"x")
+    for kind, title in (("task", "Buy milk"), ("doc", "Shopping list")):
+        said = edda(kind, "show", title, "--at", "2020-01-01", code=3).stderr
+        assert f"`edda history '{title}'` shows when." in said
+        assert edda("history", title).stdout

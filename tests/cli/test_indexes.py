@@ -98,3 +98,8 @@ def test_an_index_that_is_dropped_is_made_again_by_the_command_that_is_named(edd
     named = edda("index", "drop", made[0]).stderr.split("`")[1]
     edda(*shlex.split(named)[1:])
     assert edda.json("index", "list") == before
+
+
+def test_a_name_with_a_space_stands_in_quotes_in_the_command_that_is_shown(edda: Any) -> None:
+    said = edda("index", "create", "my effort", code=2).stderr
+    assert "`edda index create 'my effort' 'metadata.my effort'`" in said

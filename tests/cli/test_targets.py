@@ -279,3 +279,8 @@ def test_one_place_has_one_name_also_where_its_drive_is_away_or_elsewhere(edda: 
     edda("backup", "target", "add", "stick", str(tmp_path / "elsewhere"), "--force")
     (found,) = edda.json("backup", "target", "list")
     assert (found["name"], found["root"]) == ("stick", str(tmp_path / "elsewhere"))
+
+
+def test_a_target_with_a_space_in_its_name_stands_in_quotes_in_the_command_that_is_shown(edda: Edda) -> None:
+    said = edda("backup", "target", "add", "my stick", code=2).stderr
+    assert "`edda backup target add 'my stick' '/media/my stick'`" in said

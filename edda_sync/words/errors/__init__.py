@@ -12,6 +12,7 @@ All errors of edda-sync, as one tree. Each says whose fault it is, what happened
     │   ├── ClashError             a unique index forbids it (index, kind, columns, other, item)
     │   ├── NotFoundError          no such task, document, tag or device (kind, reference)
     │   │   ├── InTrashError       it was deleted, and can come back (kind, reference)
+    │   │   ├── NotThenError       it was not there at a time, or in the trash then (kind, reference)
     │   │   ├── NothingToUndoError nobody here wrote what is not taken back already (agent)
     │   │   ├── NotLinkedError     a task and a document have no link (reference, document)
     │   │   └── NotTaggedError     a task or document does not carry a tag (kind, reference, tag)
@@ -111,6 +112,7 @@ from edda_sync.words.errors.local import (
     NothingToUndoError,
     NotLinkedError,
     NotTaggedError,
+    NotThenError,
     OutdatedError,
     SettingError,
     StaleError,
@@ -230,6 +232,7 @@ __all__ = [
     "NotPrivateError",
     "NotReachableError",
     "NotTaggedError",
+    "NotThenError",
     "NothingToUndoError",
     "OutdatedError",
     "OwnKeyError",

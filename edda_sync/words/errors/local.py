@@ -134,6 +134,16 @@ class InTrashError(NotFoundError):
         self.args = (f"The {kind} {shown(reference)} is in the trash; `{restore}` brings it back.",)
 
 
+class NotThenError(NotFoundError):
+    """A task or document was not there at a time that was named, or was in the trash then."""
+
+    def __init__(self, kind: str, reference: str) -> None:
+        super().__init__(kind, reference)
+        self.args = (
+            f"This {kind} was not there then, or was in the trash: `edda history {typed(reference)}` shows when.",
+        )
+
+
 class NothingToUndoError(NotFoundError):
     """On this device nobody, or this agent, wrote anything that is not taken back."""
 

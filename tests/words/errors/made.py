@@ -21,6 +21,7 @@ MADE: list[EddaError] = [
     errors.ExistsError("index", "by-effort"),
     errors.ClashError("tickets", "task", ["metadata.ticket"], ID, ID),
     errors.InTrashError("task", ID),
+    errors.NotThenError("task", "Buy milk"),
     errors.NothingToUndoError(),
     errors.NothingToUndoError("claude"),
     errors.NotLinkedError(ID, ID),
