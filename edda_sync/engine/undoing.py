@@ -7,6 +7,7 @@ others wrote since stays (:mod:`~edda_sync.fold.inverse`), and the result says w
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple
@@ -133,22 +134,37 @@ def _settled(reader: StoreReader, keys: Collection[bytes], dots: Collection[Dot]
     Return the changes of some entities that were taken back, with the undos that did so.
 
     They count as if neither had been: what an undo wrote is not somebody's later work, which an undo of what was before it
-    would have to leave. An undo that was taken back, or is to be, does not count.
+    would have to leave. An undo that was taken back, or is to be, does not count; nor does one that put an item into the
+    trash, from where somebody has brought it back, later or at the same time.
     """
-    done_with, settled, restored = set[Dot](), set[Dot](), set[bytes]()
+    done_with, settled = set[Dot](), set[Dot]()
+    wrote, undos = defaultdict[bytes, list[Dot]](list), list[tuple[Dot, Header, list[ops.Delete]]]()
     for position in sorted({each for key in keys for each in reader.mentions.of(key)}, reverse=True):
         logged = reader.log.read(position)
         dot, header = (logged.actor, logged.seq), changes.decode_header(logged.raw)
-        done = [*operations_of(reader, logged)]
-        if dot not in done_with:
-            restored.update(key_of(one.kind, one.id) for one in done if isinstance(one, ops.Touch))
-        if is_undo(header) and dot not in done_with and dot not in dots:
-            if any(isinstance(one, ops.Delete) and key_of(one.kind, one.id) in restored for one in done):
-                continue  # who brought the item back later has taken this undo back
-            taken = _named(reader, header)
-            done_with.update(taken)
-            settled.update((dot, *taken) if taken else ())
+        if dot in dots:
+            continue
+        deletions = list[ops.Delete]()
+        for one in operations_of(reader, logged):
+            if isinstance(one, ops.Delete):
+                deletions.append(one)
+            elif not wrote[key := key_of(one.kind, one.id)] or wrote[key][-1] != dot:
+                wrote[key].append(dot)
+        if is_undo(header):
+            undos.append((dot, header, deletions))
+    for dot, header, deletions in undos:
+        if dot in done_with or any(_is_answered(one, wrote[key_of(one.kind, one.id)], done_with) for one in deletions):
+            continue
+        taken = _named(reader, header)
+        done_with.update(taken)
+        settled.update((dot, *taken) if taken else ())
     return settled
+
+
+def _is_answered(deletion: ops.Delete, wrote: Collection[Dot], done_with: Collection[Dot]) -> bool:
+    """Tell whether somebody has written to an item without having been seen by a deletion of it, which brought it back."""
+    seen = dict(deletion.seen)
+    return any(seq > seen.get(actor, 0) for actor, seq in wrote if (actor, seq) not in done_with)
 
 
 def _title(reader: StoreReader, entity: Entity) -> str:

@@ -194,6 +194,30 @@ def test_words_that_two_devices_deleted_come_back_once_both_deletions_are_taken_
         assert content(laptop, note) == "milk 🥚🥚 flour"
 
 
+# --- items that were in the trash meanwhile -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_what_came_back_by_an_edit_at_the_time_of_an_undo_goes_and_comes_with_that_edit(first: int) -> None:
+    with devices(3, backend="memory") as stores:
+        laptop, phone, tablet = stores
+        task = laptop.create_task(edda.Task(title="Milk"))
+        sync(laptop, phone)
+        laptop.undo()
+        phone.update_task(edda.Task(id=task, title="Oat milk"))
+        edit = phone.history(task).changes[0].dot
+        for each in (stores[first], stores[1 - first], laptop):
+            sync(tablet, each)
+        read = tablet.get_task(task)
+        assert read is not None, "a deletion never swallows an edit that it had not seen"
+        undo = undone_of(tablet, edit)
+        assert tablet.get_task(task) is None
+        undone_of(tablet, undo)
+        again = tablet.get_task(task)
+        assert again is not None
+        assert again.title == "Oat milk"
+
+
 # --- whole texts --------------------------------------------------------------------------------------------------------
 
 
