@@ -46,8 +46,9 @@ def highlighted(text: str, marks: Sequence[tuple[int, int]]) -> Styled:
 
 
 def print_table(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], below: Sequence[str] = (), *, cuts: bool = False
-) -> None:
+    headings: Sequence[str], rows: Sequence[Sequence[str]], below: Sequence[str] = (), *, cuts: bool = False,
+    spare: Sequence[str] = (),
+) -> None:  # fmt: skip
     """
     Print rows in columns, two spaces apart. The last column is not padded. A person sees headings above the rows.
 
@@ -59,15 +60,21 @@ def print_table(
         rows: Rows of texts. A missing text is :data:`NOTHING`.
         below: For a person, a line below each row, which is safe; an empty one is not shown.
         cuts: Whether the last column is cut where a person's terminal ends, since it is only a hint of something longer.
+        spare: Names of columns that are left out where a terminal is too narrow for them and the last one, the first first.
     """
     if not on_terminal():
         click.echo("".join("\t".join(map(_plain, row)) + "\n" for row in rows), nl=False)
         return
     safe = [[cell if isinstance(cell, (Styled, Cell)) else safe_line(cell) for cell in row] for row in rows]
     shown = _told([headings, *safe])
-    widths = [max(map(columns, column)) for column in zip(*shown, strict=True)]
+    widths = _widths(shown)
+    for name in spare:
+        if terminal_width() - _before_last(widths) < _LEAST and name in shown[0]:
+            at = shown[0].index(name)
+            shown = [row[:at] + row[at + 1 :] for row in shown]
+            widths = _widths(shown)
     if cuts:
-        room = max(terminal_width() - sum(widths[:-1]) - len(GAP) * (len(widths) - 1), _LEAST)
+        room = max(terminal_width() - _before_last(widths), _LEAST)
         shown = [[*row[:-1], _cut(row[-1], room)] for row in shown]
     lines = [_padded(row, widths) for row in shown]
     lines[0] = styled(lines[0], bold=True)
@@ -75,6 +82,15 @@ def print_table(
         pairs = zip(lines[1:], below, strict=True)
         lines[1:] = [each for line, more in pairs for each in ((line, f"    {more}") if more else (line,))]
     click.echo("".join(f"{line}\n" for line in lines), nl=False)
+
+
+def _widths(shown: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(columns, column)) for column in zip(*shown, strict=True)]
+
+
+def _before_last(widths: Sequence[int]) -> int:
+    """Return how many columns of a terminal stand before the last column of a table."""
+    return sum(widths[:-1]) + len(GAP) * (len(widths) - 1)
 
 
 def terminal_width() -> int:
@@ -92,7 +108,7 @@ def fitted(text: str, room: int) -> str:
     used, at = 1, 0  # of the ellipsis
     while at < len(text) and (used := used + columns(text[at])) <= room:
         at += 1
-    return text[:at].rstrip() + _ELLIPSIS
+    return text[:at].rstrip(f" {_ELLIPSIS}") + _ELLIPSIS  # which may have been cut before
 
 
 def _cut(cell: str, room: int) -> str:

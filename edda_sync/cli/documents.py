@@ -234,7 +234,13 @@ def _print_documents(
         note(none)
     else:
         rows = [[shorts[d.id], d.doc_type, times.past(d.updated_at), items.with_tags(d.title, d.tags)] for d in found]
-        print_table(["id", "type", "updated", "title"], rows, items.found_lines(found, rows, text), cuts=True)
+        print_table(
+            ["id", "type", "updated", "title"],
+            rows,
+            items.found_lines(found, rows, text),
+            cuts=True,
+            spare=("type", "updated"),
+        )
 
 
 @doc.command("show")

@@ -39,7 +39,7 @@ def print_tasks(tasks: Sequence[Task], shorts: Mapping[str, str], text: str | No
     ordered = [each for each, _ in placed]
     print_table(
         ["id", "status", "priority", "due", "title"], rows, items.found_lines(ordered, rows, text, [m for _, m in placed]),
-        cuts=True,
+        cuts=True, spare=("status", "priority", "due"),
     )  # fmt: skip
     note(summary(tasks, len(late)))
 

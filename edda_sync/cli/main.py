@@ -233,7 +233,7 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
         ctx.exit()
 
 
-@click.command("edda", cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command("edda", cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.option("--home", metavar="DIR", envvar="EDDA_HOME", type=FilePath(), help="The store's folder.")
 @click.option(
     "--agent", metavar="NAME", envvar="EDDA_AGENT", help="Who does this, if not you: the name of an AI agent."

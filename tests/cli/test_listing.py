@@ -49,7 +49,7 @@ def on_columns(home: Any, width: int, *args: str, **environment: str) -> list[st
     return printed.decode().replace("\r", "").splitlines()
 
 
-@pytest.mark.parametrize("width", [60, 100])
+@pytest.mark.parametrize("width", [34, 60, 100])
 def test_a_long_title_takes_one_line_of_any_terminal(edda: Any, width: int) -> None:
     edda("task", "add", "x" * 300)
     edda("task", "add", "長" * 300, "--tag", "home")
@@ -58,7 +58,7 @@ def test_a_long_title_takes_one_line_of_any_terminal(edda: Any, width: int) -> N
         lines = bare("\n".join(on_columns(edda.home, width, *command)))
         rows = [line for line in lines if "xx" in line or "長" in line or "yy" in line]
         assert rows
-        assert all("…" in row and columns(row) <= width for row in rows), rows
+        assert all("…" in row and "……" not in row and columns(row) <= width for row in rows), rows
     if width == 100:
         assert any("#home" in line for line in on_columns(edda.home, width, "task", "list")), "tags stay"
     assert "x" * 300 in edda("task", "list").stdout, "a program gets all of it"
@@ -134,3 +134,21 @@ def test_a_task_without_a_date_is_never_overdue() -> None:
     assert not listing.is_overdue(
         Task(id="1", title="t", status="cancelled", due_date="2026-11-24T00:00:00.000Z"), NOON
     )
+
+
+def test_a_narrow_terminal_shows_titles_and_leaves_out_other_columns(edda: Any) -> None:
+    edda("task", "add", "Buy milk at the corner", "--due", "2030-01-01")
+    headings = {
+        width: bare("\n".join(on_columns(edda.home, width, "task", "list")))[0].split() for width in (30, 45, 60)
+    }
+    assert headings == {
+        30: ["id", "title"],
+        45: ["id", "due", "title"],
+        60: ["id", "status", "priority", "due", "title"],
+    }
+
+
+def test_a_help_is_as_wide_as_a_terminal_and_no_wider_than_one_can_read(edda: Any) -> None:
+    for width, most in ((60, 60), (100, 100), (200, 120)):
+        lines = bare("\n".join(on_columns(edda.home, width, "task", "list", "--help")))
+        assert most - 25 < max(map(columns, lines)) <= most
