@@ -170,5 +170,5 @@ def _readable(reader: StoreReader, texts: Texts, entity: Entity, name: str, cont
 
         return as_data(uniques.decode(name.removeprefix(uniques.GROUP), content))
     if name == "status" and isinstance(content, list):
-        return content[0]
+        return " ".join(content)  # and when it was done: otherwise two that differ in that would look alike
     return content

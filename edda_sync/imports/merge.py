@@ -175,7 +175,7 @@ class _Merger:
                 taken[name] = value
             elif (base := _base_text(name, before, value, have.get(name))) is not None:
                 merged[name] = (base, str(value))
-            elif self._prefer != HERE:
+            elif self._prefer != HERE and not _are_done(name, value, have.get(name)):
                 left.append(name)
                 hashes.pop(name, None)
                 if name in before.hashes:
@@ -225,6 +225,11 @@ def _base_text(name: str, before: Memory, value: Any, here: Any) -> str | None:
 def _forms(name: str, value: Any) -> list[Any]:
     """Return the cell values that count as the current one: a source may say when a task was done, or only that it was."""
     return [value, value[0]] if name == "status" and isinstance(value, list) else [value]
+
+
+def _are_done(name: str, *sides: Any) -> bool:
+    """Tell whether both sides say that a task is done, at whatever time each."""
+    return name == "status" and all("done" in _forms(name, each) for each in sides)
 
 
 def _called(name: str, wanted: Cells, have: Cells) -> str:

@@ -166,3 +166,15 @@ def test_the_stores_in_rocksdb_in_sqlite_and_in_memory_list_the_same_places(tmp_
         (conflict,) = stores[0].conflicts()
         assert sorted(each.value for each in conflict.kept) == ["15", "20", "25"]
         assert [store.conflicts() for store in stores] == [[conflict]] * 3
+
+
+def test_of_two_times_at_which_a_task_was_done_each_is_told() -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        task = laptop.create_task(edda.Task(title="T"))
+        sync(laptop, phone)
+        times = ["2026-01-01T00:00:00.000Z", "2026-02-02T00:00:00.000Z"]
+        for store, time in zip((laptop, phone), times, strict=True):
+            store.update_task(edda.Task(id=task, status="done", completed_at=time))
+        sync(laptop, phone)
+        (found,) = laptop.conflicts()
+        assert sorted(str(each.value) for each in (found.shown, *found.kept)) == [f"done {time}" for time in times]

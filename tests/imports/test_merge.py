@@ -270,3 +270,14 @@ def test_two_devices_that_import_the_real_files_show_each_once() -> None:
         assert laptop.conflicts() == []
         assert len(laptop.query_tasks(TaskQuery())) == 704
         assert len(phone.query_documents(DocumentQuery())) == len(list((PAGES / "tldr-hi").rglob("*.md")))
+
+
+def test_a_task_that_is_done_on_both_sides_at_different_times_is_not_open(store: StorageEngine) -> None:
+    merge(store, FIRST)
+    store.update_task(Task(id=task_of(store, "bd-1").id, status="done"))
+    at = task_of(store, "bd-1").completed_at
+    for day in ("01", "02"):
+        report = merge(store, {**FIRST, "status": "closed", "closed_at": f"2026-01-{day}T00:00:00Z"})
+        assert (report.edited, task_of(store, "bd-1").completed_at) == ([], at)
+    report = merge(store, {**FIRST, "status": "blocked"})
+    assert report.edited == [("bd-1", "status")], "to that nobody has agreed"
