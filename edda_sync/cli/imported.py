@@ -84,6 +84,7 @@ def _as_json(
         "kept": dict(report.kept),
         "nearly": dict(report.nearly),
         "refused": [{"name": each.name, "why": each.why} for each in refused],
+        "lacking": [{"name": name, "file": file} for name, file in report.lacking],
         "unattached": [{"name": each.name, "why": each.why} for each in report.unattached],
         "left_out": [{"name": each.name, "why": each.why} for each in left_out],
         "items": [
@@ -138,6 +139,12 @@ def _tell_metadata(report: Report) -> None:
 def _tell_attached(report: Report) -> None:
     if report.attached:
         note(f"Attached: {count(report.attached, 'file')}.")
+    if report.lacking:
+        note(
+            f"Not attached here, since their documents were here already: {count(len(report.lacking), 'file')}; "
+            "`--prefer source` attaches them."
+        )
+        _list([f"{name}: {file}" for name, file in report.lacking])
     if report.unattached:
         note(f"Could not be attached: {len(report.unattached):,}.")
         _list([f"{each.name}: {each.why}" for each in report.unattached])

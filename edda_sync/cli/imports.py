@@ -130,7 +130,8 @@ def markdown(path: Path, under: str, hidden: bool, same: bool, **options: Any) -
 
     A document is known again by what `edda export --format markdown` noted in the folder, by its folder's name and its path
     inside, and, if it was renamed, by its content. Title, tags and times come from front matter. What both sides have
-    edited is merged. What lies in a folder NAME.files beside NAME.md is attached to its document when that is made.
+    edited is merged. What lies in a folder NAME.files beside NAME.md is attached to its document when that is made; what
+    came there since is told, and attached with --prefer source.
     """
     from edda_sync.imports import markdown as source
 

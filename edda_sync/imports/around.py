@@ -7,16 +7,15 @@ the source.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from edda_sync.imports.batches import batches
-from edda_sync.imports.merge import HERE, SOURCE, attach
+from edda_sync.imports.merge import HERE, SOURCE, attach, lacking_files
 from edda_sync.imports.report import CREATED, UPDATED, Report, Row
-from edda_sync.imports.source import Attach, Imported
+from edda_sync.imports.source import Imported
 from edda_sync.words.listed import Link, Tag
 
 if TYPE_CHECKING:
@@ -83,8 +82,7 @@ class Around:
         for each in items:
             if not each.files or each.item.id in made or self.store.get_document(each.item.id) is None:
                 continue
-            here = Counter(one.name for one in self.store.attachments(each.item.id))
-            lacking = [one for one in each.files if not _has(here, one)]
+            lacking = lacking_files(self.store, each)
             fields = [f"attachment {one.name}" for one in lacking]
             if self._takes(each.item.title, each.item.id, fields) and not self.dry_run:
                 work = partial(_attach, replace(each, files=lacking), self.report)
@@ -98,12 +96,6 @@ class Around:
         elif self.prefer != HERE:
             self.report.edited += [(name, each) for each in fields]
         return bool(fields) and self.prefer == SOURCE
-
-
-def _has(here: Counter[str], file: Attach) -> bool:
-    """Tell whether a file is attached already; each that is there counts for one."""
-    here[file.name] -= 1
-    return here[file.name] >= 0
 
 
 def _attach(each: Imported, report: Report, tx: Transaction) -> None:

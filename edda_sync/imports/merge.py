@@ -19,6 +19,7 @@ Source: the three-way merge of `diff3` (Khanna, Kunal, Pierce 2007), a cell at a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -29,7 +30,7 @@ from edda_sync.imports import report as reports
 from edda_sync.imports.batches import batches, text_length
 from edda_sync.imports.memory import TEXTS, Memory, hash_of, key_of
 from edda_sync.imports.report import Report, Row
-from edda_sync.imports.source import Imported, Refused, Source
+from edda_sync.imports.source import Attach, Imported, Refused, Source
 from edda_sync.words import values
 from edda_sync.words.callbacks import Callback
 from edda_sync.words.errors import InvalidValueError, UsageError
@@ -117,6 +118,8 @@ class _Merger:
             current = now[each.item.id]
             if current is not None:
                 report.take(self._update(tx, each, current), each)
+                if each.files and self._source.remembers:
+                    self._look_at_files(tx, each, report)
             elif each.item.id in trash:
                 report.take(_row(reports.IN_TRASH, each), each)
             elif each.only_if_here:
@@ -139,6 +142,14 @@ class _Merger:
             tx.create_task(made)
         else:
             tx.create_document(made)
+
+    def _look_at_files(self, tx: Transaction, each: Imported, report: Report) -> None:
+        """Attach the files that a document here lacks if the source is preferred, and otherwise tell them."""
+        lacking = lacking_files(self._store, each)
+        if lacking and self._prefer == SOURCE and not self._dry_run:
+            attach(tx, replace(each, files=lacking), report)
+        elif self._prefer != HERE:
+            report.lacking += [(each.name, file.name) for file in lacking]
 
     def _update(self, tx: Transaction, each: Imported, current: Item) -> Row:
         known = Memory.in_item(current, self._source.key) if self._source.remembers else None
@@ -286,6 +297,32 @@ def attach(tx: Transaction, each: Imported, report: Report) -> None:
             report.unattached.append(Refused(f"{each.name}: {file.name}", shown))
         else:
             report.attached += 1
+
+
+def lacking_files(store: StorageEngine, each: Imported) -> list[Attach]:
+    """
+    Return the files of a document that is here which are not attached to it, by their names.
+
+    An export gives a file another name where a disk could not hold it. So a file also is an attachment of its size of which
+    no file has the name.
+    """
+    here = Counter((file.name, file.size) for file in store.attachments(each.item.id))
+    lacking = list(each.files)
+    for of_name in (True, False):
+        for file in tuple(lacking):
+            found = next((one for one in here if (one[0] == file.name if of_name else one[1] == _size(file))), None)
+            if found is not None:
+                lacking.remove(file)
+                here[found] -= 1
+                here += Counter()  # without what is matched
+    return lacking
+
+
+def _size(file: Attach) -> int | None:
+    try:
+        return None if file.path is None else file.path.stat().st_size
+    except OSError:
+        return None
 
 
 def now_and_trash(

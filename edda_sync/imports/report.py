@@ -55,6 +55,7 @@ class Report:
         merged: Name and field of each text in which the edits of both sides were merged.
         attached: How many files were attached to what was created.
         unattached: Those that could not be.
+        lacking: Name of each item that was here already, with each of its files that is not attached here.
         kept, nearly: Of how many items that were created or updated metadata keeps what no field holds, and what a field
             holds nearly, by what it is.
         rows: What became of each item, in order.
@@ -70,6 +71,7 @@ class Report:
     merged: list[tuple[str, str]] = field(default_factory=list)
     attached: int = 0
     unattached: list[Refused] = field(default_factory=list)
+    lacking: list[tuple[str, str]] = field(default_factory=list)
     kept: Counter[str] = field(default_factory=Counter)
     nearly: Counter[str] = field(default_factory=Counter)
     rows: list[Row] = field(default_factory=list)
@@ -96,6 +98,7 @@ class Report:
         self.edited += other.edited
         self.merged += other.merged
         self.unattached += other.unattached
+        self.lacking += other.lacking
         self.kept += other.kept
         self.nearly += other.nearly
         self.rows += other.rows

@@ -81,6 +81,22 @@ def test_markdown_takes_attached_files_along_and_brings_them_back(
     assert found["notes.md"] == b"# No document"
 
 
+def test_a_file_that_came_beside_a_document_since_is_told_and_attached_if_the_source_is_preferred(
+    edda: Any, filled: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    edda("export", "--format", "markdown", str(out))
+    assert "ttached" not in edda("import", "markdown", str(out)).stderr, "also what has another name on a disk"
+    (out / "Trip.files" / "new.png").write_bytes(b"new")
+    for _ in range(2):
+        said = edda("import", "markdown", str(out)).stderr
+        assert said.startswith("Not attached here, since their documents were here already: 1 file; `--prefer source`")
+        assert said.endswith("  Trip.md: new.png\n")
+    assert "Attached: 1 file." in edda("import", "markdown", str(out), "--prefer", "source").stderr
+    assert attached(edda, filled)["new.png"] == b"new"
+    assert "ttached" not in edda("import", "markdown", str(out)).stderr
+
+
 def test_what_goes_to_stdout_names_attached_files_and_says_that_their_content_is_missing(
     edda: Any, another_edda: Callable[[str], Any], filled: str
 ) -> None:
