@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from edda_sync.words.errors import UsageError
+from edda_sync.words.errors import InTheWayError, NotAStoreError, UsageError
 from edda_sync.words.files import mend_file, open_file
 from edda_sync.words.folders import make_folder
 
@@ -38,7 +38,10 @@ def lock(path: Path, what: Path) -> int:
     if path.name == LOCK_FILE:
         mend_file(folder)
     while True:
-        make_folder(folder)
+        try:
+            make_folder(folder)
+        except NotAStoreError:
+            raise InTheWayError(str(folder), "it is no folder") from None
         fd = open_file(path)
         try:
             try:

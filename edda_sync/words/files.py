@@ -33,6 +33,7 @@ from edda_sync.words.errors import (
 PRIVATE: Final = 0o600
 _TEMPORARY: Final = ".edda-"  # how the names of files begin that are being written
 _ABOUT_TO_BE_LOCKED_S: Final = 60.0
+_STRANGE: Final = "a pipe, a socket or a device is there"
 _OTHERS: Final = 0o077  # all permissions of the group and of others
 
 
@@ -93,7 +94,7 @@ def open_file(path: Path | str) -> int:
         Its descriptor, which the caller closes.
 
     Raises:
-        LinkError: A symbolic link is in its place.
+        LinkError, InTheWayError: A symbolic link, a pipe, a socket or a device is in its place.
         NotPrivateError: Others can read it, and that cannot be changed.
         StorageError: It cannot be opened.
     """
@@ -102,6 +103,8 @@ def open_file(path: Path | str) -> int:
     except OSError as error:
         raise disk_error(path, error) from None
     try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise InTheWayError(str(path), _STRANGE)
         mend_open_file(path, descriptor)
     except BaseException:
         os.close(descriptor)
@@ -171,7 +174,7 @@ def mend_file(path: Path | str) -> bool:
         Whether there is such a file.
 
     Raises:
-        LinkError: A symbolic link is in its place.
+        LinkError, InTheWayError: A symbolic link, a pipe, a socket or a device is in its place.
         NotPrivateError: Others can read it, and that cannot be changed.
         StorageError: It cannot be looked at.
     """
@@ -183,6 +186,8 @@ def mend_file(path: Path | str) -> bool:
         raise disk_error(path, error) from None
     if stat.S_ISLNK(mode):
         raise LinkError(str(path))
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise InTheWayError(str(path), _STRANGE)
     if mode & _OTHERS:
         try:
             os.chmod(path, stat.S_IMODE(mode) & ~_OTHERS)
@@ -327,4 +332,6 @@ def disk_error(path: Path | str, error: OSError) -> StorageError:
         return LinkError(str(path))
     if error.errno in (errno.EISDIR, errno.ENOTDIR):
         return InTheWayError(str(path), error.strerror or "something else is there")
+    if error.errno in (errno.ENXIO, errno.ENODEV):
+        return InTheWayError(str(path), _STRANGE)
     return DiskFaultError(str(path), error.strerror or str(error))

@@ -11,7 +11,7 @@ import pytest
 
 from edda_sync.device.control import only_runner
 from edda_sync.device.locked import LOCK_FILE, is_running, lock
-from edda_sync.words.errors import UsageError
+from edda_sync.words.errors import InTheWayError, UsageError
 
 FOREIGN = f"process {os.getpid()} on another, edda"
 
@@ -61,6 +61,12 @@ def test_the_lock_of_a_process_that_is_being_told_by_a_number_only_is_seen(home:
     with only_runner(home):
         note(home, FOREIGN)
         assert is_running(home)
+
+
+def test_a_file_in_the_place_of_the_locks_folder_is_named(home: Path) -> None:
+    (home / "run").touch()
+    with pytest.raises(InTheWayError, match="run cannot be used"):
+        lock(home / "run" / LOCK_FILE, home)
 
 
 def test_what_lies_in_the_place_of_a_lock_is_not_waited_for(home: Path) -> None:

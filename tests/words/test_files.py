@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import socket
 import stat
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 import pytest
 
-from edda_sync.words.errors import DiskFaultError, DiskFullError, LinkError, ReadOnlyError, StorageError
+from edda_sync.words.errors import DiskFaultError, DiskFullError, InTheWayError, LinkError, ReadOnlyError, StorageError
 from edda_sync.words.files import (
     disk_error,
     locked,
@@ -156,6 +158,21 @@ def test_a_file_that_cannot_be_replaced_is_named_and_not_the_temporary_one(tmp_p
         with pytest.raises(OSError, match=r".") as caught:
             replace_file(path, lambda file: file.write(b"x"))
         assert (caught.value.filename, caught.value.filename2) == (str(named), None)
+
+
+def bind(path: Path) -> None:
+    with contextlib.chdir(path.parent), socket.socket(socket.AF_UNIX) as bound:  # its name must be short
+        bound.bind(path.name)
+
+
+@pytest.mark.parametrize("use", [mend_file, open_file])
+@pytest.mark.parametrize("make", [bind, os.mkfifo])
+def test_what_is_no_file_is_called_what_it_is_and_no_fault_of_the_disk(
+    tmp_path: Path, make: Callable[[Path], None], use: Callable[[Path], object]
+) -> None:
+    make(tmp_path / "file")
+    with pytest.raises(InTheWayError, match="a pipe, a socket or a device is there"):
+        use(tmp_path / "file")
 
 
 def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
