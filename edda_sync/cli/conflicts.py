@@ -106,9 +106,28 @@ def _settle(reference: str, field: str, number: int | None, *, restore: bool) ->
         for each in found:
             take = number - each.first if restore and number is not None else None
             dot = store.settle(each.conflict, take, agent=named.agent, reason=named.reason)
-            note(f"Settled {safe_line(each.conflict.field)} of {safe_line(each.conflict.title)}.")
-            if dot is not None:
-                note(f"`edda undo {short(dot)}` takes it back.")
+            of = each.conflict.title or f"the {each.conflict.kind}"
+            note(f"Settled {safe_line(each.conflict.field)} of {safe_line(of)}.")
+            back = None if dot is None else _way_back(each.conflict, take, dot)
+            if back is not None:
+                note(f"{back} {'take' if ', and then ' in back else 'takes'} it back.")
+
+
+def _way_back(conflict: Conflict, take: int | None, dot: str) -> str | None:
+    """Return the command that takes a settling back; None if nothing is shown otherwise than before."""
+    if conflict.kind in ("task", "document", "tag"):
+        return f"`edda undo {short(dot)}`"
+    if take is None:
+        return None
+    before, now = conflict.shown.value, conflict.kept[take].value
+    if conflict.kind == "device":
+        return f"`edda devices rename {typed(now)} {typed(before)}`"
+    from edda_sync.cli.indexes import command_of  # settings of a workspace are unique indexes
+    from edda_sync.words.indexes import of_data
+
+    drop = None if now is None else f"`edda index drop {typed(now['name'])}`"
+    make = None if before is None else f"`{command_of(of_data(before))}`"
+    return ", and then ".join(each for each in (drop, make) if each)
 
 
 class _Numbered(NamedTuple):

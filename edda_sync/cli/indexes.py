@@ -97,7 +97,7 @@ def drop(name: str) -> None:
     with opened() as store:
         before = next((each for each in store.indexes.list() if each.name == name), None)
         store.indexes.drop(name)
-    again = "" if before is None else f"; `{_command(before)}` makes it again"
+    again = "" if before is None else f"; `{command_of(before)}` makes it again"
     note(f"Dropped: {safe_line(name)}{again}")
 
 
@@ -120,7 +120,7 @@ def _type(config: IndexConfig) -> str:
     return "unique" if config.unique else config.index_type.value
 
 
-def _command(config: IndexConfig) -> str:
+def command_of(config: IndexConfig) -> str:
     """Return the command that makes an index."""
     from shlex import join
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -206,3 +207,29 @@ def test_a_link_in_conflict_names_its_document_and_its_task_may_be_named_by_the_
         assert edda("conflicts").stderr == "No conflicts.\n"
         (link,) = laptop.links()
         assert link.relationship_type == "spec"
+
+
+def commands_of(said: str) -> list[list[str]]:
+    """Return the commands that a settling says take it back, without ``edda``."""
+    return [shlex.split(each)[1:] for each in said.splitlines()[-1].split("`")[1::2]]
+
+
+def test_settling_a_setting_names_commands_that_do_take_it_back(
+    monkeypatch: pytest.MonkeyPatch, another_edda: Any
+) -> None:
+    with devices(2) as (laptop, phone):
+        for store, key in ((laptop, "a"), (phone, "b")):
+            store.indexes.create("tickets", [f"metadata.{key}"], unique=True)
+            store.membership.rename(store.identity.device if store is laptop else laptop.identity.device, f"new {key}")
+        sync(laptop, phone)
+        monkeypatch.setenv("EDDA_STATE", str(laptop.home.parent / "state"))
+        edda = another_edda(str(laptop.home))
+        for field in ("name", "unique.tickets"):
+            (found,) = [each for each in laptop.conflicts() if each.field == field]
+            before = (edda.json("index", "list"), laptop.name, [each.name for each in laptop.members()])
+            said = edda("conflicts", "restore", found.id, field).stderr
+            assert said.startswith(f"Settled {field} of {'the workspace' if not found.title else found.title}.\n")
+            assert (edda.json("index", "list"), laptop.name, [each.name for each in laptop.members()]) != before
+            for each in commands_of(said):
+                edda(*each)
+            assert (edda.json("index", "list"), laptop.name, [each.name for each in laptop.members()]) == before
