@@ -33,6 +33,16 @@ class _Priority(click.ParamType):  # type: ignore[type-arg]  # generic only sinc
             raise InvalidValueError("--priority", f"{error.why}, and not {value!r}", value) from None
 
 
+class _Status(click.Choice):  # type: ignore[type-arg]  # generic only since click 8.2
+    """A status, as lists take it: ``in-progress`` and ``completed`` are statuses, too."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the status."""
+        from edda_sync.words import filters  # rarely needed
+
+        return super().convert(filters.status(str(value)), param, ctx)
+
+
 def options(*, new: bool) -> Callable[[Any], Any]:
     """Return what adds the options that set a task's fields; those of a new task have defaults."""
     options = (
@@ -54,7 +64,7 @@ def options(*, new: bool) -> Callable[[Any], Any]:
         ),
         click.option(
             "--status",
-            type=click.Choice(values.STATUSES),
+            type=_Status(values.STATUSES),
             help="open unless you say so." if new else "How far it is.",
         ),
         click.option("--description-file", metavar="FILE", help="Read the description from a file, or - for stdin."),

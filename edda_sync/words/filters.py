@@ -54,7 +54,11 @@ _DOCUMENT_KEYS: Final = {
 _KEYED: Final = r"([A-Za-z.-]+):(.*)"
 _COMPARED: Final = r"due(<=|>=|<|>|=)(.+)"
 _RANGE: Final = r"(\d)-(\d)"
-_STATUSES: Final = {"in-progress": "in_progress", "started": "in_progress", "canceled": "cancelled"}
+_STATUSES: Final = {
+    "in-progress": "in_progress", "in progress": "in_progress", "started": "in_progress", "doing": "in_progress",
+    "canceled": "cancelled", "todo": "open", "pending": "open", "completed": "done", "closed": "done", "finished": "done",
+}  # fmt: skip
+"""What other programs call a status."""
 
 
 class Filter(NamedTuple):
@@ -111,6 +115,12 @@ def read(typed: Sequence[str], clock: Clock, kind: str = "task") -> Filter:
     return found
 
 
+def status(text: str) -> str:
+    """Return the status that a person means by a word; the word itself if it is none."""
+    said = text.strip().lower()
+    return _STATUSES.get(said, said)
+
+
 def statuses(field: str, text: str) -> tuple[str, ...]:
     """
     Return the statuses in a list such as ``open,done``; none for ``all``.
@@ -119,8 +129,8 @@ def statuses(field: str, text: str) -> tuple[str, ...]:
         InvalidValueError: One is none.
     """
     found: list[str] = []
-    for each in text.lower().split(","):
-        said = _STATUSES.get(each, each)
+    for each in text.split(","):
+        said = status(each)
         if said == ALL:
             return ()
         if said != "active" and said not in values.STATUSES:

@@ -66,3 +66,16 @@ def test_a_priority_that_is_none_is_refused_with_those_that_there_are(edda: Any)
 
 def test_an_empty_due_date_is_refused_with_what_takes_one_away(edda: Any) -> None:
     assert "`none` takes a date away" in edda("task", "add", "x", "--due", " ", code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "status"),
+    [("in-progress", "in_progress"), ("Pending", "open"), ("completed", "done"), ("canceled", "cancelled")],
+)
+def test_a_status_is_written_as_lists_take_it(edda: Any, typed: str, status: str) -> None:
+    added = edda.json("task", "add", "a", "--status", typed)
+    assert added["status"] == status
+    assert edda.json("task", "edit", added["id"], "--status", typed)["status"] == status
+    assert [each["id"] for each in edda.json("task", "list", "--status", typed)] == [added["id"]]
+    assert [each["id"] for each in edda.json("task", "list", f"status:{typed}")] == [added["id"]]
+    assert "'nope' is not one of 'open'" in edda("task", "edit", added["id"], "--status", "nope", code=2).stderr
