@@ -364,11 +364,11 @@ class Transaction:
     def _update(self, item: Item) -> None:
         if item.id is UNSET:
             raise InvalidValueError("id", "is missing; only what has an id can be updated", None)
-        drafts, kind, entity = self._active(), kind_of(item), values.id_bytes("id", item.id)
-        cells, base, field, read = changed_cells(item), None, TEXT_FIELDS[kind_of(item)], base_of(item)
+        drafts, kind, read = self._active(), kind_of(item), base_of(item)
+        entity, cells, base = values.id_bytes("id", item.id), changed_cells(item, read), None
         self._see(kind, entity)
         self._read_at.note(read, cells, drafts)
-        if field in cells:
+        if (field := TEXT_FIELDS[kind]) in cells:
             base = getattr(read, field) if read is not None else self._view().text(kind, entity)
         drafts.update(kind, entity, cells, base)
         if self._checked:  # otherwise nobody can ask for it

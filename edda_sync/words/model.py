@@ -271,14 +271,17 @@ def _tag_cell(name: str) -> str:
     return "tag." + values.tag_id(values.line("tags", name))
 
 
-def changed_cells(item: Item) -> Cells:
+def changed_cells(item: Item, read: Item | None) -> Cells:
     """
     Return what an update of an object must write: the cells that differ from the version that was read.
 
     A key or tag that the object has lost since is written as None. An object that was not read from a store writes all the
     fields that are set.
+
+    Args:
+        item: The object.
+        read: From :func:`base_of`.
     """
-    read = base_of(item)
     if read is None:
         return cells_of(item)
     base, now = cells_of(read, read), cells_of(item, read)
