@@ -6,8 +6,8 @@ Packs: the chunks of attached files in a backup. Each chunk is written once, wha
 
 Both are sealed objects. A manifest names indexes, and an index names packs. Whoever reads a chunk compares it with its name.
 
-A new backup names no pack of which no attached file needs a chunk. So what was detached lies there as long as a backup from
-before is kept, and is then deleted, as everything that no manifest names.
+A new backup leaves out each pack from which no attached file needs a chunk. So what was detached lies there
+as long as a backup from before is kept, and is then deleted, as everything that no manifest names.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ class Packs:
         self.added_bytes = self.damaged = 0
 
     def leave_out(self, attached: Iterable[File]) -> None:
-        """Leave packs out of which no attached file needs a chunk. They stay for the backups that name them."""
+        """Leave out the packs from which no attached file needs a chunk. They stay for the backups that name them."""
         try:
             needed = {name for file in attached for name in self._tree(file)} if self.indexes else set()
         except BackupError:  # a list of parts that is not here cannot be read there: any pack may be needed

@@ -275,8 +275,8 @@ def told(doing: str = "working") -> Iterator[Callable[[str], object]]:
     Show a person who waits for longer than a second what is being done.
 
     Args:
-        doing: What is done at first; what the block is given is told what is done from then on. An empty text makes room for
-            something else.
+        doing: What is done at first. The block gets a function to call with what is done next; with an empty text it makes
+            room for something else.
     """
     showing = _Showing(doing)
     timer = threading.Timer(PROGRESS_AFTER_S, showing.begin)

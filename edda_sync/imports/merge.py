@@ -303,8 +303,8 @@ def lacking_files(store: StorageEngine, each: Imported) -> list[Attach]:
     """
     Return the files of a document that is here which are not attached to it, by their names.
 
-    An export gives a file another name where a disk could not hold it. So a file also is an attachment of its size of which
-    no file has the name.
+    An export gives a file another name where a disk could not hold it. So a file is also an attachment of its size whose
+    name no file has.
     """
     here = Counter((file.name, file.size) for file in store.attachments(each.item.id))
     lacking = list(each.files)

@@ -51,7 +51,7 @@ class Apart:
 
     def hold(self, actors: frozenset[bytes], now: float) -> None:
         """
-        Stop exchanging changes of actors of whom the two hold different changes. Everything else goes on.
+        Stop exchanging the changes of actors whose changes differ on the two devices. Everything else goes on.
 
         Also tell the peer our pieces of these chains: with both pieces, either side can prove the fork.
         """

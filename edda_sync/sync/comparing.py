@@ -30,7 +30,7 @@ class Comparing:
 
     Attributes:
         proving: The proofs of this session.
-        apart: Actors of whom the two devices were found to hold different changes.
+        apart: The actors whose changes were found to differ on the two devices.
     """
 
     def __init__(

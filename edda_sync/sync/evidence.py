@@ -88,7 +88,7 @@ class EvidenceTalk:
         return did_differ
 
     def has_new_members(self) -> bool:
-        """Tell whether somebody became a member of whom the peer has proofs that were not kept here. It says so once."""
+        """Tell, once, whether there is a new member for whom the peer has proofs that were not kept here."""
         found = bool(self._strangers) and self._exchange.forks.are_members(self._strangers)
         if found:
             self._strangers.clear()

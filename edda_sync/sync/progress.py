@@ -25,7 +25,7 @@ class Progress:
     unread: int = 0  # how much is held here but not applied
     theirs: Frontier = field(default_factory=dict)  # what the peer said that it holds
     met: Frontier | None = None  # what the peer held when the session began; None until it has said that
-    apart: frozenset[bytes] = frozenset()  # actors of whom the two hold different changes
+    apart: frozenset[bytes] = frozenset()  # the actors whose changes differ on the two devices
     # Entities that differ although the changes are the same, until both are proved equal again.
     differing: tuple[Difference, ...] = ()
 

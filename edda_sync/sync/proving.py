@@ -58,7 +58,7 @@ class Outcome(NamedTuple):
         say: Messages for the peer.
         proved: Whether the two are equal.
         differing: The entities in which they differ.
-        apart: Actors of whom the two hold different changes.
+        apart: The actors whose changes differ on the two devices.
         late: Whether the comparison was put off and is to be repeated later.
     """
 

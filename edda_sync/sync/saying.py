@@ -160,11 +160,11 @@ class Saying:
         return [] if seal is None else [*self._acks(seal), *(self.compare(now) or self.answer())]
 
     def announce_later(self, now: float) -> Said:
-        """Return what a peer is told that got everything from others."""
+        """Return what to tell a peer that got everything from others."""
         return self.prove(now) or self.ack_if_untold()
 
     def announce(self, now: float) -> Said:
-        """Return what a peer is told that may lack something."""
+        """Return what to tell a peer that may lack something."""
         expected = self.expected()
         if frontier.covers(expected, self._exchange.frontier()):
             return []

@@ -89,7 +89,7 @@ class Sending:
         self.pulled()
 
     def part(self, actors: frozenset[bytes]) -> None:
-        """Send nothing more of actors of whom the peer has other changes than we have."""
+        """Send nothing more of actors whose changes differ at the peer."""
         for actor in actors:
             self._known[actor] = SEQ_MAX
         if actors:

@@ -2,7 +2,7 @@
 Slices: a batch is taken in slices of limited cost, so that other peers are served in between.
 
 A slice ends where a change has to wait: for room, for what it depends on, or for its device's next turn. Changes of actors
-of whom the peer has other changes are passed over, and so is what may depend on them.
+whose changes differ at the peer are passed over, and so is what may depend on them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Slice:
     Args:
         tx, ledger, fold: The transaction, the ledger, and the fold that the changes are applied with.
         allows: Tells, for a device's key, whether one more life of it, or branch of one, may be taken now.
-        parted: Actors of whom the peer has other changes than we have.
+        parted: The actors whose changes differ at the peer.
         apart: Those of them that are in this batch, each with one of these changes.
 
     Attributes:
@@ -162,7 +162,7 @@ def _key_of_branch(reader: StoreReader, change: Change) -> bytes | None:
 
 def _may_need(reader: StoreReader, change: Change, apart: AbstractSet[bytes]) -> bool:
     """
-    Tell whether a change may depend on some actors of whom the peer has other changes, according to its header.
+    Tell whether a change may depend, by its header, on actors whose changes differ at the peer.
 
     Whose branch an unknown name is can only be told after the fork is proved. Until then it may be one of these actors.
     """

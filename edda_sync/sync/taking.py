@@ -49,7 +49,7 @@ class Taken:
         applied: How many changes were applied.
         early: Whether something came too early.
         late: Whether more lives began in it than may be taken at once; the rest is to be asked for after a while.
-        apart: Actors of whom the peer has other changes than we have, each with one of these changes.
+        apart: The actors whose changes differ at the peer, each with one of these changes.
         held: The dots of what came, by the names that are used here. The peer holds these changes, and all before them.
         settled: Whether this store's early changes can be given to everybody now.
         readmitted: Whether its early changes were written again in another life, because what they depended on is lost.
@@ -110,7 +110,7 @@ class Taking:
         Args:
             batch: The batch.
             allows: Tells, for a device's key, whether one more life of it, or branch of one, may be taken now.
-            parted: Actors of whom the peer has other changes than we have. Changes that wait for theirs are passed over.
+            parted: The actors whose changes differ at the peer. Changes that wait for theirs are passed over.
             ahead: Whether a change that takes long may be folded before the transaction begins (:meth:`takes_long`).
 
         Raises:
@@ -192,7 +192,7 @@ class Taking:
     def _sorted(
         tx: StoreReader, batch: list[Change], parted: frozenset[bytes]
     ) -> tuple[list[Change], dict[bytes, Summary]]:
-        """Return the changes that are new here, and the actors of whom other changes are here than in the batch."""
+        """Return the changes that are new here, and the actors whose changes here differ from those in the batch."""
         chains = Chains(tx)
         fresh, apart = list[Change](), dict[bytes, Summary]()
         coming, strange = set[bytes](), set[bytes]()  # hashes: taken now, and not taken now
@@ -219,7 +219,7 @@ class Taking:
 
         Args:
             part: The part.
-            parted: Actors of whom the peer has other changes. Their parts are passed over, as their headers were.
+            parted: The actors whose changes differ at the peer. Their parts are passed over, as their headers were.
             ahead: Whether to fold the change that it completes (:meth:`completes`) before the transaction begins.
 
         Raises:

@@ -3,7 +3,7 @@ Wanted: which attached files a device is to fetch next: first those that somebod
 always fetched.
 
 1. The latter are listed from the store a page at a time, and from the beginning whenever there may be others.
-2. A file of which no linked peer has more is put by: until a peer says that it has some of what is missing, until another
+2. A file is put by if no linked peer has more of it: until a peer says that it has some of what is missing, until another
    peer is linked, or for ``FILE_AGAIN_S``.
 3. A file whose tree of chunks cannot be read is never fetched.
 """

@@ -280,7 +280,7 @@ def changed_cells(item: Item, read: Item | None) -> Cells:
 
     Args:
         item: The object.
-        read: From :func:`base_of`.
+        read: The version that was read, from :func:`base_of`.
     """
     if read is None:
         return cells_of(item)
