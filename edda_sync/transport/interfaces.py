@@ -145,9 +145,9 @@ def endpoints_of(info: AsyncServiceInfo, present: Iterable[Interface]) -> list[E
     Return the addresses of an announcement that are in a network of this machine, best first.
 
     Anybody can announce any address, so an announcement never makes this machine call beyond its own networks. It makes it
-    call itself, by its loopback, only if there is no other network. What is an address of this machine, too, comes last: many
-    machines have a bridge with one and the same address. Otherwise the networks count by the rank of this machine's interface
-    in them.
+    call itself, by its loopback, only if there is no other network. What is an address of this machine, too, comes last:
+    many machines have a bridge with one and the same address. Otherwise the networks count by the rank of this machine's
+    interface in them.
 
     An IPv6 link-local address can be used only together with the interface by which it came. If zeroconf does not know that
     interface (the address came by IPv4, or with ``%0``), every interface with such addresses is a candidate.
