@@ -75,9 +75,14 @@ def edit(
                     items.remove_keys(now.metadata, unset)
                     tx.update_task(now)
 
+            moves = change.parent_id is not UNSET
+            if moves:  # whether that is another one may not be shown
+                found.parent_id = task_fields.named_parent(store, found.id)
             with taking_back.written(store) as dots:
                 write(store, work)
             now = store.get_task(change.id)
+            if moves and now is not None:
+                now.parent_id = task_fields.named_parent(store, found.id)
             if described is not UNSET:
                 shown.remember_written(store, now, described, is_shown=as_json)
             if not as_json:

@@ -11,6 +11,7 @@ import click
 from edda_sync.cli import items, times
 from edda_sync.cli.common import NONE, note, parse_object, read_text, safe_line, tags_option
 from edda_sync.cli.days import EXAMPLES, Day
+from edda_sync.crdt.keys import key_of
 from edda_sync.words import values
 from edda_sync.words.errors import InvalidValueError, UsageError
 from edda_sync.words.model import UNSET, Task
@@ -142,6 +143,17 @@ def parted(text: str) -> tuple[str, str]:
 
 def _parent(store: StorageEngine, reference: str) -> str | None:
     return None if reference == NONE else items.task(store, reference).id
+
+
+def named_parent(store: StorageEngine, task_id: str) -> str | None:
+    """Return the parent that a task names, also one that is not shown since it is in the trash, or in a ring."""
+    from edda_sync.crdt import rows
+    from edda_sync.crdt.state import entity_of
+
+    key = key_of("task", values.id_bytes("id", task_id))
+    with store.snapshot() as reader:
+        record = reader.states.get([key]).get(key)
+    return None if record is None else rows.parent_of(entity_of(key, record.state))
 
 
 def check_ring(tx: Transaction, task_id: str, parent_id: str | None) -> None:

@@ -99,7 +99,7 @@ def move(id: str, parent: str) -> None:
             task_fields.check_ring(tx, change.id, change.parent_id)
             tx.update_task(change)
 
+        there = task_fields.named_parent(store, found.id) == change.parent_id
         write(store, work)
-    there = found.parent_id == change.parent_id
     where = f"below {above.title}" if above is not None else "at the top level" if there else "to the top level"
     note(f"{'Already' if there else 'Moved'} {where}: {found.title}")

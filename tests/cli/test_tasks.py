@@ -342,6 +342,21 @@ def test_an_edit_says_what_changed_and_leaves_stdout_to_programs(edda: Any) -> N
         assert bool(answer.stdout) == ("--json" in arguments)
 
 
+def test_a_parent_that_is_not_shown_since_it_is_in_the_trash_is_changed_and_that_is_said(edda: Any) -> None:
+    party = edda.id_of("task", "add", "Plan party")
+    for command, first, again in (
+        (("edit", "--parent", "none"), "Changed parent: Bake cake\n", "Same as before: Bake cake\n"),
+        (("move", "none"), "Moved to the top level: Bake cake\n", "Already at the top level: Bake cake\n"),
+    ):
+        cake = edda.id_of("task", "add", "Bake cake", "--parent", party)
+        edda("task", "rm", party)
+        for said in (first, again):
+            assert edda("task", command[0], cake, *command[1:]).stderr == said
+        edda("task", "restore", party)
+        assert edda.json("task", "show", cake)["parent_id"] is None
+        edda("task", "rm", cake)
+
+
 def test_a_move_says_its_target(edda: Any) -> None:
     party, cake = edda.id_of("task", "add", "Plan party"), edda.id_of("task", "add", "Bake cake")
     assert edda("task", "move", cake, party).stderr == "Moved below Plan party: Bake cake\n"
