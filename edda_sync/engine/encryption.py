@@ -33,6 +33,7 @@ from edda_sync.store.sqlite.keeping import Keep
 from edda_sync.store.sqlite.rekeying import key_in_use, rekey
 from edda_sync.store.sqlite.statements import Statements
 from edda_sync.store.sqlite.store import SqliteStore
+from edda_sync.words.callbacks import Callback
 from edda_sync.words.config import EncryptionConfig, KeyStorage, StorageConfig, absolute
 from edda_sync.words.errors import CorruptError, StoreKeyError, UsageError
 from edda_sync.words.folders import state_folder
@@ -259,13 +260,13 @@ def encrypt(home: Path, config: StorageConfig, progress: Progress = lambda _doin
     Args:
         home: The store's folder.
         config: How the store is kept, and in ``encryption_config`` how it is to be encrypted.
-        progress: Called with what is being done, in words.
+        progress: Called with what is being done, in words, until it raises something, which the log says.
 
     Raises:
         UsageError: There is no store, it is encrypted already, somebody has it open, or the folder of files is not there.
         StorageError: It cannot be encrypted, and is plain; what is attached can be read.
     """
-    database = _database(home, config)
+    database, progress = _database(home, config), Callback(progress, "The progress of an encryption")
     wanted = config.encryption_config or EncryptionConfig()
     state = state_folder(config)
     keep = backend.keep(config, absolute(home))
@@ -300,7 +301,7 @@ def decrypt(home: Path, config: StorageConfig, progress: Progress = lambda _doin
     What is attached comes last: as long as the store is encrypted, it is sealed.
     Its key file is renamed and its wrapping key stays where it is, since older copies of the store need them.
     """
-    database = _database(home, config)
+    database, progress = _database(home, config), Callback(progress, "The progress of a decryption")
     keep = backend.keep(config, absolute(home))
     before = _look(database, keep, lambda reader: files.check_there(config, absolute(home), reader))
     if before.key is None and not keyfile.path_of(database).exists():

@@ -111,6 +111,17 @@ def test_a_store_is_encrypted_and_decrypted_and_stays_the_same_in_the_same_life(
         assert set(store.frontier()) == set(frontier)
 
 
+def test_a_function_that_is_told_and_raises_ends_neither(home: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def tell(_doing: str) -> None:
+        raise RuntimeError("of the program")
+
+    digest = fill(home)
+    encryption.encrypt(home, encrypted(home), tell)
+    encryption.decrypt(home, StorageConfig(), tell)
+    assert sound(home) == digest
+    assert len(caplog.records) == 2
+
+
 def test_what_cannot_be_converted_says_why(home: Path) -> None:
     with pytest.raises(UsageError, match="no store"):
         encryption.encrypt(home, encrypted(home))
