@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import tomllib
 from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
@@ -147,6 +148,11 @@ def imports() -> dict[str, set[str]]:
                 named |= {f"{node.module}.{each.name}" for each in node.names} | {node.module}
         found[name] = {each for each in named & modules.keys() if modules[each].name != "__init__.py"} - {name}
     return found
+
+
+def test_the_wheel_holds_the_package_alone() -> None:
+    built = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
+    assert built == {"targets": {"wheel": {"packages": [PACKAGE.name]}}}
 
 
 def ring(graph: Mapping[str, set[str]]) -> list[str]:
