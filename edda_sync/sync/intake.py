@@ -143,7 +143,7 @@ class Intake:
         if "resume" in self._timers:  # it is asked for again later
             self._rest = None
             self._saying.acking.dealt += 1
-            self._sending.learned(self._exchange.taking.named(batch), self._exchange.frontier())
+            self._note_held(Taken(0, late=True, held=tuple(self._exchange.taking.named(batch))))
             return []
         births = self._rates.births.trial(now)
         apart, is_long = self._progress.apart, self._exchange.taking.takes_long(batch)
@@ -216,13 +216,10 @@ class Intake:
         if taken.applied:
             self._progress.rcvd_changes += taken.applied
             self._exchange.on_applied(self._peer, taken.applied)
-        ours = self._exchange.frontier()
         self._saying.acking.dealt += not taken.more
         self._saying.acking.asked_again(taken.held)
         self._backfill.passed_over = self._backfill.passed_over or taken.unchecked
-        self._sending.learned(taken.held, ours)  # changes that came too early or too late count too
-        self._theirs.sent(taken, ours, self._progress.apart)
-        self._relaying.holds(self._peer, self._theirs.held)
+        self._note_held(taken)
         self._relaying.gave(self._peer, taken.held)
         self._saying.has_flowed = True
         if taken.settled:
@@ -230,6 +227,13 @@ class Intake:
         self.apart.hold_for(taken.apart, now)
         applied = [Applied(self._peer, taken.applied, taken.members, taken.reached)] if taken.applied else []
         return applied if taken.more else [*applied, *self._saying.ack(again=taken.early)]
+
+    def _note_held(self, taken: Taken) -> None:
+        """Note that the peer holds what it sent, also if that came too early, or too late, to be taken."""
+        ours = self._exchange.frontier()
+        self._sending.learned(taken.held, ours)
+        self._theirs.sent(taken, ours, self._progress.apart)
+        self._relaying.holds(self._peer, self._theirs.held)
 
     def start_over(self) -> None:
         """Exchange everything again, because less is held here than was told, or other changes."""
