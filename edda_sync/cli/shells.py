@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from click.shell_completion import CompletionItem, ShellComplete, add_completion_class
 
-LINE: Final = "EDDA_LINE"  # the line up to the cursor
+LINE: Final = "_EDDA_LINE"  # the line up to the cursor
 PART: Final = "part"  # the type of a candidate to which more is added, such as ``due:``
 _MENU: Final = ("37", "42")  # COMP_TYPE, where bash would insert a description, too
 _SAFE: Final = r"[^\w@%+=:,./~-]"  # what a shell may take for something else; ASCII only, since letters are letters
@@ -107,7 +107,7 @@ class Fish(Line):
     source_template = r"""
 function %(complete_func)s
     set -l line (commandline -cp | string collect)
-    for each in (env EDDA_LINE="$line" %(complete_var)s=edda-fish_complete %(prog_name)s)
+    for each in (env _EDDA_LINE="$line" %(complete_var)s=edda-fish_complete %(prog_name)s)
         set -l parts (string split \t -- $each)
         set -l before (string match -r -- '^--[^=]+=' (commandline -ct))
         switch $parts[1]
@@ -136,7 +136,7 @@ class Zsh(Line):
     local -a plain described part
     local line type value help
     (( $+commands[%(prog_name)s] )) || return 1
-    for line in "${(@f)$(EDDA_LINE="${(j: :)words[1,CURRENT-1]} $QIPREFIX$PREFIX" \
+    for line in "${(@f)$(_EDDA_LINE="${(j: :)words[1,CURRENT-1]} $QIPREFIX$PREFIX" \
             %(complete_var)s=edda-zsh_complete %(prog_name)s)}"; do
         type="${line%%%%$'\t'*}" value="${line#*$'\t'}"
         help="${value#*$'\t'}" value="${value%%%%$'\t'*}"
@@ -177,8 +177,8 @@ class Bash(Line):
             part) compopt -o nospace; COMPREPLY+=("$value") ;;
             plain) COMPREPLY+=("$value") ;;
         esac
-    done < <(env EDDA_LINE="${COMP_LINE:0:$COMP_POINT}" EDDA_BREAKS="$COMP_WORDBREAKS" EDDA_HOW="$COMP_TYPE" \
-        EDDA_COLUMNS="${COLUMNS:-80}" %(complete_var)s=edda-bash_complete "$1")
+    done < <(env _EDDA_LINE="${COMP_LINE:0:$COMP_POINT}" _EDDA_BREAKS="$COMP_WORDBREAKS" _EDDA_HOW="$COMP_TYPE" \
+        _EDDA_COLUMNS="${COLUMNS:-80}" %(complete_var)s=edda-bash_complete "$1")
 }
 
 complete -o nosort -F %(complete_func)s %(prog_name)s 2>/dev/null || complete -F %(complete_func)s %(prog_name)s
@@ -191,11 +191,11 @@ complete -o nosort -F %(complete_func)s %(prog_name)s 2>/dev/null || complete -F
         if any(each.type not in ("plain", PART) for each in found):
             return "\n".join(f"{each.type}\t" for each in found)
         typed = words(os.environ.get(LINE, ""))[-1]
-        kept, begun = _kept(typed, os.environ.get("EDDA_BREAKS", ""))
+        kept, begun = _kept(typed, os.environ.get("_EDDA_BREAKS", ""))
         texts = [_inserted(str(each.value), kept, typed.quote) for each in found]
         said = [" ".join((each.help or "").split()) for each in found]
-        if len(found) > 1 and any(said) and os.environ.get("EDDA_HOW") not in _MENU:
-            texts = _beside(texts, said, int(os.environ.get("EDDA_COLUMNS") or 80))
+        if len(found) > 1 and any(said) and os.environ.get("_EDDA_HOW") not in _MENU:
+            texts = _beside(texts, said, int(os.environ.get("_EDDA_COLUMNS") or 80))
             if not all(text.startswith(begun) for text in texts):  # found by titles: what is typed stays
                 texts.append(" ")
         only = len(found) == 1 and found[0].type == PART

@@ -35,7 +35,7 @@ def store(edda: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
 
 def asked(line: str, shell: str, monkeypatch: pytest.MonkeyPatch, **more: str) -> list[str]:
-    for name, value in {shells.LINE: line, "EDDA_BREAKS": BREAKS, **more}.items():
+    for name, value in {shells.LINE: line, "_EDDA_BREAKS": BREAKS, **more}.items():
         monkeypatch.setenv(name, value)
     completed = shells.SHELLS[shell](root, {}, "edda", "_EDDA_COMPLETE").complete()
     return [each for each in completed.splitlines() if each]
@@ -102,10 +102,10 @@ def test_bash_shows_titles_beside_ids_and_lets_stand_what_a_title_begins_with(
         f"plain	{task_id(store, title)}"
         for title in ("Fix: the roof, now", "Fix the tap " + "and more " * 19 + "and more")
     )
-    found = asked("edda task done ", "bash", monkeypatch, EDDA_COLUMNS="40")
+    found = asked("edda task done ", "bash", monkeypatch, _EDDA_COLUMNS="40")
     assert sorted(found) == sorted([f"{one}  Fix: the roof, now", f"{two}  Fix the tap and more and more…"])
-    assert asked("edda task done Fi", "bash", monkeypatch, EDDA_COLUMNS="40")[-1] == "plain	 ", "so bash keeps Fi"
-    assert sorted(asked("edda task done ", "bash", monkeypatch, EDDA_HOW="37")) == sorted([one, two])
+    assert asked("edda task done Fi", "bash", monkeypatch, _EDDA_COLUMNS="40")[-1] == "plain	 ", "so bash keeps Fi"
+    assert sorted(asked("edda task done ", "bash", monkeypatch, _EDDA_HOW="37")) == sorted([one, two])
     assert asked("edda task done Fix:", "bash", monkeypatch) == [one]
 
 
