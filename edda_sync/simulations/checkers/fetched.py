@@ -60,10 +60,9 @@ class Fetched(Checker):
             return
         for device in self.sim.honest():
             self._read(device, is_rot_told=True)
-            if (
-                self.sim.filed.is_busy
-            ):  # a file with several damaged parts is found out part by part, or by reading them all
-                device.act(lambda engine: scrubbing.scrub(engine, scrubbing.CHUNKS, 1))
+            # a file with several damaged parts is found out part by part, or by reading them all
+            device.act(lambda engine: scrubbing.scrub(engine, scrubbing.CHUNKS, 1))
+            if self.sim.filed.is_busy:
                 demand(device, self._files(device, here=False))
         self.sim.clock.run_until(self.sim.now + WITHIN_S, self._is_all_here)
         for device, file in self._lacking():
