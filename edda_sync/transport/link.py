@@ -261,9 +261,12 @@ class Link:
 
     async def end(self, code: CloseCode, reason: Reason) -> None:
         """Close with this code of RFC 6455; :meth:`close` is for an ordinary goodbye."""
-        self._closing = True
-        if self._connection.state is State.OPEN and reason is not Reason.DONE:  # the peer may have said more than that
-            self._said = self._said or reason
+        if (
+            self._connection.state is State.OPEN
+        ):  # otherwise the peer was first, and what it said before is still to be read
+            self._closing = True
+            if reason is not Reason.DONE:  # the peer may have said more than that
+                self._said = self._said or reason
         try:
             async with asyncio.timeout(2 * CLOSE_TIMEOUT_S):
                 await self._connection.close(code, reason.value)

@@ -14,6 +14,7 @@ from edda_sync.transport.listener import Listener
 from edda_sync.words.errors import (
     LimitError,
     LinkClosedError,
+    RemoteError,
     RemoteProtocolError,
 )
 from edda_sync.words.limits import FRAME_BYTES_MAX
@@ -105,6 +106,24 @@ async def test_a_goodbye_ends_iteration_on_both_sides(stack: AsyncExitStack) -> 
         with pytest.raises(LinkClosedError, match=told):
             await ours.send(b"too late")
         await ours.close()
+
+
+async def test_what_a_peer_said_before_its_goodbye_is_read_although_this_side_ends_the_link_too(
+    stack: AsyncExitStack,
+) -> None:
+    """Whoever finds that it can send no more closes the link; the peer's last words, such as a proof, came before that."""
+    inbox = Inbox()
+    listener = await stack.enter_async_context(listening(inbox, BOB))
+    ours = await call(stack, BOB, listener.port)
+    theirs = await inbox.links.get()
+    for frame in (b"last", b"words"):
+        await theirs.send(frame)
+    await asyncio.gather(theirs.close(Reason.CLOSING), ours._connection.wait_closed())
+    with pytest.raises(RemoteError):
+        await ours.send(b"too late")
+    await ours.close()
+    assert [frame async for frame in ours] == [b"last", b"words"]
+    assert ours.reason == Reason.CLOSING
 
 
 async def test_a_broken_link_differs_from_a_goodbye(stack: AsyncExitStack) -> None:
