@@ -34,6 +34,7 @@ def on_columns(home: Any, width: int, *args: str, **environment: str) -> list[st
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     variables = {**os.environ, "TERM": "xterm", **environment}
+    variables.pop("COLUMNS", None)  # which says how wide the terminal of these tests is
     with starting.start(["--home", str(home), *args], variables, stdin=theirs, stdout=theirs, stderr=theirs) as run:
         os.close(theirs)
         printed = b""

@@ -139,7 +139,7 @@ DEEP = "[" * 100_000
         (["task", "add", "a", "--tag", "half \ud800"], 2, "lone surrogate"),
         (["task", "add", "a", "--metadata", '{"k": "\udcff"}'], 2, "is not UTF-8 text"),
         (["task", "add", "a", "--tag", ""], 2, "empty"),
-        (["task", "add", "a", "--status", "finished"], 2, "status"),
+        (["task", "add", "a", "--status", "nearly"], 2, "status"),
         (["task", "add", "a", "--priority", "5"], 2, "priority"),
         (["task", "add", "a", "--priority", "-1"], 2, "priority"),
         (["task", "add", "a", "--priority", "high"], 2, "priority"),

@@ -29,7 +29,7 @@ def test_every_command_has_json() -> None:
 
 def test_the_lines_of_a_command_are_one_object(edda: Any) -> None:
     task_id = edda.id_of("task", "add", "a")
-    assert edda.json("tag", "add", "home")["done"] is True
+    assert edda.json("tag", "add", "home")["name"] == "home"
     assert edda.json("task", "done", task_id) == {"done": True, "said": []}
     assert json.loads(edda("export", "--json").stdout.splitlines()[0])["kind"] in ("tag", "task")
     assert edda.json("completion", "bash")["said"][0] != ""
@@ -42,7 +42,7 @@ def test_an_error_is_one_line_of_json_and_there_is_no_answer(edda: Any, tmp_path
         (("task", "shwo"), exits.USAGE, "UsageError"),
         (("task", "add"), exits.USAGE, "UsageError"),
         (("task", "add", "a", "--priority", "9"), exits.USAGE, "InvalidValueError"),
-        (("import", "todotxt", str(tmp_path / "none")), exits.FAILED, "FileNotFoundError"),
+        (("import", "todotxt", str(tmp_path / "none")), exits.NOT_FOUND, "FileNotFoundError"),
     ):
         failed = edda(*args, "--json", code=code)
         assert failed.stdout == ""
