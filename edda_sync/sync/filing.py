@@ -21,13 +21,13 @@ from edda_sync.files.chunks import Chunks
 from edda_sync.store.seams import Store
 from edda_sync.sync import stowing
 from edda_sync.sync.announcing import Announcing
+from edda_sync.sync.choosing import Choosing
 from edda_sync.sync.effects import Blamed, Effect, Errand, Send
 from edda_sync.sync.fetching import Fetch, Fetching, Giver
 from edda_sync.sync.file_messages import FileMessage, Lacks, Seek, Slice
 from edda_sync.sync.lending import Lending, Lent
 from edda_sync.sync.rates import Rate
 from edda_sync.sync.stowing import Job, Stowed
-from edda_sync.sync.wanted import Wanted
 from edda_sync.sync.wire import Codec
 from edda_sync.words import limits
 
@@ -98,7 +98,7 @@ class Filing:
     ) -> None:
         self.progress = FilesProgress()
         self._store, self._chunks, self._always_below, self._attached = store, chunks, always_below, attached
-        self._fetching, self._lending, self._wanted, self._codec = Fetching(), Lending(chunks), Wanted(), Codec()
+        self._fetching, self._lending, self._choosing, self._codec = Fetching(), Lending(chunks), Choosing(), Codec()
         self._announcing, self._counts = Announcing(self._codec), _Counts()
         self._seen = -1  # what ``attached`` was when all files were last listed
         self._doubted: set[bytes] = set()  # files that may not be complete here although that was noted
@@ -121,8 +121,8 @@ class Filing:
         for peer in now - givers.keys():
             givers[peer] = Giver()
             self._announcing.linked(peer)
-            self._wanted.aside.clear()
-            self._wanted.list_again(has_news=True)
+            self._choosing.aside.clear()
+            self._choosing.list_again(has_news=True)
 
     def gone(self, peer: str) -> None:
         """Forget a peer whose session has ended."""
@@ -148,22 +148,22 @@ class Filing:
             self._fetching.lacked(peer, message.chunks, now)
         else:
             self._fetching.has(peer, message)
-            self._wanted.came_up(message.chunks)
+            self._choosing.came_up(message.chunks)
 
     def demand(self, files: Iterable[File]) -> None:
         """Fetch some files, whatever their size, before all others."""
         for file in files:
-            if self._wanted.demand(file):
+            if self._choosing.demand(file):
                 fetch = self._fetching.files.pop(file.root, None) or Fetch(file)
                 self._fetching.files = {file.root: fetch, **self._fetching.files}
 
     def relent(self, roots: Iterable[bytes]) -> None:
         """Fetch some files no longer because somebody asked for them."""
         for root in roots:
-            file = self._wanted.relent(root)
+            file = self._choosing.relent(root)
             if file is not None and file.size >= self._always_below:
                 self._fetching.end(root)
-                self._wanted.aside.pop(root, None)
+                self._choosing.aside.pop(root, None)
 
     def ran(self, errand: Errand, now: float) -> None:
         """Take the result of an errand that was run."""
@@ -210,29 +210,29 @@ class Filing:
             return None
         if self._is_stirred:
             return 0.0
-        times = [self._look_at, self._fetching.silent_at(), self._rests_until or None, self._wanted.again_at]
+        times = [self._look_at, self._fetching.silent_at(), self._rests_until or None, self._choosing.again_at]
         return min(each for each in times if each is not None)
 
     def _notice(self, now: float) -> None:
         if (attached := self._attached()) != self._seen or now >= self._look_at:
-            self._wanted.list_again(has_news=attached != self._seen)
+            self._choosing.list_again(has_news=attached != self._seen)
             self._seen, self._look_at = attached, now + limits.FILE_LOOK_S
             self._has_more = True
         if now >= self._rests_until:
             self._rests_until = 0.0
         fetching = self._fetching
         fetching.silent(now)
-        again_at = self._wanted.again_at
+        again_at = self._choosing.again_at
         if fetching.has_returned or (again_at is not None and now >= again_at):
             fetching.has_returned = False
             for giver in fetching.givers.values():
                 giver.lacks.clear()
-            self._wanted.aside.clear()
-            self._wanted.list_again(has_news=False)
+            self._choosing.aside.clear()
+            self._choosing.list_again(has_news=False)
 
     def _begin_files(self) -> None:
         fetches = self._fetching.files
-        for file in self._wanted.begin(fetches):
+        for file in self._choosing.begin(fetches):
             fetches[file.root] = Fetch(file)
 
     def _end_still(self, now: float) -> None:
@@ -241,7 +241,7 @@ class Filing:
             if fetch.is_still and fetch.has_grown:
                 fetch.look_again()
             elif fetch.is_still:
-                self._wanted.put_by(fetch.file, fetch.lacked, now)
+                self._choosing.put_by(fetch.file, fetch.lacked, now)
                 self._fetching.end(root)
 
     # --- errands ------------------------------------------------------------------------------------------------------
@@ -250,10 +250,10 @@ class Filing:
         """Return the errand that keeps what came, looks for what is missing, and lists files; none if there is no need."""
         if self._stows is not None:
             return []
-        fetching, wanted = self._fetching, self._wanted
+        fetching, choosing = self._fetching, self._choosing
         keeps, fetching.whole = fetching.whole, []
         looks = [(fetch, fetch.at or 0) for fetch in fetching.files.values() if fetch.wants_look]
-        lists = wanted.lists and len(fetching.files) < limits.FILES_AT_ONCE
+        lists = choosing.lists and len(fetching.files) < limits.FILES_AT_ONCE
         owed = self._lending.owed if self._has_more else set[bytes]()
         if not (keeps or looks or lists or self._doubted or owed):
             return []
@@ -266,9 +266,9 @@ class Filing:
             self._doubted,
             owed,
             lists,
-            wanted.after,
+            choosing.after,
             self._always_below - 1,
-            wanted.number,
+            choosing.number,
         )
         self._doubted, self._has_more = set(), False
         return [Errand(lambda: stowing.stow(self._store, self._chunks(), job))]
@@ -281,12 +281,12 @@ class Filing:
             self._fetching.kept(chunk, is_sound=chunk.name not in stowed.wrong)
         for peer in self._fetching.givers:
             self._announcing.owe(peer, self._lending.awaited(peer, [*came, *stowed.owed]))
-        self._wanted.refuse(stowed.false)
+        self._choosing.refuse(stowed.false)
         for root in stowed.unneeded | stowed.false:
             self._forget(root)
         for fetch, looked in stowed.looked:
             if looked is None:
-                self._wanted.refuse({fetch.file.root} - stowed.unneeded)
+                self._choosing.refuse({fetch.file.root} - stowed.unneeded)
                 self._forget(fetch.file.root)
             elif fetch.file.root in stowed.complete:
                 self._counts.done += 1
@@ -299,11 +299,11 @@ class Filing:
         if stowed.released:
             self._look_at = now
         if stowed.listed is not None:
-            self._wanted.listed(stowed.listed, job.number)
+            self._choosing.listed(stowed.listed, job.number)
 
     def _forget(self, root: bytes) -> None:
         self._fetching.end(root)
-        self._wanted.relent(root)
+        self._choosing.relent(root)
 
     def _lend(self) -> list[Effect]:
         errand = None if self._lends else self._lending.next()
@@ -322,19 +322,19 @@ class Filing:
     # --- how it stands ------------------------------------------------------------------------------------------------
 
     def _measure(self) -> None:
-        fetching, wanted = self._fetching, self._wanted
+        fetching, choosing = self._fetching, self._choosing
         if not fetching.givers:
-            demanded = dict.fromkeys(wanted.demanded, (0, False))
+            demanded = dict.fromkeys(choosing.demanded, (0, False))
             self.progress = FilesProgress(demanded=demanded, **asdict(self._counts))
             return
         fetches = fetching.files.values()
-        size = sum(max(fetch.file.size - fetch.here, 0) for fetch in fetches) + wanted.size
+        size = sum(max(fetch.file.size - fetch.here, 0) for fetch in fetches) + choosing.size
         demanded = {}
-        for root in wanted.demanded:
+        for root in choosing.demanded:
             fetch = fetching.files.get(root)
-            demanded[root] = (fetch.here if fetch is not None else 0, root not in wanted.aside)
+            demanded[root] = (fetch.here if fetch is not None else 0, root not in choosing.aside)
         self.progress = FilesProgress(
-            files=len(fetches) + wanted.files,
+            files=len(fetches) + choosing.files,
             left=size,
             peers=sum(giver.files for giver in fetching.givers.values()),
             peers_left=sum(giver.left for giver in fetching.givers.values()),

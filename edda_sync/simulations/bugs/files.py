@@ -36,7 +36,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         "A file that no linked device has is not asked for again when another device is linked.",
         (26,),
         "sync.filing:Filing.linked",
-        "self._wanted.aside.clear()",
+        "self._choosing.aside.clear()",
         "pass",
     ),
     one(

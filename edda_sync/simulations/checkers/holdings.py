@@ -93,8 +93,8 @@ def _measures(filing: Filing) -> list[tuple[str, int, int]]:
     one = limits.CHUNK_BYTES  # a single chunk may be larger than what is left of the room
     return [
         ("bytes of chunks in memory", held, max(limits.FILE_HELD_BYTES_MAX, one)),
-        ("files on their way", len(fetching.files), limits.FILES_AT_ONCE + len(filing._wanted.demanded)),
-        ("files put by", len(filing._wanted.aside), limits.FILE_LACKS_MAX),
+        ("files on their way", len(fetching.files), limits.FILES_AT_ONCE + len(filing._choosing.demanded)),
+        ("files put by", len(filing._choosing.aside), limits.FILE_LACKS_MAX),
         *(("bytes asked of a peer", giver.flow.size, limits.FILE_WINDOW_BYTES_MAX) for giver in givers),
         *(("questions to a peer", len(giver.flow._asked), limits.FILE_ASKS_MAX) for giver in givers),
         *(("chunks that a peer lacks", len(giver.lacks), limits.FILE_LACKS_MAX) for giver in givers),

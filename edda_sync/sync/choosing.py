@@ -1,5 +1,5 @@
 """
-Wanted: which attached files a device is to fetch next: first those that somebody asked for, then those of a size that is
+Choosing: which attached files a device fetches next: first those that somebody asked for, then those of a size that is
 always fetched.
 
 1. The latter are listed from the store a page at a time, and from the beginning whenever there may be others.
@@ -22,7 +22,7 @@ class UnderWay(Container[bytes], Sized, Protocol):
     """The files that are being fetched, by root."""
 
 
-class Wanted:
+class Choosing:
     """
     The files of one replica that are to be fetched. Ask :meth:`begin` which ones to begin with.
 
