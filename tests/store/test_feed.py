@@ -9,11 +9,17 @@ import edda_sync as edda
 from edda_sync.changes.drafts import Put
 from edda_sync.crdt.keys import key_of
 from edda_sync.engine.engine import StorageEngine
+from edda_sync.store.delta import Delta
 from edda_sync.store.feed import Changed, Feed
 from edda_sync.store.seams import StoreWriter
 from edda_sync.testing import devices, sync
 from edda_sync.words import limits, values
 from edda_sync.words.errors import NotFoundError
+
+NOTHING = Delta(
+    mentions=(), unapplied=(), texts=(), overfull=(), records=(), conflicted={}, digest=0, hidden={}, shown=(),
+    new=frozenset(), patches=(), pointed=(), attached={}, unclaimed=(), claimed=(), uniques={}, stale={}, deletions={},
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -74,6 +80,14 @@ def test_what_a_deletion_changes_elsewhere_is_named(store: StorageEngine) -> Non
     with store.begin_transaction() as tx:
         tx.delete_tag("work")
     assert named(heard) == {("tag", values.tag_id("work")), ("task", child)}
+
+
+def test_what_is_hidden_is_named_whatever_else_is_written_of_it(store: StorageEngine) -> None:
+    task = store.create_task(edda.Task(title="a"))
+    heard = listening(store)
+    hiding = NOTHING._replace(hidden={"task": [key_of("task", values.id_bytes("id", task))]})
+    store.store.transact(lambda tx: store.ledger.feed.write(tx, hiding))
+    assert named(heard) == {("task", task)}
 
 
 def test_tagging_does_not_name_the_tag_but_another_name_does(store: StorageEngine) -> None:
