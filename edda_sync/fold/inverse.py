@@ -223,8 +223,8 @@ def _set_text_back(
         typed = genesis is not None and around.is_typed_in(entity.key, genesis)  # their words would go with that text
         if typed or cells.visible(entity.cells[field])[:2] not in dots:
             found.left[field] = SINCE
-        elif text != former or _is_settled(now, then):
-            if _is_settled(now, then):  # an edit of one text would leave the other one beside it
+        elif (is_beside := _stands_beside(now, then)) or text != former:
+            if is_beside:  # an edit of one text would leave the other one there
                 found.drafts.append(Put.of(entity.kind, entity.id, {field: None}))
                 text = None
             found.drafts.append(Rewrite(entity.kind, entity.id, text, former))
@@ -244,7 +244,7 @@ def _set_text_back(
         found.left[field] = WORDS_LOST
 
 
-def _is_settled(now: Side, then: Side) -> bool:
+def _stands_beside(now: Side, then: Side) -> bool:
     """Tell whether the field has several texts beside each other, and would have one without the changes."""
     field = TEXT_FIELDS[now.entity.kind]
     return field in now.kept() and field not in then.kept()
